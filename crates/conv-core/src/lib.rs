@@ -1,0 +1,3 @@
+//! Convolutions, pooling and upsampling for candle.
+mod error;
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Layers, losses and a seeded parameter store for training convolutional networks on candle.

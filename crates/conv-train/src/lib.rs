@@ -1,0 +1,1 @@
+//! Optimisers, schedules, a small training loop with exact resume, and offline run reports for candle.
