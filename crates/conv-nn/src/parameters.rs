@@ -1,0 +1,351 @@
+//! The parameter store: named variables behind candle's `VarBuilder`, so that one constructor trains and loads.
+
+use crate::{Error, Init, Result, rng};
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::var_builder::{Backend, SimpleBackend, VarBuilderArgs};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// candle's `VarBuilder` over [`Parameters`], with [`Init`] as its hints.
+pub type VarBuilder = VarBuilderArgs<'static, Parameters>;
+
+/// A model's parameters by name. Clones share one store.
+///
+/// A value that is not stored yet is drawn from (seed, name): a new layer does not change the others' first values.
+/// Everything that goes over the parameters goes in name order; candle's own map has none.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use conv_nn::{Init, Parameters};
+/// let parameters = Parameters::new(42);
+/// let vb = parameters.builder(DType::F32, &Device::Cpu);
+/// let init = Init::Uniform { low: -0.25, high: 0.25 };
+/// let weight = vb.pp("embedding").get_with_hints((10, 4), "weight", init)?;
+/// assert_eq!(weight.dims(), [10, 4]);
+/// assert_eq!(parameters.vars()[0].0, "embedding.weight");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Parameters(Arc<Mutex<Store>>);
+
+struct Store {
+    origin: Origin,
+    stored: BTreeMap<String, Tensor>,
+    vars: BTreeMap<String, Var>,
+}
+
+enum Origin {
+    Drawn { seed: u64 },
+    Frozen,
+}
+
+impl Parameters {
+    /// Trainable parameters, each drawn from (`seed`, its name) when a layer first asks for it.
+    pub fn new(seed: u64) -> Self {
+        Self::warm(seed, BTreeMap::new())
+    }
+
+    /// Trainable parameters that start from `tensors` where the name is there, and are drawn where it is not.
+    pub fn warm(seed: u64, tensors: BTreeMap<String, Tensor>) -> Self {
+        Self::with(Origin::Drawn { seed }, tensors)
+    }
+
+    /// Plain tensors for inference: nothing is tracked, and a name that is not there is an error.
+    pub fn frozen(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self::with(Origin::Frozen, tensors)
+    }
+
+    fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
+        Self(Arc::new(Mutex::new(Store {
+            origin,
+            stored,
+            vars: BTreeMap::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        // Each change is one map insertion, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What layers are built from.
+    pub fn builder(&self, dtype: DType, device: &Device) -> VarBuilder {
+        VarBuilderArgs::new_with_args(self.clone(), dtype, device)
+    }
+
+    /// What candle-nn's own layers are built from; their values land in this store too.
+    pub fn candle_builder(&self, dtype: DType, device: &Device) -> candle_nn::VarBuilder<'static> {
+        candle_nn::VarBuilder::from_backend(Box::new(self.clone()), dtype, device.clone())
+    }
+
+    /// The variables, in name order. Empty for a frozen store.
+    pub fn vars(&self) -> Vec<(String, Var)> {
+        self.lock()
+            .vars
+            .iter()
+            .map(|(name, var)| (name.clone(), var.clone()))
+            .collect()
+    }
+
+    /// The variable `name`, if a layer has asked for it.
+    pub fn var(&self, name: &str) -> Option<Var> {
+        self.lock().vars.get(name).cloned()
+    }
+
+    /// Every variable's present value, in name order, detached. Shares memory with the variable.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let store = self.lock();
+        store
+            .vars
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().detach()))
+            .collect()
+    }
+
+    /// Copies values into the variables.
+    ///
+    /// # Errors
+    /// A variable without a value, a value without a variable, or another shape; then nothing is changed.
+    pub fn restore(&self, values: &BTreeMap<String, Tensor>) -> Result<()> {
+        let store = self.lock();
+        if let Some(name) = values.keys().find(|name| !store.vars.contains_key(*name)) {
+            return Err(Error::ParameterUnknown { name: name.clone() });
+        }
+        for (name, var) in &store.vars {
+            let Some(value) = values.get(name) else {
+                return Err(Error::ParameterMissing {
+                    name: name.clone(),
+                    count: values.len(),
+                });
+            };
+            same_shape(name, value, var.shape())?;
+        }
+        for (name, var) in &store.vars {
+            var.set(
+                &values[name]
+                    .to_dtype(var.dtype())?
+                    .to_device(var.device())?,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// How many numbers the variables hold.
+    pub fn count(&self) -> usize {
+        self.lock().vars.values().map(|var| var.elem_count()).sum()
+    }
+
+    fn fetch(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: &Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let mut store = self.lock();
+        if let Some(var) = store.vars.get(name) {
+            same_shape(name, var, &shape)?;
+            return Ok(var.as_tensor().clone());
+        }
+        let stored = store.stored.get(name).cloned();
+        if let Some(value) = &stored {
+            same_shape(name, value, &shape)?;
+        }
+        let value = match (&store.origin, stored) {
+            (_, Some(value)) => value.to_dtype(dtype)?.to_device(device)?,
+            (Origin::Drawn { seed }, None) => {
+                init.make(name, &shape, dtype, device, &mut rng::seeded(*seed, name))?
+            }
+            (Origin::Frozen, None) => {
+                let count = store.stored.len();
+                return Err(Error::ParameterMissing {
+                    name: name.into(),
+                    count,
+                });
+            }
+        };
+        if matches!(store.origin, Origin::Frozen) {
+            return Ok(value.detach());
+        }
+        let var = Var::from_tensor(&value)?;
+        let tensor = var.as_tensor().clone();
+        store.vars.insert(name.into(), var);
+        Ok(tensor)
+    }
+
+    fn fetch_stored(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        let shape = {
+            let store = self.lock();
+            let found = store.vars.get(name).map(|var| var.as_tensor());
+            let Some(tensor) = found.or_else(|| store.stored.get(name)) else {
+                let count = store.stored.len();
+                return Err(Error::ParameterMissing {
+                    name: name.into(),
+                    count,
+                });
+            };
+            tensor.shape().clone()
+        };
+        self.fetch(shape, name, &Init::default(), dtype, device)
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        let store = self.lock();
+        store.vars.contains_key(name) || store.stored.contains_key(name)
+    }
+}
+
+fn same_shape(name: &str, found: &Tensor, expected: &Shape) -> Result<()> {
+    if found.shape() == expected {
+        return Ok(());
+    }
+    Err(Error::ParameterShape {
+        name: name.into(),
+        found: found.dims().to_vec(),
+        expected: expected.dims().to_vec(),
+    })
+}
+
+impl Backend for Parameters {
+    type Hints = Init;
+
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        Ok(self.fetch(shape, name, &init, dtype, device)?)
+    }
+
+    fn get_unchecked(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        Ok(self.fetch_stored(name, dtype, device)?)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.holds(name)
+    }
+}
+
+impl SimpleBackend for Parameters {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: candle_nn::Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let init = Init::from_candle(init, &shape);
+        Ok(self.fetch(shape, name, &init, dtype, device)?)
+    }
+
+    fn get_unchecked(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        Ok(self.fetch_stored(name, dtype, device)?)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.holds(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NORMAL: Init = Init::Normal {
+        mean: 0.0,
+        std: 1.0,
+    };
+
+    fn ask(parameters: &Parameters, name: &str) -> candle_core::Result<Tensor> {
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        vb.pp("layer").get_with_hints((2, 3), name, NORMAL)
+    }
+
+    #[test]
+    fn a_first_value_depends_on_seed_and_name_alone() -> candle_core::Result<()> {
+        let (one, other, third) = (Parameters::new(1), Parameters::new(1), Parameters::new(2));
+        ask(&other, "added")?;
+        let value = |p: &Parameters| ask(p, "weight")?.to_vec2::<f32>();
+        assert_eq!(value(&one)?, value(&other)?);
+        assert_ne!(value(&one)?, value(&third)?);
+        Ok(())
+    }
+
+    #[test]
+    fn frozen_parameters_are_not_tracked_and_name_what_is_missing() -> candle_core::Result<()> {
+        let trained = Parameters::new(1);
+        assert!(ask(&trained, "weight")?.track_op());
+        let frozen = Parameters::frozen(trained.tensors());
+        assert!(!ask(&frozen, "weight")?.track_op());
+        let message = ask(&frozen, "bias")
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default();
+        assert!(
+            message.starts_with("parameter `layer.bias` is missing"),
+            "{message}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_warm_start_takes_what_is_there_and_draws_the_rest() -> candle_core::Result<()> {
+        let given = Tensor::ones((2, 3), DType::F32, &Device::Cpu)?;
+        let warm = Parameters::warm(1, BTreeMap::from([("layer.weight".into(), given)]));
+        assert_eq!(ask(&warm, "weight")?.to_vec2::<f32>()?, [[1.0; 3]; 2]);
+        let drawn = ask(&Parameters::new(1), "bias")?.to_vec2::<f32>()?;
+        assert_eq!(ask(&warm, "bias")?.to_vec2::<f32>()?, drawn);
+        Ok(())
+    }
+
+    #[test]
+    fn restoring_another_shape_or_name_changes_nothing() -> candle_core::Result<()> {
+        let parameters = Parameters::new(1);
+        let before = ask(&parameters, "weight")?.to_vec2::<f32>()?;
+        let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu);
+        for values in [
+            BTreeMap::from([("layer.weight".to_string(), ones(&[3, 2])?)]),
+            BTreeMap::from([
+                ("layer.weight".to_string(), ones(&[2, 3])?),
+                ("other".into(), ones(&[1])?),
+            ]),
+            BTreeMap::new(),
+        ] {
+            assert!(parameters.restore(&values).is_err());
+        }
+        assert_eq!(ask(&parameters, "weight")?.to_vec2::<f32>()?, before);
+        Ok(())
+    }
+
+    #[test]
+    fn candle_layers_draw_from_the_same_store() -> candle_core::Result<()> {
+        let parameters = Parameters::new(1);
+        candle_nn::linear(
+            3,
+            2,
+            parameters.candle_builder(DType::F32, &Device::Cpu).pp("fc"),
+        )?;
+        let names: Vec<String> = parameters
+            .vars()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, ["fc.bias", "fc.weight"]);
+        Ok(())
+    }
+}
