@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use candle_core::{CpuStorage, DType, Layout, WithDType};
+use candle_core::{CpuStorage, DType, Layout, Storage, Tensor, WithDType};
 
+use crate::kernels::HasScratch;
 use crate::{Error, Result};
 
 /// A type the CPU kernels compute in: f32 or f64.
-pub(crate) trait Element: WithDType {}
+pub(crate) trait Element: WithDType + HasScratch {}
 
 impl Element for f32 {}
 impl Element for f64 {}
@@ -44,6 +45,31 @@ pub(crate) fn row_major<'a, T: Element>(
     Ok(Cow::Owned(gathered))
 }
 
+/// Calls `with` with the elements of a tensor on the CPU in row-major order.
+pub(crate) fn read<T: Element, R>(
+    tensor: &Tensor,
+    with: impl FnOnce(&[T]) -> candle_core::Result<R>,
+) -> candle_core::Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => with(&row_major(storage, layout)?),
+        _ => candle_core::bail!("a CPU kernel was given a tensor on {:?}", tensor.device()),
+    }
+}
+
+/// `len` zeros for a result of `op`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`] where so large a buffer cannot be had, which would else end the process.
+pub(crate) fn zeros<T: Element>(op: &'static str, len: usize) -> Result<Vec<T>> {
+    /// Elements above which the allocator is asked first, at the price of a second call.
+    const LARGE: usize = 1 << 26;
+    if len > LARGE && Vec::<T>::new().try_reserve_exact(len).is_err() {
+        return Err(Error::OutOfMemory { op, elements: len });
+    }
+    Ok(vec![T::zero(); len])
+}
+
 fn gather<T: Element>(source: &[T], dims: &[usize], strides: &[usize], into: &mut Vec<T>) {
     match (dims, strides) {
         ([count], [1]) => into.extend_from_slice(&source[..*count]),
@@ -59,7 +85,7 @@ fn gather<T: Element>(source: &[T], dims: &[usize], strides: &[usize], into: &mu
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Storage, Tensor};
+    use candle_core::Device;
 
     use super::*;
 
@@ -76,13 +102,16 @@ mod tests {
             t.get(0)?.get(1)?.get(2)?,
         ];
         for view in views {
-            let (storage, layout) = view.storage_and_layout();
-            let Storage::Cpu(storage) = &*storage else {
-                unreachable!("made on the CPU")
-            };
             let expected = view.flatten_all()?.to_vec1::<f32>()?;
-            assert_eq!(row_major::<f32>(storage, layout)?.as_ref(), expected);
+            let found = read(&view, |elements: &[f32]| Ok(elements.to_vec()))?;
+            assert_eq!(found, expected);
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_result_larger_than_memory_is_an_error() {
+        let result = zeros::<f64>("conv1d", isize::MAX as usize / 8);
+        assert!(matches!(result, Err(Error::OutOfMemory { .. })));
     }
 }

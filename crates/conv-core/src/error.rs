@@ -68,11 +68,26 @@ pub enum Error {
     KernelTooWide {
         /// The operation.
         op: &'static str,
-        /// "height" or "width".
+        /// "height", "width" or "time".
         axis: &'static str,
         /// The kernel's reach, dilation included.
         kernel: usize,
         /// The input's size, padding included.
+        input: usize,
+    },
+
+    /// A pooling window that lies in the padding altogether.
+    #[error(
+        "{op}: window {window} along the {axis} sees padding only, and none of the input's {input}"
+    )]
+    EmptyWindow {
+        /// The operation.
+        op: &'static str,
+        /// "height", "width" or "time".
+        axis: &'static str,
+        /// The window's number.
+        window: usize,
+        /// The input's size, padding not included.
         input: usize,
     },
 
@@ -118,7 +133,7 @@ pub enum Error {
     OutputPadding {
         /// The operation.
         op: &'static str,
-        /// "height" or "width".
+        /// "height", "width" or "time".
         axis: &'static str,
         /// The output padding.
         found: usize,
@@ -133,7 +148,7 @@ pub enum Error {
     NothingLeft {
         /// The operation.
         op: &'static str,
-        /// "height" or "width".
+        /// "height", "width" or "time".
         axis: &'static str,
         /// The padding of both sides together.
         padding: usize,
@@ -142,7 +157,7 @@ pub enum Error {
     },
 
     /// Padding that reads further than the input has elements.
-    #[error("{op}: a side is padded by {pad}, expected at most {limit} for a size of {size}")]
+    #[error("{op}: a side is padded by {pad}, which a size of {size} does not allow")]
     PadTooWide {
         /// The operation.
         op: &'static str,
@@ -150,8 +165,6 @@ pub enum Error {
         pad: usize,
         /// The size of the dimension.
         size: usize,
-        /// The most this size allows.
-        limit: usize,
     },
 
     /// Sizes whose sum or product does not fit the address space.
@@ -172,6 +185,13 @@ pub enum Error {
         op: &'static str,
         /// The elements asked for.
         elements: usize,
+    },
+
+    /// A gradient of a gradient was asked for.
+    #[error("{op}: its gradient cannot be differentiated again")]
+    SecondOrder {
+        /// The operation.
+        op: &'static str,
     },
 
     /// The tensor library refused something underneath.

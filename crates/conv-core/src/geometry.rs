@@ -1,0 +1,372 @@
+//! The checked geometry of a convolution: the one thing kernels get, and all arithmetic on sizes that could go wrong.
+//!
+//! A 1-D convolution is a 2-D one of height 1. A transposed convolution has the geometry of the convolution it is the
+//! transpose of: what it calls its output is that convolution's input.
+
+use std::ops::Range;
+
+use crate::{Error, Result};
+
+/// One dimension of a convolution. Output position `o` and tap `k` meet at input position
+/// `o * stride + k * dilation - before`, and for every such pair this lies inside the padded input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Axis {
+    pub input: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    pub before: usize,
+    pub output: usize,
+}
+
+/// What a caller asked for along one dimension, not yet checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    /// The dimension's name in error texts.
+    pub axis: &'static str,
+    pub size: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    pub padding: (usize, usize),
+}
+
+/// A whole convolution: `groups` times from `channels_in` to `channels_out` channels, those being a group's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub batch: usize,
+    pub groups: usize,
+    pub channels_in: usize,
+    pub channels_out: usize,
+    pub h: Axis,
+    pub w: Axis,
+}
+
+impl Axis {
+    /// The dimension 1-D operations do not have.
+    pub const ONE: Self = Self {
+        input: 1,
+        kernel: 1,
+        stride: 1,
+        dilation: 1,
+        before: 0,
+        output: 1,
+    };
+
+    /// A convolution over `size` elements.
+    pub fn convolution(op: &'static str, request: Request) -> Result<Self> {
+        let (before, after) = request.padding;
+        let kernel = request.reach(op)?;
+        let input = checked(
+            op,
+            "padded input",
+            &[request.size, before, after],
+            |[a, b, c]| a.checked_add(b)?.checked_add(c),
+        )?;
+        if kernel > input {
+            return Err(Error::KernelTooWide {
+                op,
+                axis: request.axis,
+                kernel,
+                input,
+            });
+        }
+        Ok(Self {
+            input: request.size,
+            kernel: request.kernel,
+            stride: request.stride,
+            dilation: request.dilation,
+            before,
+            output: (input - kernel) / request.stride + 1,
+        })
+    }
+
+    /// The convolution whose transpose spreads `size` elements.
+    pub fn transposed(op: &'static str, request: Request, output_padding: usize) -> Result<Self> {
+        let (before, after) = request.padding;
+        let kernel = request.reach(op)?;
+        let limit = request.stride.max(request.dilation);
+        if output_padding >= limit {
+            return Err(Error::OutputPadding {
+                op,
+                axis: request.axis,
+                found: output_padding,
+                limit,
+            });
+        }
+        if request.size == 0 {
+            let what = "input size";
+            return Err(Error::Zero { op, what });
+        }
+        let (what, size) = ("output", request.size - 1);
+        let full = checked(
+            op,
+            what,
+            &[size, request.stride, kernel, output_padding],
+            |[a, b, c, d]| a.checked_mul(b)?.checked_add(c)?.checked_add(d),
+        )?;
+        let cut = checked(op, "padding", &[before, after], |[a, b]| a.checked_add(b))?;
+        if cut >= full {
+            return Err(Error::NothingLeft {
+                op,
+                axis: request.axis,
+                padding: cut,
+                size: full,
+            });
+        }
+        Ok(Self {
+            input: full - cut,
+            kernel: request.kernel,
+            stride: request.stride,
+            dilation: request.dilation,
+            before,
+            output: request.size,
+        })
+    }
+
+    /// The output positions at which `tap` falls on an input element and not on padding.
+    pub fn inside(&self, tap: usize) -> Range<usize> {
+        let offset = tap * self.dilation;
+        let end = (self.input + self.before).saturating_sub(offset);
+        let end = end.div_ceil(self.stride).min(self.output);
+        let start = self.before.saturating_sub(offset).div_ceil(self.stride);
+        start.min(end)..end
+    }
+
+    /// The input position where `output` and `tap` meet; they must do so inside.
+    pub fn position(&self, output: usize, tap: usize) -> usize {
+        output * self.stride + tap * self.dilation - self.before
+    }
+
+    /// Zeros needed after the last element for the last window.
+    pub fn after(&self) -> usize {
+        let reach = (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1;
+        reach.saturating_sub(self.input + self.before)
+    }
+
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == 0 && self.input == self.output
+    }
+}
+
+impl Request {
+    /// The elements the kernel covers, dilation included.
+    fn reach(&self, op: &'static str) -> Result<usize> {
+        for (what, value) in [
+            ("kernel size", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ] {
+            if value == 0 {
+                return Err(Error::Zero { op, what });
+            }
+        }
+        checked(
+            op,
+            "dilated kernel",
+            &[self.kernel - 1, self.dilation],
+            |[a, b]| a.checked_mul(b)?.checked_add(1),
+        )
+    }
+}
+
+impl Geometry {
+    /// Checks that the groups divide the channels (of input and output, over all groups) and that every tensor fits the
+    /// address space.
+    pub fn new(
+        op: &'static str,
+        batch: usize,
+        groups: usize,
+        channels: (usize, usize),
+        h: Axis,
+        w: Axis,
+    ) -> Result<Self> {
+        if groups == 0 {
+            return Err(Error::Zero { op, what: "groups" });
+        }
+        for (which, channels) in [("input", channels.0), ("output", channels.1)] {
+            if channels == 0 {
+                let what = "number of channels";
+                return Err(Error::Zero { op, what });
+            }
+            if channels % groups != 0 {
+                return Err(Error::Groups {
+                    op,
+                    which,
+                    channels,
+                    groups,
+                });
+            }
+        }
+        fits(op, "input", &[batch, channels.0, h.input, w.input])?;
+        fits(op, "output", &[batch, channels.1, h.output, w.output])?;
+        let channels_in = channels.0 / groups;
+        fits(op, "weight", &[channels.1, channels_in, h.kernel, w.kernel])?;
+        Ok(Self {
+            batch,
+            groups,
+            channels_in,
+            channels_out: channels.1 / groups,
+            h,
+            w,
+        })
+    }
+
+    /// The elements of one input channel.
+    pub fn pixels_in(&self) -> usize {
+        self.h.input * self.w.input
+    }
+
+    /// The elements of one output channel.
+    pub fn pixels_out(&self) -> usize {
+        self.h.output * self.w.output
+    }
+
+    /// The places of the kernel.
+    pub fn taps(&self) -> usize {
+        self.h.kernel * self.w.kernel
+    }
+
+    /// The elements of the input.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.groups * self.channels_in * self.pixels_in()
+    }
+
+    /// The elements of the output.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.groups * self.channels_out * self.pixels_out()
+    }
+
+    /// The elements of the weight.
+    pub fn weight_len(&self) -> usize {
+        self.groups * self.channels_out * self.channels_in * self.taps()
+    }
+
+    /// Whether each output element sees just the input element in its own place.
+    pub fn is_pointwise(&self) -> bool {
+        self.h.is_pointwise() && self.w.is_pointwise()
+    }
+
+    /// Whether any tap falls on padding.
+    pub fn is_padded(&self) -> bool {
+        [self.h, self.w]
+            .iter()
+            .any(|axis| axis.before > 0 || axis.after() > 0)
+    }
+
+    /// Multiplications, as a measure of work.
+    pub fn work(&self) -> usize {
+        self.output_len()
+            .saturating_mul(self.channels_in * self.taps())
+    }
+}
+
+fn checked<const N: usize>(
+    op: &'static str,
+    what: &'static str,
+    sizes: &[usize; N],
+    of: impl Fn([usize; N]) -> Option<usize>,
+) -> Result<usize> {
+    of(*sizes).ok_or_else(|| overflow(op, what, sizes))
+}
+
+/// Refuses sizes whose elements, at eight bytes each, do not fit the address space.
+pub(crate) fn fits(op: &'static str, what: &'static str, sizes: &[usize]) -> Result<()> {
+    const LIMIT: usize = isize::MAX as usize / size_of::<f64>();
+    // A zero must not hide an overflow among the others, which kernels multiply in another order.
+    sizes
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))
+        .filter(|&product| product <= LIMIT)
+        .map(|_| ())
+        .ok_or_else(|| overflow(op, what, sizes))
+}
+
+fn overflow(op: &'static str, what: &'static str, sizes: &[usize]) -> Error {
+    Error::Overflow {
+        op,
+        what,
+        sizes: sizes.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(size: usize, kernel: usize) -> Request {
+        Request {
+            axis: "width",
+            size,
+            kernel,
+            stride: 1,
+            dilation: 1,
+            padding: (0, 0),
+        }
+    }
+
+    #[test]
+    fn inside_and_position_agree_with_the_definition() -> Result<()> {
+        for (size, kernel, stride, dilation, before, after) in [
+            (7, 3, 2, 1, 1, 0),
+            (5, 2, 3, 4, 0, 0),
+            (1, 3, 1, 1, 2, 2),
+            (6, 1, 4, 1, 9, 3),
+            (0, 2, 1, 1, 1, 4),
+        ] {
+            let axis = Axis::convolution(
+                "conv",
+                Request {
+                    stride,
+                    dilation,
+                    padding: (before, after),
+                    ..request(size, kernel)
+                },
+            )?;
+            for tap in 0..kernel {
+                let expected: Vec<usize> = (0..axis.output)
+                    .filter(|o| {
+                        let place = o * stride + tap * dilation;
+                        place >= before && place < before + size
+                    })
+                    .collect();
+                assert_eq!(axis.inside(tap).collect::<Vec<_>>(), expected, "{axis:?}");
+                for o in expected {
+                    assert!(axis.position(o, tap) < size);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_refused() -> Result<()> {
+        let wide = |padding, kernel, dilation| {
+            let size = 4;
+            Axis::convolution(
+                "conv",
+                Request {
+                    dilation,
+                    padding,
+                    ..request(size, kernel)
+                },
+            )
+        };
+        let overflows = |result| matches!(result, Err(Error::Overflow { .. }));
+        assert!(overflows(wide((usize::MAX, 0), 1, 1)));
+        assert!(overflows(wide((0, usize::MAX - 3), 1, 1)));
+        assert!(overflows(wide((0, 0), usize::MAX, 2)));
+        let axis = wide((1 << 31, 0), 1, 1)?;
+        let product = Geometry::new("conv", 1, 1, (1, 1), axis, axis);
+        assert!(matches!(product, Err(Error::Overflow { .. })));
+        let huge = Request {
+            stride: usize::MAX / 2,
+            ..request(5, 3)
+        };
+        assert!(matches!(
+            Axis::transposed("conv", huge, 0),
+            Err(Error::Overflow { .. })
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! The bias: one number a channel, laid over the channel's elements, and its gradient summed over them.
+
+use super::blocks::each_chunk;
+use super::sums::sum;
+use crate::element::Element;
+
+/// Sets every element to the bias of its channel.
+pub(crate) fn fill_with_bias<T: Element>(bias: &[T], pixels: usize, y: &mut [T]) {
+    if pixels > 0 {
+        for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
+            channel.fill(bias[i % bias.len()]);
+        }
+    }
+}
+
+/// Adds to `dbias` the gradients of its channel's elements: the batch's samples in order, each in eight partial sums.
+pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) {
+    let channels = dbias.len();
+    each_chunk(dbias, 1, dy.len(), |channel, dbias| {
+        for sample in dy.chunks_exact((channels * pixels).max(1)) {
+            dbias[0] += sum(&sample[channel * pixels..][..pixels]);
+        }
+    });
+}

@@ -1,0 +1,126 @@
+//! How work is cut: into blocks whose sizes follow from the geometry alone, never from the number of threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::geometry::Geometry;
+
+/// Output elements of a channel that are computed together.
+const COLUMNS: usize = 256;
+/// Rows of the unrolled input that are multiplied at once. With [`COLUMNS`] it bounds the buffer to 256 KiB in f32.
+const ROWS: usize = 256;
+/// Tasks aimed at where a dimension is cut for the sake of threads only.
+const TASKS: usize = 16;
+/// Multiplications below which handing work to other threads costs more than it saves.
+const SMALL: usize = 1 << 15;
+
+/// `0..total` in the fewest near-equal parts of at most `size` (and at least 1).
+pub(super) fn split(
+    total: usize,
+    size: usize,
+) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
+    parts(total, total.div_ceil(size.max(1)))
+}
+
+/// `0..total` in `count` near-equal parts.
+pub(super) fn parts(
+    total: usize,
+    count: usize,
+) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
+    (0..count).map(move |i| i * total / count..(i + 1) * total / count)
+}
+
+/// A block of output columns: some pixels of one sample, or all pixels of a few samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub samples: Range<usize>,
+    pub pixels: Range<usize>,
+}
+
+impl Columns {
+    pub fn len(&self) -> usize {
+        self.samples.len() * self.pixels.len()
+    }
+
+    /// All output columns of the batch, block by block.
+    pub fn all(g: &Geometry) -> Vec<Self> {
+        let pixels = g.pixels_out();
+        if pixels < COLUMNS {
+            let samples = split(g.batch, COLUMNS / pixels);
+            samples
+                .map(|samples| Self {
+                    samples,
+                    pixels: 0..pixels,
+                })
+                .collect()
+        } else {
+            (0..g.batch)
+                .flat_map(|b| {
+                    split(pixels, COLUMNS).map(move |pixels| Self {
+                        samples: b..b + 1,
+                        pixels,
+                    })
+                })
+                .collect()
+        }
+    }
+}
+
+/// The input channels of a group in blocks whose unrolled rows are multiplied at once.
+pub(super) fn input_channels(
+    g: &Geometry,
+) -> impl ExactSizeIterator<Item = Range<usize>> + Clone + use<> {
+    split(g.channels_in, ROWS / g.taps())
+}
+
+/// How many parts another dimension is worth being cut into where there are `tasks` already.
+pub(super) fn worth(tasks: usize, most: usize) -> usize {
+    TASKS.div_ceil(tasks.max(1)).clamp(1, most.max(1))
+}
+
+/// Calls `task` with each of `0..count`, on several threads where the whole `work` (in multiplications) is worth it.
+pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
+    if work < SMALL || count < 2 {
+        (0..count).for_each(task);
+    } else {
+        (0..count).into_par_iter().for_each(task);
+    }
+}
+
+/// Calls `task` with each chunk of `slice` and its number, on several threads where the whole `work` is worth it.
+pub(super) fn each_chunk<T: Send>(
+    slice: &mut [T],
+    size: usize,
+    work: usize,
+    task: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    let size = size.max(1);
+    if work < SMALL || slice.len() <= size {
+        slice
+            .chunks_mut(size)
+            .enumerate()
+            .for_each(|(i, chunk)| task(i, chunk));
+    } else {
+        slice
+            .par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(i, chunk)| task(i, chunk));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_cover_everything_once_in_order() {
+        for total in [0, 1, 5, 256, 257, 1000] {
+            for size in [1, 3, 256] {
+                let all: Vec<usize> = split(total, size).flatten().collect();
+                assert_eq!(all, (0..total).collect::<Vec<_>>());
+                assert!(split(total, size).all(|r| !r.is_empty() && r.len() <= size));
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Convolution and its transpose as candle operations with backward passes of their own.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
+
+use crate::element::{Element, compute_dtype, read, row_major, zeros};
+use crate::geometry::Geometry;
+use crate::kernels::{bias_gradient, fill_with_bias, forward, input_gradient, weight_gradient};
+use crate::{Error, Result, device};
+
+/// A convolution, or the transpose of one, ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Convolution {
+    pub op: &'static str,
+    /// For a transpose, the geometry of the convolution that it is the transpose of.
+    pub geometry: Geometry,
+    pub transposed: bool,
+    /// The shape of the result.
+    pub output: Shape,
+}
+
+/// An argument as candle hands it to an operation.
+type Argument<'a> = (&'a CpuStorage, &'a Layout);
+
+impl Convolution {
+    /// Runs it on checked arguments.
+    pub fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+        let dtype = compute_dtype(self.op, x.dtype())?;
+        let x_dtype = x.dtype();
+        let (x, weight) = (x.to_dtype(dtype)?, weight.to_dtype(dtype)?);
+        let bias = bias.map(|bias| bias.to_dtype(dtype)).transpose()?;
+        let y = match bias {
+            _ if !x.device().is_cpu() => device::apply(self, &x, &weight, bias.as_ref())?,
+            Some(bias) => x.apply_op3(&weight, &bias, self)?,
+            None => x.apply_op2(&weight, self)?,
+        };
+        Ok(y.to_dtype(x_dtype)?)
+    }
+
+    fn cpu(
+        &self,
+        x: Argument<'_>,
+        weight: Argument<'_>,
+        bias: Option<Argument<'_>>,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let y = match x.0 {
+            CpuStorage::F64(_) => self.forward::<f64>(x, weight, bias)?,
+            _ => self.forward::<f32>(x, weight, bias)?,
+        };
+        Ok((y, self.output.clone()))
+    }
+
+    fn forward<T: Element>(
+        &self,
+        x: Argument<'_>,
+        weight: Argument<'_>,
+        bias: Option<Argument<'_>>,
+    ) -> candle_core::Result<CpuStorage> {
+        let x = row_major::<T>(x.0, x.1)?;
+        let weight = row_major::<T>(weight.0, weight.1)?;
+        let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
+        let g = &self.geometry;
+        let mut y = zeros(self.op, self.output.elem_count())?;
+        if self.transposed {
+            if let Some(bias) = bias {
+                fill_with_bias(&bias, g.pixels_in(), &mut y);
+            }
+            input_gradient(g, &x, &weight, &mut y);
+        } else {
+            forward(g, &x, &weight, bias.as_deref(), &mut y);
+        }
+        Ok(T::to_cpu_storage_owned(y))
+    }
+
+    /// The gradients of those arguments that need one.
+    fn gradients(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        dy: &Tensor,
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
+        // A gradient that is itself part of a graph asks for a second derivative.
+        if dy.track_op() {
+            return Err(Error::SecondOrder { op: self.op }.into());
+        }
+        match dy.dtype() {
+            DType::F64 => self.gradients_in::<f64>(x, weight, bias, dy),
+            _ => self.gradients_in::<f32>(x, weight, bias, dy),
+        }
+    }
+
+    fn gradients_in<T: Element>(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        dy: &Tensor,
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
+        let g = &self.geometry;
+        // `add` adds to zeros of the shape of an argument that needs its gradient.
+        let gradient = |of: &Tensor, add: &dyn Fn(&mut [T])| -> candle_core::Result<_> {
+            if !of.track_op() {
+                return Ok(None);
+            }
+            let mut gradient = zeros(self.op, of.elem_count())?;
+            add(&mut gradient);
+            Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
+        };
+        let (x_of, weight_of) = (x, weight);
+        read(dy, |dy| {
+            read(x, |x| {
+                read(weight, |weight| {
+                    if self.transposed {
+                        Ok([
+                            gradient(x_of, &|dx| forward(g, dy, weight, None, dx))?,
+                            gradient(weight_of, &|dw| weight_gradient(g, dy, x, dw))?,
+                            bias.map_or(Ok(None), |bias| {
+                                gradient(bias, &|db| bias_gradient(g.pixels_in(), dy, db))
+                            })?,
+                        ])
+                    } else {
+                        Ok([
+                            gradient(x_of, &|dx| input_gradient(g, dy, weight, dx))?,
+                            gradient(weight_of, &|dw| weight_gradient(g, x, dy, dw))?,
+                            bias.map_or(Ok(None), |bias| {
+                                gradient(bias, &|db| bias_gradient(g.pixels_out(), dy, db))
+                            })?,
+                        ])
+                    }
+                })
+            })
+        })
+    }
+}
+
+impl CustomOp2 for Convolution {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        self.cpu((x, x_layout), (weight, weight_layout), None)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let [dx, dweight, _] = self.gradients(x, weight, None, dy)?;
+        Ok((dx, dweight))
+    }
+}
+
+impl CustomOp3 for Convolution {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let bias = Some((bias, bias_layout));
+        self.cpu((x, x_layout), (weight, weight_layout), bias)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [dx, dweight, dbias] = self.gradients(x, weight, Some(bias), dy)?;
+        Ok((dx, dweight, dbias))
+    }
+}
