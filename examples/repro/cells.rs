@@ -1,0 +1,103 @@
+//! Results kept in the repository, one JSON line a cell, so that a table is printed from what has been run and a run goes on
+//! where it was interrupted.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// One training run of a table, and what came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Row of the table, e.g. the data set.
+    pub set: String,
+    /// Column of the table, e.g. the model's variant.
+    pub variant: String,
+    /// The recipe by name: a changed recipe is another cell.
+    pub recipe: String,
+    /// Fold, or 0 where the data comes split.
+    pub round: usize,
+    /// Seed of the run; splits have a fixed seed of their own.
+    pub seed: u64,
+    /// Result on the dev part, which chose the epoch.
+    pub dev: f64,
+    /// Result on the test part.
+    pub test: f64,
+    /// Epochs run.
+    pub epochs: usize,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// The commit that ran it.
+    pub commit: String,
+}
+
+/// The cells of one experiment.
+pub struct Cells {
+    path: PathBuf,
+    cells: Vec<Cell>,
+}
+
+impl Cells {
+    /// Reads the file at `path`, which need not be there yet.
+    pub fn open(path: &Path) -> Result<Self> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        let parse = |(number, line): (usize, &str)| {
+            serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), number + 1))
+        };
+        let cells = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
+        Ok(Self { path: path.into(), cells })
+    }
+
+    /// The cells that `wanted` picks.
+    pub fn pick(&self, wanted: impl Fn(&Cell) -> bool) -> Vec<&Cell> {
+        self.cells.iter().filter(|cell| wanted(cell)).collect()
+    }
+
+    /// Keeps a cell, in place of an older one of the same run.
+    pub fn keep(&mut self, cell: Cell) -> Result<()> {
+        let key = |c: &Cell| {
+            (c.set.clone(), c.variant.clone(), c.recipe.clone(), c.round, c.seed)
+        };
+        let replaces = self.cells.iter().any(|old| key(old) == key(&cell));
+        self.cells.retain(|old| key(old) != key(&cell));
+        self.cells.push(cell);
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let line = |cell: &Cell| Ok::<_, serde_json::Error>(serde_json::to_string(cell)? + "\n");
+        if replaces {
+            let text = self.cells.iter().map(line).collect::<Result<String, _>>()?;
+            return Ok(conv_train::files::write_atomic(&self.path, text.as_bytes())?);
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let last = self.cells.last().map(line).transpose()?.unwrap_or_default();
+        file.write_all(last.as_bytes()).with_context(|| format!("writing {}", self.path.display()))
+    }
+}
+
+/// Mean and sample standard deviation; the latter is not a number for a single value.
+pub fn mean_and_spread(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0)).sqrt())
+}
+
+/// The commit of the working tree, with `+` where it has changes; `unknown` outside a repository.
+pub fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return "unknown".into();
+    };
+    let clean = git(&["status", "--porcelain", "--untracked-files=no", "crates", "examples/repro"])
+        .is_some_and(|changes| changes.is_empty());
+    if clean { commit } else { commit + "+" }
+}

@@ -1,0 +1,39 @@
+//! Runs the experiments of the papers and prints their tables beside ours.
+//!
+//!     cargo run --release --example repro -- kim             from kept results, running what is missing
+//!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
+
+mod cells;
+mod kim;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Papers' tables, from one command each.
+#[derive(Parser)]
+#[command(name = "repro", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    experiment: Experiment,
+    #[command(flatten)]
+    common: conv_cli::Common,
+    /// Folder of the data sets, laid out as docs/datasets.md says
+    #[arg(long, env = "CONVOKE_DATA", global = true)]
+    data: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Experiment {
+    /// Kim (2014): seven data sets × four variants of the sentence CNN
+    Kim(kim::Options),
+}
+
+fn main() -> ExitCode {
+    conv_cli::run(|arguments: Arguments| {
+        let device = arguments.common.start()?;
+        match arguments.experiment {
+            Experiment::Kim(options) => kim::run(&options, arguments.data, &arguments.common, &device),
+        }
+    })
+}
