@@ -44,6 +44,72 @@ pub enum Error {
         /// What is wrong, with the numbers.
         reason: String,
     },
+    /// An argument has a shape that the operation cannot take.
+    #[error("{operation}: {argument} has shape {found:?}, expected {expected}")]
+    Shape {
+        /// The operation.
+        operation: &'static str,
+        /// Its argument.
+        argument: &'static str,
+        /// The shape that came.
+        found: Vec<usize>,
+        /// What was expected, in shape letters and numbers.
+        expected: String,
+    },
+    /// An argument has a type that the operation does not compute in.
+    #[error("{operation}: {argument} is {found:?}, expected {expected}")]
+    DType {
+        /// The operation.
+        operation: &'static str,
+        /// Its argument.
+        argument: &'static str,
+        /// The type that came.
+        found: candle_core::DType,
+        /// What was expected.
+        expected: String,
+    },
+    /// A number that is a share of something lies outside 0 to 1.
+    #[error("{operation}: {argument} is {found}, expected 0 to 1")]
+    Fraction {
+        /// The operation.
+        operation: &'static str,
+        /// Its argument.
+        argument: &'static str,
+        /// The number that came.
+        found: f64,
+    },
+    /// An id has no row in the embedding table.
+    #[error("embedding: id {id} at position {position} has no row in a table of {rows} rows")]
+    IdOutOfRange {
+        /// The id.
+        id: u32,
+        /// Where it stands among the ids, counted in row-major order.
+        position: usize,
+        /// The table's rows.
+        rows: usize,
+    },
+    /// A target is none of the classes.
+    #[error("cross_entropy: target {target} of sample {sample} is none of the {classes} classes")]
+    TargetOutOfRange {
+        /// The target.
+        target: u32,
+        /// The sample it belongs to.
+        sample: usize,
+        /// How many classes the logits have.
+        classes: usize,
+    },
+    /// A maximum over no windows, or over more than there are.
+    #[error("{operation}: sample {sample} has {found} windows, expected 1 to {limit}")]
+    Windows {
+        /// The operation.
+        operation: &'static str,
+        /// The sample.
+        sample: usize,
+        /// The windows it was said to have.
+        found: usize,
+        /// The length of the time axis.
+        limit: usize,
+    },
 }
 
 /// A result with this crate's [`Error`].

@@ -1,0 +1,403 @@
+//! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one operation.
+
+use crate::kernel::{
+    BLOCK, Kernel, Real, apply, check_real, fill_rows, read_ids, shifted_exponentials, sum,
+    with_elements,
+};
+use crate::softmax::log_composed;
+use crate::{Error, Result};
+use candle_core::{DType, Tensor};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What becomes of the samples' losses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Their sum, divided by the sum of the class weights of the targets that are not ignored. NaN where that is 0, as in
+    /// PyTorch: a batch with nothing to learn has no mean. The gradient is 0 there.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// One loss a sample; 0 for an ignored one.
+    None,
+}
+
+/// How [`cross_entropy`] works. The default is the plain mean.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CrossEntropyConfig {
+    /// The share ε of each target that is spread evenly over all classes, 0 to 1 (Szegedy et al. 2016, section 7).
+    pub label_smoothing: f64,
+    /// One weight a class, e.g. its inverse frequency; `None` is 1 for each.
+    pub class_weights: Option<Vec<f32>>,
+    /// Samples with this target do not count: padding. It need not be a class.
+    pub ignore_index: Option<u32>,
+    /// What becomes of the samples' losses.
+    pub reduction: Reduction,
+}
+
+/// -(1-ε) w_y log p_y - ε/V Σᵥ wᵥ log pᵥ for each sample, p being the softmax of its logits and y its target; then the reduction.
+/// Defined as PyTorch's `cross_entropy`, weights and smoothing together included.
+///
+/// # Shapes
+/// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction.
+///
+/// # Errors
+/// A target that is neither a class nor ignored, a smoothing outside 0 to 1, another number of weights than classes.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use conv_nn::{CrossEntropyConfig, cross_entropy};
+/// let logits = Tensor::zeros((3, 4), candle_core::DType::F32, &Device::Cpu)?;
+/// let targets = Tensor::new(&[0u32, 3, 1], &Device::Cpu)?;
+/// let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
+/// assert!((loss.to_scalar::<f32>()? - 4f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    config: &CrossEntropyConfig,
+) -> Result<Tensor> {
+    let loss = Loss::new(logits, targets, config)?;
+    let total = loss.total_weight();
+    let losses = if logits.device().is_cpu() {
+        let normalisers = match logits.dtype() {
+            DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.normalisers(x))?,
+            _ => with_elements::<f32, _, 1>([logits], |[x]| loss.normalisers(x))?,
+        };
+        apply(
+            Loss {
+                normalisers,
+                ..loss
+            },
+            logits,
+        )?
+    } else {
+        loss.composed(logits)?
+    };
+    Ok(match config.reduction {
+        Reduction::Mean => (losses.sum_all()? / total)?,
+        Reduction::Sum => losses.sum_all()?,
+        Reduction::None => losses,
+    })
+}
+
+struct Loss {
+    /// `None` is ignored.
+    targets: Vec<Option<u32>>,
+    classes: usize,
+    smoothing: f64,
+    weights: Option<Vec<f32>>,
+    /// Each row's maximum and ln Σ exp(x - maximum), so that the backward pass need not find them again.
+    normalisers: Vec<(f64, f64)>,
+}
+
+impl Loss {
+    fn new(logits: &Tensor, targets: &Tensor, config: &CrossEntropyConfig) -> Result<Self> {
+        let operation = Self::NAME;
+        let misfit = |argument, found: &[usize], expected| Error::Shape {
+            operation,
+            argument,
+            found: found.to_vec(),
+            expected,
+        };
+        check_real(operation, "logits", logits.dtype())?;
+        let &[samples, classes] = logits.dims() else {
+            return Err(misfit("logits", logits.dims(), "[N, V]".into()));
+        };
+        if targets.dims() != [samples] {
+            return Err(misfit("targets", targets.dims(), format!("[{samples}]")));
+        }
+        let smoothing = config.label_smoothing;
+        if !(0.0..=1.0).contains(&smoothing) {
+            let argument = "label_smoothing";
+            return Err(Error::Fraction {
+                operation,
+                argument,
+                found: smoothing,
+            });
+        }
+        let weights = config.class_weights.clone();
+        if let Some(weights) = weights.as_ref().filter(|weights| weights.len() != classes) {
+            return Err(misfit(
+                "class_weights",
+                &[weights.len()],
+                format!("[{classes}]"),
+            ));
+        }
+        let targets: Vec<Option<u32>> = read_ids(operation, "targets", targets)?
+            .into_iter()
+            .map(|target| (Some(target) != config.ignore_index).then_some(target))
+            .collect();
+        for (sample, target) in targets.iter().enumerate() {
+            if let Some(target) = target.filter(|target| *target as usize >= classes) {
+                return Err(Error::TargetOutOfRange {
+                    target,
+                    sample,
+                    classes,
+                });
+            }
+        }
+        Ok(Self {
+            targets,
+            classes,
+            smoothing,
+            weights,
+            normalisers: Vec::new(),
+        })
+    }
+
+    fn weight(&self, class: usize) -> f64 {
+        self.weights
+            .as_ref()
+            .map_or(1.0, |weights| f64::from(weights[class]))
+    }
+
+    fn total_weight(&self) -> f64 {
+        self.targets
+            .iter()
+            .flatten()
+            .map(|target| self.weight(*target as usize))
+            .sum()
+    }
+
+    /// The factors of -log p_y and, for each class, of -wᵥ log pᵥ.
+    fn factors(&self, target: usize) -> (f64, f64) {
+        let own = (1.0 - self.smoothing) * self.weight(target);
+        (own, self.smoothing / self.classes as f64)
+    }
+
+    fn normalisers<T: Real>(&self, x: &[T]) -> Vec<(f64, f64)> {
+        self.targets
+            .par_iter()
+            .enumerate()
+            .with_min_len((BLOCK / self.classes.max(1)).max(1))
+            .map(|(row, target)| {
+                if target.is_none() {
+                    return (0.0, 0.0);
+                }
+                let (shift, total) = shifted_exponentials(&x[row * self.classes..][..self.classes]);
+                (shift.to_f64(), total.ln().to_f64())
+            })
+            .collect()
+    }
+
+    /// Of operations whose gradients are right in candle.
+    fn composed(&self, logits: &Tensor) -> candle_core::Result<Tensor> {
+        let (samples, device, dtype) = (self.targets.len(), logits.device(), logits.dtype());
+        let column = |f: &dyn Fn(usize) -> f64| -> candle_core::Result<Tensor> {
+            let of = |target: &Option<u32>| target.map_or(0.0, |target| f(target as usize));
+            let values: Vec<f64> = self.targets.iter().map(of).collect();
+            Tensor::from_vec(values, samples, device)?.to_dtype(dtype)
+        };
+        let index: Vec<u32> = self
+            .targets
+            .iter()
+            .map(|target| target.unwrap_or(0))
+            .collect();
+        let log = log_composed(logits)?;
+        let own = log
+            .gather(&Tensor::from_vec(index, (samples, 1), device)?, 1)?
+            .squeeze(1)?;
+        let mut losses = (own * column(&|target| -self.factors(target).0)?)?;
+        if self.smoothing > 0.0 {
+            let weights: Vec<f64> = (0..self.classes).map(|class| self.weight(class)).collect();
+            let weights = Tensor::from_vec(weights, self.classes, device)?.to_dtype(dtype)?;
+            let all = log.broadcast_mul(&weights)?.sum(1)?;
+            losses = (losses + all * column(&|target| -self.factors(target).1)?)?;
+        }
+        column(&|_| 1.0)?
+            .ne(0f64)?
+            .where_cond(&losses, &losses.zeros_like()?)
+    }
+}
+
+impl Kernel for Loss {
+    const NAME: &'static str = "cross_entropy";
+
+    fn output(&self, _logits: &[usize]) -> Vec<usize> {
+        vec![self.targets.len()]
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let classes = self.classes;
+        fill_rows(self.targets.len(), 1, classes, |row, loss| {
+            let Some(target) = self.targets[row] else {
+                return;
+            };
+            let x = &x[row * classes..][..classes];
+            let (shift, log) = self.normalisers[row];
+            let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+            let (own, each) = self.factors(target as usize);
+            loss[0] = T::from_f64(own) * (log - (x[target as usize] - shift));
+            if self.smoothing > 0.0 {
+                let weighted = |i| T::from_f64(self.weight(i)) * (log - (x[i] - shift));
+                loss[0] += T::from_f64(each) * sum(classes, weighted);
+            }
+        })
+    }
+
+    fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
+        let classes = self.classes;
+        let all_weights: f64 = (0..classes).map(|class| self.weight(class)).sum();
+        fill_rows(x.len(), classes, classes, |row, out| {
+            let Some(target) = self.targets[row] else {
+                return;
+            };
+            let (shift, log) = self.normalisers[row];
+            let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+            let (own, each) = self.factors(target as usize);
+            let scale = gradient[row] * T::from_f64(own + each * all_weights);
+            for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
+                *out = scale * ((x - shift) - log).exp();
+            }
+            if self.smoothing > 0.0 {
+                for (class, out) in out.iter_mut().enumerate() {
+                    *out -= gradient[row] * T::from_f64(each * self.weight(class));
+                }
+            }
+            out[target as usize] -= gradient[row] * T::from_f64(own);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use gradcheck::values;
+    use proptest::prelude::*;
+
+    const IGNORED: u32 = 99;
+
+    fn targets(list: &[u32]) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(list, list.len(), &Device::Cpu)
+    }
+
+    fn config() -> impl Strategy<Value = CrossEntropyConfig> {
+        let smoothing = prop_oneof![Just(0.0), 0.0..=1.0];
+        let weights = prop::option::of(prop::collection::vec(0.1f32..3.0, 4));
+        let reduction = prop_oneof![
+            Just(Reduction::Mean),
+            Just(Reduction::Sum),
+            Just(Reduction::None)
+        ];
+        (smoothing, weights, reduction).prop_map(|(label_smoothing, class_weights, reduction)| {
+            let ignore_index = Some(IGNORED);
+            CrossEntropyConfig {
+                label_smoothing,
+                class_weights,
+                ignore_index,
+                reduction,
+            }
+        })
+    }
+
+    fn some_targets() -> impl Strategy<Value = Vec<u32>> {
+        // One that counts at least: the mean over none is NaN.
+        prop::collection::vec(prop_oneof![4 => 0u32..4, 1 => Just(IGNORED)], 0..6).prop_map(
+            |mut list| {
+                list.push(2);
+                list
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradient_is_right(list in some_targets(), config in config(), seed: u64) {
+            let logits = (values((4, list.len()), seed) * 3.0)?;
+            let list = targets(&list)?;
+            gradcheck::check("cross_entropy", &[logits], |t| Ok(cross_entropy(&t[0].t()?, &list, &config)?));
+        }
+
+        #[test]
+        fn the_composition_agrees(list in some_targets(), config in config(), seed: u64) {
+            let logits = Var::from_tensor(&values((list.len(), 4), seed))?;
+            let list = targets(&list)?;
+            let config = CrossEntropyConfig { reduction: Reduction::None, ..config };
+            let kernel = cross_entropy(&logits, &list, &config)?;
+            let composed = Loss::new(&logits, &list, &config)?.composed(&logits)?;
+            let gradient = |y: &Tensor| -> candle_core::Result<Tensor> {
+                let store = y.sqr()?.sum_all()?.backward()?;
+                store.get(&logits).map_or_else(|| logits.zeros_like(), |g| Ok(g.clone()))
+            };
+            for (kernel, composed) in
+                [(gradient(&kernel)?, gradient(&composed)?), (kernel.clone(), composed.clone())]
+            {
+                let worst = (kernel - composed)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+                prop_assert!(worst < 1e-12, "{}", worst);
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_of_ignored_samples_has_no_mean_and_no_gradient() -> candle_core::Result<()> {
+        let logits = Var::from_tensor(&values((2, 4), 1))?;
+        let config = CrossEntropyConfig {
+            ignore_index: Some(1),
+            ..Default::default()
+        };
+        let loss = cross_entropy(&logits, &targets(&[1, 1])?, &config)?;
+        assert!(loss.to_scalar::<f64>()?.is_nan());
+        let store = loss.backward()?;
+        let gradient = store.get(&logits).map(|g| g.to_vec2::<f64>()).transpose()?;
+        assert_eq!(gradient, Some(vec![vec![0.0; 4]; 2]));
+        Ok(())
+    }
+
+    #[test]
+    fn large_logits_lose_nothing() -> candle_core::Result<()> {
+        let logits = Tensor::new(&[[10_000f32, 10_001.0, -1e30]], &Device::Cpu)?;
+        let loss = cross_entropy(&logits, &targets(&[1])?, &Default::default())?;
+        let expected = (1.0 + (-1f32).exp()).ln();
+        assert!((loss.to_scalar::<f32>()? - expected).abs() < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() -> candle_core::Result<()> {
+        let logits = values((2, 4), 1);
+        let message = |list: &[u32], config: CrossEntropyConfig| -> candle_core::Result<String> {
+            let error = cross_entropy(&logits, &targets(list)?, &config).err();
+            Ok(error.map(|e| e.to_string()).unwrap_or_default())
+        };
+        let plain = CrossEntropyConfig::default();
+        let smooth = CrossEntropyConfig {
+            label_smoothing: 1.5,
+            ..plain.clone()
+        };
+        let short = CrossEntropyConfig {
+            class_weights: Some(vec![1.0; 3]),
+            ..plain.clone()
+        };
+        for (list, config, expected) in [
+            (
+                [3, 4].as_slice(),
+                &plain,
+                "cross_entropy: target 4 of sample 1 is none of the 4 classes",
+            ),
+            (
+                &[3],
+                &plain,
+                "cross_entropy: targets has shape [1], expected [2]",
+            ),
+            (
+                &[3, 3],
+                &smooth,
+                "cross_entropy: label_smoothing is 1.5, expected 0 to 1",
+            ),
+            (
+                &[3, 3],
+                &short,
+                "cross_entropy: class_weights has shape [3], expected [4]",
+            ),
+        ] {
+            assert_eq!(message(list, config.clone())?, expected);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! Seeded dropout that keeps a key instead of a mask.
+
+use crate::kernel::{Kernel, Real, apply, check_real, fill};
+use crate::{Error, Mode, Result};
+use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// In training, sets each element to 0 with probability `p` and multiplies the others by 1/(1-p);
+/// in evaluation, returns `x` (Srivastava et al. 2014, in the inverted form).
+///
+/// One key is drawn from the mode's stream a call, and the mask is a function of that key and each element's index: nothing
+/// but the key is kept for the backward pass, and the mask is the same for any number of threads and for f32 and f64.
+/// `p` is exact to 2⁻³².
+///
+/// # Shapes
+/// Any, of f32 or f64; the output has the same.
+///
+/// # Errors
+/// `p` outside 0 to 1, in either mode.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use conv_nn::{Mode, dropout, rng};
+/// let x = Tensor::ones((2, 100), DType::F32, &Device::Cpu)?;
+/// let mut stream = rng::seeded(1, "step 0");
+/// let y = dropout(&x, 0.5, &mut Mode::Train(&mut stream))?;
+/// assert!(y.flatten_all()?.to_vec1::<f32>()?.iter().all(|y| *y == 0.0 || *y == 2.0));
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
+    if !(0.0..=1.0).contains(&p) {
+        return Err(Error::Fraction {
+            operation: Dropout::NAME,
+            argument: "p",
+            found: p,
+        });
+    }
+    let Some(rng) = mode.rng() else {
+        return Ok(x.clone());
+    };
+    if p == 0.0 {
+        return Ok(x.clone());
+    }
+    let kernel = Dropout {
+        p,
+        key: rng.random(),
+    };
+    if x.device().is_cpu() {
+        apply(kernel, x)
+    } else {
+        composed(kernel, x)
+    }
+}
+
+fn composed(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
+    check_real(Dropout::NAME, "its input", x.dtype())?;
+    let mask = kernel.forward(&vec![1f32; x.elem_count()]);
+    let mask = Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
+    Ok(x.mul(&mask)?)
+}
+
+struct Dropout {
+    p: f64,
+    key: [u8; 32],
+}
+
+/// Elements to one ChaCha stream: part of what a seed means, so not to be tuned.
+const STREAM: usize = 4096;
+
+impl Kernel for Dropout {
+    const NAME: &'static str = "dropout";
+
+    fn output(&self, x: &[usize]) -> Vec<usize> {
+        x.to_vec()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let scale = T::from_f64(1.0 / (1.0 - self.p));
+        let threshold = (self.p * 2f64.powi(32)) as u64;
+        fill(x.len(), STREAM, |start, y| {
+            let mut rng = ChaCha8Rng::from_seed(self.key);
+            rng.set_stream((start / STREAM) as u64);
+            let mut bits = [0u32; STREAM];
+            rng.fill(&mut bits[..y.len()]);
+            for ((y, &x), &bits) in y.iter_mut().zip(&x[start..]).zip(&bits) {
+                *y = if u64::from(bits) < threshold {
+                    T::zero()
+                } else {
+                    x * scale
+                };
+            }
+        })
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
+        self.forward(gradient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::seeded;
+    use candle_core::{DType, Device};
+    use proptest::prelude::*;
+    use rand::Rng;
+
+    fn train(x: &Tensor, p: f64, seed: u64) -> candle_core::Result<Tensor> {
+        let mut stream = seeded(seed, "dropout");
+        Ok(dropout(x, p, &mut Mode::Train(&mut stream))?)
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradient_goes_through_the_same_mask(rows in 0usize..5, p in 0.0..=1.0, seed: u64) {
+            let x = gradcheck::values((4, rows), seed);
+            gradcheck::check("dropout", &[x], |t| train(&t[0].t()?, p, seed));
+        }
+    }
+
+    #[test]
+    fn the_share_dropped_is_p_and_the_mean_stays() -> candle_core::Result<()> {
+        let x = Tensor::ones(200_000, DType::F32, &Device::Cpu)?;
+        for p in [0.1, 0.5, 0.9] {
+            let y = train(&x, p, 3)?.to_vec1::<f32>()?;
+            let dropped = y.iter().filter(|y| **y == 0.0).count() as f64 / 200_000.0;
+            // Five standard deviations of a binomial.
+            assert!(
+                (dropped - p).abs() < 5.0 * (p * (1.0 - p) / 200_000.0).sqrt(),
+                "{dropped} for {p}"
+            );
+            let kept = (1.0 / (1.0 - p)) as f32;
+            assert!(y.iter().all(|y| *y == 0.0 || *y == kept));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn calls_draw_anew_and_blocks_differ() -> candle_core::Result<()> {
+        let x = Tensor::ones(2 * STREAM, DType::F32, &Device::Cpu)?;
+        let mut stream = seeded(1, "dropout");
+        let mut mode = Mode::Train(&mut stream);
+        let first = dropout(&x, 0.5, &mut mode)?.to_vec1::<f32>()?;
+        let second = dropout(&x, 0.5, &mut mode)?.to_vec1::<f32>()?;
+        assert_ne!(first, second);
+        assert_ne!(first[..STREAM], first[STREAM..]);
+        Ok(())
+    }
+
+    #[test]
+    fn types_and_devices_share_the_mask() -> candle_core::Result<()> {
+        let x = gradcheck::values(5000, 1);
+        let y = train(&x, 0.3, 9)?;
+        let narrow = train(&x.to_dtype(DType::F32)?, 0.3, 9)?.to_vec1::<f32>()?;
+        let key = seeded(9, "dropout").random();
+        let composed = composed(Dropout { p: 0.3, key }, &x)?.to_vec1::<f64>()?;
+        for ((y, narrow), composed) in y.to_vec1::<f64>()?.iter().zip(narrow).zip(composed) {
+            assert!((y - f64::from(narrow)).abs() < 1e-6 && (y - composed).abs() < 1e-6);
+            assert_eq!((*y == 0.0, *y == 0.0), (narrow == 0.0, composed == 0.0));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn evaluation_leaves_the_input_and_certain_dropout_leaves_nothing() -> candle_core::Result<()> {
+        let x = gradcheck::values(10, 1);
+        assert_eq!(
+            dropout(&x, 0.5, &mut Mode::Eval)?.to_vec1::<f64>()?,
+            x.to_vec1::<f64>()?
+        );
+        assert_eq!(train(&x, 1.0, 1)?.to_vec1::<f64>()?, [0.0; 10]);
+        Ok(())
+    }
+
+    #[test]
+    fn an_impossible_probability_is_refused() {
+        let x = gradcheck::values(10, 1);
+        for p in [-0.1, 1.5, f64::NAN] {
+            let message = dropout(&x, p, &mut Mode::Eval).err().map(|e| e.to_string());
+            assert_eq!(message, Some(format!("dropout: p is {p}, expected 0 to 1")));
+        }
+    }
+}

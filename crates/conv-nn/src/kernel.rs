@@ -1,0 +1,297 @@
+//! What the CPU kernels share: element types, fixed blocks of work, sums in a fixed order, and the
+//! candle operation around a kernel of one argument.
+
+use crate::{Error, Result};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, WithDType, bail};
+use num_traits::Float;
+use rayon::prelude::*;
+
+/// An element type that the kernels compute in.
+pub(crate) trait Real: WithDType + Float {}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
+pub(crate) const BLOCK: usize = 1 << 14;
+
+/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`.
+pub(crate) fn fill<T: Real>(
+    len: usize,
+    block: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    let mut out = vec![T::zero(); len];
+    if len > block {
+        out.par_chunks_mut(block)
+            .enumerate()
+            .for_each(|(number, out)| f(number * block, out));
+    } else if len > 0 {
+        // Waking a thread would cost more than the work.
+        f(0, &mut out);
+    }
+    out
+}
+
+/// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is the work of `cost` elements.
+pub(crate) fn fill_rows<T: Real>(
+    len: usize,
+    width: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    let block = (BLOCK / cost.max(1)).max(1) * width;
+    fill(len, block, |start, out| {
+        for (row, out) in out.chunks_exact_mut(width).enumerate() {
+            f(start / width + row, out);
+        }
+    })
+}
+
+/// Sums of `width` over rows, each added by `f(its number, the sums)`: in blocks, whose sums are added in their order.
+pub(crate) fn sum_rows<T: Real>(
+    rows: usize,
+    width: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    let block = (BLOCK / cost.max(1)).max(1);
+    let sum_block = |number: usize| {
+        let mut sums = vec![T::zero(); width];
+        for row in number * block..rows.min((number + 1) * block) {
+            f(row, &mut sums);
+        }
+        sums
+    };
+    let mut total = sum_block(0);
+    let blocks = rows.div_ceil(block);
+    if blocks > 1 {
+        let others: Vec<Vec<T>> = (1..blocks).into_par_iter().map(sum_block).collect();
+        for sums in others {
+            for (total, sum) in total.iter_mut().zip(sums) {
+                *total += sum;
+            }
+        }
+    }
+    total
+}
+
+/// Σ f(i) over `0..len` in eight interleaved partial sums: vectorises, and the order is always the same.
+pub(crate) fn sum<T: Real>(len: usize, f: impl Fn(usize) -> T) -> T {
+    let mut lanes = [T::zero(); 8];
+    let whole = len - len % 8;
+    for start in (0..whole).step_by(8) {
+        for (lane, total) in lanes.iter_mut().enumerate() {
+            *total += f(start + lane);
+        }
+    }
+    for (lane, total) in lanes.iter_mut().enumerate().take(len % 8) {
+        *total += f(whole + lane);
+    }
+    lanes
+        .into_iter()
+        .fold(T::zero(), |total, lane| total + lane)
+}
+
+/// Σ exp(x - shift) and the shift, the largest element. All NaN where an element is, or where all are -∞.
+pub(crate) fn shifted_exponentials<T: Real>(x: &[T]) -> (T, T) {
+    let shift = x
+        .iter()
+        .fold(T::neg_infinity(), |m, &x| if x > m { x } else { m });
+    (shift, sum(x.len(), |i| (x[i] - shift).exp()))
+}
+
+/// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major order.
+pub(crate) fn with_elements<T: Real, R, const N: usize>(
+    tensors: [&Tensor; N],
+    f: impl FnOnce([&[T]; N]) -> R,
+) -> candle_core::Result<R> {
+    let tensors = tensors
+        .into_iter()
+        .map(Tensor::contiguous)
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    let guards: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
+    let mut slices = [&[][..]; N];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
+        let Storage::Cpu(storage) = &**storage else {
+            bail!("a CPU kernel was given a tensor on another device")
+        };
+        *slice = elements(T::cpu_storage_as_slice(storage)?, layout)?;
+    }
+    Ok(f(slices))
+}
+
+/// The part of a storage that a contiguous tensor occupies.
+pub(crate) fn elements<'a, T>(all: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&all[start..end]),
+        None => bail!("a CPU kernel was given a tensor that is not contiguous"),
+    }
+}
+
+/// Refuses types that the kernels do not compute in, by name.
+pub(crate) fn check_real(
+    operation: &'static str,
+    argument: &'static str,
+    found: DType,
+) -> Result<()> {
+    match found {
+        DType::F32 | DType::F64 => Ok(()),
+        found => Err(Error::DType {
+            operation,
+            argument,
+            found,
+            expected: "F32 or F64".into(),
+        }),
+    }
+}
+
+/// The ids of a `u32` tensor of any shape, in row-major order.
+pub(crate) fn read_ids(
+    operation: &'static str,
+    argument: &'static str,
+    ids: &Tensor,
+) -> Result<Vec<u32>> {
+    if ids.dtype() != DType::U32 {
+        return Err(Error::DType {
+            operation,
+            argument,
+            found: ids.dtype(),
+            expected: "U32".into(),
+        });
+    }
+    Ok(ids.flatten_all()?.to_vec1()?)
+}
+
+/// A differentiable operation of one argument on the CPU. Everything is row-major.
+pub(crate) trait Kernel: Send + Sync + 'static {
+    /// The operation's name in errors.
+    const NAME: &'static str;
+    /// The output's dimensions, from the argument's.
+    fn output(&self, x: &[usize]) -> Vec<usize>;
+    /// The output y.
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T>;
+    /// The gradient of x, from that of y.
+    fn backward<T: Real>(&self, x: &[T], y: &[T], gradient: &[T]) -> Vec<T>;
+}
+
+/// Runs `kernel` on `x` as one node of the graph.
+pub(crate) fn apply<K: Kernel>(kernel: K, x: &Tensor) -> Result<Tensor> {
+    check_real(K::NAME, "its input", x.dtype())?;
+    Ok(x.contiguous()?.apply_op1(Operation(kernel))?)
+}
+
+struct Operation<K>(K);
+
+impl<K: Kernel> CustomOp1 for Operation<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let y = match storage {
+            CpuStorage::F32(x) => CpuStorage::F32(self.0.forward(elements(x, layout)?)),
+            CpuStorage::F64(x) => CpuStorage::F64(self.0.forward(elements(x, layout)?)),
+            _ => bail!("{} computes in F32 and F64", K::NAME),
+        };
+        Ok((y, self.0.output(layout.dims()).into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        fn run<T: Real, K: Kernel>(
+            kernel: &K,
+            tensors: [&Tensor; 3],
+        ) -> candle_core::Result<Tensor> {
+            let gradient = with_elements::<T, _, 3>(tensors, |[x, y, gradient]| {
+                kernel.backward(x, y, gradient)
+            })?;
+            Tensor::from_vec(gradient, tensors[0].shape(), tensors[0].device())
+        }
+        Ok(Some(match x.dtype() {
+            DType::F64 => run::<f64, K>(&self.0, [x, y, gradient])?,
+            _ => run::<f32, K>(&self.0, [x, y, gradient])?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{D, Device};
+
+    struct Square;
+
+    impl Kernel for Square {
+        const NAME: &'static str = "square";
+        fn output(&self, x: &[usize]) -> Vec<usize> {
+            x.to_vec()
+        }
+        fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+            fill(x.len(), 4, |start, y| {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = x[start + i] * x[start + i];
+                }
+            })
+        }
+        fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
+            (0..x.len()).map(|i| (x[i] + x[i]) * gradient[i]).collect()
+        }
+    }
+
+    #[test]
+    fn any_layout_of_argument_and_gradient_is_read_in_its_own_order() -> candle_core::Result<()> {
+        let x = gradcheck::values((3, 2, 5), 1);
+        gradcheck::check("square of a view", &[x.clone()], |t| {
+            Ok(apply(Square, &t[0].narrow(2, 1, 3)?.transpose(0, 2)?)?)
+        });
+        let y = apply(Square, &x)?;
+        let transposed = gradcheck::values((5, 2, 3), 2).transpose(0, 2)?;
+        let broadcast = gradcheck::values((3, 2, 1), 3).broadcast_as((3, 2, 5))?;
+        for gradient in [transposed, broadcast] {
+            let found = Operation(Square).bwd(&x, &y, &gradient)?;
+            let expected = (&x * 2.0)?
+                .mul(&gradient)?
+                .flatten_all()?
+                .to_vec1::<f64>()?;
+            let found = found
+                .map(|g| g.flatten_all()?.to_vec1::<f64>())
+                .transpose()?;
+            assert_eq!(found, Some(expected));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_types_are_refused_by_name() -> candle_core::Result<()> {
+        let half = Tensor::zeros(3, DType::F16, &Device::Cpu)?;
+        let message = apply(Square, &half).err().map(|e| e.to_string());
+        let expected = "square: its input is F16, expected F32 or F64";
+        assert_eq!(message.as_deref(), Some(expected));
+        Ok(())
+    }
+
+    #[test]
+    fn sums_reach_every_element() {
+        for len in [0usize, 1, 7, 8, 9, 100] {
+            let expected = (len * len.saturating_sub(1) / 2) as f64;
+            assert_eq!(sum(len, |i| i as f64), expected);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_none_passes_both_ways() -> candle_core::Result<()> {
+        let x = candle_core::Var::zeros((0, 3), DType::F32, &Device::Cpu)?;
+        let loss = apply(Square, &x)?.sum(D::Minus1)?.sum_all()?;
+        let gradient = loss.backward()?.get(&x).map(|g| g.dims().to_vec());
+        assert_eq!(gradient, Some(vec![0, 3]));
+        Ok(())
+    }
+}

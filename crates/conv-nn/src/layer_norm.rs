@@ -1,0 +1,361 @@
+//! Layer normalisation whose gradients reach the input, the weight and the bias.
+
+use crate::kernel::{Real, check_real, elements, fill_rows, sum, sum_rows, with_elements};
+use crate::{Error, Init, Result, VarBuilder};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
+use serde::{Deserialize, Serialize};
+
+/// How a [`LayerNorm`] works.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayerNormConfig {
+    /// What is added to the variance, so that a constant row gives 0 and not NaN.
+    pub epsilon: f64,
+}
+
+impl Default for LayerNormConfig {
+    fn default() -> Self {
+        Self { epsilon: 1e-5 }
+    }
+}
+
+/// y = (x - mean) / √(variance + ε) · weight + bias over the last dimension (Ba et al. 2016, equation 4). The variance is
+/// the biased one: divided by D.
+///
+/// # Shapes
+/// `[…, D]` → `[…, D]`; weight and bias `[D]`; f32 or f64.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    config: LayerNormConfig,
+}
+
+/// A [`LayerNorm`] over `size` elements from `weight` (at first 1) and `bias` (at first 0).
+pub fn layer_norm(
+    size: usize,
+    config: LayerNormConfig,
+    vb: VarBuilder,
+) -> candle_core::Result<LayerNorm> {
+    let weight = vb.get_with_hints(size, "weight", Init::Const(1.0))?;
+    let bias = vb.get_with_hints(size, "bias", Init::Const(0.0))?;
+    Ok(LayerNorm {
+        weight,
+        bias,
+        config,
+    })
+}
+
+impl LayerNorm {
+    /// From given tensors, both `[D]`.
+    pub fn new(weight: Tensor, bias: Tensor, config: LayerNormConfig) -> Self {
+        Self {
+            weight,
+            bias,
+            config,
+        }
+    }
+
+    fn check(&self, x: &Tensor) -> Result<()> {
+        let operation = Normalise::NAME;
+        let size = self.weight.elem_count();
+        for (argument, tensor, expected, fits) in [
+            (
+                "its input",
+                x,
+                format!("[…, {size}]"),
+                x.dims().last() == Some(&size),
+            ),
+            (
+                "weight",
+                &self.weight,
+                format!("[{size}]"),
+                self.weight.rank() == 1,
+            ),
+            (
+                "bias",
+                &self.bias,
+                format!("[{size}]"),
+                self.bias.dims() == [size],
+            ),
+        ] {
+            if !fits {
+                let found = tensor.dims().to_vec();
+                return Err(Error::Shape {
+                    operation,
+                    argument,
+                    found,
+                    expected,
+                });
+            }
+            if tensor.dtype() != x.dtype() {
+                let (found, expected) = (tensor.dtype(), format!("{:?}", x.dtype()));
+                return Err(Error::DType {
+                    operation,
+                    argument,
+                    found,
+                    expected,
+                });
+            }
+        }
+        check_real(operation, "its input", x.dtype())
+    }
+
+    fn composed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
+        x.broadcast_div(&(variance + self.config.epsilon)?.sqrt()?)?
+            .broadcast_mul(&self.weight)?
+            .broadcast_add(&self.bias)
+    }
+}
+
+impl Module for LayerNorm {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.check(x)?;
+        if !x.device().is_cpu() {
+            return self.composed(x);
+        }
+        let operation = Normalise {
+            epsilon: self.config.epsilon,
+        };
+        x.contiguous()?.apply_op3(
+            &self.weight.contiguous()?,
+            &self.bias.contiguous()?,
+            operation,
+        )
+    }
+}
+
+struct Normalise {
+    epsilon: f64,
+}
+
+impl Normalise {
+    const NAME: &'static str = "layer_norm";
+
+    /// The mean of a row, and what its deviations are multiplied by.
+    fn moments<T: Real>(&self, x: &[T]) -> (T, T) {
+        let count = T::from_f64(x.len() as f64);
+        let mean = sum(x.len(), |i| x[i]) / count;
+        let variance = sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / count;
+        (mean, (variance + T::from_f64(self.epsilon)).sqrt().recip())
+    }
+
+    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
+        let width = weight.len();
+        fill_rows(x.len(), width, width, |row, y| {
+            let x = &x[row * width..][..width];
+            let (mean, scale) = self.moments(x);
+            for (i, y) in y.iter_mut().enumerate() {
+                *y = (x[i] - mean) * scale * weight[i] + bias[i];
+            }
+        })
+    }
+
+    fn input_gradient<T: Real>(&self, x: &[T], weight: &[T], gradient: &[T]) -> Vec<T> {
+        let width = weight.len();
+        let count = T::from_f64(width as f64);
+        fill_rows(x.len(), width, width, |row, out| {
+            let x = &x[row * width..][..width];
+            let gradient = &gradient[row * width..][..width];
+            let (mean, scale) = self.moments(x);
+            // The normalised row is orthogonal to what moves its mean or its variance: both are taken out of the gradient.
+            let along_mean = sum(width, |i| gradient[i] * weight[i]) / count;
+            let along_row =
+                sum(width, |i| gradient[i] * weight[i] * (x[i] - mean)) * scale * scale / count;
+            for (i, out) in out.iter_mut().enumerate() {
+                let rest = gradient[i] * weight[i] - along_mean - (x[i] - mean) * along_row;
+                *out = rest * scale;
+            }
+        })
+    }
+
+    /// The weight's and the bias's gradients, one after the other.
+    fn parameter_gradients<T: Real>(&self, x: &[T], width: usize, gradient: &[T]) -> Vec<T> {
+        sum_rows(x.len() / width.max(1), 2 * width, width, |row, sums| {
+            let x = &x[row * width..][..width];
+            let gradient = &gradient[row * width..][..width];
+            let (mean, scale) = self.moments(x);
+            let (weight, bias) = sums.split_at_mut(width);
+            for i in 0..width {
+                weight[i] += gradient[i] * (x[i] - mean) * scale;
+                bias[i] += gradient[i];
+            }
+        })
+    }
+
+    fn backward<T: Real>(
+        &self,
+        [x, weight, bias, gradient]: [&Tensor; 4],
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (width, device) = (weight.elem_count(), x.device());
+        let mut input = None;
+        if x.track_op() {
+            let made = with_elements::<T, _, 3>([x, weight, gradient], |[x, weight, gradient]| {
+                self.input_gradient(x, weight, gradient)
+            })?;
+            input = Some(Tensor::from_vec(made, x.shape(), device)?);
+        }
+        if !weight.track_op() && !bias.track_op() {
+            return Ok((input, None, None));
+        }
+        let made = with_elements::<T, _, 2>([x, gradient], |[x, gradient]| {
+            self.parameter_gradients(x, width, gradient)
+        })?;
+        let made = Tensor::from_vec(made, (2, width), device)?;
+        let row = |tensor: &Tensor, row| tensor.track_op().then(|| made.get(row)).transpose();
+        Ok((input, row(weight, 0)?, row(bias, 1)?))
+    }
+}
+
+impl CustomOp3 for Normalise {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            operation: &Normalise,
+            [x, weight, bias]: [(&CpuStorage, &Layout); 3],
+        ) -> candle_core::Result<CpuStorage> {
+            let read = |(storage, layout)| elements(T::cpu_storage_as_slice(storage)?, layout);
+            let y = operation.forward::<T>(read(x)?, read(weight)?, read(bias)?);
+            Ok(T::to_cpu_storage_owned(y))
+        }
+        let arguments = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
+        let y = match x {
+            CpuStorage::F32(_) => run::<f32>(self, arguments)?,
+            CpuStorage::F64(_) => run::<f64>(self, arguments)?,
+            _ => bail!("{} computes in F32 and F64", Self::NAME),
+        };
+        Ok((y, x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        match x.dtype() {
+            DType::F64 => self.backward::<f64>([x, weight, bias, gradient]),
+            _ => self.backward::<f32>([x, weight, bias, gradient]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use gradcheck::values;
+    use proptest::prelude::*;
+
+    fn norm(weight: &Tensor, bias: &Tensor) -> LayerNorm {
+        LayerNorm::new(weight.clone(), bias.clone(), LayerNormConfig::default())
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradients_are_right(
+            rows in 0usize..4, steps in 1usize..3, size in 2usize..6, seed: u64,
+        ) {
+            let x = values((size, steps, rows), seed);
+            let inputs = [x, values(size, seed ^ 1), values(size, seed ^ 2)];
+            // Large, so that two close elements do not make it too steep for finite differences.
+            let config = LayerNormConfig { epsilon: 0.1 };
+            gradcheck::check("layer_norm", &inputs, |t| {
+                LayerNorm::new(t[1].clone(), t[2].clone(), config).forward(&t[0].transpose(0, 2)?)
+            });
+        }
+    }
+
+    #[test]
+    fn the_composition_agrees_in_values_and_gradients() -> candle_core::Result<()> {
+        let inputs = [((4, 5, 6).into(), 1), (6.into(), 2), (6.into(), 3)];
+        let vars = inputs.map(|(shape, seed): (Shape, u64)| Var::from_tensor(&values(shape, seed)));
+        let [x, weight, bias] = vars;
+        let (x, weight, bias) = (x?, weight?, bias?);
+        let layer = norm(&weight, &bias);
+        let (kernel, composed) = (layer.forward(&x)?, layer.composed(&x)?);
+        let cotangent = values(kernel.shape(), 4);
+        let store = kernel.mul(&cotangent)?.sum_all()?.backward()?;
+        let other = composed.mul(&cotangent)?.sum_all()?.backward()?;
+        let mut pairs = vec![(kernel, composed)];
+        for var in [&x, &weight, &bias] {
+            pairs.extend(store.get(var).cloned().zip(other.get(var).cloned()));
+        }
+        assert_eq!(pairs.len(), 4);
+        for (kernel, composed) in pairs {
+            let worst = (kernel - composed)?
+                .abs()?
+                .flatten_all()?
+                .max(0)?
+                .to_scalar::<f64>()?;
+            assert!(worst < 1e-12, "{worst}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn only_tracked_arguments_get_a_gradient() -> candle_core::Result<()> {
+        let plain = [values((3, 4), 1), values(4, 2), values(4, 3)];
+        for tracked in 0..3 {
+            let mut inputs = plain.clone();
+            let var = Var::from_tensor(&plain[tracked])?;
+            // An intermediate result, for which candle insists on a gradient.
+            inputs[tracked] = var.affine(2.0, 0.0)?;
+            let y = norm(&inputs[1], &inputs[2]).forward(&inputs[0])?;
+            let gradients = y.sum_all()?.backward()?;
+            assert!(gradients.get(&var).is_some());
+            let operation = Normalise { epsilon: 1e-5 };
+            let made = operation.bwd(&inputs[0], &inputs[1], &inputs[2], &y, &y)?;
+            let made = [made.0.is_some(), made.1.is_some(), made.2.is_some()];
+            assert_eq!(made, [0, 1, 2].map(|i| i == tracked));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_constant_row_gives_the_bias() -> candle_core::Result<()> {
+        let x = Tensor::full(7f64, (2, 3), &Device::Cpu)?;
+        let (weight, bias) = (values(3, 1), values(3, 2));
+        let y = norm(&weight, &bias).forward(&x)?.to_vec2::<f64>()?;
+        assert_eq!(y, vec![bias.to_vec1::<f64>()?; 2]);
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() -> candle_core::Result<()> {
+        let layer = norm(&values(4, 1), &values(4, 2));
+        let message = |x: &Tensor| {
+            layer
+                .forward(x)
+                .err()
+                .map(|e| e.to_string())
+                .unwrap_or_default()
+        };
+        let wide = message(&values((2, 5), 1));
+        assert!(
+            wide.starts_with("layer_norm: its input has shape [2, 5], expected […, 4]"),
+            "{wide}"
+        );
+        let narrow = message(&values((2, 4), 1).to_dtype(DType::F32)?);
+        assert!(
+            narrow.starts_with("layer_norm: weight is F64, expected F32"),
+            "{narrow}"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,308 @@
+//! The fully connected layer, right for any leading dimensions and any layout.
+
+use crate::kernel::{Real, elements, sum_rows, with_elements};
+use crate::{Error, Init, Result, VarBuilder};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Module, Shape, Tensor, bail};
+
+/// y = x Wᵀ + b over the last dimension.
+///
+/// candle-nn's own layer is wrong, silently, for an `x` with a batch whose last two dimensions are transposed.
+///
+/// # Shapes
+/// `[…, in]` → `[…, out]`; weight `[out, in]`, bias `[out]`.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+/// A [`Linear`] from `weight` and `bias`, both at first as in PyTorch: uniform within 1/√in.
+pub fn linear(in_size: usize, out_size: usize, vb: VarBuilder) -> candle_core::Result<Linear> {
+    let bias = vb.get_with_hints(out_size, "bias", Init::uniform_fan_in(in_size))?;
+    let Linear { weight, .. } = linear_no_bias(in_size, out_size, vb)?;
+    Ok(Linear {
+        weight,
+        bias: Some(bias),
+    })
+}
+
+/// A [`Linear`] from `weight` alone.
+pub fn linear_no_bias(
+    in_size: usize,
+    out_size: usize,
+    vb: VarBuilder,
+) -> candle_core::Result<Linear> {
+    let init = Init::uniform_fan_in(in_size);
+    let weight = vb.get_with_hints((out_size, in_size), "weight", init)?;
+    Ok(Linear { weight, bias: None })
+}
+
+impl Linear {
+    /// From given tensors: weight `[out, in]`, bias `[out]`.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// The weight, `[out, in]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `[out]`.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        let misfit = |argument, tensor: &Tensor, expected| Error::Shape {
+            operation: "linear",
+            argument,
+            found: tensor.dims().to_vec(),
+            expected,
+        };
+        let &[out_size, in_size] = self.weight.dims() else {
+            return Err(misfit("weight", &self.weight, "[out, in]".into()));
+        };
+        if let Some(bias) = self.bias.as_ref().filter(|bias| bias.dims() != [out_size]) {
+            return Err(misfit("bias", bias, format!("[{out_size}]")));
+        }
+        let Some((_, leading)) = x.dims().split_last().filter(|(last, _)| **last == in_size) else {
+            return Err(misfit("its input", x, format!("[…, {in_size}]")));
+        };
+        let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
+        let y = if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
+            match &self.bias {
+                None => rows.apply_op2(&self.weight, Product)?,
+                Some(bias) => rows.apply_op3(&self.weight, &bias.contiguous()?, Product)?,
+            }
+        } else {
+            self.composed(&rows)?
+        };
+        Ok(y.reshape([leading, &[out_size]].concat())?)
+    }
+
+    /// Of matrices, for which candle's own operations are right.
+    fn composed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let y = x.matmul(&self.weight.t()?)?;
+        match &self.bias {
+            None => Ok(y),
+            Some(bias) => y.broadcast_add(bias),
+        }
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(self.product(x)?)
+    }
+}
+
+/// x Wᵀ of matrices, and with a bias. candle's own node would compute the gradient of an untracked side too, which in a
+/// first layer is half of the work, and would lose the bias's gradient in a batch of none.
+struct Product;
+
+impl Product {
+    const NAME: &'static str = "linear";
+
+    fn add_bias<T: Real>(
+        mut y: Vec<T>,
+        (bias, layout): (&CpuStorage, &Layout),
+    ) -> candle_core::Result<CpuStorage> {
+        let bias = elements(T::cpu_storage_as_slice(bias)?, layout)?;
+        for y in y.chunks_exact_mut(bias.len().max(1)) {
+            for (y, bias) in y.iter_mut().zip(bias) {
+                *y += *bias;
+            }
+        }
+        Ok(T::to_cpu_storage_owned(y))
+    }
+
+    fn bias_gradient<T: Real>(gradient: &Tensor) -> candle_core::Result<Tensor> {
+        let (rows, width) = gradient.dims2()?;
+        let sums = with_elements::<T, _, 1>([gradient], |[gradient]| {
+            sum_rows(rows, width, width, |row, sums: &mut [T]| {
+                for (sum, gradient) in sums.iter_mut().zip(&gradient[row * width..]) {
+                    *sum += *gradient;
+                }
+            })
+        })?;
+        Tensor::from_vec(sums, width, gradient.device())
+    }
+}
+
+impl CustomOp2 for Product {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (rows, in_size) = x_layout.shape().dims2()?;
+        let (out_size, _) = weight_layout.shape().dims2()?;
+        let size = (1, rows, out_size, in_size);
+        let y = x.matmul(weight, size, x_layout, &weight_layout.transpose(0, 1)?)?;
+        Ok((y, (rows, out_size).into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let of_x = x.track_op().then(|| gradient.matmul(weight));
+        let of_weight = weight.track_op().then(|| gradient.t()?.matmul(x));
+        Ok((of_x.transpose()?, of_weight.transpose()?))
+    }
+}
+
+impl CustomOp3 for Product {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (y, shape) = CustomOp2::cpu_fwd(self, x, x_layout, weight, weight_layout)?;
+        let y = match y {
+            CpuStorage::F32(y) => Self::add_bias(y, (bias, bias_layout))?,
+            CpuStorage::F64(y) => Self::add_bias(y, (bias, bias_layout))?,
+            _ => bail!("{} computes in F32 and F64", Self::NAME),
+        };
+        Ok((y, shape))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (of_x, of_weight) = CustomOp2::bwd(self, x, weight, y, gradient)?;
+        let of_bias = bias.track_op().then(|| match gradient.dtype() {
+            DType::F64 => Self::bias_gradient::<f64>(gradient),
+            _ => Self::bias_gradient::<f32>(gradient),
+        });
+        Ok((of_x, of_weight, of_bias.transpose()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device, Var};
+    use gradcheck::values;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_gradients_are_right_for_transposed_input(
+            batch in 0usize..4, steps in 1usize..4, in_size in 1usize..5, out_size in 1usize..5, seed: u64,
+        ) {
+            let inputs = [
+                values((batch, in_size, steps), seed),
+                values((in_size, out_size), seed ^ 1),
+                values(out_size, seed ^ 2),
+            ];
+            gradcheck::check("linear", &inputs, |t| {
+                Linear::new(t[1].t()?, Some(t[2].clone())).forward(&t[0].transpose(1, 2)?)
+            });
+        }
+    }
+
+    #[test]
+    fn leading_dimensions_do_not_matter() -> candle_core::Result<()> {
+        let layer = Linear::new(values((3, 4), 1), Some(values(3, 2)));
+        let x = values(24, 3);
+        let expected = layer
+            .forward(&x.reshape((6, 4))?)?
+            .flatten_all()?
+            .to_vec1::<f64>()?;
+        for leading in [vec![6], vec![2, 3], vec![1, 3, 2]] {
+            let y = layer.forward(&x.reshape([leading.as_slice(), &[4]].concat())?)?;
+            assert_eq!(y.dims(), [leading.as_slice(), &[3]].concat());
+            assert_eq!(y.flatten_all()?.to_vec1::<f64>()?, expected);
+        }
+        let vector = layer.forward(&x.narrow(0, 0, 4)?)?.to_vec1::<f64>()?;
+        assert_eq!(vector, expected[..3]);
+        Ok(())
+    }
+
+    #[test]
+    fn only_tracked_arguments_get_a_gradient() -> candle_core::Result<()> {
+        let plain = [values((2, 4), 1), values((3, 4), 2), values(3, 3)];
+        // Of stride 0 in one dimension, as broadcasting leaves it.
+        let gradient = values((1, 3), 4).broadcast_as((2, 3))?;
+        for tracked in 0..3 {
+            let mut inputs = plain.clone();
+            inputs[tracked] = Var::from_tensor(&plain[tracked])?.affine(1.0, 0.0)?;
+            let [x, weight, bias] = &inputs;
+            let made = CustomOp3::bwd(&Product, x, weight, bias, &gradient, &gradient)?;
+            let made = [made.0.is_some(), made.1.is_some(), made.2.is_some()];
+            assert_eq!(made, [0, 1, 2].map(|i| i == tracked));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_composition_agrees() -> candle_core::Result<()> {
+        let x = values((5, 4), 1);
+        for bias in [None, Some(values(3, 2))] {
+            let layer = Linear::new(values((3, 4), 3), bias);
+            let (kernel, composed) = (layer.forward(&x)?, layer.composed(&x)?);
+            assert_eq!(kernel.to_vec2::<f64>()?, composed.to_vec2::<f64>()?);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn first_values_lie_within_the_fan_in_bound() -> candle_core::Result<()> {
+        let parameters = crate::Parameters::new(1);
+        linear(
+            25,
+            40,
+            parameters.builder(DType::F32, &Device::Cpu).pp("fc"),
+        )?;
+        let names: Vec<String> = parameters
+            .vars()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, ["fc.bias", "fc.weight"]);
+        for (name, var) in parameters.vars() {
+            let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+            assert!((0.15..=0.2).contains(&largest), "{name}: {largest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() {
+        let layer = Linear::new(values((3, 4), 1), Some(values(3, 2)));
+        let message = layer
+            .forward(&values((2, 5), 1))
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default();
+        assert!(
+            message.starts_with("linear: its input has shape [2, 5], expected […, 4]"),
+            "{message}"
+        );
+    }
+}

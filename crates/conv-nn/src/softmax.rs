@@ -1,0 +1,203 @@
+//! Softmax and its logarithm along one dimension, which carry gradients.
+
+use crate::Result;
+use crate::kernel::{Kernel, Real, apply, fill_rows, shifted_exponentials, sum};
+use candle_core::shape::Dim;
+use candle_core::{D, Tensor};
+
+/// exp(xᵢ) / Σⱼ exp(xⱼ) along `dim`, shifted by the maximum so that nothing overflows.
+///
+/// A row that holds NaN, or only -∞ (everything masked), is all NaN, as in PyTorch.
+///
+/// # Shapes
+/// Any, of f32 or f64; the output has the same.
+///
+/// ```
+/// use candle_core::{D, Device, Tensor};
+/// let x = Tensor::new(&[[0f32, 3f32.ln()]], &Device::Cpu)?;
+/// let y = conv_nn::softmax(&x, D::Minus1)?.to_vec2::<f32>()?;
+/// assert!((y[0][1] - 0.75).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
+    along(x, dim, |x| {
+        if x.device().is_cpu() {
+            let width = x.dim(D::Minus1)?;
+            apply(Softmax { width }, x)
+        } else {
+            Ok(log_composed(x)?.exp()?)
+        }
+    })
+}
+
+/// xᵢ - ln Σⱼ exp(xⱼ) along `dim`: the logarithm of [`softmax`], accurate where that rounds to 0 or 1.
+///
+/// # Shapes
+/// Any, of f32 or f64; the output has the same.
+pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
+    along(x, dim, |x| {
+        if x.device().is_cpu() {
+            let width = x.dim(D::Minus1)?;
+            apply(LogSoftmax { width }, x)
+        } else {
+            log_composed(x)
+        }
+    })
+}
+
+fn along(x: &Tensor, dim: impl Dim, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let dim = dim.to_index(x.shape(), "softmax")?;
+    let last = x.rank() - 1;
+    Ok(f(&x.transpose(dim, last)?)?.transpose(dim, last)?)
+}
+
+/// Along the last dimension, of operations whose gradients are right in candle.
+pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
+    let shift = x.detach().max_keepdim(D::Minus1)?;
+    let x = x.broadcast_sub(&shift)?;
+    Ok(x.broadcast_sub(&x.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
+}
+
+struct Softmax {
+    width: usize,
+}
+
+impl Kernel for Softmax {
+    const NAME: &'static str = "softmax";
+
+    fn output(&self, x: &[usize]) -> Vec<usize> {
+        x.to_vec()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let width = self.width;
+        fill_rows(x.len(), width, width, |row, y| {
+            let x = &x[row * width..][..width];
+            let shift = x
+                .iter()
+                .fold(T::neg_infinity(), |m, &x| if x > m { x } else { m });
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = (x - shift).exp();
+            }
+            let scale = T::one() / sum(width, |i| y[i]);
+            for y in y {
+                *y *= scale;
+            }
+        })
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
+        let width = self.width;
+        fill_rows(y.len(), width, width, |row, out| {
+            let y = &y[row * width..][..width];
+            let gradient = &gradient[row * width..][..width];
+            let mean = sum(width, |i| y[i] * gradient[i]);
+            for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
+                *out = y * (gradient - mean);
+            }
+        })
+    }
+}
+
+struct LogSoftmax {
+    width: usize,
+}
+
+impl Kernel for LogSoftmax {
+    const NAME: &'static str = "log_softmax";
+
+    fn output(&self, x: &[usize]) -> Vec<usize> {
+        x.to_vec()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let width = self.width;
+        fill_rows(x.len(), width, width, |row, y| {
+            let x = &x[row * width..][..width];
+            let (shift, total) = shifted_exponentials(x);
+            let log = total.ln();
+            for (y, &x) in y.iter_mut().zip(x) {
+                // Shift first: x and the shift are close where it matters, and their difference is exact there.
+                *y = (x - shift) - log;
+            }
+        })
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
+        let width = self.width;
+        fill_rows(y.len(), width, width, |row, out| {
+            let y = &y[row * width..][..width];
+            let gradient = &gradient[row * width..][..width];
+            let total = sum(width, |i| gradient[i]);
+            for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
+                *out = gradient - y.exp() * total;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_gradient_is_right_along_any_dimension(
+            dims in proptest::array::uniform3(1usize..5), dim in 0usize..3, seed: u64,
+        ) {
+            let x = [gradcheck::values(dims.to_vec(), seed)];
+            gradcheck::check("softmax", &x, |t| Ok(softmax(&(&t[0].t()? * 3.0)?, dim)?));
+            gradcheck::check("log_softmax", &x, |t| Ok(log_softmax(&(&t[0].t()? * 3.0)?, dim)?));
+        }
+    }
+
+    #[test]
+    fn kernels_and_compositions_agree_in_value_and_gradient() -> candle_core::Result<()> {
+        let x = Var::from_tensor(&gradcheck::values((7, 19), 1))?;
+        let weight = gradcheck::values((7, 19), 2);
+        let run = |y: Tensor| -> candle_core::Result<Vec<f64>> {
+            let gradients = y.mul(&weight)?.sum_all()?.backward()?;
+            let gradient = gradients
+                .get(&x)
+                .map_or_else(|| y.zeros_like(), |g| Ok(g.clone()))?;
+            Tensor::cat(&[&y, &gradient], 0)?.flatten_all()?.to_vec1()
+        };
+        for (kernel, composed) in [
+            (softmax(&x, 1)?, log_composed(&x)?.exp()?),
+            (log_softmax(&x, 1)?, log_composed(&x)?),
+        ] {
+            for (kernel, composed) in run(kernel)?.into_iter().zip(run(composed)?) {
+                assert!((kernel - composed).abs() < 1e-12, "{kernel} {composed}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn extremes_neither_overflow_nor_hide() -> candle_core::Result<()> {
+        let (large, low, nan) = (1e30f32, f32::NEG_INFINITY, f32::NAN);
+        let x = Tensor::new(
+            &[[large, 0.0, low], [low, low, low], [0.0, nan, 1.0]],
+            &Device::Cpu,
+        )?;
+        let y = softmax(&x, 1)?.to_vec2::<f32>()?;
+        assert_eq!(y[0], [1.0, 0.0, 0.0]);
+        assert!(y[1].iter().chain(&y[2]).all(|y| y.is_nan()), "{y:?}");
+        let y = log_softmax(&x, 1)?.to_vec2::<f32>()?;
+        assert_eq!(y[0], [0.0, -large, low]);
+        assert!(y[1].iter().chain(&y[2]).all(|y| y.is_nan()), "{y:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn empty_dimensions_give_empty_results() -> candle_core::Result<()> {
+        for dims in [(0, 3), (3, 0)] {
+            let x = Tensor::zeros(dims, candle_core::DType::F32, &Device::Cpu)?;
+            assert_eq!(softmax(&x, 1)?.dims2()?, dims);
+            assert_eq!(log_softmax(&x, 0)?.dims2()?, dims);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Every operation against PyTorch in f32, forward and backward: `reference/make_fixtures.py` made the values.
+
+use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use conv_nn::{
+    CrossEntropyConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, Reduction,
+    argmax_over_time, cross_entropy, log_softmax, relu, softmax,
+};
+use std::collections::HashMap;
+
+/// The largest difference allowed, relative to values above 1.
+const TOLERANCE: f32 = 2e-5;
+
+struct Case {
+    name: String,
+    tensors: HashMap<String, Tensor>,
+    variables: HashMap<String, Var>,
+}
+
+fn cases(operation: &str) -> Result<Vec<Case>> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/fixtures.safetensors"
+    );
+    let mut cases: Vec<Case> = Vec::new();
+    let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+    for number in 0.. {
+        let name = format!("{operation}.{number}");
+        let tensors: HashMap<String, Tensor> = tensors
+            .iter()
+            .filter_map(|(key, value)| {
+                let key = key.strip_prefix(&name)?.strip_prefix('.')?;
+                Some((key.to_string(), value.clone()))
+            })
+            .collect();
+        if tensors.is_empty() {
+            break;
+        }
+        let mut variables = HashMap::new();
+        for (key, value) in &tensors {
+            if tensors.contains_key(&format!("d{key}")) && key != "y" {
+                variables.insert(key.clone(), Var::from_tensor(value)?);
+            }
+        }
+        cases.push(Case {
+            name,
+            tensors,
+            variables,
+        });
+    }
+    assert!(!cases.is_empty(), "no case of {operation}");
+    Ok(cases)
+}
+
+impl Case {
+    fn argument(&self, name: &str) -> Tensor {
+        self.variables[name].as_tensor().clone()
+    }
+
+    fn ids(&self, name: &str) -> Result<Tensor> {
+        self.tensors[name].to_dtype(DType::U32)
+    }
+
+    fn setting(&self, name: &str) -> Result<Option<f64>> {
+        let value = self.tensors.get(name);
+        value
+            .map(|value| value.to_dtype(DType::F64)?.to_scalar())
+            .transpose()
+    }
+
+    fn check(&self, y: &Tensor) -> Result<()> {
+        self.compare("y", y)?;
+        let gradients = y.mul(&self.tensors["dy"])?.sum_all()?.backward()?;
+        for (name, variable) in &self.variables {
+            let Some(gradient) = gradients.get(variable) else {
+                panic!("{}: {name} has no gradient", self.name);
+            };
+            self.compare(&format!("d{name}"), gradient)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&self, name: &str, found: &Tensor) -> Result<()> {
+        let expected = &self.tensors[name];
+        assert_eq!(
+            found.dims(),
+            expected.dims(),
+            "{}: shape of {name}",
+            self.name
+        );
+        let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
+        for (i, (found, expected)) in values(found)?
+            .into_iter()
+            .zip(values(expected)?)
+            .enumerate()
+        {
+            // The first half lets -∞ equal itself.
+            let close = found == expected
+                || (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
+            assert!(
+                close,
+                "{}: {name}[{i}] is {found}, PyTorch has {expected}",
+                self.name
+            );
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn linear() -> Result<()> {
+    for case in cases("linear")? {
+        let bias = case
+            .variables
+            .get("bias")
+            .map(|bias| bias.as_tensor().clone());
+        case.check(&Linear::new(case.argument("weight"), bias).forward(&case.argument("x"))?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn embedding() -> Result<()> {
+    for case in cases("embedding")? {
+        let padding_index = case.setting("padding")?.map(|id| id as u32);
+        let table = Embedding::new(case.argument("weight"), EmbeddingConfig { padding_index });
+        case.check(&table.forward(&case.ids("ids")?)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn rectifier() -> Result<()> {
+    for case in cases("relu")? {
+        case.check(&relu(&case.argument("x"))?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn layer_norm() -> Result<()> {
+    for case in cases("layer_norm")? {
+        let config = LayerNormConfig {
+            epsilon: case.setting("epsilon")?.unwrap_or(1e-5),
+        };
+        let layer = LayerNorm::new(case.argument("weight"), case.argument("bias"), config);
+        case.check(&layer.forward(&case.argument("x"))?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn softmax_and_its_logarithm() -> Result<()> {
+    let functions: [(_, fn(&Tensor, usize) -> conv_nn::Result<Tensor>); 2] =
+        [("softmax", softmax), ("log_softmax", log_softmax)];
+    for (operation, function) in functions {
+        for case in cases(operation)? {
+            let dim = case.setting("dim")?.unwrap_or(0.0) as usize;
+            case.check(&function(&case.argument("x"), dim)?)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn cross_entropy_in_every_reduction() -> Result<()> {
+    for (suffix, reduction) in [
+        ("mean", Reduction::Mean),
+        ("sum", Reduction::Sum),
+        ("none", Reduction::None),
+    ] {
+        for case in cases(&format!("cross_entropy_{suffix}"))? {
+            let config = CrossEntropyConfig {
+                label_smoothing: case.setting("smoothing")?.unwrap_or(0.0),
+                class_weights: case
+                    .tensors
+                    .get("weights")
+                    .map(|w| w.to_vec1())
+                    .transpose()?,
+                ignore_index: case.setting("ignore")?.map(|id| id as u32),
+                reduction,
+            };
+            let targets = case.ids("targets")?;
+            case.check(&cross_entropy(&case.argument("x"), &targets, &config)?)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn max_over_time() -> Result<()> {
+    for case in cases("max_over_time")? {
+        let windows = case.ids("windows")?.to_vec1::<u32>()?;
+        let windows: Vec<usize> = windows
+            .into_iter()
+            .map(|windows| windows as usize)
+            .collect();
+        let (y, positions) = argmax_over_time(&case.argument("x"), Some(&windows))?;
+        assert_eq!(
+            positions.to_vec2::<u32>()?,
+            case.ids("positions")?.to_vec2::<u32>()?
+        );
+        case.check(&y)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The same bits for 1, 2 and 4 threads, forward and backward.
+
+use candle_core::{DType, Device, Module, Result, Tensor};
+use conv_nn::{
+    CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters, cross_entropy, dropout,
+    embedding, layer_norm, linear, log_softmax, max_over_time, relu, rng, softmax,
+};
+use std::path::Path;
+use std::process::Command;
+
+/// Where a child process writes its bits.
+const OUTPUT: &str = "CONV_NN_BITS_OUTPUT";
+
+/// Rayon's pool and candle's matrix product fix their threads once a process, so each count gets a process: this test,
+/// started again.
+#[test]
+fn results_do_not_depend_on_the_number_of_threads()
+-> std::result::Result<(), Box<dyn std::error::Error>> {
+    if let Some(output) = std::env::var_os(OUTPUT) {
+        return Ok(std::fs::write(output, bits()?)?);
+    }
+    let mut found = Vec::new();
+    for threads in ["1", "2", "4"] {
+        let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("conv-nn-bits-{threads}"));
+        let status = Command::new(std::env::current_exe()?)
+            .args(["--exact", "results_do_not_depend_on_the_number_of_threads"])
+            .env("RAYON_NUM_THREADS", threads)
+            .env(OUTPUT, &output)
+            .status()?;
+        assert!(status.success(), "with {threads} threads");
+        found.push(std::fs::read_to_string(&output)?);
+    }
+    assert!(found[0].lines().count() == 9, "{}", found[0]);
+    assert_eq!(found[0], found[1]);
+    assert_eq!(found[0], found[2]);
+    Ok(())
+}
+
+/// A line a result: its name and a hash of its bits. The sizes are such that every operation's work is split.
+fn bits() -> Result<String> {
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let table = embedding(3000, 70, EmbeddingConfig::default(), vb.pp("embedding"))?;
+    let first = linear(70, 90, vb.pp("first"))?;
+    let norm = layer_norm(90, LayerNormConfig::default(), vb.pp("norm"))?;
+    let second = linear(90, 700, vb.pp("second"))?;
+
+    let list: Vec<u32> = (0..64 * 40).map(|i| i * i % 3001 % 3000).collect();
+    let targets: Vec<u32> = list.iter().map(|id| id % 700).collect();
+    let ids = Tensor::from_vec(list, (64, 40), &Device::Cpu)?;
+    let targets = Tensor::from_vec(targets, 64 * 40, &Device::Cpu)?;
+
+    let mut stream = rng::seeded(2, "threads");
+    let x = dropout(&table.forward(&ids)?, 0.3, &mut Mode::Train(&mut stream))?;
+    let x = relu(&norm.forward(&first.forward(&x)?)?)?;
+    let x = (softmax(&x, 1)? + log_softmax(&x, 2)?)?;
+    let pooled = max_over_time(&x.transpose(1, 2)?, None)?;
+    let logits = second.forward(&x)?.flatten_to(1)?;
+    let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
+    let loss = (loss + pooled.sum_all()?)?;
+    let gradients = loss.backward()?;
+
+    let mut results = vec![("loss".to_string(), loss), ("pooled".into(), pooled)];
+    for (name, var) in parameters.vars() {
+        results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
+    }
+    let line = |(name, tensor): (String, Tensor)| -> Result<String> {
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        // FNV-1a.
+        let hash = values
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {
+                (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3)
+            });
+        Ok(format!("{name} {hash:016x}\n"))
+    };
+    results.into_iter().map(line).collect()
+}
