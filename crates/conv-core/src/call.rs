@@ -2,7 +2,7 @@
 
 use candle_core::{Shape, Tensor};
 
-use crate::geometry::{Axis, Geometry, Request};
+use crate::geometry::{Axis, Geometry, Request, fits};
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, ConvTranspose2dConfig, Error, Padding2d, Result};
 
@@ -19,29 +19,45 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    pub fn convolution(&self, config: &Conv2dConfig) -> Result<Tensor> {
-        let [batch, channels, size @ ..] = self.image("input", self.x, self.dims.0)?;
+    pub fn convolution(&self, config: &Conv2dConfig) -> Result<Convolution> {
+        let groups = config.groups;
+        let [batch, inputs, size @ ..] = self.image("input", self.x, self.dims.0)?;
         let [outputs, of_group, kernel @ ..] = self.image("weight", self.weight, self.dims.1)?;
         let (stride, dilation) = (config.stride, config.dilation);
         let [h, w] = self.requests(size, kernel, stride, dilation, config.padding);
         let h = Axis::convolution(self.op, h)?;
         let w = Axis::convolution(self.op, w)?;
-        let g = Geometry::new(self.op, batch, config.groups, (channels, outputs), h, w)?;
-        self.check(of_group.saturating_mul(config.groups), channels, outputs)?;
-        self.run(g, false, [batch, outputs, h.output, w.output])
+        self.check_channels(groups, inputs, outputs, of_group.saturating_mul(groups))?;
+        let geometry = Geometry {
+            batch,
+            groups,
+            channels_in: inputs / groups,
+            channels_out: outputs / groups,
+            h,
+            w,
+        };
+        self.checked(geometry, false, [batch, outputs, h.output, w.output])
     }
 
-    pub fn transposed(&self, config: &ConvTranspose2dConfig) -> Result<Tensor> {
-        let [batch, channels, size @ ..] = self.image("input", self.x, self.dims.0)?;
+    pub fn transposed(&self, config: &ConvTranspose2dConfig) -> Result<Convolution> {
+        let groups = config.groups;
+        let [batch, inputs, size @ ..] = self.image("input", self.x, self.dims.0)?;
         let [of_weight, of_group, kernel @ ..] = self.image("weight", self.weight, self.dims.1)?;
         let (stride, dilation) = (config.stride, config.dilation);
         let [h, w] = self.requests(size, kernel, stride, dilation, config.padding);
         let h = Axis::transposed(self.op, h, config.output_padding.0)?;
         let w = Axis::transposed(self.op, w, config.output_padding.1)?;
-        let outputs = of_group.saturating_mul(config.groups);
-        let g = Geometry::new(self.op, batch, config.groups, (outputs, channels), h, w)?;
-        self.check(of_weight, channels, outputs)?;
-        self.run(g, true, [batch, outputs, h.input, w.input])
+        let outputs = of_group.saturating_mul(groups);
+        self.check_channels(groups, inputs, outputs, of_weight)?;
+        let geometry = Geometry {
+            batch,
+            groups,
+            channels_in: outputs / groups,
+            channels_out: inputs / groups,
+            h,
+            w,
+        };
+        self.checked(geometry, true, [batch, outputs, h.input, w.input])
     }
 
     /// The tensor's dimensions, with a height of 1 where it has none.
@@ -95,16 +111,54 @@ impl Call<'_> {
         ]
     }
 
-    /// Checks channels (those the weight is for, and those found), bias, types and devices.
-    fn check(&self, of_weight: usize, channels: usize, outputs: usize) -> Result<()> {
+    /// Checks the channels over all groups, and those of the input that the weight is for.
+    fn check_channels(
+        &self,
+        groups: usize,
+        inputs: usize,
+        outputs: usize,
+        of_weight: usize,
+    ) -> Result<()> {
         let op = self.op;
-        if of_weight != channels {
+        if groups == 0 {
+            return Err(Error::Zero { op, what: "groups" });
+        }
+        for (which, channels) in [("input", inputs), ("output", outputs)] {
+            if channels == 0 {
+                let what = "number of channels";
+                return Err(Error::Zero { op, what });
+            }
+            if channels % groups != 0 {
+                return Err(Error::Groups {
+                    op,
+                    which,
+                    channels,
+                    groups,
+                });
+            }
+        }
+        if of_weight != inputs {
             return Err(Error::Channels {
                 op,
                 found: of_weight,
-                expected: channels,
+                expected: inputs,
             });
         }
+        Ok(())
+    }
+
+    /// Checks what is left: sizes, the bias, types and devices.
+    fn checked(
+        &self,
+        geometry: Geometry,
+        transposed: bool,
+        output: [usize; 4],
+    ) -> Result<Convolution> {
+        let op = self.op;
+        fits(op, "input", self.x.dims())?;
+        fits(op, "weight", self.weight.dims())?;
+        fits(op, "output", &output)?;
+        let [batch, outputs, _, width] = output;
         if let Some(bias) = self.bias.filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Bias {
                 op,
@@ -131,21 +185,15 @@ impl Call<'_> {
                 });
             }
         }
-        Ok(())
-    }
-
-    fn run(&self, geometry: Geometry, transposed: bool, output: [usize; 4]) -> Result<Tensor> {
-        let [batch, channels, _, width] = output;
         let output = match self.is_1d() {
-            true => Shape::from((batch, channels, width)),
+            true => Shape::from((batch, outputs, width)),
             false => Shape::from(&output[..]),
         };
-        let convolution = Convolution {
-            op: self.op,
+        Ok(Convolution {
+            op,
             geometry,
             transposed,
             output,
-        };
-        convolution.apply(self.x, self.weight, self.bias)
+        })
     }
 }

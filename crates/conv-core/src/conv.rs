@@ -53,7 +53,8 @@ pub fn conv1d(
         padding: Padding2d::columns(config.padding),
         dilation: (1, config.dilation),
         groups: config.groups,
-    })
+    })?
+    .apply(x, weight, bias)
 }
 
 /// 2-D convolution (cross-correlation, as the field has it), with zeros beyond the sides where padded:
@@ -100,5 +101,5 @@ pub fn conv2d(
         weight,
         bias,
     };
-    call.convolution(config)
+    call.convolution(config)?.apply(x, weight, bias)
 }

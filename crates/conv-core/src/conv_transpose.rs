@@ -54,7 +54,8 @@ pub fn conv_transpose1d(
         output_padding: (0, config.output_padding),
         dilation: (1, config.dilation),
         groups: config.groups,
-    })
+    })?
+    .apply(x, weight, bias)
 }
 
 /// 2-D transposed convolution: each input element spreads a scaled kernel over the output,
@@ -106,5 +107,5 @@ pub fn conv_transpose2d(
         weight,
         bias,
     };
-    call.transposed(config)
+    call.transposed(config)?.apply(x, weight, bias)
 }

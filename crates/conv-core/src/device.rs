@@ -61,7 +61,7 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
             .conv_transpose2d(&weight, 0, 0, w.stride, w.dilation)?;
         crop(&crop(&full, 2, h)?, 3, w)?
     } else {
-        let seen = window(&window(&x, 2, h)?, 3, w)?.contiguous()?;
+        let seen = window(&window(&x, 2, h)?, 3, w)?;
         seen.conv2d(&weight, 0, w.stride, w.dilation, *groups)?
     };
     y.reshape(&convolution.output).map(Some)
@@ -148,7 +148,8 @@ fn reach(axis: &Axis) -> usize {
 /// `x` with the axis's padding, as far as its windows see.
 fn window(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
     x.pad_with_zeros(dim, axis.before, axis.after())?
-        .narrow(dim, 0, reach(axis))
+        .narrow(dim, 0, reach(axis))?
+        .contiguous()
 }
 
 /// [`window`]'s transpose: the padding cut off, and zeros where no window sees.
@@ -258,5 +259,141 @@ impl CustomOp2 for Known {
         let y = composed(&self.convolution, &x, &weight)?;
         let mut gradients = y.mul(dy)?.sum_all()?.backward()?;
         Ok((gradients.remove(&x), gradients.remove(&weight)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::{Conv2dConfig, ConvTranspose2dConfig, Padding2d};
+
+    /// The largest difference between the tensors.
+    fn difference(a: &Tensor, b: &Tensor) -> Result<f64> {
+        assert_eq!(a.dims(), b.dims());
+        if a.elem_count() == 0 {
+            return Ok(0.0);
+        }
+        (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()
+    }
+
+    /// The way for other devices, taken on the CPU, against the CPU's kernels: values and gradients.
+    fn agrees(
+        make: &dyn Fn(&Call<'_>) -> crate::Result<Convolution>,
+        x: &[usize],
+        weight: &[usize],
+    ) -> Result<()> {
+        let x = Var::from_tensor(&gradcheck::values(x, 1))?;
+        let weight = Var::from_tensor(&gradcheck::values(weight, 2))?;
+        let convolution = make(&Call {
+            op: "conv",
+            rank: x.rank(),
+            dims: ("", ""),
+            x: &x,
+            weight: &weight,
+            bias: None,
+        })?;
+        let bias = Var::from_tensor(&gradcheck::values(convolution.output.dims()[1], 3))?;
+        let run = |on_device: bool| -> Result<Vec<Tensor>> {
+            // An intermediate, to see that its gradient goes on.
+            let middle = x.affine(1.0, 0.0)?;
+            let convolution = convolution.clone();
+            let y = match on_device {
+                true => apply(convolution, &middle, &weight, Some(&bias))?,
+                false => convolution.apply(&middle, &weight, Some(&bias))?,
+            };
+            let gradients = y.sqr()?.sum_all()?.backward()?;
+            let gradients = [&x, &weight, &bias].map(|v| gradients.get(v).cloned());
+            Ok([Some(y)].into_iter().chain(gradients).flatten().collect())
+        };
+        let (found, expected) = (run(true)?, run(false)?);
+        assert_eq!((found.len(), expected.len()), (4, 4));
+        for (found, expected) in found.iter().zip(&expected) {
+            let difference = difference(found, expected)?;
+            assert!(difference < 1e-9, "{difference} for {convolution:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn convolutions_agree_with_the_kernels() -> Result<()> {
+        let uneven = Padding2d {
+            top: 0,
+            bottom: 2,
+            left: 3,
+            right: 0,
+        };
+        for (stride, dilation, padding, groups) in [
+            ((1, 1), (1, 1), Padding2d::all(1), 1),
+            ((2, 2), (1, 1), uneven, 2),
+            ((2, 3), (1, 1), uneven, 1),
+            ((3, 3), (2, 2), uneven, 1),
+            ((1, 1), (2, 1), uneven, 4),
+        ] {
+            let config = Conv2dConfig {
+                stride,
+                padding,
+                dilation,
+                groups,
+            };
+            let weight = [8, 4 / groups, 3, 2];
+            agrees(&|call| call.convolution(&config), &[2, 4, 7, 6], &weight)?;
+        }
+        let config = Conv2dConfig {
+            stride: (1, 2),
+            ..Default::default()
+        };
+        agrees(&|call| call.convolution(&config), &[2, 3, 9], &[4, 3, 2])
+    }
+
+    #[test]
+    fn transposed_convolutions_agree_with_the_kernels() -> Result<()> {
+        let uneven = Padding2d {
+            top: 0,
+            bottom: 2,
+            left: 3,
+            right: 0,
+        };
+        for (stride, dilation, padding, output_padding, groups) in [
+            ((1, 1), (1, 1), Padding2d::all(1), (0, 0), 1),
+            ((2, 2), (1, 1), uneven, (1, 1), 2),
+            ((2, 3), (1, 1), uneven, (1, 2), 1),
+            ((3, 3), (2, 2), Padding2d::default(), (2, 1), 1),
+            ((1, 1), (3, 3), uneven, (2, 0), 1),
+        ] {
+            let config = ConvTranspose2dConfig {
+                stride,
+                padding,
+                output_padding,
+                dilation,
+                groups,
+            };
+            let weight = [4, 6 / groups, 3, 2];
+            agrees(&|call| call.transposed(&config), &[2, 4, 4, 5], &weight)?;
+        }
+        let config = ConvTranspose2dConfig {
+            stride: (1, 2),
+            ..Default::default()
+        };
+        agrees(&|call| call.transposed(&config), &[2, 3, 5], &[3, 4, 2])
+    }
+
+    #[test]
+    fn without_variables_nothing_is_kept() -> Result<()> {
+        let (x, weight) = (
+            gradcheck::values((1, 1, 5), 1),
+            gradcheck::values((1, 1, 2), 2),
+        );
+        let call = Call {
+            op: "conv1d",
+            rank: 3,
+            dims: ("", ""),
+            x: &x,
+            weight: &weight,
+            bias: None,
+        };
+        let convolution = call.convolution(&Conv2dConfig::default())?;
+        assert!(!apply(convolution, &x, &weight, None)?.track_op());
+        Ok(())
     }
 }

@@ -190,3 +190,71 @@ impl CustomOp3 for Convolution {
         Ok((dx, dweight, dbias))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::{Conv2dConfig, ConvTranspose2dConfig};
+
+    /// An operation, its input, weight and bias, and a gradient of its output's shape.
+    fn examples() -> Result<Vec<(Convolution, [Tensor; 4])>> {
+        let x = gradcheck::values((3, 4, 5, 6), 1);
+        let weight = gradcheck::values((4, 4, 2, 3), 2);
+        let bias = gradcheck::values(4, 3);
+        let call = Call {
+            op: "conv",
+            rank: 4,
+            dims: ("", ""),
+            x: &x,
+            weight: &weight,
+            bias: Some(&bias),
+        };
+        [
+            call.convolution(&Conv2dConfig::default())?,
+            call.transposed(&ConvTranspose2dConfig::default())?,
+        ]
+        .into_iter()
+        .map(|convolution| {
+            let dy = gradcheck::values(convolution.output.clone(), 4);
+            let leaf = |t: &Tensor| Ok::<_, Error>(candle_core::Var::from_tensor(t)?.into_inner());
+            let arguments = [leaf(&x)?, leaf(&weight)?, leaf(&bias)?, dy];
+            Ok((convolution, arguments))
+        })
+        .collect()
+    }
+
+    /// candle adds each gradient to zeros before it passes it on, so that a gradient of another layout is best handed over here.
+    #[test]
+    fn a_gradient_of_any_layout_is_read_in_its_order() -> Result<()> {
+        for (convolution, [x, weight, bias, dy]) in examples()? {
+            let shape = dy.shape();
+            let transposed = dy.transpose(1, 3)?.contiguous()?.transpose(1, 3)?;
+            let expanded = dy.narrow(0, 0, 1)?.narrow(3, 0, 1)?.broadcast_as(shape)?;
+            for dy in [transposed, expanded] {
+                assert!(!dy.is_contiguous());
+                let gradients = |dy: &Tensor| convolution.gradients(&x, &weight, Some(&bias), dy);
+                let (found, expected) = (gradients(&dy)?, gradients(&dy.contiguous()?)?);
+                for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+                    let found = found.flatten_all()?.to_vec1::<f64>()?;
+                    assert_eq!(found, expected.flatten_all()?.to_vec1::<f64>()?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_derivative_is_refused_by_name() -> Result<()> {
+        for (convolution, [x, weight, bias, dy]) in examples()? {
+            let tracked = (weight.sum_all()?.broadcast_as(dy.shape())? * dy)?;
+            let result = convolution.gradients(&x, &weight, Some(&bias), &tracked);
+            let text = result.map_or_else(|e| e.to_string(), |_| String::new());
+            assert!(
+                text.contains("conv: its gradient cannot be differentiated again"),
+                "{text}"
+            );
+        }
+        Ok(())
+    }
+}

@@ -44,8 +44,8 @@ fn close(what: &str, g: &Geometry, found: &[f64], expected: &[f64]) {
 
 fn agree(g: &Geometry) {
     let channels = g.groups * g.channels_out;
-    let x = values(g.input_len(), 1);
-    let weight = values(g.weight_len(), 2);
+    let x = values(g.batch * g.groups * g.channels_in * g.pixels_in(), 1);
+    let weight = values(channels * g.channels_in * g.taps(), 2);
     let bias = values(channels, 3);
     let dy = values(g.output_len(), 4);
 
@@ -102,7 +102,7 @@ proptest! {
 
 #[test]
 fn blocks_of_every_kind_agree_with_the_reference() -> Result<()> {
-    let one = Axis::ONE;
+    let one = axis(1, 1, 1, 1, (0, 0))?;
     let same = |size, kernel| axis(size, kernel, 1, 1, (kernel / 2, kernel / 2));
     for (batch, groups, channels_in, channels_out, h, w) in [
         // Samples side by side in a block of columns, and a block of few.

@@ -1,0 +1,189 @@
+//! Finite differences in f64 over drawn geometries, arguments of any layout, and every way a gradient comes back.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use candle_core::{Result, Tensor};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::cases::{Case, Operation, any_case};
+
+const GEOMETRIES: u32 = 250;
+
+/// How an argument lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Contiguous,
+    /// The first two dimensions swapped.
+    Transposed,
+    /// Cut out of a larger tensor, in the last dimension.
+    Narrowed,
+    /// The first dimension expanded from one element: stride 0.
+    Expanded,
+}
+
+impl Layout {
+    /// The shape of a contiguous tensor that [`Layout::view`] makes one of `shape` from.
+    fn stored(self, shape: &[usize]) -> Vec<usize> {
+        let mut stored = shape.to_vec();
+        match self {
+            Self::Contiguous => {}
+            Self::Transposed => stored.swap(0, 1),
+            Self::Narrowed => stored[shape.len() - 1] += 3,
+            Self::Expanded => stored[0] = 1,
+        }
+        stored
+    }
+
+    fn view(self, stored: &Tensor, shape: &[usize]) -> Result<Tensor> {
+        match self {
+            Self::Contiguous => Ok(stored.clone()),
+            Self::Transposed => stored.transpose(0, 1),
+            Self::Narrowed => stored.narrow(shape.len() - 1, 2, shape[shape.len() - 1]),
+            Self::Expanded => stored.broadcast_as(shape),
+        }
+    }
+}
+
+/// What becomes of the output, and so what the gradient looks like that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Plain,
+    /// Comes back transposed.
+    Transposed,
+    /// Comes back expanded from a sum: stride 0.
+    Summed,
+    /// The output is used twice, and so is each argument, once of them nonlinearly.
+    Twice,
+}
+
+fn any_layout() -> impl Strategy<Value = Layout> {
+    prop_oneof![
+        2 => Just(Layout::Contiguous),
+        1 => Just(Layout::Transposed),
+        1 => Just(Layout::Narrowed),
+        1 => Just(Layout::Expanded),
+    ]
+}
+
+fn any_use() -> impl Strategy<Value = Use> {
+    prop_oneof![
+        Just(Use::Plain),
+        Just(Use::Transposed),
+        Just(Use::Summed),
+        Just(Use::Twice),
+    ]
+}
+
+fn check(case: &Case, layouts: [Layout; 2], used: Use) {
+    let (x_shape, weight_shape) = (case.x_shape(), case.weight_shape());
+    let mut inputs = vec![
+        gradcheck::values(layouts[0].stored(&x_shape), 1),
+        gradcheck::values(layouts[1].stored(&weight_shape), 2),
+    ];
+    if case.bias {
+        inputs.push(gradcheck::values(case.groups * case.outputs, 3));
+    }
+    gradcheck::check(case.operation.name(), &inputs, |inputs| {
+        let x = layouts[0].view(&inputs[0], &x_shape)?;
+        let weight = layouts[1].view(&inputs[1], &weight_shape)?;
+        let y = case.run(&x, &weight, inputs.get(2))?;
+        match used {
+            Use::Plain => Ok(y),
+            Use::Transposed => y.transpose(1, y.rank() - 1),
+            Use::Summed => y.sum_keepdim((0, y.rank() - 1)),
+            Use::Twice => {
+                let again = case.run(&x.tanh()?, &weight.sqr()?, inputs.get(2))?;
+                (again + y.mul(&y)?)?.broadcast_add(&x.sum_all()?)
+            }
+        }
+    });
+}
+
+/// Checks [`GEOMETRIES`] geometries, always the same ones, and that every kind that matters was among them.
+fn check_many(operation: Operation) {
+    let config = Config {
+        cases: GEOMETRIES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let seen = RefCell::new(BTreeMap::<&str, u32>::new());
+    let drawn = (any_case(operation), [any_layout(), any_layout()], any_use());
+    let result = runner.run(&drawn, |(case, layouts, used)| {
+        for (kind, is) in kinds(&case, layouts, used) {
+            *seen.borrow_mut().entry(kind).or_default() += u32::from(is);
+        }
+        check(&case, layouts, used);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let seen = seen.into_inner();
+    let rare: Vec<_> = seen.iter().filter(|&(_, &count)| count < 15).collect();
+    assert!(rare.is_empty(), "hardly drawn: {rare:?} of {seen:?}");
+}
+
+fn kinds(case: &Case, layouts: [Layout; 2], used: Use) -> Vec<(&'static str, bool)> {
+    let axes = match case.operation.is_1d() {
+        true => vec![case.w],
+        false => vec![case.h, case.w],
+    };
+    let any = |of: &dyn Fn(&crate::cases::Axis) -> bool| axes.iter().any(of);
+    let mut kinds = vec![
+        ("batch of several", case.batch > 1),
+        ("groups", case.groups > 1),
+        ("depthwise", case.groups > 1 && case.inputs == 1),
+        ("four output channels or more", case.outputs > 3),
+        ("bias", case.bias),
+        ("no bias", !case.bias),
+        ("stride", any(&|a| a.stride > 1)),
+        ("dilation", any(&|a| a.dilation > 1)),
+        ("padding", any(&|a| a.padding != (0, 0))),
+        (
+            "one-sided padding",
+            any(&|a| a.padding.0 > 0 && a.padding.1 == 0),
+        ),
+        ("input not contiguous", layouts[0] != Layout::Contiguous),
+        ("weight not contiguous", layouts[1] != Layout::Contiguous),
+        ("input of stride 0", layouts[0] == Layout::Expanded),
+        ("gradient transposed", used == Use::Transposed),
+        ("gradient of stride 0", used == Use::Summed),
+        ("tensors used twice", used == Use::Twice),
+    ];
+    if case.operation.is_transposed() {
+        kinds.push(("output padding", any(&|a| a.output_padding > 0)));
+    } else {
+        let rest = |a: &crate::cases::Axis| a.room().is_some_and(|room| room % a.stride != 0);
+        kinds.push(("stride leaves a rest", any(&rest)));
+    }
+    if !case.operation.is_1d() {
+        kinds.push(("height is not width", case.h.size != case.w.size));
+        kinds.push(("stride differs", case.h.stride != case.w.stride));
+        kinds.push(("dilation differs", case.h.dilation != case.w.dilation));
+    }
+    kinds
+}
+
+#[test]
+fn conv1d_gradients_equal_finite_differences() {
+    check_many(Operation::Conv1d);
+}
+
+#[test]
+fn conv2d_gradients_equal_finite_differences() {
+    check_many(Operation::Conv2d);
+}
+
+#[test]
+fn conv_transpose1d_gradients_equal_finite_differences() {
+    check_many(Operation::ConvTranspose1d);
+}
+
+#[test]
+fn conv_transpose2d_gradients_equal_finite_differences() {
+    check_many(Operation::ConvTranspose2d);
+}

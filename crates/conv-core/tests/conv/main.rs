@@ -1,0 +1,9 @@
+//! Proofs of the convolutions: gradients, PyTorch's values, threads, tracking, refusals.
+#![allow(missing_docs)]
+
+mod cases;
+mod gradients;
+mod pytorch;
+mod refusals;
+mod threads;
+mod tracking;
