@@ -1,9 +1,10 @@
 //! Every operation against PyTorch in f32, forward and backward: `reference/make_fixtures.py` made the values.
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
+use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d};
 use conv_nn::{
-    CrossEntropyConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, Reduction,
-    argmax_over_time, cross_entropy, log_softmax, relu, softmax,
+    Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig,
+    Linear, Reduction, argmax_over_time, cross_entropy, log_softmax, relu, softmax,
 };
 use std::collections::HashMap;
 
@@ -200,6 +201,53 @@ fn max_over_time() -> Result<()> {
             case.ids("positions")?.to_vec2::<u32>()?
         );
         case.check(&y)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn convolutions() -> Result<()> {
+    for (operation, images) in [("conv1d", false), ("conv2d", true)] {
+        for case in cases(operation)? {
+            let setting =
+                |name| -> Result<usize> { Ok(case.setting(name)?.unwrap_or(0.0) as usize) };
+            let (stride, padding) = (setting("stride")?, setting("padding")?);
+            let (dilation, groups) = (setting("dilation")?, setting("groups")?);
+            let (x, weight) = (case.argument("x"), case.argument("weight"));
+            let bias = case
+                .variables
+                .get("bias")
+                .map(|bias| bias.as_tensor().clone());
+            let y = if images {
+                let (stride, dilation) = ((stride, stride), (dilation, dilation));
+                let padding = Padding2d::all(padding);
+                Conv2d::new(
+                    weight,
+                    bias,
+                    Conv2dConfig {
+                        stride,
+                        padding,
+                        dilation,
+                        groups,
+                    },
+                )
+                .forward(&x)
+            } else {
+                let padding = (padding, padding);
+                Conv1d::new(
+                    weight,
+                    bias,
+                    Conv1dConfig {
+                        stride,
+                        padding,
+                        dilation,
+                        groups,
+                    },
+                )
+                .forward(&x)
+            };
+            case.check(&y?)?;
+        }
     }
     Ok(())
 }

@@ -22,12 +22,14 @@ fn results_do_not_depend_on_the_number_of_threads()
     let mut found = Vec::new();
     for threads in ["1", "2", "4"] {
         let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("conv-nn-bits-{threads}"));
-        let status = Command::new(std::env::current_exe()?)
+        // What an earlier run left must not stand for this one's.
+        std::fs::write(&output, "")?;
+        let child = Command::new(std::env::current_exe()?)
             .args(["--exact", "results_do_not_depend_on_the_number_of_threads"])
             .env("RAYON_NUM_THREADS", threads)
             .env(OUTPUT, &output)
-            .status()?;
-        assert!(status.success(), "with {threads} threads");
+            .output()?;
+        assert!(child.status.success(), "with {threads} threads: {child:?}");
         found.push(std::fs::read_to_string(&output)?);
     }
     assert!(found[0].lines().count() == 9, "{}", found[0]);
