@@ -1,6 +1,6 @@
 //! Files that are either whole or not there: a temporary file beside the target, fsync, rename, fsync of the folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,7 +13,10 @@ use candle_core::Tensor;
 /// Any failure of the file system, with the path in its text; the old file is then still in place.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, |temporary| {
-        File::options().write(true).open(temporary)?.write_all(bytes)
+        File::options()
+            .write(true)
+            .open(temporary)?
+            .write_all(bytes)
     })
 }
 
@@ -24,9 +27,42 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write_atomic`], and when the header would be larger than the format allows (100 MB).
 pub fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> io::Result<()> {
+    write_described(path, tensors, None)
+}
+
+/// As [`write_safetensors`], with the format's free-text metadata. Its map has no order: with more than one entry the
+/// bytes may differ from run to run.
+pub(crate) fn write_described(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: Option<HashMap<String, String>>,
+) -> io::Result<()> {
     replace(path, |temporary| {
-        safetensors::serialize_to_file(tensors, None, temporary).map_err(io::Error::other)
+        safetensors::serialize_to_file(tensors, metadata, temporary).map_err(io::Error::other)
     })
+}
+
+/// Removes what a kill left half written in a folder that only this crate writes to.
+pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(in_file("read", folder))? {
+        let path = entry.map_err(in_file("read", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The second kind is the safetensors crate's own.
+        if name.starts_with(".writing-") || name.starts_with(".tmp") {
+            std::fs::remove_file(&path).map_err(in_file("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds to an error what was to be done with which file.
+pub(crate) fn in_file(verb: &str, path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot {verb} {}: {error}", path.display()),
+        )
+    }
 }
 
 /// Lets `write` fill a temporary file beside `path`, makes it durable and renames it into place.
@@ -45,7 +81,7 @@ fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Resu
         temporary.persist(path).map_err(|refused| refused.error)?;
         sync_folder(folder)
     };
-    attempt().map_err(|e: io::Error| io::Error::new(e.kind(), format!("cannot write {}: {e}", path.display())))
+    attempt().map_err(in_file("write", path))
 }
 
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
@@ -57,12 +93,20 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Makes the names in `folder` durable. Only Unix lets a folder be opened and synchronised.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// Makes the names in `folder` durable: what was renamed into it or out of it. Only Unix lets a folder be synchronised.
+///
+/// # Errors
+/// Any failure to open or synchronise it.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use candle_core::Device;
@@ -112,6 +156,9 @@ mod tests {
         let expected = std::fs::metadata(&plain).unwrap().permissions().mode();
         let path = folder.path().join("model.safetensors");
         write_safetensors(&path, &BTreeMap::new()).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode(), expected);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode(),
+            expected
+        );
     }
 }

@@ -1,0 +1,192 @@
+//! Which examples make a batch: a pure function of lengths, seed and epoch, so that a place in the training data is
+//! two numbers, the epoch and the batch, and going on from there needs nothing else.
+
+use crate::{Error, Result};
+use conv_nn::rng::seeded;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+/// How the examples are put into batches.
+///
+/// ```
+/// use conv_train::batch::{BatchSize, Batching};
+/// let lengths = [5, 2, 9, 2, 4];
+/// let batching = Batching { size: BatchSize::Examples(2), ..Batching::default() };
+/// let batches = batching.epoch(&lengths, 42, 0);
+/// assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 5);
+/// assert_eq!(batches, batching.epoch(&lengths, 42, 0));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Batching {
+    /// How much goes into a batch.
+    pub size: BatchSize,
+    /// Examples are sorted by length within windows of so many batches, so that a batch's examples have like lengths
+    /// and little padding. 1 leaves batches fully random; more saves padding and mixes less.
+    pub window: usize,
+}
+
+/// What bounds a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchSize {
+    /// So many examples; the last batch of an epoch has what is left.
+    Examples(usize),
+    /// At most so many tokens, padding included: examples × the longest length. An example that is longer by itself is
+    /// a batch of its own.
+    Tokens(usize),
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            size: BatchSize::Examples(50),
+            window: 50,
+        }
+    }
+}
+
+impl Batching {
+    /// The batches of `epoch`, as indexes into `lengths`, each index once: shuffled, sorted by length within windows,
+    /// cut, and the batches shuffled.
+    pub fn epoch(&self, lengths: &[usize], seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+        let mut rng = seeded(seed, &format!("epoch {epoch}"));
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
+        order.shuffle(&mut rng);
+        let mut batches = Vec::new();
+        for window in order.chunks_mut(self.window_examples(lengths)) {
+            if self.window > 1 {
+                window.sort_by_key(|index| lengths[*index]);
+            }
+            self.cut(window, lengths, &mut batches);
+        }
+        batches.shuffle(&mut rng);
+        batches
+    }
+
+    /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens, another epoch may have
+    /// some more or less.
+    pub fn steps_per_epoch(&self, lengths: &[usize], seed: u64, accumulate: usize) -> usize {
+        self.epoch(lengths, seed, 0)
+            .len()
+            .div_ceil(accumulate.max(1))
+    }
+
+    fn window_examples(&self, lengths: &[usize]) -> usize {
+        let batch = match self.size {
+            BatchSize::Examples(examples) => examples,
+            BatchSize::Tokens(tokens) => {
+                let total: usize = lengths.iter().sum();
+                tokens / (total / lengths.len().max(1)).max(1)
+            }
+        };
+        batch.max(1).saturating_mul(self.window.max(1))
+    }
+
+    fn cut(&self, window: &[usize], lengths: &[usize], batches: &mut Vec<Vec<usize>>) {
+        let mut batch: Vec<usize> = Vec::new();
+        let mut longest = 0;
+        for index in window {
+            let length = lengths[*index].max(1);
+            let full = match self.size {
+                BatchSize::Examples(examples) => batch.len() >= examples.max(1),
+                BatchSize::Tokens(tokens) => {
+                    longest.max(length).saturating_mul(batch.len() + 1) > tokens
+                }
+            };
+            if full && !batch.is_empty() {
+                batches.push(std::mem::take(&mut batch));
+                longest = 0;
+            }
+            batch.push(*index);
+            longest = longest.max(length);
+        }
+        if !batch.is_empty() {
+            batches.push(batch);
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let (BatchSize::Examples(size) | BatchSize::Tokens(size)) = self.size;
+        for (field, value) in [("batching.size", size), ("batching.window", self.window)] {
+            if value == 0 {
+                return Err(Error::Setting {
+                    field,
+                    found: "0".into(),
+                    expected: "at least 1",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `count` of `total` indexes, evenly spread: which examples to learn by heart when one checks a set-up. Data that lie
+/// sorted by class still give every class.
+pub fn evenly_spread(count: usize, total: usize) -> Vec<usize> {
+    let count = count.min(total);
+    (0..count).map(|i| i * total / count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sizes() -> impl Strategy<Value = BatchSize> {
+        prop_oneof![
+            (1..20usize).prop_map(BatchSize::Examples),
+            (1..200usize).prop_map(BatchSize::Tokens),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_example_comes_once_and_the_bound_holds(
+            lengths in prop::collection::vec(0..60usize, 0..300),
+            size in sizes(), window in 1..10usize, seed: u64, epoch in 0..5usize,
+        ) {
+            let batching = Batching { size, window };
+            let batches = batching.epoch(&lengths, seed, epoch);
+            for batch in &batches {
+                let longest = batch.iter().map(|i| lengths[*i].max(1)).max().unwrap_or(0);
+                match size {
+                    BatchSize::Examples(examples) => prop_assert!(batch.len() <= examples),
+                    BatchSize::Tokens(tokens) => {
+                        prop_assert!(batch.len() == 1 || batch.len() * longest <= tokens);
+                    }
+                }
+            }
+            prop_assert_eq!(&batches, &batching.epoch(&lengths, seed, epoch));
+            let mut seen = batches.concat();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn sorting_within_windows_saves_most_padding_and_epochs_differ() {
+        let lengths: Vec<usize> = (0..2000).map(|i| 1 + i * 7919 % 50).collect();
+        let padded = |window| {
+            let size = BatchSize::Examples(50);
+            let batches = Batching { size, window }.epoch(&lengths, 1, 0);
+            let cost = |b: &Vec<usize>| b.len() * b.iter().map(|i| lengths[*i]).max().unwrap_or(0);
+            batches.iter().map(cost).sum::<usize>()
+        };
+        let real: usize = lengths.iter().sum();
+        assert!(padded(1) > real * 18 / 10, "{} {real}", padded(1));
+        assert!(padded(20) < real * 11 / 10, "{} {real}", padded(20));
+        let batching = Batching::default();
+        assert_ne!(
+            batching.epoch(&lengths, 1, 0),
+            batching.epoch(&lengths, 1, 1)
+        );
+    }
+
+    #[test]
+    fn the_examples_to_learn_by_heart_cover_sorted_data() {
+        assert_eq!(evenly_spread(4, 100), [0, 25, 50, 75]);
+        assert_eq!(evenly_spread(5, 3), [0, 1, 2]);
+        assert!(evenly_spread(2, 0).is_empty());
+    }
+}

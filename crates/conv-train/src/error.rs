@@ -1,0 +1,152 @@
+//! What can be wrong with a training run.
+
+use std::path::PathBuf;
+
+/// An error of this crate. Every text names the file, setting, step or parameter, what was found and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The tensor library refused something underneath.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// A layer, a loss or the parameter store refused something.
+    #[error(transparent)]
+    Nn(#[from] conv_nn::Error),
+    /// A file could not be read or written; the text names it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The learner itself failed, with an error of its own kind.
+    #[error(transparent)]
+    Learner(Box<dyn std::error::Error + Send + Sync>),
+    /// There is nothing to train on.
+    #[error("there are no training examples")]
+    NoExamples,
+    /// A setting has a value that makes no sense.
+    #[error("setting `{field}` is {found}, expected {expected}")]
+    Setting {
+        /// The setting, as it is written in the configuration.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A setting names a parameter that the model does not have.
+    #[error("setting `{field}` names parameter `{name}`, which this model does not have")]
+    UnknownParameter {
+        /// The setting.
+        field: &'static str,
+        /// The name that it gives.
+        name: String,
+    },
+    /// Only f32 and f64 parameters can be stepped.
+    #[error("parameter `{name}` holds {dtype:?}, and optimisers step f32 and f64")]
+    ParameterKind {
+        /// The parameter's full name.
+        name: String,
+        /// What it holds.
+        dtype: candle_core::DType,
+    },
+    /// Stored optimiser state does not belong to these parameters.
+    #[error("optimiser state `{name}`: {reason}")]
+    OptimizerState {
+        /// The stored tensor's name.
+        name: String,
+        /// What is wrong, with the numbers.
+        reason: String,
+    },
+    /// A loss is not what the loop can use: one number, with a positive weight.
+    #[error("the loss at step {step} {reason}")]
+    LossKind {
+        /// The optimiser step, from 1.
+        step: u64,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// The loss became infinite or not a number. No checkpoint holds what led to it.
+    #[error("the loss at step {step} is {loss}; its batch is examples {batch:?}")]
+    NonFiniteLoss {
+        /// The optimiser step, from 1.
+        step: u64,
+        /// Its value.
+        loss: f64,
+        /// The batch's example indexes.
+        batch: Vec<usize>,
+    },
+    /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds it.
+    #[error(
+        "the gradient of `{parameter}` at step {step} is not finite; its batch is examples {batch:?}"
+    )]
+    NonFiniteGradient {
+        /// The optimiser step, from 1.
+        step: u64,
+        /// The first such parameter, in name order.
+        parameter: String,
+        /// The example indexes of the step's batches.
+        batch: Vec<usize>,
+    },
+    /// The metric to watch is not among those that evaluation gave.
+    #[error("the metric to watch is `{metric}`, but evaluation gave {found:?}")]
+    UnknownMetric {
+        /// The metric asked for.
+        metric: String,
+        /// Those there are.
+        found: Vec<String>,
+    },
+    /// A new run would overwrite one that is there.
+    #[error(
+        "{} holds a training run already: resume it, or choose another folder", path.display()
+    )]
+    RunExists {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// A checkpoint is damaged, or is no checkpoint at all.
+    #[error("{} is not a usable checkpoint: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint belongs to another run: another configuration, model or data.
+    #[error(
+        "{} belongs to another run: `{field}` is {found} there and {expected} here", path.display()
+    )]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// The first field that differs, with dots between its levels.
+        field: String,
+        /// The checkpoint's value.
+        found: String,
+        /// This run's value.
+        expected: String,
+    },
+    /// The thread pool was built before, with another size.
+    #[error("cannot set {wanted} threads: the pool already runs with {present}")]
+    Threads {
+        /// How many were asked for.
+        wanted: usize,
+        /// How many there are.
+        present: usize,
+    },
+    /// The report's curves could not be drawn.
+    #[error("cannot draw the curve of {title}: {reason}")]
+    Curve {
+        /// The curve's title.
+        title: String,
+        /// The drawing library's message.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Wraps the error of a [`Learner`](crate::Learner) that has an error type of its own.
+    pub fn learner(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Error::Learner(error.into())
+    }
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,261 @@
+//! A run in progress: what is on disk, where it stands, and the order in which things happen.
+
+use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, step};
+use crate::checkpoint::{self, Best, Header, State, damaged};
+use crate::files::{in_file, remove_unfinished, write_safetensors};
+use crate::log::{EvaluationRecord, Log, Record};
+use crate::optim::Optimizer;
+use crate::{Error, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+pub(super) struct Training<'a, 'r, L> {
+    learner: &'a L,
+    config: &'a FitConfig,
+    run: Run<'r>,
+    last: PathBuf,
+    best: PathBuf,
+    /// The configuration and the learner's identity, as a checkpoint holds them.
+    described: (Value, Value),
+    optimizer: Optimizer,
+    state: State,
+    log: Log,
+    /// The step of the checkpoint on disk.
+    saved: Option<u64>,
+    began: Instant,
+    seconds_before: f64,
+}
+
+impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
+    pub fn open(learner: &'a L, config: &'a FitConfig, run: Run<'r>) -> Result<Self> {
+        config.check()?;
+        for rule in &config.max_norm {
+            rule.var(learner.parameters())?;
+        }
+        if learner.lengths().is_empty() {
+            return Err(Error::NoExamples);
+        }
+        std::fs::create_dir_all(run.folder).map_err(in_file("create", run.folder))?;
+        let last = run.folder.join("last.safetensors");
+        let config_value = serde_json::to_value(config).map_err(std::io::Error::other)?;
+        let described = (config_value, learner.identity());
+        let mut optimizer = Optimizer::new(config.optimizer.clone())?;
+        let (mut state, mut saved) = (State::default(), None);
+        if last.try_exists().map_err(in_file("read", &last))? {
+            if !run.resume {
+                let path = run.folder.into();
+                return Err(Error::RunExists { path });
+            }
+            let found = checkpoint::read(&last)?;
+            found
+                .header
+                .check_same_run(&last, &described.0, &described.1)?;
+            optimizer.restore(found.optimizer, learner.parameters())?;
+            learner.parameters().restore(&found.model)?;
+            state = found.header.state;
+            saved = Some(state.step);
+        }
+        remove_unfinished(run.folder)?;
+        let log = Log::open(&run.folder.join("metrics.jsonl"), state.step)?;
+        Ok(Self {
+            best: run.folder.join("best.safetensors"),
+            seconds_before: state.seconds,
+            began: Instant::now(),
+            learner,
+            config,
+            run,
+            last,
+            described,
+            optimizer,
+            state,
+            log,
+            saved,
+        })
+    }
+
+    pub fn run(mut self) -> Result<Outcome> {
+        let lengths = self.learner.lengths();
+        let FitConfig {
+            seed, accumulate, ..
+        } = *self.config;
+        let per_epoch = self
+            .config
+            .batching
+            .steps_per_epoch(lengths, seed, accumulate);
+        self.tell(&Event::Started {
+            step: self.state.step,
+            steps: (per_epoch as u64).saturating_mul(self.config.epochs as u64),
+        });
+        loop {
+            if let Some(end) = self.end() {
+                return self.finish(end);
+            }
+            let batches = self.config.batching.epoch(lengths, seed, self.state.epoch);
+            if self.state.batch >= batches.len() {
+                let (batch, count) = (self.state.batch, batches.len());
+                let reason = format!("it stands at batch {batch} of an epoch of {count}");
+                return Err(damaged(&self.last, reason));
+            }
+            for group in batches[self.state.batch..].chunks(accumulate) {
+                if self
+                    .run
+                    .stop
+                    .is_some_and(|stop| stop.load(Ordering::SeqCst))
+                {
+                    self.save()?;
+                    return Ok(self.outcome(End::Interrupted));
+                }
+                self.step(group)?;
+                self.state.batch += group.len();
+                let epoch_ended = self.state.batch == batches.len();
+                if epoch_ended {
+                    self.state.epoch += 1;
+                    self.state.batch = 0;
+                }
+                self.after_step(epoch_ended)?;
+                if self.end().is_some() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Why training is over, if it is.
+    fn end(&self) -> Option<End> {
+        if self.state.epoch >= self.config.epochs {
+            return Some(End::Completed);
+        }
+        let patience = self.config.patience?;
+        (self.state.waited >= patience).then_some(End::EarlyStopped)
+    }
+
+    fn step(&mut self, batches: &[Vec<usize>]) -> Result<()> {
+        let config = self.config;
+        let done = self.state.step;
+        let rate = config
+            .schedule
+            .rate(config.learning_rate, done, &self.state.plateau);
+        let optimizer = &mut self.optimizer;
+        let mut record = step::take(self.learner, config, optimizer, batches, done + 1, rate)?;
+        self.state.step = record.step;
+        self.state.seconds = self.seconds();
+        record.epoch = self.state.epoch;
+        record.seconds = self.state.seconds;
+        self.tell(&Event::Step(&record));
+        if record.step.is_multiple_of(config.log_every_steps) {
+            self.log.write(&Record::Step(record))?;
+        }
+        Ok(())
+    }
+
+    fn after_step(&mut self, epoch_ended: bool) -> Result<()> {
+        let State { step, epoch, .. } = self.state;
+        let due = match self.config.evaluate_every {
+            Every::Epochs(epochs) => epoch_ended && epoch.is_multiple_of(epochs),
+            Every::Steps(steps) => step.is_multiple_of(steps),
+        };
+        if due || self.end().is_some() {
+            self.evaluate()?;
+            return self.save();
+        }
+        match self.config.checkpoint_every_steps {
+            Some(steps) if step.is_multiple_of(steps) => self.save(),
+            _ => Ok(()),
+        }
+    }
+
+    fn evaluate(&mut self) -> Result<()> {
+        let metrics = self.learner.evaluate()?;
+        let improved = self.compare(&metrics)?;
+        self.state.seconds = self.seconds();
+        let record = EvaluationRecord {
+            step: self.state.step,
+            epoch: self.state.epoch,
+            metrics,
+            improved,
+            seconds: self.state.seconds,
+        };
+        self.tell(&Event::Evaluation(&record));
+        self.log.write(&Record::Evaluation(record))
+    }
+
+    /// Holds an evaluation against the best so far, keeps the weights if it is better, and tells the schedule.
+    fn compare(&mut self, metrics: &BTreeMap<String, f64>) -> Result<bool> {
+        let Some(monitor) = &self.config.monitor else {
+            return Ok(false);
+        };
+        let Some(&value) = metrics.get(&monitor.metric) else {
+            let metric = monitor.metric.clone();
+            let found = metrics.keys().cloned().collect();
+            return Err(Error::UnknownMetric { metric, found });
+        };
+        let schedule = &self.config.schedule;
+        schedule.observe(value, monitor.direction, &mut self.state.plateau);
+        let best = self.state.best.as_ref().map(|best| best.value);
+        if !monitor.direction.improves(value, best) {
+            self.state.waited += 1;
+            return Ok(false);
+        }
+        let finite = metrics.iter().filter(|(_, value)| value.is_finite());
+        self.state.waited = 0;
+        self.state.best = Some(Best {
+            step: self.state.step,
+            epoch: self.state.epoch,
+            value,
+            metrics: finite.map(|(name, value)| (name.clone(), *value)).collect(),
+        });
+        write_safetensors(&self.best, &self.learner.parameters().tensors())?;
+        Ok(true)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        if self.saved == Some(self.state.step) {
+            return Ok(());
+        }
+        self.log.sync()?;
+        let (config, identity) = self.described.clone();
+        let header = Header::new(config, identity, self.state.clone());
+        checkpoint::write(
+            &self.last,
+            &header,
+            self.learner.parameters(),
+            &self.optimizer,
+        )?;
+        self.saved = Some(self.state.step);
+        self.tell(&Event::Saved {
+            step: self.state.step,
+        });
+        Ok(())
+    }
+
+    fn finish(self, end: End) -> Result<Outcome> {
+        if self.state.best.is_some() {
+            let (weights, _) = checkpoint::read_safetensors(&self.best)?;
+            self.learner.parameters().restore(&weights)?;
+        }
+        Ok(self.outcome(end))
+    }
+
+    fn outcome(&self, end: End) -> Outcome {
+        Outcome {
+            end,
+            step: self.state.step,
+            epoch: self.state.epoch,
+            best: self.state.best.clone(),
+            seconds: self.state.seconds,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn tell(&mut self, event: &Event) {
+        if let Some(observer) = &mut self.run.observer {
+            observer(event);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! How good predictions are: accuracy, precision, recall and F1 by class, the confusion matrix, and P@k/R@k.
+
+use serde::Serialize;
+
+/// How often each class was taken for each: rows are the true classes, columns the predicted ones.
+///
+/// Where a figure would be 0/0 (a class that never occurs, or is never predicted) it is 0, as in scikit-learn.
+///
+/// ```
+/// use conv_train::metrics::Confusion;
+/// let mut confusion = Confusion::new(2);
+/// for (truth, predicted) in [(0, 0), (0, 1), (1, 1), (1, 1)] {
+///     confusion.add(truth, predicted);
+/// }
+/// assert_eq!(confusion.accuracy(), 0.75);
+/// assert_eq!(confusion.class(1).recall, 1.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Confusion {
+    counts: Vec<Vec<u64>>,
+}
+
+/// One class against all others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ClassScore {
+    /// Of the examples predicted as it, the share that are.
+    pub precision: f64,
+    /// Of its examples, the share predicted as it.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// How many examples it has.
+    pub support: u64,
+}
+
+impl Confusion {
+    /// No predictions yet, of `classes` classes.
+    pub fn new(classes: usize) -> Self {
+        let counts = vec![vec![0; classes]; classes];
+        Self { counts }
+    }
+
+    /// Counts one prediction.
+    ///
+    /// # Panics
+    /// A class number that is not below the number of classes.
+    pub fn add(&mut self, truth: usize, predicted: usize) {
+        self.counts[truth][predicted] += 1;
+    }
+
+    /// `counts()[truth][predicted]`.
+    pub fn counts(&self) -> &[Vec<u64>] {
+        &self.counts
+    }
+
+    /// How many predictions were counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
+    /// The share of right predictions. Where each example has one class, this is micro-averaged precision, recall and F1
+    /// too.
+    pub fn accuracy(&self) -> f64 {
+        let right: u64 = (0..self.counts.len())
+            .map(|class| self.counts[class][class])
+            .sum();
+        ratio(right, self.total())
+    }
+
+    /// The scores of one class.
+    ///
+    /// # Panics
+    /// A class number that is not below the number of classes.
+    pub fn class(&self, class: usize) -> ClassScore {
+        let right = self.counts[class][class];
+        let support: u64 = self.counts[class].iter().sum();
+        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
+        ClassScore {
+            precision: ratio(right, predicted),
+            recall: ratio(right, support),
+            f1: ratio(2 * right, support + predicted),
+            support,
+        }
+    }
+
+    /// The scores of all classes, in order.
+    pub fn classes(&self) -> Vec<ClassScore> {
+        (0..self.counts.len())
+            .map(|class| self.class(class))
+            .collect()
+    }
+
+    /// The unweighted mean of the classes' F1.
+    pub fn macro_f1(&self) -> f64 {
+        let sum: f64 = self.classes().iter().map(|score| score.f1).sum();
+        sum / self.counts.len().max(1) as f64
+    }
+
+    /// F1 over all decisions together, which is the accuracy where each example has one class.
+    pub fn micro_f1(&self) -> f64 {
+        self.accuracy()
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// Precision and recall of each example's first k predictions, over all examples together, as fastText's `test` prints
+/// them (P@k, R@k).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct AtK {
+    right: u64,
+    predicted: u64,
+    expected: u64,
+}
+
+impl AtK {
+    /// Counts one example: its predictions, best first and already cut at k, and all its true labels.
+    ///
+    /// ```
+    /// let mut at_2 = conv_train::metrics::AtK::default();
+    /// at_2.add(&["sport", "news"], &["news"]);
+    /// assert_eq!((at_2.precision(), at_2.recall()), (0.5, 1.0));
+    /// ```
+    pub fn add<T: PartialEq>(&mut self, predicted: &[T], truth: &[T]) {
+        self.right += predicted
+            .iter()
+            .filter(|label| truth.contains(label))
+            .count() as u64;
+        self.predicted += predicted.len() as u64;
+        self.expected += truth.len() as u64;
+    }
+
+    /// Of the labels predicted, the share that are true.
+    pub fn precision(&self) -> f64 {
+        ratio(self.right, self.predicted)
+    }
+
+    /// Of the true labels, the share that were predicted.
+    pub fn recall(&self) -> f64 {
+        ratio(self.right, self.expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confusion(counts: [[u64; 3]; 3]) -> Confusion {
+        Confusion {
+            counts: counts.map(Vec::from).into(),
+        }
+    }
+
+    #[test]
+    fn scores_are_those_worked_out_by_hand() {
+        let confusion = confusion([[5, 1, 0], [2, 3, 1], [0, 0, 8]]);
+        assert_eq!(confusion.total(), 20);
+        assert_eq!(confusion.accuracy(), 16.0 / 20.0);
+        let score = confusion.class(1);
+        assert_eq!(
+            (score.precision, score.recall, score.support),
+            (3.0 / 4.0, 3.0 / 6.0, 6)
+        );
+        assert!((score.f1 - 0.6).abs() < 1e-15);
+        let f1 = [10.0 / 13.0, 0.6, 16.0 / 17.0];
+        assert!((confusion.macro_f1() - f1.iter().sum::<f64>() / 3.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_class_that_never_occurs_scores_nought_and_not_nan() {
+        let confusion = confusion([[4, 0, 0], [0, 0, 0], [0, 1, 0]]);
+        for class in [1, 2] {
+            let score = confusion.class(class);
+            assert_eq!((score.precision, score.recall, score.f1), (0.0, 0.0, 0.0));
+        }
+        assert_eq!(Confusion::new(0).macro_f1(), 0.0);
+        assert_eq!(Confusion::new(2).accuracy(), 0.0);
+    }
+
+    #[test]
+    fn several_labels_an_example_are_counted_one_by_one() {
+        let mut at_2 = AtK::default();
+        at_2.add(&[1, 2], &[2, 3, 4]);
+        at_2.add(&[5], &[5]);
+        assert_eq!((at_2.precision(), at_2.recall()), (2.0 / 3.0, 2.0 / 4.0));
+    }
+}

@@ -1,0 +1,163 @@
+//! The learning rate as a function of the step: a linear warm-up in front of one of four courses.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
+
+/// How the learning rate goes. Steps are optimiser steps, counted from 0.
+///
+/// In a configuration file: `schedule = { warmup_steps = 100, course = { kind = "cosine", steps = 5000, floor = 0.0 } }`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Schedule {
+    /// Over the first so many steps the rate rises in equal parts to its full height; 0 is no warm-up.
+    pub warmup_steps: u64,
+    /// What follows the warm-up; its steps are counted from there.
+    pub course: Course,
+}
+
+/// The learning rate's course after the warm-up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Course {
+    /// It stays.
+    #[default]
+    Constant,
+    /// It is multiplied by `factor` each `every` steps.
+    Step {
+        /// Steps between two changes.
+        every: u64,
+        /// In (0, 1].
+        factor: f64,
+    },
+    /// Half a cosine from the full rate down to `floor` in `steps` steps, then `floor` (Loshchilov and Hutter 2017).
+    Cosine {
+        /// Steps from top to floor.
+        steps: u64,
+        /// The rate at the end.
+        floor: f64,
+    },
+    /// It is multiplied by `factor` when the watched metric has not improved, by more than a part in 10⁴, for more than
+    /// `patience` evaluations in a row, as PyTorch's `ReduceLROnPlateau`.
+    Plateau {
+        /// In (0, 1).
+        factor: f64,
+        /// Evaluations without improvement that are let pass.
+        patience: u32,
+        /// The rate does not fall below this.
+        floor: f64,
+    },
+}
+
+/// Whether a metric is better when larger or when smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Accuracy, F1, BLEU.
+    Maximize,
+    /// Loss, error rate, perplexity.
+    Minimize,
+}
+
+impl Direction {
+    /// Whether `value` improves on `best`. A value that is not finite improves on nothing.
+    pub fn improves(self, value: f64, best: Option<f64>) -> bool {
+        value.is_finite()
+            && best.is_none_or(|best| match self {
+                Direction::Maximize => value > best,
+                Direction::Minimize => value < best,
+            })
+    }
+}
+
+/// What [`Course::Plateau`] has seen so far; part of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plateau {
+    /// What the rate is multiplied by at present.
+    pub scale: f64,
+    /// The best value so far.
+    pub best: Option<f64>,
+    /// Evaluations since.
+    pub waited: u32,
+}
+
+impl Default for Plateau {
+    fn default() -> Self {
+        Self {
+            scale: 1.0,
+            best: None,
+            waited: 0,
+        }
+    }
+}
+
+impl Schedule {
+    /// The learning rate of `step` (from 0), where `full` is its full height.
+    pub fn rate(&self, full: f64, step: u64, plateau: &Plateau) -> f64 {
+        if step < self.warmup_steps {
+            return full * (step + 1) as f64 / self.warmup_steps as f64;
+        }
+        let step = step - self.warmup_steps;
+        match self.course {
+            Course::Constant => full,
+            Course::Step { every, factor } => full * factor.powf((step / every.max(1)) as f64),
+            Course::Cosine { steps, floor } => {
+                let part = (step as f64 / steps.max(1) as f64).min(1.0);
+                floor + (full - floor) * (1.0 + (PI * part).cos()) / 2.0
+            }
+            Course::Plateau { floor, .. } => (full * plateau.scale).max(floor.min(full)),
+        }
+    }
+
+    /// Tells a plateau course the watched metric's new value.
+    pub fn observe(&self, value: f64, direction: Direction, plateau: &mut Plateau) {
+        let Course::Plateau {
+            factor, patience, ..
+        } = self.course
+        else {
+            return;
+        };
+        // PyTorch's relative threshold: for a best of 0.8 a gain must exceed 0.00008.
+        let bar = plateau.best.map(|best| match direction {
+            Direction::Maximize => best * (1.0 + 1e-4),
+            Direction::Minimize => best * (1.0 - 1e-4),
+        });
+        if direction.improves(value, bar) {
+            plateau.best = Some(value);
+            plateau.waited = 0;
+            return;
+        }
+        plateau.waited += 1;
+        if plateau.waited > patience {
+            plateau.scale *= factor;
+            plateau.waited = 0;
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let fail = |field, found: f64, expected| {
+            let found = found.to_string();
+            Err(Error::Setting {
+                field,
+                found,
+                expected,
+            })
+        };
+        let field = "schedule.course.factor";
+        match self.course {
+            Course::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
+                fail(field, factor, "above 0, at most 1")
+            }
+            Course::Plateau { factor, .. } if !(factor > 0.0 && factor < 1.0) => {
+                fail(field, factor, "between 0 and 1")
+            }
+            Course::Step { every: 0, .. } => fail("schedule.course.every", 0.0, "at least 1"),
+            Course::Cosine { steps: 0, .. } => fail("schedule.course.steps", 0.0, "at least 1"),
+            Course::Cosine { floor, .. } | Course::Plateau { floor, .. } if !(floor >= 0.0) => {
+                fail("schedule.course.floor", floor, "at least 0")
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Exact resume: a run that was stopped, crashed or killed and goes on gives the bits of one that was not.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Classifier, config, file_bits};
+use conv_train::optim::{Adadelta, Adam, OptimizerConfig, Sgd};
+use conv_train::{Course, End, Error, Event, FitConfig, Record, Run, Schedule, fit, read_log};
+use rand::Rng;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const FOLDER: &str = "CONV_TRAIN_RESUME_FOLDER";
+
+fn optimizers() -> Vec<OptimizerConfig> {
+    let sgd = |momentum, nesterov| {
+        OptimizerConfig::Sgd(Sgd {
+            momentum,
+            nesterov,
+            weight_decay: 0.01,
+        })
+    };
+    vec![
+        sgd(0.0, false),
+        sgd(0.9, false),
+        sgd(0.9, true),
+        OptimizerConfig::Adadelta(Adadelta::default()),
+        OptimizerConfig::Adam(Adam::default()),
+        OptimizerConfig::Adam(Adam::w()),
+    ]
+}
+
+/// The run's log without its times.
+fn timeless(folder: &Path) -> Vec<Record> {
+    let mut records = read_log(&folder.join("metrics.jsonl")).unwrap();
+    for record in &mut records {
+        match record {
+            Record::Step(record) => record.seconds = 0.0,
+            Record::Evaluation(record) => record.seconds = 0.0,
+        }
+    }
+    records
+}
+
+fn assert_same_run(one: &Path, other: &Path, what: &str) {
+    for file in ["last.safetensors", "best.safetensors"] {
+        assert!(
+            file_bits(&one.join(file)) == file_bits(&other.join(file)),
+            "{what}: {file} differs"
+        );
+    }
+    assert_eq!(timeless(one), timeless(other), "{what}");
+    let files = std::fs::read_dir(other).unwrap().count();
+    assert_eq!(files, 3, "{what}: something is left over");
+}
+
+/// Trains until `step`, and there asks to stop or fails; then until the end.
+fn train_in_two_parts(config: &FitConfig, folder: &Path, step: u64, fail: bool) -> Classifier {
+    let mut learner = Classifier::new();
+    let stop = AtomicBool::new(false);
+    let mut observer = |event: &Event| {
+        if let Event::Step(record) = event
+            && record.step == step
+        {
+            stop.store(true, Ordering::SeqCst);
+        }
+    };
+    let run = Run::new(folder);
+    if fail {
+        learner.nan_at = Some(step);
+        let error = fit(&learner, config, run).unwrap_err();
+        assert!(matches!(error, Error::NonFiniteLoss { .. }), "{error}");
+    } else {
+        let run = Run {
+            stop: Some(&stop),
+            observer: Some(&mut observer),
+            ..run
+        };
+        let outcome = fit(&learner, config, run).unwrap();
+        assert_eq!((outcome.end, outcome.step), (End::Interrupted, step));
+    }
+    let learner = Classifier::new();
+    let run = Run {
+        resume: true,
+        ..Run::new(folder)
+    };
+    assert_eq!(fit(&learner, config, run).unwrap().end, End::Completed);
+    learner
+}
+
+#[test]
+fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
+    let course = Course::Plateau {
+        factor: 0.7,
+        patience: 0,
+        floor: 1e-4,
+    };
+    for (number, optimizer) in optimizers().into_iter().enumerate() {
+        let config = FitConfig {
+            optimizer,
+            learning_rate: 0.05,
+            accumulate: 1 + number % 2,
+            schedule: Schedule {
+                warmup_steps: 5,
+                course: course.clone(),
+            },
+            ..config()
+        };
+        let whole = tempfile::tempdir().unwrap();
+        let learner = Classifier::new();
+        let outcome = fit(&learner, &config, Run::new(whole.path())).unwrap();
+        assert_eq!(outcome.end, End::Completed);
+        for (step, fail) in [(1, false), (7, true), (10, false), (23, true)] {
+            let parts = tempfile::tempdir().unwrap();
+            let resumed = train_in_two_parts(&config, parts.path(), step, fail);
+            let what = format!("{:?}, step {step}", config.optimizer);
+            assert!(resumed.weights() == learner.weights(), "{what}");
+            assert_same_run(whole.path(), parts.path(), &what);
+        }
+    }
+}
+
+fn long_config() -> FitConfig {
+    FitConfig {
+        epochs: 30,
+        ..config()
+    }
+}
+
+/// Not a test by itself: what the next test starts as a process of its own, to kill it.
+#[test]
+fn trainer_process() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let mut learner = Classifier::new();
+    learner.pause = Duration::from_millis(4);
+    let mut observer = |event: &Event| {
+        if let Event::Started { .. } = event {
+            let mut out = std::io::stdout();
+            writeln!(out, "\ntraining").unwrap();
+            out.flush().unwrap();
+        }
+    };
+    let run = Run {
+        resume: true,
+        observer: Some(&mut observer),
+        ..Run::new(Path::new(&folder))
+    };
+    fit(&learner, &long_config(), run).unwrap();
+}
+
+fn start(folder: &Path) -> Child {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["trainer_process", "--exact", "--nocapture"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let started = lines.map_while(Result::ok).any(|line| line == "training");
+    assert!(started, "the process never began to train");
+    child
+}
+
+#[test]
+fn a_process_killed_again_and_again_ends_with_the_same_bits() {
+    let whole = tempfile::tempdir().unwrap();
+    let outcome = fit(&Classifier::new(), &long_config(), Run::new(whole.path())).unwrap();
+
+    let killed = tempfile::tempdir().unwrap();
+    let mut random = rand::rng();
+    let mut kills = 0;
+    loop {
+        let mut child = start(killed.path());
+        // The bound grows, so that the slowest machine gets to the end; the pauses see to it that the first few hit.
+        let longest = outcome.step * 4 * (kills + 1) / 8;
+        std::thread::sleep(Duration::from_millis(random.random_range(0..longest)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            break;
+        }
+        assert_eq!(status.code(), None, "the process failed by itself");
+        kills += 1;
+    }
+    assert!(kills >= 3, "only {kills} kills hit");
+    assert_same_run(whole.path(), killed.path(), "killed");
+}

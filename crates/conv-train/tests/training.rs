@@ -1,0 +1,307 @@
+//! The loop's promises besides resume: it learns, weights, stops, refuses and names.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Classifier, config};
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::optim::{Adam, OptimizerConfig, Sgd};
+use conv_train::{Direction, End, Error, Event, Every, FitConfig, Monitor, Run, fit};
+use proptest::prelude::*;
+use std::path::Path;
+
+fn sgd(learning_rate: f64) -> FitConfig {
+    FitConfig {
+        optimizer: OptimizerConfig::Sgd(Sgd::default()),
+        learning_rate,
+        ..config()
+    }
+}
+
+fn message(config: &FitConfig, folder: &Path, resume: bool) -> String {
+    let learner = Classifier::new();
+    let run = Run {
+        resume,
+        ..Run::new(folder)
+    };
+    fit(&learner, config, run).unwrap_err().to_string()
+}
+
+#[test]
+fn training_learns_and_leaves_the_best_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let learner = Classifier::new();
+    let config = FitConfig {
+        epochs: 25,
+        optimizer: OptimizerConfig::Adam(Adam::default()),
+        learning_rate: 0.02,
+        ..config()
+    };
+    let outcome = fit(&learner, &config, Run::new(folder.path())).unwrap();
+    let best = outcome.best.unwrap();
+    assert!(best.metrics["accuracy"] > 0.8, "{best:?}");
+    let restored = conv_train::Learner::evaluate(&learner).unwrap();
+    assert_eq!(restored, best.metrics);
+}
+
+#[test]
+fn accumulated_batches_are_one_batch_of_them_all() {
+    let weights = |examples, accumulate| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut learner = Classifier::new();
+        learner.dropout = 0.0;
+        let config = FitConfig {
+            batching: Batching {
+                size: BatchSize::Examples(examples),
+                window: 1,
+            },
+            accumulate,
+            monitor: None,
+            ..sgd(0.5)
+        };
+        let outcome = fit(&learner, &config, Run::new(folder.path())).unwrap();
+        assert_eq!(outcome.step, 8);
+        let weight = learner.parameters.var("hidden.weight").unwrap();
+        weight.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    // 25 + 25 + 25 + 15: the last one must count for less.
+    let (whole, parts) = (weights(90, 1), weights(25, 4));
+    for (a, b) in whole.iter().zip(&parts) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut learner = Classifier::new();
+    learner.nan_at = Some(7);
+    let error = fit(&learner, &config(), Run::new(folder.path())).unwrap_err();
+    let Error::NonFiniteLoss { step, batch, .. } = &error else {
+        panic!("{error}");
+    };
+    let expected = &config()
+        .batching
+        .epoch(conv_train::Learner::lengths(&learner), 3, 0)[7];
+    assert_eq!((*step, batch), (8, expected));
+    let mut from = None;
+    let mut observer = |event: &Event| {
+        if let Event::Started { step, .. } = event {
+            from = Some(*step);
+        }
+    };
+    let run = Run {
+        resume: true,
+        observer: Some(&mut observer),
+        ..Run::new(folder.path())
+    };
+    fit(&Classifier::new(), &config(), run).unwrap();
+    assert_eq!(from, Some(6));
+}
+
+#[test]
+fn training_stops_early_when_the_metric_no_longer_improves() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = FitConfig {
+        epochs: 500,
+        patience: Some(2),
+        evaluate_every: Every::Steps(4),
+        ..sgd(30.0)
+    };
+    let outcome = fit(&Classifier::new(), &config, Run::new(folder.path())).unwrap();
+    let best = outcome.best.unwrap();
+    assert_eq!(
+        (outcome.end, outcome.step),
+        (End::EarlyStopped, best.step + 8)
+    );
+}
+
+#[test]
+fn a_finished_run_is_not_trained_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Classifier::new();
+    let outcome = fit(&first, &config(), Run::new(folder.path())).unwrap();
+    let mut second = Classifier::new();
+    second.nan_at = Some(0);
+    let run = Run {
+        resume: true,
+        ..Run::new(folder.path())
+    };
+    assert_eq!(fit(&second, &config(), run).unwrap(), outcome);
+    assert_eq!(second.weights(), first.weights());
+}
+
+#[test]
+fn another_run_is_refused_and_the_field_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fit(&Classifier::new(), &config(), Run::new(folder.path())).unwrap();
+    assert!(message(&config(), folder.path(), false).contains("holds a training run already"));
+    let found = message(&sgd(0.1), folder.path(), true);
+    assert!(
+        found.contains("`config.optimizer.kind` is \"adadelta\" there and \"sgd\" here"),
+        "{found}"
+    );
+
+    let mut learner = Classifier::new();
+    learner.data = "other";
+    let run = Run {
+        resume: true,
+        ..Run::new(folder.path())
+    };
+    let found = fit(&learner, &config(), run).unwrap_err().to_string();
+    assert!(
+        found.contains("`identity.data` is \"made up\" there and \"other\" here"),
+        "{found}"
+    );
+
+    let longer = FitConfig {
+        epochs: 9,
+        ..config()
+    };
+    let run = Run {
+        resume: true,
+        ..Run::new(folder.path())
+    };
+    assert_eq!(fit(&Classifier::new(), &longer, run).unwrap().epoch, 9);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(FitConfig, &str); 5] = [
+        (sgd(f64::NAN), "`learning_rate` is NaN, expected above 0"),
+        (
+            FitConfig {
+                accumulate: 0,
+                ..config()
+            },
+            "`accumulate` is 0",
+        ),
+        (
+            FitConfig {
+                clip_norm: Some(-1.0),
+                ..config()
+            },
+            "`clip_norm` is -1",
+        ),
+        (
+            FitConfig {
+                monitor: None,
+                patience: Some(3),
+                ..config()
+            },
+            "`patience` is set without `monitor`",
+        ),
+        (
+            FitConfig {
+                monitor: Some(Monitor {
+                    metric: "bleu".into(),
+                    direction: Direction::Maximize,
+                }),
+                ..config()
+            },
+            "the metric to watch is `bleu`, but evaluation gave [\"accuracy\", \"loss\"]",
+        ),
+    ];
+    for (config, expected) in cases {
+        let found = message(&config, folder.path(), true);
+        assert!(found.contains(expected), "{found}");
+    }
+    let unknown: Result<FitConfig, _> = serde_json::from_str(r#"{"epoch": 3}"#);
+    assert!(
+        unknown
+            .unwrap_err()
+            .to_string()
+            .contains("unknown field `epoch`")
+    );
+}
+
+/// The bytes of a real checkpoint.
+fn checkpoint() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    fit(&Classifier::new(), &config(), Run::new(folder.path())).unwrap();
+    std::fs::read(folder.path().join("last.safetensors")).unwrap()
+}
+
+/// What going on from `bytes` gives; the text of its error names the file.
+fn resume_from(bytes: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("last.safetensors"), bytes).unwrap();
+    let learner = Classifier::new();
+    let before = learner.weights();
+    let run = Run {
+        resume: true,
+        ..Run::new(folder.path())
+    };
+    let error = fit(&learner, &config(), run).err()?;
+    assert_eq!(learner.weights(), before, "{error}");
+    Some(error.to_string())
+}
+
+#[test]
+fn a_damaged_checkpoint_is_an_error_that_names_it() {
+    let whole = checkpoint();
+    let replaced = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = whole
+            .windows(from.len())
+            .position(|part| part == from.as_bytes())
+            .unwrap();
+        let mut bytes = whole.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    let huge = [&u64::MAX.to_le_bytes(), &whole[8..]].concat();
+    for (bytes, expected) in [
+        (vec![], "is not a usable checkpoint"),
+        (
+            whole[..whole.len() / 2].to_vec(),
+            "is not a usable checkpoint",
+        ),
+        (huge, "is not a usable checkpoint"),
+        (
+            b"{\"a\": 1}, and this is no checkpoint".to_vec(),
+            "is not a usable checkpoint",
+        ),
+        (
+            replaced("model/hidden", "model/hiddem"),
+            "parameter `hidden.weight` is missing",
+        ),
+        (
+            replaced("model/hidden", "medal/hidden"),
+            "holds `medal/hidden.weight`",
+        ),
+        (replaced("[16,6]", "[6,16]"), "has shape"),
+        (
+            replaced("optimizer/steps/h", "optimizer/steps/x"),
+            "optimiser state",
+        ),
+        (
+            replaced("\\\"format\\\":1", "\\\"format\\\":7"),
+            "its format is 7, expected 1",
+        ),
+        (
+            replaced("plateau", "platoon"),
+            "is not a usable checkpoint",
+        ),
+    ] {
+        let found = resume_from(&bytes).unwrap();
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_damage_makes_it_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        use std::sync::OnceLock;
+        static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
+        let mut bytes = WHOLE.get_or_init(checkpoint).clone();
+        // The header is where a wrong byte can mislead; the numbers behind it are what they are.
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for (index, value) in flips {
+            bytes[index.index(header)] = value;
+        }
+        resume_from(&bytes);
+    }
+}
