@@ -12,7 +12,7 @@ use crate::{Conv1dConfig, Conv2dConfig, Padding2d, Result};
 /// where `c` runs over the input channels of `o`'s group. Differentiable, once, in `x`, `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` [B, C, T], `weight` [O, C / groups, K], `bias` [O] → [B, O, T'] with
+/// `x` `[B, C, T]`, `weight` `[O, C / groups, K]`, `bias` `[O]` → `[B, O, T']` with
 /// `T' = (T + left + right − dilation · (K − 1) − 1) / stride + 1`, rounded down. B may be 0.
 ///
 /// # Types
@@ -65,7 +65,7 @@ pub fn conv1d(
 /// `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` [B, C, H, W], `weight` [O, C / groups, KH, KW], `bias` [O] → [B, O, H', W'], with H' and W' each as
+/// `x` `[B, C, H, W]`, `weight` `[O, C / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H' and W' each as
 /// [`conv1d`]'s T'. B may be 0.
 ///
 /// # Types

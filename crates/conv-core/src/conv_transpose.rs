@@ -13,7 +13,7 @@ use crate::{ConvTranspose1dConfig, ConvTranspose2dConfig, Padding2d, Result};
 /// gradient with respect to its input. Differentiable, once, in `x`, `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` [B, C, T], `weight` [C, O / groups, K], `bias` [O] → [B, O, T'] with
+/// `x` `[B, C, T]`, `weight` `[C, O / groups, K]`, `bias` `[O]` → `[B, O, T']` with
 /// `T' = (T − 1) · stride − left − right + dilation · (K − 1) + 1 + output_padding`. B may be 0.
 ///
 /// # Types
@@ -66,7 +66,7 @@ pub fn conv_transpose1d(
 /// [`conv2d`](crate::conv2d)'s gradient with respect to its input. Differentiable, once, in `x`, `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` [B, C, H, W], `weight` [C, O / groups, KH, KW], `bias` [O] → [B, O, H', W'], with H' and W' each as
+/// `x` `[B, C, H, W]`, `weight` `[C, O / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H' and W' each as
 /// [`conv_transpose1d`]'s T'. B may be 0.
 ///
 /// # Types

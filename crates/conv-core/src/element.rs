@@ -35,7 +35,11 @@ pub(crate) fn row_major<'a, T: Element>(
     if let Some((start, end)) = layout.contiguous_offsets() {
         return Ok(Cow::Borrowed(&elements[start..end]));
     }
-    let mut gathered = Vec::with_capacity(layout.shape().elem_count());
+    // An expanded tensor can claim more elements than there is memory.
+    let mut gathered = Vec::new();
+    gathered
+        .try_reserve_exact(layout.shape().elem_count())
+        .map_err(candle_core::Error::wrap)?;
     gather(
         &elements[layout.start_offset()..],
         layout.dims(),

@@ -1,9 +1,58 @@
-//! Convolutions, pooling and upsampling for candle.
+//! Convolutions, pooling and upsampling for candle, with gradients one can trust and the same bits on any number of threads.
+//!
+//! The operations are plain functions from tensors to tensors: arguments, then a configuration with the field's defaults. Each
+//! is a custom operation in candle's graph with a backward pass of its own, because candle's rules for them are wrong or missing
+//! in places. A one-dimensional operation is the two-dimensional one of height 1; a transposed convolution is a convolution
+//! with forward pass and input gradient swapped. Every call is turned into a checked geometry first, and impossible ones are
+//! refused by an [`Error`] that names the operation and both numbers.
+//!
+//! On the CPU, kernels of our own cut the work into blocks that depend on the geometry alone and add sums in a fixed order, so
+//! the result does not depend on the number of threads. On CUDA and Metal the same functions run candle's forward operations,
+//! with gradients composed of those that are right. Gradients are constants: there are no second derivatives.
+//!
+//! # Example
+//! A causal filter, which sees two elements back and none ahead, and its gradient:
+//! ```
+//! use candle_core::{Device, Tensor, Var};
+//! use conv_core::{Conv1dConfig, conv1d};
+//!
+//! let x = Tensor::new(&[[[1f32, 2., 4., 8.]]], &Device::Cpu)?; // [B, C, T]
+//! let weight = Var::new(&[[[1f32, 0., -1.]]], &Device::Cpu)?; // [O, C, K]
+//! let causal = Conv1dConfig { padding: (2, 0), ..Conv1dConfig::default() };
+//! let y = conv1d(&x, &weight, None, &causal)?;
+//! assert_eq!(y.to_vec3::<f32>()?, [[[-1., -2., -3., -6.]]]);
+//!
+//! let gradients = y.sum_all()?.backward()?;
+//! let dweight = gradients.get(&weight).map(|g| g.to_vec3::<f32>()).transpose()?;
+//! assert_eq!(dweight, Some(vec![vec![vec![3., 7., 15.]]]));
+//! # Ok::<(), conv_core::Error>(())
+//! ```
 #![deny(missing_docs)]
 
+mod call;
+#[cfg(test)]
+mod checks;
+mod config;
+mod conv;
+mod conv_transpose;
+mod device;
 mod element;
 mod error;
+mod geometry;
+mod kernels;
+mod operation;
 mod padding;
+mod planes;
+mod pool;
+mod upsample;
 
+pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
+pub use conv::{conv1d, conv2d};
+pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result};
-pub use padding::Padding2d;
+pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
+pub use pool::{
+    Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool, max_pool1d,
+    max_pool2d,
+};
+pub use upsample::{upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d};

@@ -6,10 +6,8 @@ use crate::element::Element;
 
 /// Sets every element to the bias of its channel.
 pub(crate) fn fill_with_bias<T: Element>(bias: &[T], pixels: usize, y: &mut [T]) {
-    if pixels > 0 {
-        for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
-            channel.fill(bias[i % bias.len()]);
-        }
+    for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
+        channel.fill(bias[i % bias.len()]);
     }
 }
 
@@ -17,7 +15,7 @@ pub(crate) fn fill_with_bias<T: Element>(bias: &[T], pixels: usize, y: &mut [T])
 pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) {
     let channels = dbias.len();
     each_chunk(dbias, 1, dy.len(), |channel, dbias| {
-        for sample in dy.chunks_exact((channels * pixels).max(1)) {
+        for sample in dy.chunks_exact(channels * pixels) {
             dbias[0] += sum(&sample[channel * pixels..][..pixels]);
         }
     });

@@ -137,6 +137,8 @@ fn kinds(case: &Case, layouts: [Layout; 2], used: Use) -> Vec<(&'static str, boo
         ("batch of several", case.batch > 1),
         ("groups", case.groups > 1),
         ("depthwise", case.groups > 1 && case.inputs == 1),
+        // The kernels go two ways, by the channels of a group.
+        ("four input channels or more", case.inputs > 3),
         ("four output channels or more", case.outputs > 3),
         ("bias", case.bias),
         ("no bias", !case.bias),
