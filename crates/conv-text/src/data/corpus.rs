@@ -1,0 +1,220 @@
+//! Labelled texts in memory: what training and evaluation take, whatever they were read from.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use super::format::ReadOptions;
+use super::records::Records;
+use crate::error::{Error, Place, Result};
+
+/// A text and its class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The text, not yet tokenised.
+    pub text: String,
+    /// The class: a position in [`Corpus::labels`].
+    pub label: u32,
+}
+
+/// Examples and the names of their classes.
+///
+/// Every example's label has a name, and the names are distinct, one line of text each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corpus {
+    labels: Vec<String>,
+    examples: Vec<Example>,
+}
+
+impl Corpus {
+    /// A corpus of examples whose labels are positions in `labels`.
+    ///
+    /// # Errors
+    /// [`Error::Corpus`] where an example's label has no name, or a name is empty, has several
+    /// lines or comes twice.
+    pub fn new(labels: Vec<String>, examples: Vec<Example>) -> Result<Self> {
+        let mut seen = HashSet::new();
+        for label in &labels {
+            if label.trim().is_empty() || label.contains(['\n', '\r']) || !seen.insert(label) {
+                let found = format!("class name {label:?} (of {})", labels.len());
+                return Err(Error::Corpus {
+                    found,
+                    expected: "distinct names of one line each",
+                });
+            }
+        }
+        if let Some(wrong) = examples
+            .iter()
+            .find(|example| example.label as usize >= labels.len())
+        {
+            let found = format!("label {} with {} class names", wrong.label, labels.len());
+            return Err(Error::Corpus {
+                found,
+                expected: "labels below the number of names",
+            });
+        }
+        Ok(Self { labels, examples })
+    }
+
+    /// Reads a data file of the user's own.
+    ///
+    /// Without `labels` the classes are the names found, in alphabetical order, or by value where
+    /// all are whole numbers. With `labels` (those of the training data, or of a model) a name that
+    /// is not among them is an error.
+    ///
+    /// # Errors
+    /// Those of [`Records`], [`Error::Label`] for an unknown name, [`Error::NoExamples`].
+    pub fn read(path: &Path, options: &ReadOptions, labels: Option<&[String]>) -> Result<Self> {
+        let file = path.display().to_string();
+        let mut names = labels.map(<[String]>::to_vec).unwrap_or_default();
+        let mut ids: HashMap<String, u32> = names.iter().cloned().zip(0..).collect();
+        let mut examples = Vec::new();
+        for record in Records::open_labelled(path, options)? {
+            let record = record?;
+            let name = record.label.unwrap_or_default();
+            let label = match ids.get(&name) {
+                Some(&label) => label,
+                None if labels.is_some() => {
+                    return Err(Error::Label {
+                        at: Place {
+                            file,
+                            line: record.line,
+                        },
+                        found: format!("label {name:?}"),
+                        expected: format!("one of {}", names.join(", ")),
+                    });
+                }
+                None => {
+                    let label = names.len() as u32;
+                    names.push(name.clone());
+                    ids.insert(name, label);
+                    label
+                }
+            };
+            examples.push(Example {
+                text: record.text,
+                label,
+            });
+        }
+        if examples.is_empty() {
+            return Err(Error::NoExamples { file });
+        }
+        let corpus = Self::new(names, examples)?;
+        Ok(if labels.is_some() {
+            corpus
+        } else {
+            corpus.in_name_order()
+        })
+    }
+
+    /// The names of the classes.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The examples, in the order of their file.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// The texts, in the same order.
+    pub fn texts(&self) -> Vec<&str> {
+        self.examples
+            .iter()
+            .map(|example| example.text.as_str())
+            .collect()
+    }
+
+    /// How many examples each class has.
+    pub fn counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.labels.len()];
+        for example in &self.examples {
+            counts[example.label as usize] += 1;
+        }
+        counts
+    }
+
+    fn in_name_order(self) -> Self {
+        let mut order: Vec<u32> = (0..self.labels.len() as u32).collect();
+        let name = |id: &u32| self.labels[*id as usize].as_str();
+        match self
+            .labels
+            .iter()
+            .map(|label| label.parse::<i64>())
+            .collect::<Result<Vec<_>, _>>()
+        {
+            Ok(values) => order.sort_by_key(|&id| (values[id as usize], name(&id))),
+            Err(_) => order.sort_by_key(name),
+        }
+        let mut rank = vec![0; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            rank[old as usize] = new;
+        }
+        let labels = order.iter().map(|id| name(id).to_owned()).collect();
+        let renumber = |example: Example| Example {
+            label: rank[example.label as usize],
+            ..example
+        };
+        Self {
+            labels,
+            examples: self.examples.into_iter().map(renumber).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, labels: Option<&[String]>) -> Result<Corpus> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.tsv");
+        std::fs::write(&path, text).unwrap();
+        Corpus::read(&path, &ReadOptions::default(), labels)
+    }
+
+    #[test]
+    fn classes_are_sorted_by_name_or_by_value() {
+        let corpus = read("so so\ta\nsehr gut\tb\nso so\t\n", None).unwrap();
+        assert_eq!(corpus.labels(), ["sehr gut", "so so"]);
+        assert_eq!(corpus.counts(), [1, 2]);
+        assert_eq!(
+            corpus.examples()[2],
+            Example {
+                text: String::new(),
+                label: 1
+            }
+        );
+        assert_eq!(
+            read("10\ta\n9\tb\n-1\tc\n", None).unwrap().labels(),
+            ["-1", "9", "10"]
+        );
+    }
+
+    #[test]
+    fn a_label_unknown_to_the_model_is_named_with_its_line() {
+        let known = ["bad".to_owned(), "good".to_owned()];
+        assert_eq!(
+            read("good\tx\n", Some(&known)).unwrap().examples()[0].label,
+            1
+        );
+        let error = read("good\tx\ngreat\ty\n", Some(&known))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("data.tsv line 2: label \"great\", expected one of bad, good"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn nothing_to_read_and_broken_invariants_are_errors() {
+        assert!(matches!(read("\n\n", None), Err(Error::NoExamples { .. })));
+        let example = Example {
+            text: "x".into(),
+            label: 2,
+        };
+        assert!(Corpus::new(vec!["a".into(), "b".into()], vec![example]).is_err());
+        assert!(Corpus::new(vec!["a".into(), "a".into()], vec![]).is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! The user's own data: which format, which columns, which encoding.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::encoding::Encoding;
+use crate::error::{Error, Result};
+
+/// How examples are laid out in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Columns between tabs, one example a line; quotation marks mean nothing.
+    Tsv,
+    /// RFC 4180: columns between commas, quoted where they hold commas, quotation marks or line
+    /// breaks.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// fastText's lines, `__label__NAME text`; a line without a label is a text alone.
+    FastText,
+}
+
+impl Format {
+    /// The format that a file's extension stands for.
+    ///
+    /// # Errors
+    /// [`Error::Choice`] for an extension that stands for none.
+    pub fn of(path: &Path) -> Result<Self> {
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
+        match extension.as_str() {
+            "tsv" | "tab" => Ok(Self::Tsv),
+            "csv" => Ok(Self::Csv),
+            "jsonl" | "ndjson" => Ok(Self::Jsonl),
+            "txt" | "fasttext" => Ok(Self::FastText),
+            _ => Err(Error::Choice {
+                what: "extension",
+                found: path.display().to_string(),
+                expected: ".tsv, .tab, .csv, .jsonl, .ndjson, .txt, .fasttext (or name the format)"
+                    .into(),
+            }),
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "tsv" => Ok(Self::Tsv),
+            "csv" => Ok(Self::Csv),
+            "jsonl" => Ok(Self::Jsonl),
+            "fasttext" => Ok(Self::FastText),
+            _ => Err(Error::Choice {
+                what: "format",
+                found: name.into(),
+                expected: "tsv, csv, jsonl, fasttext".into(),
+            }),
+        }
+    }
+}
+
+/// A column of a table, or a key of JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Column {
+    /// Counted from 1; a table whose columns are all given by number has no header.
+    Number(usize),
+    /// A name in the header, which is the table's first line.
+    Name(String),
+}
+
+impl Column {
+    /// A column number's index in a row, from 0.
+    pub(crate) fn index(number: usize) -> Result<usize> {
+        number.checked_sub(1).ok_or_else(|| Error::Choice {
+            what: "column",
+            found: number.to_string(),
+            expected: "1, 2, …, or a name in the header".into(),
+        })
+    }
+}
+
+impl FromStr for Column {
+    type Err = Error;
+
+    /// A number where it is one, otherwise a name.
+    fn from_str(text: &str) -> Result<Self> {
+        match text.parse() {
+            Ok(number) => Self::index(number).map(|_| Self::Number(number)),
+            Err(_) => Ok(Self::Name(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
+/// How a data file is to be read; the default takes the format from the extension.
+///
+/// Columns that are not given are the table's `label` and `text` where its first line has these
+/// names, otherwise 1 for the label and 2 for the text (a table of one column holds texts).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// The format; from the extension where absent.
+    pub format: Option<Format>,
+    /// The encoding; UTF-8 where not told.
+    pub encoding: Encoding,
+    /// The column that holds the text.
+    pub text: Option<Column>,
+    /// The column that holds the label.
+    pub label: Option<Column>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_gives_the_format() {
+        assert_eq!(Format::of(Path::new("a/b.TSV")).unwrap(), Format::Tsv);
+        assert_eq!(Format::of(Path::new("b.jsonl")).unwrap(), Format::Jsonl);
+        let error = Format::of(Path::new("b.xlsx")).unwrap_err().to_string();
+        assert!(
+            error.contains("b.xlsx") && error.contains(".csv"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_column_is_a_number_from_one_or_a_name() {
+        assert_eq!("2".parse::<Column>().unwrap(), Column::Number(2));
+        assert_eq!(
+            "review".parse::<Column>().unwrap(),
+            Column::Name("review".into())
+        );
+        assert!("0".parse::<Column>().is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! Lines of bounded length, in constant memory, numbered and decoded.
+
+use std::io::{BufRead, Read};
+
+use super::encoding::{Encoding, UTF8_MARK, UTF16_MARKS};
+use crate::error::{Error, Place, Result};
+
+/// The most bytes that a line, or a CSV record, may have: 1 MiB.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// The lines of a file, split on LF alone (a NEL or a line separator is text), without a CR before
+/// it.
+///
+/// It ends after its first error.
+pub(crate) struct Lines {
+    reader: Box<dyn BufRead>,
+    at: Place,
+    encoding: Encoding,
+    limit: usize,
+    buffer: Vec<u8>,
+    ended: bool,
+}
+
+impl Lines {
+    /// Lines of `reader`, which begins at the beginning of `file`.
+    pub(crate) fn new(
+        mut reader: Box<dyn BufRead>,
+        file: &str,
+        encoding: Encoding,
+    ) -> Result<Self> {
+        skip_mark(&mut reader, file)?;
+        let at = Place {
+            file: file.into(),
+            line: 0,
+        };
+        Ok(Self {
+            reader,
+            at,
+            encoding,
+            limit: MAX_LINE,
+            buffer: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// The same with at most `limit` bytes a line.
+    pub(crate) fn limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    fn read(&mut self) -> Result<Option<String>> {
+        self.buffer.clear();
+        let most = self.limit as u64 + 2;
+        let read = self
+            .reader
+            .by_ref()
+            .take(most)
+            .read_until(b'\n', &mut self.buffer);
+        if read.map_err(|source| Error::Read {
+            file: self.at.file.clone(),
+            source,
+        })? == 0
+        {
+            return Ok(None);
+        }
+        self.at.line += 1;
+        let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > self.limit {
+            return Err(Error::TooLong {
+                at: self.at.clone(),
+                limit: self.limit,
+                hint: "",
+            });
+        }
+        decode(line, self.encoding, &self.at).map(Some)
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<(Place, String)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let line = self.read().transpose();
+        self.ended = !matches!(line, Some(Ok(_)));
+        line.map(|line| line.map(|text| (self.at.clone(), text)))
+    }
+}
+
+/// Steps over a UTF-8 byte-order mark.
+pub(crate) fn skip_mark(reader: &mut dyn BufRead, file: &str) -> Result<()> {
+    let start = reader.fill_buf().map_err(|source| Error::Read {
+        file: file.into(),
+        source,
+    })?;
+    if UTF16_MARKS.iter().any(|mark| start.starts_with(mark)) {
+        return Err(Error::Utf16 { file: file.into() });
+    }
+    if start.starts_with(UTF8_MARK) {
+        reader.consume(UTF8_MARK.len());
+    }
+    Ok(())
+}
+
+/// The text of some bytes of a line.
+pub(crate) fn decode(bytes: &[u8], encoding: Encoding, at: &Place) -> Result<String> {
+    encoding.decode(bytes).map_err(|offset| Error::NotUtf8 {
+        at: at.clone(),
+        column: offset + 1,
+        byte: bytes.get(offset).copied().unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::{BufReader, Cursor, repeat};
+
+    use super::*;
+
+    fn lines(bytes: &[u8], encoding: Encoding) -> Vec<String> {
+        let lines =
+            Lines::new(Box::new(Cursor::new(bytes.to_vec())), "data.txt", encoding).unwrap();
+        lines
+            .map(|line| line.map_or_else(|error| error.to_string(), |(_, text)| text))
+            .collect()
+    }
+
+    #[test]
+    fn marks_and_carriage_returns_go_and_other_breaks_stay() {
+        let found = lines(
+            "\u{feff}one\r\n\ntwo\u{85}\u{2028}three\rfour".as_bytes(),
+            Encoding::Utf8,
+        );
+        assert_eq!(found, ["one", "", "two\u{85}\u{2028}three\rfour"]);
+        assert_eq!(lines(b"caf\xe9\x85x\n", Encoding::Latin1), ["café\u{85}x"]);
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf8_is_named_with_its_line() {
+        let found = lines(b"fine\ncaf\xe9\nnever reached\n", Encoding::Utf8);
+        assert_eq!(found.len(), 2);
+        assert!(
+            found[1].starts_with("data.txt line 2: byte 0xe9 at column 4 is not UTF-8"),
+            "{}",
+            found[1]
+        );
+        let utf16 = Lines::new(
+            Box::new(Cursor::new(b"\xff\xfea\0")),
+            "data.txt",
+            Encoding::Utf8,
+        );
+        assert!(matches!(utf16.err(), Some(Error::Utf16 { .. })));
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error_and_not_memory() {
+        let endless = Box::new(BufReader::new(repeat(b'a')));
+        let mut lines = Lines::new(endless, "standard input", Encoding::Utf8).unwrap();
+        let error = lines.next().unwrap().unwrap_err().to_string();
+        assert_eq!(error, "standard input line 1: longer than 1048576 bytes");
+        assert!(lines.next().is_none());
+        assert!(lines.buffer.capacity() < 4 * MAX_LINE);
+    }
+
+    #[test]
+    fn a_line_of_exactly_the_limit_is_taken() {
+        let full = |length| {
+            let bytes = [vec![b'a'; length], b"\r\n".to_vec()].concat();
+            Lines::new(Box::new(Cursor::new(bytes)), "data.txt", Encoding::Utf8)
+                .unwrap()
+                .limit(8)
+                .next()
+                .unwrap()
+        };
+        assert!(full(8).is_ok());
+        assert!(full(9).is_err());
+    }
+}

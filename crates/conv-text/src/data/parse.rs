@@ -1,0 +1,90 @@
+//! One line of text or JSON to a text and its label.
+
+use serde_json::{Map, Value};
+
+use super::format::{Column, ReadOptions};
+use crate::error::{Error, Place, Result};
+
+const LABEL: &str = "__label__";
+
+/// The text and, where it has one, the label of fastText's `__label__NAME text`.
+pub(crate) fn fasttext(line: &str, at: &Place) -> Result<(String, Option<String>)> {
+    let Some(rest) = line.trim_start().strip_prefix(LABEL) else {
+        return Ok((line.into(), None));
+    };
+    let (label, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if text.trim_start().starts_with(LABEL) {
+        return Err(Error::Label {
+            at: at.clone(),
+            found: "several labels".into(),
+            expected: "one: a text belongs to one class here".into(),
+        });
+    }
+    Ok((text.into(), Some(label.into())))
+}
+
+/// The text and, where asked for, the label of a JSON object.
+pub(crate) fn json(
+    line: &str,
+    options: &ReadOptions,
+    labelled: bool,
+    at: &Place,
+) -> Result<(String, Option<String>)> {
+    let mut object: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
+        // The parser's own ending counts lines within the line.
+        let full = error.to_string();
+        let reason = full.split(" at line ").next().unwrap_or_default();
+        Error::Json {
+            at: at.clone(),
+            reason: format!("{reason} (column {})", error.column()),
+        }
+    })?;
+    let mut take = |column: &Option<Column>, default: &str| {
+        let name = match column {
+            Some(Column::Name(name)) => name,
+            _ => default,
+        };
+        match object.get_mut(name) {
+            Some(value) => Ok((name.to_owned(), value.take())),
+            None => Err(Error::MissingColumn {
+                at: at.clone(),
+                name: name.into(),
+                found: object
+                    .keys()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    };
+    let wrong = |name: String, value: &Value, expected| {
+        let found = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "a truth value",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+            Value::Object(_) => "an object",
+        };
+        Error::JsonKind {
+            at: at.clone(),
+            name,
+            found,
+            expected,
+        }
+    };
+    let text = match take(&options.text, "text")? {
+        (_, Value::String(text)) => text,
+        (name, value) => return Err(wrong(name, &value, "a string")),
+    };
+    if !labelled {
+        return Ok((text, None));
+    }
+    let label = match take(&options.label, "label")? {
+        (_, Value::String(label)) => label,
+        (_, Value::Number(number)) => number.to_string(),
+        (_, Value::Bool(truth)) => truth.to_string(),
+        (name, value) => return Err(wrong(name, &value, "a string, a number or a truth value")),
+    };
+    Ok((text, Some(label)))
+}

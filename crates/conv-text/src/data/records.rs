@@ -1,0 +1,210 @@
+//! The user's own data as a stream of records, whatever its format, in constant memory.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use super::format::{Column, Format, ReadOptions};
+use super::lines::Lines;
+use super::parse::{fasttext, json};
+use super::table::{CsvRows, Layout, Rows};
+use crate::error::{Error, Place, Result};
+
+/// A text with its label as a file gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The text, untouched; empty texts are records too.
+    pub text: String,
+    /// The label's name; always there from [`Records::labelled`], never from [`Records::texts`].
+    pub label: Option<String>,
+    /// The line on which the record begins, from 1.
+    pub line: u64,
+}
+
+/// The records of a file or a stream, one after the other; it ends after its first error.
+///
+/// ```
+/// use conv_text::data::{ReadOptions, Records};
+///
+/// let lines = std::io::Cursor::new("a fine film\n__label__negative dull , twice\n");
+/// let texts = Records::texts(Box::new(lines), "standard input", &ReadOptions::default())?;
+/// let texts = texts.map(|record| Ok(record?.text)).collect::<conv_text::Result<Vec<_>>>()?;
+/// assert_eq!(texts, ["a fine film", "dull , twice"]);
+/// # Ok::<(), conv_text::Error>(())
+/// ```
+pub struct Records {
+    source: Source,
+    options: ReadOptions,
+    labelled: bool,
+    ended: bool,
+}
+
+enum Source {
+    FastText(Lines),
+    Jsonl(Lines),
+    Table { rows: Rows, layout: Option<Layout> },
+}
+
+impl Records {
+    /// Records with labels, for training and evaluation; blank lines are stepped over.
+    ///
+    /// `file` stands in error messages. Without a format in `options`, lines are read as
+    /// [`Format::FastText`].
+    ///
+    /// # Errors
+    /// Here [`Error::Read`] and [`Error::Utf16`]; the records' own come from the iterator.
+    pub fn labelled(reader: Box<dyn BufRead>, file: &str, options: &ReadOptions) -> Result<Self> {
+        Self::new(reader, file, options, true)
+    }
+
+    /// Texts alone, for prediction; of plain lines every one is a text, the blank ones too.
+    ///
+    /// # Errors
+    /// As [`Records::labelled`].
+    pub fn texts(reader: Box<dyn BufRead>, file: &str, options: &ReadOptions) -> Result<Self> {
+        Self::new(reader, file, options, false)
+    }
+
+    /// The labelled records of a file.
+    ///
+    /// # Errors
+    /// As [`Records::labelled`], and [`Error::Choice`] for an extension that names no format.
+    pub fn open_labelled(path: &Path, options: &ReadOptions) -> Result<Self> {
+        let (reader, options) = open(path, options)?;
+        Self::labelled(reader, &path.display().to_string(), &options)
+    }
+
+    /// The texts of a file.
+    ///
+    /// # Errors
+    /// As [`Records::open_labelled`].
+    pub fn open_texts(path: &Path, options: &ReadOptions) -> Result<Self> {
+        let (reader, options) = open(path, options)?;
+        Self::texts(reader, &path.display().to_string(), &options)
+    }
+
+    fn new(
+        reader: Box<dyn BufRead>,
+        file: &str,
+        options: &ReadOptions,
+        labelled: bool,
+    ) -> Result<Self> {
+        let encoding = options.encoding;
+        let table = |rows| Source::Table { rows, layout: None };
+        let source = match options.format.unwrap_or(Format::FastText) {
+            Format::FastText => Source::FastText(Lines::new(reader, file, encoding)?),
+            Format::Jsonl => {
+                for column in [&options.text, &options.label].into_iter().flatten() {
+                    if let Column::Number(number) = *column {
+                        return Err(Error::NumberedJson {
+                            file: file.into(),
+                            number,
+                        });
+                    }
+                }
+                Source::Jsonl(Lines::new(reader, file, encoding)?)
+            }
+            Format::Tsv => table(Rows::Tsv(Lines::new(reader, file, encoding)?)),
+            Format::Csv => table(Rows::Csv(CsvRows::new(reader, file, encoding)?)),
+        };
+        Ok(Self {
+            source,
+            options: options.clone(),
+            labelled,
+            ended: false,
+        })
+    }
+
+    fn read(&mut self) -> Option<Result<Record>> {
+        let labelled = self.labelled;
+        let blank = |line: &Result<(Place, String)>| matches!(line, Ok((_, text)) if text.trim().is_empty());
+        match &mut self.source {
+            Source::FastText(lines) => lines.find(|line| !(labelled && blank(line))).map(|line| {
+                let (at, text) = line?;
+                let (text, label) = fasttext(&text, &at)?;
+                record(text, label, labelled, &at)
+            }),
+            Source::Jsonl(lines) => lines.find(|line| !blank(line)).map(|line| {
+                let (at, text) = line?;
+                let (text, label) = json(&text, &self.options, labelled, &at)?;
+                record(text, label, labelled, &at)
+            }),
+            Source::Table { rows, layout } => loop {
+                let (at, row) = match rows.next()? {
+                    Ok(row) => row,
+                    Err(error) => return Some(Err(error)),
+                };
+                let layout = match layout {
+                    Some(layout) => *layout,
+                    None => match Layout::of(&row, &at, &self.options, labelled) {
+                        Ok((found, header)) => {
+                            *layout = Some(found);
+                            if header {
+                                continue;
+                            }
+                            found
+                        }
+                        Err(error) => return Some(Err(error)),
+                    },
+                };
+                let picked = layout.pick(row, &at);
+                return Some(picked.and_then(|(text, label)| record(text, label, labelled, &at)));
+            },
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let record = self.read();
+        self.ended = !matches!(record, Some(Ok(_)));
+        record
+    }
+}
+
+fn open(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
+    let format = options.format.map_or_else(|| Format::of(path), Ok)?;
+    let file = File::open(path).map_err(|source| Error::Read {
+        file: path.display().to_string(),
+        source,
+    })?;
+    Ok((
+        Box::new(BufReader::new(file)),
+        ReadOptions {
+            format: Some(format),
+            ..options.clone()
+        },
+    ))
+}
+
+fn record(text: String, label: Option<String>, labelled: bool, at: &Place) -> Result<Record> {
+    if !labelled {
+        return Ok(Record {
+            text,
+            label: None,
+            line: at.line,
+        });
+    }
+    let label = label.as_deref().map_or("", str::trim);
+    if label.is_empty() || label.contains(['\n', '\r']) {
+        return Err(Error::Label {
+            at: at.clone(),
+            found: if label.is_empty() {
+                "no label".into()
+            } else {
+                format!("label {label:?}")
+            },
+            expected: "one, without line breaks".into(),
+        });
+    }
+    Ok(Record {
+        text,
+        label: Some(label.into()),
+        line: at.line,
+    })
+}

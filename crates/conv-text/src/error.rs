@@ -1,0 +1,223 @@
+//! What can go wrong with text data, tokenizers and splits: each error names its file, its line and
+//! what was expected.
+
+use std::fmt;
+use std::io;
+
+/// This crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A line of a text file, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it, or `standard input`.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.file, self.line)
+    }
+}
+
+/// Everything that can be wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened or read.
+    #[error("cannot read {file}: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A byte that UTF-8 does not allow, in a file read as UTF-8.
+    #[error(
+        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or read it with the encoding latin1"
+    )]
+    NotUtf8 {
+        /// The line.
+        at: Place,
+        /// The byte's position in the line, from 1.
+        column: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// The file begins with a UTF-16 byte-order mark.
+    #[error("{file} is UTF-16 (it begins with that byte-order mark), expected UTF-8: save it as UTF-8")]
+    Utf16 {
+        /// The file.
+        file: String,
+    },
+    /// A line, or a CSV record with its quoted line breaks, longer than the reader takes.
+    #[error("{at}: longer than {limit} bytes{hint}")]
+    TooLong {
+        /// The line where it begins.
+        at: Place,
+        /// The most bytes a line may have.
+        limit: usize,
+        /// What may be the cause; empty or beginning with a separator.
+        hint: &'static str,
+    },
+    /// A table's row has too few columns.
+    #[error("{at}: {found} field{}, expected at least {expected}", if *.found == 1 { "" } else { "s" })]
+    Fields {
+        /// The line.
+        at: Place,
+        /// Columns there.
+        found: usize,
+        /// Columns needed.
+        expected: usize,
+    },
+    /// A column was asked for by a name that the header, or the JSON object, does not have.
+    #[error("{at}: no column {name:?}, found {found}")]
+    MissingColumn {
+        /// The header's line, or the object's.
+        at: Place,
+        /// The name asked for.
+        name: String,
+        /// The names there.
+        found: String,
+    },
+    /// Text and label were to come from one column.
+    #[error("{file}: text and label are both column {column}")]
+    SameColumn {
+        /// The file.
+        file: String,
+        /// The column, as a number from 1 or a name.
+        column: String,
+    },
+    /// JSON objects have names, not numbers.
+    #[error("{file}: column {number} of JSON lines, expected a name")]
+    NumberedJson {
+        /// The file.
+        file: String,
+        /// The number asked for.
+        number: usize,
+    },
+    /// A line of a JSONL file is not a JSON object.
+    #[error("{at}: not a JSON object: {reason}")]
+    Json {
+        /// The line.
+        at: Place,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// A JSON value of a kind that is no text or label.
+    #[error("{at}: {name:?} is {found}, expected {expected}")]
+    JsonKind {
+        /// The line.
+        at: Place,
+        /// The key.
+        name: String,
+        /// The kind found.
+        found: &'static str,
+        /// The kinds allowed.
+        expected: &'static str,
+    },
+    /// A CSV record that cannot be read.
+    #[error("{at}: {reason}")]
+    Csv {
+        /// The line where the record begins.
+        at: Place,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// A label that is missing or cannot be one.
+    #[error("{at}: {found}, expected {expected}")]
+    Label {
+        /// The line.
+        at: Place,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: String,
+    },
+    /// Labels or examples that contradict each other.
+    #[error("corpus: {found}, expected {expected}")]
+    Corpus {
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: &'static str,
+    },
+    /// A file without a single example.
+    #[error("{file} holds no examples")]
+    NoExamples {
+        /// The file.
+        file: String,
+    },
+    /// A treebank line that is not one tree.
+    #[error("{at}: tree, byte {byte}: {found}, expected {expected}")]
+    Tree {
+        /// The line.
+        at: Place,
+        /// The position in the line, from 1.
+        byte: usize,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+    /// A split that cannot be made.
+    #[error("split: {found}, expected {expected}")]
+    Split {
+        /// What was asked for.
+        found: String,
+        /// What is possible.
+        expected: String,
+    },
+    /// A name that is none of a fixed list.
+    #[error("unknown {what} {found:?}, expected one of {expected}")]
+    Choice {
+        /// What is being chosen.
+        what: &'static str,
+        /// The name given.
+        found: String,
+        /// The names there are.
+        expected: String,
+    },
+    /// A `tokenizer.json` that cannot be used, or text that it cannot take.
+    #[error("{file}: tokenizer: {reason}")]
+    Tokenizer {
+        /// The file, or `tokenizer` for one in memory.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A field of the configuration out of its range.
+    #[error("{field} is {found}, expected {expected}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// The tensor library refused something underneath.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// A layer refused its input.
+    #[error(transparent)]
+    Layer(#[from] conv_nn::Error),
+    /// A model folder or a file of vectors cannot be used.
+    #[error(transparent)]
+    Hub(#[from] conv_hub::Error),
+    /// Training cannot be set up or go on.
+    #[error(transparent)]
+    Train(#[from] conv_train::Error),
+    /// Vectors whose width is not the table's.
+    #[error("vectors: {word:?} has {found} values, expected {expected}")]
+    VectorWidth {
+        /// The word.
+        word: String,
+        /// Its values.
+        found: usize,
+        /// The table's width.
+        expected: usize,
+    },
+}
