@@ -1,0 +1,38 @@
+//! Work on the planes of `[B, C, H, W]`, one channel of one sample each, that do not depend on each other.
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::element::{Element, zeros};
+
+/// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
+const BLOCK: usize = 1 << 15;
+
+/// Zeros, and `work(plane, its part of them)` for each plane: in parallel over blocks whose size depends on nothing but
+/// `cost`, the elements that one plane reads or writes.
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub(crate) fn fill_planes<T: Element>(
+    op: &'static str,
+    planes: usize,
+    plane_len: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) -> Result<Vec<T>> {
+    let mut out = zeros(op, planes * plane_len)?;
+    let per_block = BLOCK.div_ceil(cost.max(1));
+    let block = |(index, block): (usize, &mut [T])| {
+        for (plane, out) in block.chunks_exact_mut(plane_len).enumerate() {
+            work(index * per_block + plane, out);
+        }
+    };
+    if planes <= per_block {
+        block((0, &mut out));
+    } else {
+        out.par_chunks_mut(per_block * plane_len)
+            .enumerate()
+            .for_each(block);
+    }
+    Ok(out)
+}
