@@ -24,16 +24,16 @@ type Argument<'a> = (&'a CpuStorage, &'a Layout);
 impl Convolution {
     /// Runs it on checked arguments.
     pub fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let dtype = compute_dtype(self.op, x.dtype())?;
-        let x_dtype = x.dtype();
+        let given = x.dtype();
+        let dtype = compute_dtype(self.op, given)?;
         let (x, weight) = (x.to_dtype(dtype)?, weight.to_dtype(dtype)?);
         let bias = bias.map(|bias| bias.to_dtype(dtype)).transpose()?;
-        let y = match bias {
-            _ if !x.device().is_cpu() => device::apply(self, &x, &weight, bias.as_ref())?,
-            Some(bias) => x.apply_op3(&weight, &bias, self)?,
-            None => x.apply_op2(&weight, self)?,
+        let y = match (x.device().is_cpu(), bias) {
+            (true, Some(bias)) => x.apply_op3(&weight, &bias, self)?,
+            (true, None) => x.apply_op2(&weight, self)?,
+            (false, bias) => device::apply(self, &x, &weight, bias.as_ref())?,
         };
-        Ok(y.to_dtype(x_dtype)?)
+        Ok(y.to_dtype(given)?)
     }
 
     fn cpu(

@@ -1,6 +1,6 @@
 //! The CPU kernels of a convolution: plain functions over slices and a [`Geometry`], the one place that knows how they work.
 //!
-//! Callers see four functions. Inside, work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in
+//! Callers see forward pass, gradients and bias. Inside, work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in
 //! a fixed order, so results do not depend on the number of threads. Where a group has few output channels (a depthwise
 //! convolution) rows are combined directly; else the input is unrolled (im2col) block by block and multiplied by the `gemm`
 //! crate. `reference` says in a few lines what all of them compute.
