@@ -1,6 +1,5 @@
 //! Pooling as a candle operation: the kernels over all planes, with their own backward pass.
 
-use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 
 use super::window::{Windows, is_nan};

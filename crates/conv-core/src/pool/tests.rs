@@ -31,7 +31,9 @@ fn pytorch_agrees() -> Result<()> {
         count_include_pad: g[11] == 1,
     };
     check_fixtures("max_pool2d", |x, g| max_pool2d(x, &two(g)))?;
-    check_fixtures("avg_pool2d", |x, g| avg_pool2d(x, &two(g)))
+    check_fixtures("avg_pool2d", |x, g| avg_pool2d(x, &two(g)))?;
+    check_fixtures("global_max_pool", |x, _| global_max_pool(x))?;
+    check_fixtures("global_avg_pool", |x, _| global_avg_pool(x))
 }
 
 #[test]

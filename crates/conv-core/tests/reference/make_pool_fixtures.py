@@ -5,6 +5,7 @@
 Each case holds `<operation>.<number>.` + x, y (the output), g (the gradient given to y), dx (the gradient
 of x) and `geometry`, whose integers are
     pools, an axis at a time:  kernel, stride, before, after, dilation; then ceil_mode, count_include_pad
+    global pools:              none
     upsampling:                the output's sizes; then align_corners
 """
 
@@ -24,9 +25,9 @@ tensors = {}
 def save(name, number, x, y, geometry):
     g = torch.randn_like(y)
     (dx,) = torch.autograd.grad(y, x, g)
-    parts = {"x": x.detach(), "y": y.detach(), "g": g, "dx": dx, "geometry": torch.tensor(geometry)}
+    parts = {"x": x.detach(), "y": y.detach(), "g": g, "dx": dx, "geometry": torch.tensor(geometry, dtype=torch.long)}
     for key, value in parts.items():
-        tensors[f"{name}.{number}.{key}"] = value.contiguous()
+        tensors[f"{name}.{number}.{key}"] = value.contiguous().clone()
 
 
 def input_of(sizes, ties):
@@ -75,6 +76,13 @@ for maximum in (True, False):
             x = input_of(sizes, ties=number % 4 == 3)
             y = pool(x, axes, maximum, ceil, include)
             save(name, number, x, y, [n for axis in axes for n in axis] + [ceil, include])
+
+for number in range(CASES):
+    sizes = [rng.randint(1, 7) for _ in range(1 + number % 2)]
+    places = tuple(range(2, 2 + len(sizes)))
+    x = input_of(sizes, ties=False)
+    save("global_max_pool", number, x, torch.amax(x, places), [])
+    save("global_avg_pool", number, x, torch.mean(x, places), [])
 
 for mode, rank in (("nearest", 1), ("nearest", 2), ("linear", 1), ("bilinear", 2)):
     for number in range(CASES):
