@@ -45,14 +45,7 @@ pub fn max_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
 /// # Errors
 /// As [`max_pool1d`].
 pub fn avg_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
-    pool1d(
-        "avg_pool1d",
-        x,
-        config,
-        Reduction::Mean {
-            with_padding: config.count_include_pad,
-        },
-    )
+    pool1d("avg_pool1d", x, config, Reduction::Mean { with_padding: config.count_include_pad })
 }
 
 /// The largest element under each window, as [`max_pool1d`]; "first" is in row-major order.
@@ -74,14 +67,7 @@ pub fn max_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
 /// # Errors
 /// As [`max_pool1d`].
 pub fn avg_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
-    pool2d(
-        "avg_pool2d",
-        x,
-        config,
-        Reduction::Mean {
-            with_padding: config.count_include_pad,
-        },
-    )
+    pool2d("avg_pool2d", x, config, Reduction::Mean { with_padding: config.count_include_pad })
 }
 
 /// The largest element of each channel, as [`max_pool1d`] over all places.
@@ -103,30 +89,18 @@ pub fn global_max_pool(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`global_max_pool`].
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
-    global_pool(
-        "global_avg_pool",
-        x,
-        Reduction::Mean {
-            with_padding: false,
-        },
-    )
+    global_pool("global_avg_pool", x, Reduction::Mean { with_padding: false })
 }
 
 fn global_pool(op: &'static str, x: &Tensor, reduction: Reduction) -> Result<Tensor> {
     let (batch, channels, places, axis) = match *x.dims() {
         [batch, channels, time] => (batch, channels, time, "time"),
-        [batch, channels, height, width] => (
-            batch,
-            channels,
-            height.saturating_mul(width),
-            "height and width",
-        ),
+        [batch, channels, height, width] => {
+            (batch, channels, height.saturating_mul(width), "height and width")
+        }
         _ => return Err(rank(op, x, "[B, C, T] or [B, C, H, W]")),
     };
-    let config = Pool2dConfig {
-        kernel: (1, places.max(1)),
-        ..Default::default()
-    };
+    let config = Pool2dConfig { kernel: (1, places.max(1)), ..Default::default() };
     let windows = windows(op, [batch, channels, 1, places], ["height", axis], &config)?;
     run(op, x, windows, reduction, Shape::from((batch, channels)))
 }
@@ -149,13 +123,7 @@ fn pool1d(
         count_include_pad: config.count_include_pad,
     };
     let windows = windows(op, [batch, channels, 1, time], ["height", "time"], &config)?;
-    run(
-        op,
-        x,
-        windows,
-        reduction,
-        Shape::from((batch, channels, windows.cols.output)),
-    )
+    run(op, x, windows, reduction, Shape::from((batch, channels, windows.cols.output)))
 }
 
 fn pool2d(
@@ -167,12 +135,7 @@ fn pool2d(
     let &[batch, channels, height, width] = x.dims() else {
         return Err(rank(op, x, "[B, C, H, W]"));
     };
-    let windows = windows(
-        op,
-        [batch, channels, height, width],
-        ["height", "width"],
-        config,
-    )?;
+    let windows = windows(op, [batch, channels, height, width], ["height", "width"], config)?;
     let output = Shape::from((batch, channels, windows.rows.output, windows.cols.output));
     run(op, x, windows, reduction, output)
 }
@@ -185,12 +148,7 @@ fn windows(
     config: &Pool2dConfig,
 ) -> Result<Windows> {
     let stride = config.stride.unwrap_or(config.kernel);
-    let Padding2d {
-        top,
-        bottom,
-        left,
-        right,
-    } = config.padding;
+    let Padding2d { top, bottom, left, right } = config.padding;
     let rows = Request {
         axis: axes[0],
         size: height,
@@ -213,11 +171,7 @@ fn windows(
     fits(op, "output", &[batch, channels, rows.output, cols.output])?;
     rows.check_windows(op, axes[0])?;
     cols.check_windows(op, axes[1])?;
-    Ok(Windows {
-        rows,
-        cols,
-        after: (bottom, right),
-    })
+    Ok(Windows { rows, cols, after: (bottom, right) })
 }
 
 fn run(
@@ -229,12 +183,7 @@ fn run(
 ) -> Result<Tensor> {
     let computed = x.to_dtype(compute_dtype(op, x.dtype())?)?;
     let y = if x.device().is_cpu() {
-        computed.apply_op1(Pool {
-            op,
-            windows,
-            reduction,
-            output,
-        })?
+        computed.apply_op1(Pool { op, windows, reduction, output })?
     } else {
         composed::pool(&computed, &windows, reduction)?.reshape(output)?
     };
@@ -242,10 +191,5 @@ fn run(
 }
 
 fn rank(op: &'static str, x: &Tensor, expected: &'static str) -> Error {
-    Error::Rank {
-        op,
-        argument: "input",
-        found: x.dims().to_vec(),
-        expected,
-    }
+    Error::Rank { op, argument: "input", found: x.dims().to_vec(), expected }
 }

@@ -73,9 +73,7 @@ pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 /// # Errors
 /// As [`upsample_nearest1d`].
 pub fn upsample_linear1d(x: &Tensor, size: usize, align_corners: bool) -> Result<Tensor> {
-    upsample1d("upsample_linear1d", x, size, |input, output| {
-        linear(input, output, align_corners)
-    })
+    upsample1d("upsample_linear1d", x, size, |input, output| linear(input, output, align_corners))
 }
 
 /// Interpolates linearly along both axes, each as [`upsample_linear1d`].
@@ -90,9 +88,7 @@ pub fn upsample_bilinear2d(
     size: (usize, usize),
     align_corners: bool,
 ) -> Result<Tensor> {
-    upsample2d("upsample_bilinear2d", x, size, |input, output| {
-        linear(input, output, align_corners)
-    })
+    upsample2d("upsample_bilinear2d", x, size, |input, output| linear(input, output, align_corners))
 }
 
 fn upsample1d(
@@ -106,13 +102,7 @@ fn upsample1d(
     };
     check(op, x, &[batch, channels, size])?;
     let sources = (sources(1, 1), sources(time, size));
-    run(
-        op,
-        x,
-        (1, time),
-        sources,
-        Shape::from((batch, channels, size)),
-    )
+    run(op, x, (1, time), sources, Shape::from((batch, channels, size)))
 }
 
 fn upsample2d(
@@ -126,13 +116,7 @@ fn upsample2d(
     };
     check(op, x, &[batch, channels, size.0, size.1])?;
     let sources = (sources(height, size.0), sources(width, size.1));
-    run(
-        op,
-        x,
-        (height, width),
-        sources,
-        Shape::from((batch, channels, size.0, size.1)),
-    )
+    run(op, x, (height, width), sources, Shape::from((batch, channels, size.0, size.1)))
 }
 
 /// Refuses sizes of 0 and such that overflow.
@@ -155,13 +139,7 @@ fn run(
 ) -> Result<Tensor> {
     let computed = x.to_dtype(compute_dtype(op, x.dtype())?)?;
     let y = if x.device().is_cpu() {
-        computed.apply_op1(Upsample {
-            op,
-            input,
-            rows,
-            cols,
-            output,
-        })?
+        computed.apply_op1(Upsample { op, input, rows, cols, output })?
     } else {
         composed::upsample(&computed, input, &rows, &cols)?.reshape(output)?
     };
@@ -169,10 +147,5 @@ fn run(
 }
 
 fn rank(op: &'static str, x: &Tensor, expected: &'static str) -> Error {
-    Error::Rank {
-        op,
-        argument: "input",
-        found: x.dims().to_vec(),
-        expected,
-    }
+    Error::Rank { op, argument: "input", found: x.dims().to_vec(), expected }
 }

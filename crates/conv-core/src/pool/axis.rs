@@ -30,12 +30,7 @@ impl Axis {
     pub fn check_windows(&self, op: &'static str, name: &'static str) -> Result<()> {
         match (0..self.output).find(|&window| self.taps(window).is_empty()) {
             None => Ok(()),
-            Some(window) => Err(Error::EmptyWindow {
-                op,
-                axis: name,
-                window,
-                input: self.input,
-            }),
+            Some(window) => Err(Error::EmptyWindow { op, axis: name, window, input: self.input }),
         }
     }
 
@@ -46,10 +41,7 @@ impl Axis {
             .saturating_sub(start)
             .div_ceil(self.dilation)
             .min(self.kernel);
-        self.before
-            .saturating_sub(start)
-            .div_ceil(self.dilation)
-            .min(end)..end
+        self.before.saturating_sub(start).div_ceil(self.dilation).min(end)..end
     }
 
     /// The taps of a window that fall on input elements or on padding, of which there are `after` behind the end.

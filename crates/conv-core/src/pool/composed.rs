@@ -10,6 +10,8 @@ use crate::geometry::Axis;
 pub(crate) fn pool(x: &Tensor, windows: &Windows, reduction: Reduction) -> Result<Tensor> {
     let x = x.reshape((x.dim(0)?, x.dim(1)?, windows.rows.input, windows.cols.input))?;
     match reduction {
+        // candle reduces nothing empty to a maximum; of what is empty the mean will do.
+        Reduction::Max if x.elem_count() == 0 => mean(&x, windows, false),
         Reduction::Max => max(&x, windows),
         Reduction::Mean { with_padding } => mean(&x, windows, with_padding),
     }
@@ -24,13 +26,9 @@ fn max(x: &Tensor, windows: &Windows) -> Result<Tensor> {
     let lowest = values.zeros_like()?.affine(1.0, f64::NEG_INFINITY)?;
     let numbers = nan.where_cond(&lowest, &values)?;
     // A NaN outdoes the maximum; of equals the first is taken, by ranks that make it the only largest.
-    let maximal = numbers
-        .broadcast_eq(&numbers.max_keepdim(D::Minus1)?)?
-        .to_dtype(DType::F32)?;
+    let maximal = numbers.broadcast_eq(&numbers.max_keepdim(D::Minus1)?)?.to_dtype(DType::F32)?;
     let claims = (maximal + nan.to_dtype(DType::F32)?.affine(2.0, 0.0)?)?;
-    let winners = claims
-        .broadcast_eq(&claims.max_keepdim(D::Minus1)?)?
-        .to_dtype(DType::F32)?;
+    let winners = claims.broadcast_eq(&claims.max_keepdim(D::Minus1)?)?.to_dtype(DType::F32)?;
     let taps = values.dim(D::Minus1)?;
     let ranks: Vec<f32> = (0..taps).rev().map(|rank| (rank + 1) as f32).collect();
     let ranks = Tensor::from_vec(ranks, (1, 1, 1, 1, taps), x.device())?;
@@ -73,14 +71,7 @@ fn under_windows(
     x.contiguous()?
         .index_select(&places(rows)?, 2)?
         .index_select(&places(cols)?, 3)?
-        .reshape((
-            batch,
-            channels,
-            rows.output,
-            rows.kernel,
-            cols.output,
-            cols.kernel,
-        ))?
+        .reshape((batch, channels, rows.output, rows.kernel, cols.output, cols.kernel))?
         .permute((0, 1, 2, 4, 3, 5))?
         .contiguous()?
         .flatten_from(4)

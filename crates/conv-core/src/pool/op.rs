@@ -27,59 +27,39 @@ impl Pool {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let (windows, inputs) = (&self.windows, self.windows.inputs());
         let counts = self.counts::<T>();
-        fill_planes(
-            self.op,
-            x.len() / inputs,
-            windows.outputs(),
-            windows.cost(),
-            |plane, y| {
-                let x = &x[plane * inputs..][..inputs];
-                match self.reduction {
-                    Reduction::Max => {
-                        let larger = |a: T, b: T| if b > a || is_nan(b) { b } else { a };
-                        windows.fold(x, y, T::from_f64(f64::NEG_INFINITY), larger);
-                    }
-                    Reduction::Mean { .. } => {
-                        windows.fold(x, y, T::zero(), |a, b| a + b);
-                        y.iter_mut()
-                            .zip(&counts)
-                            .for_each(|(y, &count)| *y /= count);
-                    }
+        fill_planes(self.op, x.len() / inputs, windows.outputs(), windows.cost(), |plane, y| {
+            let x = &x[plane * inputs..][..inputs];
+            match self.reduction {
+                Reduction::Max => {
+                    let larger = |a: T, b: T| if b > a || is_nan(b) { b } else { a };
+                    windows.fold(x, y, T::from_f64(f64::NEG_INFINITY), larger);
                 }
-            },
-        )
+                Reduction::Mean { .. } => {
+                    windows.fold(x, y, T::zero(), |a, b| a + b);
+                    y.iter_mut().zip(&counts).for_each(|(y, &count)| *y /= count);
+                }
+            }
+        })
     }
 
     fn backward<T: Element>(&self, x: &[T], y: &[T], dy: &[T]) -> Result<Vec<T>> {
         let windows = &self.windows;
         let (inputs, outputs) = (windows.inputs(), windows.outputs());
         let counts = self.counts::<T>();
-        fill_planes(
-            self.op,
-            x.len() / inputs,
-            inputs,
-            windows.cost(),
-            |plane, dx| {
-                let dy = &dy[plane * outputs..][..outputs];
-                match self.reduction {
-                    Reduction::Max => {
-                        let (x, y) = (
-                            &x[plane * inputs..][..inputs],
-                            &y[plane * outputs..][..outputs],
-                        );
-                        windows.send_to_first(x, y, dy, dx);
-                    }
-                    Reduction::Mean { .. } => {
-                        let shares: Vec<T> = dy
-                            .iter()
-                            .zip(&counts)
-                            .map(|(&dy, &count)| dy / count)
-                            .collect();
-                        windows.spread(&shares, dx);
-                    }
+        fill_planes(self.op, x.len() / inputs, inputs, windows.cost(), |plane, dx| {
+            let dy = &dy[plane * outputs..][..outputs];
+            match self.reduction {
+                Reduction::Max => {
+                    let (x, y) = (&x[plane * inputs..][..inputs], &y[plane * outputs..][..outputs]);
+                    windows.send_to_first(x, y, dy, dx);
                 }
-            },
-        )
+                Reduction::Mean { .. } => {
+                    let shares: Vec<T> =
+                        dy.iter().zip(&counts).map(|(&dy, &count)| dy / count).collect();
+                    windows.spread(&shares, dx);
+                }
+            }
+        })
     }
 
     fn counts<T: Element>(&self) -> Vec<T> {
@@ -95,9 +75,7 @@ impl Pool {
         y: &Tensor,
         dy: &Tensor,
     ) -> candle_core::Result<Tensor> {
-        let dx = read::<T, _>(x, |x| {
-            read(y, |y| read(dy, |dy| Ok(self.backward(x, y, dy)?)))
-        })?;
+        let dx = read::<T, _>(x, |x| read(y, |y| read(dy, |dy| Ok(self.backward(x, y, dy)?))))?;
         Tensor::from_vec(dx, x.shape(), x.device())
     }
 }

@@ -8,12 +8,7 @@ use crate::checks::{check_gradient, distance, forward_backward, usage};
 
 /// The size of an axis, and a geometry over it whose every window sees an element.
 fn axis(most_taps: usize) -> impl Strategy<Value = (usize, Pool1dConfig)> {
-    (
-        1..=most_taps,
-        prop::option::of(1..5usize),
-        1..4usize,
-        any::<[bool; 2]>(),
-    )
+    (1..=most_taps, prop::option::of(1..5usize), 1..4usize, any::<[bool; 2]>())
         .prop_flat_map(|(kernel, stride, dilation, flags)| {
             let extent = (kernel - 1) * dilation + 1;
             let config = move |padding| Pool1dConfig {
@@ -28,9 +23,8 @@ fn axis(most_taps: usize) -> impl Strategy<Value = (usize, Pool1dConfig)> {
         })
         .prop_map(|(config, more)| {
             let extent = (config.kernel - 1) * config.dilation + 1;
-            let least = extent
-                .saturating_sub(config.padding.0 + config.padding.1)
-                .max(config.dilation);
+            let least =
+                extent.saturating_sub(config.padding.0 + config.padding.1).max(config.dilation);
             (least + more, config)
         })
 }
@@ -59,10 +53,7 @@ fn axes(most_taps: usize) -> impl Strategy<Value = ([usize; 2], Pool2dConfig)> {
 fn distinct(dims: Vec<usize>) -> impl Strategy<Value = Tensor> {
     let places: Vec<usize> = (0..dims.iter().product()).collect();
     Just(places).prop_shuffle().prop_map(move |places| {
-        let values: Vec<f64> = places
-            .iter()
-            .map(|&place| place as f64 / 16.0 - 1.0)
-            .collect();
+        let values: Vec<f64> = places.iter().map(|&place| place as f64 / 16.0 - 1.0).collect();
         Tensor::from_vec(values, dims.clone(), &Device::Cpu)
             .expect("as many values as the shape has")
     })

@@ -28,8 +28,7 @@ impl Windows {
     /// About how many elements one plane reads.
     pub fn cost(&self) -> usize {
         let taps = self.rows.kernel.saturating_mul(self.cols.kernel);
-        self.inputs()
-            .saturating_add(self.outputs().saturating_mul(taps))
+        self.inputs().saturating_add(self.outputs().saturating_mul(taps))
     }
 
     /// `y[o] = fold of f over the elements that window o sees`, from `identity` on.
@@ -47,10 +46,7 @@ impl Windows {
             self.each_tap(|outputs, first| {
                 let y = &mut y[outputs];
                 match self.cols.stride {
-                    1 => y
-                        .iter_mut()
-                        .zip(&x[first..])
-                        .for_each(|(y, &x)| *y = f(*y, x)),
+                    1 => y.iter_mut().zip(&x[first..]).for_each(|(y, &x)| *y = f(*y, x)),
                     stride => y
                         .iter_mut()
                         .zip(x[first..].iter().step_by(stride))
@@ -69,11 +65,9 @@ impl Windows {
                 let g = &g[outputs];
                 match self.cols.stride {
                     1 => dx[first..].iter_mut().zip(g).for_each(|(dx, &g)| *dx += g),
-                    stride => dx[first..]
-                        .iter_mut()
-                        .step_by(stride)
-                        .zip(g)
-                        .for_each(|(dx, &g)| *dx += g),
+                    stride => {
+                        dx[first..].iter_mut().step_by(stride).zip(g).for_each(|(dx, &g)| *dx += g)
+                    }
                 }
             });
         }
@@ -107,9 +101,8 @@ impl Windows {
             true => axis.padded_taps(window, after),
             false => axis.taps(window).len(),
         };
-        let cols: Vec<f64> = (0..self.cols.output)
-            .map(|col| count(&self.cols, col, self.after.1) as f64)
-            .collect();
+        let cols: Vec<f64> =
+            (0..self.cols.output).map(|col| count(&self.cols, col, self.after.1) as f64).collect();
         (0..self.rows.output)
             .map(|row| count(&self.rows, row, self.after.0) as f64)
             .flat_map(|row| cols.iter().map(move |col| T::from_f64(row * col)))
@@ -184,11 +177,7 @@ fn fold_run<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) ->
 /// The place, counted in steps, of the first element which is `maximum`.
 fn first<T: Element>(seen: &[T], step: usize, maximum: T) -> Option<usize> {
     let mut seen = seen.iter().step_by(step);
-    if is_nan(maximum) {
-        seen.position(|&x| is_nan(x))
-    } else {
-        seen.position(|&x| x == maximum)
-    }
+    if is_nan(maximum) { seen.position(|&x| is_nan(x)) } else { seen.position(|&x| x == maximum) }
 }
 
 /// Whether `x` is not a number.

@@ -33,9 +33,7 @@ fn along(
     let high = select(|s| s.high)?;
     let scale = |weight: fn(&Source) -> f64| {
         let values: Vec<f64> = sources.iter().map(weight).collect();
-        Tensor::from_vec(values, weights, &Device::Cpu)?
-            .to_dtype(x.dtype())?
-            .to_device(x.device())
+        Tensor::from_vec(values, weights, &Device::Cpu)?.to_dtype(x.dtype())?.to_device(x.device())
     };
     low.broadcast_mul(&scale(|s| 1.0 - s.weight)?)? + high.broadcast_mul(&scale(|s| s.weight)?)?
 }

@@ -8,10 +8,7 @@ type Taps<T> = [(usize, usize, T)];
 
 /// The weights of [`Source`] in the element's type.
 pub(crate) fn taps<T: Element>(sources: &[Source]) -> Vec<(usize, usize, T)> {
-    sources
-        .iter()
-        .map(|s| (s.low, s.high, T::from_f64(s.weight)))
-        .collect()
+    sources.iter().map(|s| (s.low, s.high, T::from_f64(s.weight))).collect()
 }
 
 /// `y = rows · x · colsᵀ`; `width` is that of `x`.

@@ -23,36 +23,21 @@ impl Upsample {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
         let (rows, cols) = (taps(&self.rows), taps(&self.cols));
-        fill_planes(
-            self.op,
-            x.len() / inputs,
-            outputs,
-            inputs + outputs,
-            |plane, y| {
-                interpolate(&rows, &cols, width, &x[plane * inputs..][..inputs], y);
-            },
-        )
+        fill_planes(self.op, x.len() / inputs, outputs, inputs + outputs, |plane, y| {
+            interpolate(&rows, &cols, width, &x[plane * inputs..][..inputs], y);
+        })
     }
 
     fn backward<T: Element>(&self, dy: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
         let (rows, cols) = (taps(&self.rows), taps(&self.cols));
-        fill_planes(
-            self.op,
-            dy.len() / outputs,
-            inputs,
-            inputs + outputs,
-            |plane, dx| {
-                interpolate_back(&rows, &cols, width, &dy[plane * outputs..][..outputs], dx);
-            },
-        )
+        fill_planes(self.op, dy.len() / outputs, inputs, inputs + outputs, |plane, dx| {
+            interpolate_back(&rows, &cols, width, &dy[plane * outputs..][..outputs], dx);
+        })
     }
 
     fn plane_sizes(&self) -> (usize, usize) {
-        (
-            self.input.0 * self.input.1,
-            self.rows.len() * self.cols.len(),
-        )
+        (self.input.0 * self.input.1, self.rows.len() * self.cols.len())
     }
 
     fn gradient<T: Element>(&self, x: &Tensor, dy: &Tensor) -> candle_core::Result<Tensor> {

@@ -13,19 +13,9 @@ pub(crate) struct Source {
 pub(crate) fn nearest(input: usize, output: usize) -> Vec<Source> {
     let scale = input as f32 / output as f32;
     let low = |o: usize| {
-        if input == output {
-            o
-        } else {
-            ((o as f32 * scale) as usize).min(input - 1)
-        }
+        if input == output { o } else { ((o as f32 * scale) as usize).min(input - 1) }
     };
-    (0..output)
-        .map(|o| Source {
-            low: low(o),
-            high: low(o),
-            weight: 0.0,
-        })
-        .collect()
+    (0..output).map(|o| Source { low: low(o), high: low(o), weight: 0.0 }).collect()
 }
 
 /// Linear interpolation. With `align_corners` the first and the last element stay where they are; without it elements
@@ -40,17 +30,9 @@ pub(crate) fn linear(input: usize, output: usize, align_corners: bool) -> Vec<So
         .map(|o| {
             let low = (position(o) as usize).min(input - 1);
             if low == input - 1 {
-                Source {
-                    low,
-                    high: low,
-                    weight: 0.0,
-                }
+                Source { low, high: low, weight: 0.0 }
             } else {
-                Source {
-                    low,
-                    high: low + 1,
-                    weight: position(o) - low as f64,
-                }
+                Source { low, high: low + 1, weight: position(o) - low as f64 }
             }
         })
         .collect()

@@ -50,15 +50,9 @@ proptest! {
 #[test]
 fn pytorch_agrees() -> Result<()> {
     check_fixtures("upsample_nearest1d", |x, g| upsample_nearest1d(x, g[0]))?;
-    check_fixtures("upsample_nearest2d", |x, g| {
-        upsample_nearest2d(x, (g[0], g[1]))
-    })?;
-    check_fixtures("upsample_linear1d", |x, g| {
-        upsample_linear1d(x, g[0], g[1] == 1)
-    })?;
-    check_fixtures("upsample_bilinear2d", |x, g| {
-        upsample_bilinear2d(x, (g[0], g[1]), g[2] == 1)
-    })
+    check_fixtures("upsample_nearest2d", |x, g| upsample_nearest2d(x, (g[0], g[1])))?;
+    check_fixtures("upsample_linear1d", |x, g| upsample_linear1d(x, g[0], g[1] == 1))?;
+    check_fixtures("upsample_bilinear2d", |x, g| upsample_bilinear2d(x, (g[0], g[1]), g[2] == 1))
 }
 
 /// candle's own walk hands on contiguous gradients only; other callers of an operation's `bwd` need not.
@@ -78,9 +72,7 @@ fn strided_gradients_are_read_by_their_strides() -> Result<()> {
     let expanded = gradcheck::values((2, 3, 1, 5), 3).broadcast_as((2, 3, 5, 5))?;
     for dy in [strided, expanded] {
         let found = upsample.bwd(&x, &y, &dy)?.expect("a gradient");
-        let expected = upsample
-            .bwd(&x, &y, &dy.force_contiguous()?)?
-            .expect("a gradient");
+        let expected = upsample.bwd(&x, &y, &dy.force_contiguous()?)?.expect("a gradient");
         assert_eq!(distance(&found, &expected)?, 0.0);
     }
     Ok(())
@@ -89,17 +81,11 @@ fn strided_gradients_are_read_by_their_strides() -> Result<()> {
 #[test]
 fn threads_do_not_change_a_bit() -> Result<()> {
     let x = gradcheck::values((4, 16, 24, 26), 5).to_dtype(DType::F32)?;
-    check_threads("upsample_nearest2d", &x, |x| {
-        upsample_nearest2d(x, (48, 50))
-    })?;
-    check_threads("upsample_bilinear2d", &x, |x| {
-        upsample_bilinear2d(x, (31, 70), false)
-    })?;
+    check_threads("upsample_nearest2d", &x, |x| upsample_nearest2d(x, (48, 50)))?;
+    check_threads("upsample_bilinear2d", &x, |x| upsample_bilinear2d(x, (31, 70), false))?;
     let x = x.flatten_from(2)?;
     check_threads("upsample_nearest1d", &x, |x| upsample_nearest1d(x, 1000))?;
-    check_threads("upsample_linear1d", &x, |x| {
-        upsample_linear1d(x, 1000, true)
-    })
+    check_threads("upsample_linear1d", &x, |x| upsample_linear1d(x, 1000, true))
 }
 
 #[test]
@@ -128,6 +114,8 @@ fn empty_batches_and_channels_give_empty_results() -> Result<()> {
             |x| upsample_bilinear2d(x, (3, 9), false),
         )?;
         assert_eq!((y.dims4()?, dx.dims4()?), ((dims.0, dims.1, 3, 9), dims));
+        let composed = composed::upsample(&x, (4, 6), &nearest(4, 3), &linear(6, 9, true))?;
+        assert_eq!(composed.dims(), y.dims());
     }
     Ok(())
 }
@@ -158,10 +146,7 @@ fn impossible_sizes_are_named() -> Result<()> {
         ),
     ];
     for (result, expected) in texts {
-        assert_eq!(
-            result.err().map(|e| e.to_string()).as_deref(),
-            Some(expected)
-        );
+        assert_eq!(result.err().map(|e| e.to_string()).as_deref(), Some(expected));
     }
     Ok(())
 }
