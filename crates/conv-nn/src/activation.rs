@@ -1,10 +1,12 @@
 //! The rectifier, with PyTorch's gradient at 0.
 
 use crate::Result;
-use crate::kernel::{BLOCK, Kernel, Real, apply, fill};
+use crate::kernel::{BLOCK, Kernel, apply, fill};
+use crate::real::Real;
 use candle_core::Tensor;
 
-/// max(x, 0), element by element. The gradient at 0 is 0, as in PyTorch; candle's own gives 1. NaN stays NaN.
+/// max(x, 0), element by element. The gradient at 0 is 0, as in PyTorch; candle's own gives 1. NaN
+/// stays NaN.
 ///
 /// # Shapes
 /// Any, of f32 or f64; the output has the same.
@@ -16,11 +18,7 @@ use candle_core::Tensor;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        apply(Relu, x)
-    } else {
-        composed(x)
-    }
+    if x.device().is_cpu() { apply(Relu, x) } else { composed(x) }
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {
@@ -64,7 +62,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_gradient_is_right(rows in 0usize..5, columns in 1usize..6, seed: u64) {
-            gradcheck::check("relu", &[gradcheck::values((columns, rows), seed)], |t| Ok(relu(&t[0].t()?)?));
+            let x = gradcheck::values((columns, rows), seed);
+            gradcheck::check("relu", &[x], |t| Ok(relu(&t[0].t()?)?));
         }
     }
 
@@ -73,11 +72,7 @@ mod tests {
         let x = Var::new(&[-1f32, -0.0, 0.0, 1.0, f32::NAN], &Device::Cpu)?;
         for f in [relu, composed] {
             let y = f(&x)?;
-            let gradient = y
-                .backward()?
-                .get(&x)
-                .map(|g| g.to_vec1::<f32>())
-                .transpose()?;
+            let gradient = y.backward()?.get(&x).map(|g| g.to_vec1::<f32>()).transpose()?;
             assert_eq!(gradient, Some(vec![0.0, 0.0, 0.0, 1.0, 1.0]));
             let y = y.to_vec1::<f32>()?;
             assert!(y[..4] == [0.0, 0.0, 0.0, 1.0] && y[4].is_nan(), "{y:?}");

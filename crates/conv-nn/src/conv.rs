@@ -37,7 +37,8 @@ pub struct Conv2d {
     config: Conv2dConfig,
 }
 
-/// A [`Conv1d`] from `weight` and `bias`, both at first as in PyTorch: uniform within 1/√(C / groups · K).
+/// A [`Conv1d`] from `weight` and `bias`, both at first as in PyTorch: uniform within
+/// 1/√(C / groups · K).
 ///
 /// # Errors
 /// Channels that the groups do not divide.
@@ -69,8 +70,8 @@ pub fn conv1d_no_bias(
     Ok(Conv1d::new(weight, None, config))
 }
 
-/// A [`Conv2d`] with a kernel of (height, width) from `weight` and `bias`, both at first as in PyTorch: uniform within
-/// 1/√(C / groups · KH · KW).
+/// A [`Conv2d`] with a kernel of (height, width) from `weight` and `bias`, both at first as in
+/// PyTorch: uniform within 1/√(C / groups · KH · KW).
 ///
 /// # Errors
 /// Channels that the groups do not divide.
@@ -105,13 +106,7 @@ pub fn conv2d_no_bias(
 fn of_group(op: &'static str, channels: usize, groups: usize) -> Result<usize> {
     match channels.checked_rem(groups) {
         Some(0) => Ok(channels / groups),
-        _ => Err(conv_core::Error::Groups {
-            op,
-            which: "input",
-            channels,
-            groups,
-        }
-        .into()),
+        _ => Err(conv_core::Error::Groups { op, which: "input", channels, groups }.into()),
     }
 }
 
@@ -128,11 +123,7 @@ fn bias_of(weight: &Tensor, vb: VarBuilder) -> candle_core::Result<Tensor> {
 impl Conv1d {
     /// From given tensors: weight `[O, C / groups, K]`, bias `[O]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv1dConfig) -> Self {
-        Self {
-            weight,
-            bias,
-            config,
-        }
+        Self { weight, bias, config }
     }
 
     /// The weight, `[O, C / groups, K]`.
@@ -154,11 +145,7 @@ impl Conv1d {
 impl Conv2d {
     /// From given tensors: weight `[O, C / groups, KH, KW]`, bias `[O]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Self {
-        Self {
-            weight,
-            bias,
-            config,
-        }
+        Self { weight, bias, config }
     }
 
     /// The weight, `[O, C / groups, KH, KW]`.
@@ -199,18 +186,14 @@ mod tests {
 
     fn shapes(parameters: &Parameters) -> Vec<(String, Vec<usize>)> {
         let vars = parameters.vars().into_iter();
-        vars.map(|(name, var)| (name, var.dims().to_vec()))
-            .collect()
+        vars.map(|(name, var)| (name, var.dims().to_vec())).collect()
     }
 
     #[test]
     fn names_shapes_and_bounds_are_those_of_pytorch() -> candle_core::Result<()> {
         let parameters = Parameters::new(1);
         let vb = parameters.builder(DType::F32, &Device::Cpu);
-        let grouped = Conv1dConfig {
-            groups: 2,
-            ..Default::default()
-        };
+        let grouped = Conv1dConfig { groups: 2, ..Default::default() };
         conv1d(8, 6, 5, grouped, vb.pp("text"))?;
         conv2d(3, 4, (2, 3), Conv2dConfig::default(), vb.pp("image"))?;
         let expected = [
@@ -219,23 +202,11 @@ mod tests {
             ("text.bias", vec![6]),
             ("text.weight", vec![6, 4, 5]),
         ];
-        assert_eq!(
-            shapes(&parameters),
-            expected.map(|(n, s)| (n.to_string(), s))
-        );
+        assert_eq!(shapes(&parameters), expected.map(|(n, s)| (n.to_string(), s)));
         for (name, var) in parameters.vars() {
-            let bound = if name.starts_with("text") {
-                20f32
-            } else {
-                18.0
-            }
-            .sqrt()
-            .recip();
+            let bound = if name.starts_with("text") { 20f32 } else { 18.0 }.sqrt().recip();
             let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
-            assert!(
-                (0.5 * bound..=bound).contains(&largest),
-                "{name}: {largest}"
-            );
+            assert!((0.5 * bound..=bound).contains(&largest), "{name}: {largest}");
         }
         Ok(())
     }
@@ -244,10 +215,7 @@ mod tests {
     fn groups_that_do_not_divide_the_channels_are_named() {
         for groups in [0, 3] {
             let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
-            let config = Conv1dConfig {
-                groups,
-                ..Default::default()
-            };
+            let config = Conv1dConfig { groups, ..Default::default() };
             let message = conv1d(8, 6, 5, config, vb).err().map(|e| e.to_string());
             let message = message.unwrap_or_default();
             let expected = format!("conv1d: 8 input channels cannot be split into {groups} groups");

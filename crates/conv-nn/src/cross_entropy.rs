@@ -1,10 +1,9 @@
-//! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one operation.
+//! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one
+//! operation.
 
-use crate::kernel::{
-    BLOCK, Kernel, Real, apply, check_real, fill_rows, read_ids, shifted_exponentials, sum,
-    with_elements,
-};
-use crate::softmax::log_composed;
+use crate::kernel::{BLOCK, Kernel, apply, check_real, fill_rows, read_ids, with_elements};
+use crate::real::Real;
+use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
@@ -14,8 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Their sum, divided by the sum of the class weights of the targets that are not ignored. NaN where that is 0, as in
-    /// PyTorch: a batch with nothing to learn has no mean. The gradient is 0 there.
+    /// Their sum, divided by the sum of the class weights of the targets that are not ignored. NaN
+    /// where that is 0, as in PyTorch: a batch with nothing to learn has no mean. The gradient is 0
+    /// there.
     #[default]
     Mean,
     /// Their sum.
@@ -28,7 +28,8 @@ pub enum Reduction {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropyConfig {
-    /// The share ε of each target that is spread evenly over all classes, 0 to 1 (Szegedy et al. 2016, section 7).
+    /// The share ε of each target that is spread evenly over all classes, 0 to 1 (Szegedy et al.
+    /// 2016, section 7).
     pub label_smoothing: f64,
     /// One weight a class, e.g. its inverse frequency; `None` is 1 for each.
     pub class_weights: Option<Vec<f32>>,
@@ -38,14 +39,16 @@ pub struct CrossEntropyConfig {
     pub reduction: Reduction,
 }
 
-/// -(1-ε) w_y log p_y - ε/V Σᵥ wᵥ log pᵥ for each sample, p being the softmax of its logits and y its target; then the reduction.
+/// -(1-ε) w_y log p_y - ε/V Σᵥ wᵥ log pᵥ for each sample, where p is the softmax of its logits, y its
+/// target, w the class weights and ε the smoothing; then the reduction.
 /// Defined as PyTorch's `cross_entropy`, weights and smoothing together included.
 ///
 /// # Shapes
 /// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction.
 ///
 /// # Errors
-/// A target that is neither a class nor ignored, a smoothing outside 0 to 1, another number of weights than classes.
+/// A target that is neither a class nor ignored, a smoothing outside 0 to 1, another number of
+/// weights than classes.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -68,13 +71,7 @@ pub fn cross_entropy(
             DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.normalisers(x))?,
             _ => with_elements::<f32, _, 1>([logits], |[x]| loss.normalisers(x))?,
         };
-        apply(
-            Loss {
-                normalisers,
-                ..loss
-            },
-            logits,
-        )?
+        apply(Loss { normalisers, ..loss }, logits)?
     } else {
         loss.composed(logits)?
     };
@@ -91,7 +88,8 @@ struct Loss {
     classes: usize,
     smoothing: f64,
     weights: Option<Vec<f32>>,
-    /// Each row's maximum and ln Σ exp(x - maximum), so that the backward pass need not find them again.
+    /// Each row's maximum and ln Σ exp(x - maximum), so that the backward pass need not find them
+    /// again.
     normalisers: Vec<(f64, f64)>,
 }
 
@@ -114,19 +112,11 @@ impl Loss {
         let smoothing = config.label_smoothing;
         if !(0.0..=1.0).contains(&smoothing) {
             let argument = "label_smoothing";
-            return Err(Error::Fraction {
-                operation,
-                argument,
-                found: smoothing,
-            });
+            return Err(Error::Fraction { operation, argument, found: smoothing });
         }
         let weights = config.class_weights.clone();
         if let Some(weights) = weights.as_ref().filter(|weights| weights.len() != classes) {
-            return Err(misfit(
-                "class_weights",
-                &[weights.len()],
-                format!("[{classes}]"),
-            ));
+            return Err(misfit("class_weights", &[weights.len()], format!("[{classes}]")));
         }
         let targets: Vec<Option<u32>> = read_ids(operation, "targets", targets)?
             .into_iter()
@@ -134,34 +124,18 @@ impl Loss {
             .collect();
         for (sample, target) in targets.iter().enumerate() {
             if let Some(target) = target.filter(|target| *target as usize >= classes) {
-                return Err(Error::TargetOutOfRange {
-                    target,
-                    sample,
-                    classes,
-                });
+                return Err(Error::TargetOutOfRange { target, sample, classes });
             }
         }
-        Ok(Self {
-            targets,
-            classes,
-            smoothing,
-            weights,
-            normalisers: Vec::new(),
-        })
+        Ok(Self { targets, classes, smoothing, weights, normalisers: Vec::new() })
     }
 
     fn weight(&self, class: usize) -> f64 {
-        self.weights
-            .as_ref()
-            .map_or(1.0, |weights| f64::from(weights[class]))
+        self.weights.as_ref().map_or(1.0, |weights| f64::from(weights[class]))
     }
 
     fn total_weight(&self) -> f64 {
-        self.targets
-            .iter()
-            .flatten()
-            .map(|target| self.weight(*target as usize))
-            .sum()
+        self.targets.iter().flatten().map(|target| self.weight(*target as usize)).sum()
     }
 
     /// The factors of -log p_y and, for each class, of -wᵥ log pᵥ.
@@ -179,8 +153,8 @@ impl Loss {
                 if target.is_none() {
                     return (0.0, 0.0);
                 }
-                let (shift, total) = shifted_exponentials(&x[row * self.classes..][..self.classes]);
-                (shift.to_f64(), total.ln().to_f64())
+                let (shift, log) = normaliser(&x[row * self.classes..][..self.classes]);
+                (shift.to_f64(), log.to_f64())
             })
             .collect()
     }
@@ -193,15 +167,9 @@ impl Loss {
             let values: Vec<f64> = self.targets.iter().map(of).collect();
             Tensor::from_vec(values, samples, device)?.to_dtype(dtype)
         };
-        let index: Vec<u32> = self
-            .targets
-            .iter()
-            .map(|target| target.unwrap_or(0))
-            .collect();
+        let index: Vec<u32> = self.targets.iter().map(|target| target.unwrap_or(0)).collect();
         let log = log_composed(logits)?;
-        let own = log
-            .gather(&Tensor::from_vec(index, (samples, 1), device)?, 1)?
-            .squeeze(1)?;
+        let own = log.gather(&Tensor::from_vec(index, (samples, 1), device)?, 1)?.squeeze(1)?;
         let mut losses = (own * column(&|target| -self.factors(target).0)?)?;
         if self.smoothing > 0.0 {
             let weights: Vec<f64> = (0..self.classes).map(|class| self.weight(class)).collect();
@@ -209,9 +177,7 @@ impl Loss {
             let all = log.broadcast_mul(&weights)?.sum(1)?;
             losses = (losses + all * column(&|target| -self.factors(target).1)?)?;
         }
-        column(&|_| 1.0)?
-            .ne(0f64)?
-            .where_cond(&losses, &losses.zeros_like()?)
+        column(&|_| 1.0)?.ne(0f64)?.where_cond(&losses, &losses.zeros_like()?)
     }
 }
 
@@ -234,8 +200,10 @@ impl Kernel for Loss {
             let (own, each) = self.factors(target as usize);
             loss[0] = T::from_f64(own) * (log - (x[target as usize] - shift));
             if self.smoothing > 0.0 {
-                let weighted = |i| T::from_f64(self.weight(i)) * (log - (x[i] - shift));
-                loss[0] += T::from_f64(each) * sum(classes, weighted);
+                let all = x.iter().enumerate().fold(T::zero(), |all, (class, &x)| {
+                    all + T::from_f64(self.weight(class)) * (log - (x - shift))
+                });
+                loss[0] += T::from_f64(each) * all;
             }
         })
     }
@@ -252,7 +220,7 @@ impl Kernel for Loss {
             let (own, each) = self.factors(target as usize);
             let scale = gradient[row] * T::from_f64(own + each * all_weights);
             for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
-                *out = scale * ((x - shift) - log).exp();
+                *out = scale * ((x - shift) - log).exponential();
             }
             if self.smoothing > 0.0 {
                 for (class, out) in out.iter_mut().enumerate() {
@@ -280,19 +248,11 @@ mod tests {
     fn config() -> impl Strategy<Value = CrossEntropyConfig> {
         let smoothing = prop_oneof![Just(0.0), 0.0..=1.0];
         let weights = prop::option::of(prop::collection::vec(0.1f32..3.0, 4));
-        let reduction = prop_oneof![
-            Just(Reduction::Mean),
-            Just(Reduction::Sum),
-            Just(Reduction::None)
-        ];
+        let reduction =
+            prop_oneof![Just(Reduction::Mean), Just(Reduction::Sum), Just(Reduction::None)];
         (smoothing, weights, reduction).prop_map(|(label_smoothing, class_weights, reduction)| {
             let ignore_index = Some(IGNORED);
-            CrossEntropyConfig {
-                label_smoothing,
-                class_weights,
-                ignore_index,
-                reduction,
-            }
+            CrossEntropyConfig { label_smoothing, class_weights, ignore_index, reduction }
         })
     }
 
@@ -311,7 +271,9 @@ mod tests {
         fn the_gradient_is_right(list in some_targets(), config in config(), seed: u64) {
             let logits = (values((4, list.len()), seed) * 3.0)?;
             let list = targets(&list)?;
-            gradcheck::check("cross_entropy", &[logits], |t| Ok(cross_entropy(&t[0].t()?, &list, &config)?));
+            gradcheck::check("cross_entropy", &[logits], |t| {
+                Ok(cross_entropy(&t[0].t()?, &list, &config)?)
+            });
         }
 
         #[test]
@@ -337,10 +299,7 @@ mod tests {
     #[test]
     fn a_batch_of_ignored_samples_has_no_mean_and_no_gradient() -> candle_core::Result<()> {
         let logits = Var::from_tensor(&values((2, 4), 1))?;
-        let config = CrossEntropyConfig {
-            ignore_index: Some(1),
-            ..Default::default()
-        };
+        let config = CrossEntropyConfig { ignore_index: Some(1), ..Default::default() };
         let loss = cross_entropy(&logits, &targets(&[1, 1])?, &config)?;
         assert!(loss.to_scalar::<f64>()?.is_nan());
         let store = loss.backward()?;
@@ -366,35 +325,17 @@ mod tests {
             Ok(error.map(|e| e.to_string()).unwrap_or_default())
         };
         let plain = CrossEntropyConfig::default();
-        let smooth = CrossEntropyConfig {
-            label_smoothing: 1.5,
-            ..plain.clone()
-        };
-        let short = CrossEntropyConfig {
-            class_weights: Some(vec![1.0; 3]),
-            ..plain.clone()
-        };
+        let smooth = CrossEntropyConfig { label_smoothing: 1.5, ..plain.clone() };
+        let short = CrossEntropyConfig { class_weights: Some(vec![1.0; 3]), ..plain.clone() };
         for (list, config, expected) in [
             (
                 [3, 4].as_slice(),
                 &plain,
                 "cross_entropy: target 4 of sample 1 is none of the 4 classes",
             ),
-            (
-                &[3],
-                &plain,
-                "cross_entropy: targets has shape [1], expected [2]",
-            ),
-            (
-                &[3, 3],
-                &smooth,
-                "cross_entropy: label_smoothing is 1.5, expected 0 to 1",
-            ),
-            (
-                &[3, 3],
-                &short,
-                "cross_entropy: class_weights has shape [3], expected [4]",
-            ),
+            (&[3], &plain, "cross_entropy: targets has shape [1], expected [2]"),
+            (&[3, 3], &smooth, "cross_entropy: label_smoothing is 1.5, expected 0 to 1"),
+            (&[3, 3], &short, "cross_entropy: class_weights has shape [3], expected [4]"),
         ] {
             assert_eq!(message(list, config.clone())?, expected);
         }

@@ -1,6 +1,7 @@
 //! Seeded dropout that keeps a key instead of a mask.
 
-use crate::kernel::{Kernel, Real, apply, check_real, fill};
+use crate::kernel::{Kernel, apply, check_real, fill};
+use crate::real::Real;
 use crate::{Error, Mode, Result};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
@@ -9,9 +10,9 @@ use rand_chacha::ChaCha8Rng;
 /// In training, sets each element to 0 with probability `p` and multiplies the others by 1/(1-p);
 /// in evaluation, returns `x` (Srivastava et al. 2014, in the inverted form).
 ///
-/// One key is drawn from the mode's stream a call, and the mask is a function of that key and each element's index: nothing
-/// but the key is kept for the backward pass, and the mask is the same for any number of threads and for f32 and f64.
-/// `p` is exact to 2⁻³².
+/// One key is drawn from the mode's stream a call, and the mask is a function of that key and each
+/// element's index: nothing but the key is kept for the backward pass, and the mask is the same for
+/// any number of threads and for f32 and f64. `p` is exact to 2⁻³¹.
 ///
 /// # Shapes
 /// Any, of f32 or f64; the output has the same.
@@ -30,11 +31,7 @@ use rand_chacha::ChaCha8Rng;
 /// ```
 pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
     if !(0.0..=1.0).contains(&p) {
-        return Err(Error::Fraction {
-            operation: Dropout::NAME,
-            argument: "p",
-            found: p,
-        });
+        return Err(Error::Fraction { operation: Dropout::NAME, argument: "p", found: p });
     }
     let Some(rng) = mode.rng() else {
         return Ok(x.clone());
@@ -42,15 +39,8 @@ pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
     }
-    let kernel = Dropout {
-        p,
-        key: rng.random(),
-    };
-    if x.device().is_cpu() {
-        apply(kernel, x)
-    } else {
-        composed(kernel, x)
-    }
+    let kernel = Dropout { p, key: rng.random() };
+    if x.device().is_cpu() { apply(kernel, x) } else { composed(kernel, x) }
 }
 
 fn composed(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
@@ -77,18 +67,16 @@ impl Kernel for Dropout {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let scale = T::from_f64(1.0 / (1.0 - self.p));
-        let threshold = (self.p * 2f64.powi(32)) as u64;
+        // Of 31 bits, since vectors compare signed numbers; p = 1 leaves none above.
+        let last_dropped = ((self.p * 2f64.powi(31)) as i64 - 1) as i32;
         fill(x.len(), STREAM, |start, y| {
             let mut rng = ChaCha8Rng::from_seed(self.key);
             rng.set_stream((start / STREAM) as u64);
             let mut bits = [0u32; STREAM];
             rng.fill(&mut bits[..y.len()]);
             for ((y, &x), &bits) in y.iter_mut().zip(&x[start..]).zip(&bits) {
-                *y = if u64::from(bits) < threshold {
-                    T::zero()
-                } else {
-                    x * scale
-                };
+                let kept = (bits >> 1) as i32 > last_dropped;
+                *y = if kept { x * scale } else { T::zero() };
             }
         })
     }
@@ -165,10 +153,7 @@ mod tests {
     #[test]
     fn evaluation_leaves_the_input_and_certain_dropout_leaves_nothing() -> candle_core::Result<()> {
         let x = gradcheck::values(10, 1);
-        assert_eq!(
-            dropout(&x, 0.5, &mut Mode::Eval)?.to_vec1::<f64>()?,
-            x.to_vec1::<f64>()?
-        );
+        assert_eq!(dropout(&x, 0.5, &mut Mode::Eval)?.to_vec1::<f64>()?, x.to_vec1::<f64>()?);
         assert_eq!(train(&x, 1.0, 1)?.to_vec1::<f64>()?, [0.0; 10]);
         Ok(())
     }

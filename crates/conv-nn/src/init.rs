@@ -48,10 +48,7 @@ impl Init {
     /// U[−1/√fan_in, 1/√fan_in] (`kaiming_uniform_(a=√5)`).
     pub fn uniform_fan_in(fan_in: usize) -> Self {
         let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
-        Init::Uniform {
-            low: -bound,
-            high: bound,
-        }
+        Init::Uniform { low: -bound, high: bound }
     }
 
     /// Makes the value of the parameter `name`, drawing from `rng`.
@@ -66,21 +63,17 @@ impl Init {
         let count = shape.elem_count();
         let drawn: Vec<f64> = match self {
             Init::Const(value) => return Ok(Tensor::full(*value, shape, device)?.to_dtype(dtype)?),
-            Init::Uniform { low, high } => (0..count)
-                .map(|_| low + (high - low) * rng.random::<f64>())
-                .collect(),
-            Init::Normal { mean, std } => (0..count)
-                .map(|_| mean + std * standard_normal(rng))
-                .collect(),
+            Init::Uniform { low, high } => {
+                (0..count).map(|_| low + (high - low) * rng.random::<f64>()).collect()
+            }
+            Init::Normal { mean, std } => {
+                (0..count).map(|_| mean + std * standard_normal(rng)).collect()
+            }
             Init::Value(value) => {
                 same_shape(name, value.dims(), shape.dims())?;
                 return Ok(value.to_dtype(dtype)?.to_device(device)?.copy()?);
             }
-            Init::Rows {
-                rest,
-                index,
-                values,
-            } => {
+            Init::Rows { rest, index, values } => {
                 let drawn = rest.make(name, shape, dtype, device, rng)?;
                 return overwrite_rows(name, drawn, index, values);
             }
@@ -110,10 +103,7 @@ fn overwrite_rows(
     let rows = expected.first().copied().unwrap_or(0);
     if let Some(row) = index.iter().find(|row| **row as usize >= rows) {
         let reason = format!("an initial value for row {row} is given, but it has {rows} rows");
-        return Err(crate::Error::Initial {
-            name: name.into(),
-            reason,
-        });
+        return Err(crate::Error::Initial { name: name.into(), reason });
     }
     if let Some(first) = expected.first_mut() {
         *first = index.len();
@@ -146,20 +136,13 @@ impl Init {
             candle_nn::Init::Const(value) => Init::Const(value),
             candle_nn::Init::Randn { mean, stdev } => Init::Normal { mean, std: stdev },
             candle_nn::Init::Uniform { lo, up } => Init::Uniform { low: lo, high: up },
-            candle_nn::Init::Kaiming {
-                dist,
-                fan,
-                non_linearity,
-            } => {
+            candle_nn::Init::Kaiming { dist, fan, non_linearity } => {
                 let std = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
                 match dist {
                     NormalOrUniform::Normal => Init::Normal { mean: 0.0, std },
                     NormalOrUniform::Uniform => {
                         let bound = 3f64.sqrt() * std;
-                        Init::Uniform {
-                            low: -bound,
-                            high: bound,
-                        }
+                        Init::Uniform { low: -bound, high: bound }
                     }
                 }
             }
@@ -186,50 +169,20 @@ mod tests {
             let variance = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / all.len() as f64;
             (mean, variance.sqrt())
         };
-        let (mean, std) = moments(make(
-            &Init::Normal {
-                mean: 1.0,
-                std: 0.5,
-            },
-            (200, 100),
-        )?);
-        assert!(
-            (mean - 1.0).abs() < 0.02 && (std - 0.5).abs() < 0.01,
-            "{mean} {std}"
-        );
-        let (mean, std) = moments(make(
-            &Init::Uniform {
-                low: -3.0,
-                high: 3.0,
-            },
-            (200, 100),
-        )?);
-        assert!(
-            mean.abs() < 0.06 && (std - 3f64.sqrt()).abs() < 0.03,
-            "{mean} {std}"
-        );
+        let (mean, std) = moments(make(&Init::Normal { mean: 1.0, std: 0.5 }, (200, 100))?);
+        assert!((mean - 1.0).abs() < 0.02 && (std - 0.5).abs() < 0.01, "{mean} {std}");
+        let (mean, std) = moments(make(&Init::Uniform { low: -3.0, high: 3.0 }, (200, 100))?);
+        assert!(mean.abs() < 0.06 && (std - 3f64.sqrt()).abs() < 0.03, "{mean} {std}");
         Ok(())
     }
 
     #[test]
     fn given_rows_replace_drawn_ones_and_leave_the_others() -> crate::Result<()> {
-        let rest = Init::Uniform {
-            low: 1.0,
-            high: 2.0,
-        };
+        let rest = Init::Uniform { low: 1.0, high: 2.0 };
         let drawn = make(&rest, (4, 2))?;
         let values = Tensor::new(&[[0.0, 0.0], [5.0, 6.0]], &Device::Cpu)?;
-        let init = Init::Rows {
-            rest: Box::new(rest),
-            index: vec![0, 2],
-            values,
-        };
-        let expected = vec![
-            vec![0.0, 0.0],
-            drawn[1].clone(),
-            vec![5.0, 6.0],
-            drawn[3].clone(),
-        ];
+        let init = Init::Rows { rest: Box::new(rest), index: vec![0, 2], values };
+        let expected = vec![vec![0.0, 0.0], drawn[1].clone(), vec![5.0, 6.0], drawn[3].clone()];
         assert_eq!(make(&init, (4, 2))?, expected);
         Ok(())
     }
@@ -237,15 +190,8 @@ mod tests {
     #[test]
     fn a_row_beyond_the_table_is_named() -> crate::Result<()> {
         let values = Tensor::new(&[[0.0, 0.0]], &Device::Cpu)?;
-        let init = Init::Rows {
-            rest: Box::new(Init::default()),
-            index: vec![4],
-            values,
-        };
-        let error = make(&init, (4, 2))
-            .err()
-            .map(|e| e.to_string())
-            .unwrap_or_default();
+        let init = Init::Rows { rest: Box::new(Init::default()), index: vec![4], values };
+        let error = make(&init, (4, 2)).err().map(|e| e.to_string()).unwrap_or_default();
         assert_eq!(
             error,
             "parameter `weight`: an initial value for row 4 is given, but it has 4 rows"

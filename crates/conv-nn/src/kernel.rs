@@ -1,15 +1,10 @@
-//! What the CPU kernels share: element types, fixed blocks of work, sums in a fixed order, and the
-//! candle operation around a kernel of one argument.
+//! What the CPU kernels share: fixed blocks of work, and the candle operation around a kernel of one
+//! argument.
 
+use crate::real::Real;
 use crate::{Error, Result};
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, WithDType, bail};
-use num_traits::Float;
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
-
-/// An element type that the kernels compute in.
-pub(crate) trait Real: WithDType + Float {}
-impl Real for f32 {}
-impl Real for f64 {}
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
@@ -22,9 +17,7 @@ pub(crate) fn fill<T: Real>(
 ) -> Vec<T> {
     let mut out = vec![T::zero(); len];
     if len > block {
-        out.par_chunks_mut(block)
-            .enumerate()
-            .for_each(|(number, out)| f(number * block, out));
+        out.par_chunks_mut(block).enumerate().for_each(|(number, out)| f(number * block, out));
     } else if len > 0 {
         // Waking a thread would cost more than the work.
         f(0, &mut out);
@@ -32,7 +25,8 @@ pub(crate) fn fill<T: Real>(
     out
 }
 
-/// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is the work of `cost` elements.
+/// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is
+/// the work of `cost` elements.
 pub(crate) fn fill_rows<T: Real>(
     len: usize,
     width: usize,
@@ -47,7 +41,8 @@ pub(crate) fn fill_rows<T: Real>(
     })
 }
 
-/// Sums of `width` over rows, each added by `f(its number, the sums)`: in blocks, whose sums are added in their order.
+/// Sums of `width` over rows, each added by `f(its number, the sums)`: in blocks, whose sums are
+/// added in their order.
 pub(crate) fn sum_rows<T: Real>(
     rows: usize,
     width: usize,
@@ -75,40 +70,14 @@ pub(crate) fn sum_rows<T: Real>(
     total
 }
 
-/// Σ f(i) over `0..len` in eight interleaved partial sums: vectorises, and the order is always the same.
-pub(crate) fn sum<T: Real>(len: usize, f: impl Fn(usize) -> T) -> T {
-    let mut lanes = [T::zero(); 8];
-    let whole = len - len % 8;
-    for start in (0..whole).step_by(8) {
-        for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += f(start + lane);
-        }
-    }
-    for (lane, total) in lanes.iter_mut().enumerate().take(len % 8) {
-        *total += f(whole + lane);
-    }
-    lanes
-        .into_iter()
-        .fold(T::zero(), |total, lane| total + lane)
-}
-
-/// Σ exp(x - shift) and the shift, the largest element. All NaN where an element is, or where all are -∞.
-pub(crate) fn shifted_exponentials<T: Real>(x: &[T]) -> (T, T) {
-    let shift = x
-        .iter()
-        .fold(T::neg_infinity(), |m, &x| if x > m { x } else { m });
-    (shift, sum(x.len(), |i| (x[i] - shift).exp()))
-}
-
-/// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major order.
+/// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major
+/// order.
 pub(crate) fn with_elements<T: Real, R, const N: usize>(
     tensors: [&Tensor; N],
     f: impl FnOnce([&[T]; N]) -> R,
 ) -> candle_core::Result<R> {
-    let tensors = tensors
-        .into_iter()
-        .map(Tensor::contiguous)
-        .collect::<candle_core::Result<Vec<_>>>()?;
+    let tensors =
+        tensors.into_iter().map(Tensor::contiguous).collect::<candle_core::Result<Vec<_>>>()?;
     let guards: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
     let mut slices = [&[][..]; N];
     for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
@@ -136,12 +105,7 @@ pub(crate) fn check_real(
 ) -> Result<()> {
     match found {
         DType::F32 | DType::F64 => Ok(()),
-        found => Err(Error::DType {
-            operation,
-            argument,
-            found,
-            expected: "F32 or F64".into(),
-        }),
+        found => Err(Error::DType { operation, argument, found, expected: "F32 or F64".into() }),
     }
 }
 
@@ -257,13 +221,8 @@ mod tests {
         let broadcast = gradcheck::values((3, 2, 1), 3).broadcast_as((3, 2, 5))?;
         for gradient in [transposed, broadcast] {
             let found = Operation(Square).bwd(&x, &y, &gradient)?;
-            let expected = (&x * 2.0)?
-                .mul(&gradient)?
-                .flatten_all()?
-                .to_vec1::<f64>()?;
-            let found = found
-                .map(|g| g.flatten_all()?.to_vec1::<f64>())
-                .transpose()?;
+            let expected = (&x * 2.0)?.mul(&gradient)?.flatten_all()?.to_vec1::<f64>()?;
+            let found = found.map(|g| g.flatten_all()?.to_vec1::<f64>()).transpose()?;
             assert_eq!(found, Some(expected));
         }
         Ok(())
@@ -276,14 +235,6 @@ mod tests {
         let expected = "square: its input is F16, expected F32 or F64";
         assert_eq!(message.as_deref(), Some(expected));
         Ok(())
-    }
-
-    #[test]
-    fn sums_reach_every_element() {
-        for len in [0usize, 1, 7, 8, 9, 100] {
-            let expected = (len * len.saturating_sub(1) / 2) as f64;
-            assert_eq!(sum(len, |i| i as f64), expected);
-        }
     }
 
     #[test]

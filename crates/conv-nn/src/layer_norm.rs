@@ -1,6 +1,7 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{Real, check_real, elements, fill_rows, sum, sum_rows, with_elements};
+use crate::kernel::{check_real, elements, fill_rows, sum_rows, with_elements};
+use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ impl Default for LayerNormConfig {
     }
 }
 
-/// y = (x - mean) / √(variance + ε) · weight + bias over the last dimension (Ba et al. 2016, equation 4). The variance is
-/// the biased one: divided by D.
+/// y = (x - mean) / √(variance + ε) · weight + bias over the last dimension (Ba et al. 2016,
+/// equation 4). The variance is the biased one: divided by D.
 ///
 /// # Shapes
 /// `[…, D]` → `[…, D]`; weight and bias `[D]`; f32 or f64.
@@ -39,63 +40,30 @@ pub fn layer_norm(
 ) -> candle_core::Result<LayerNorm> {
     let weight = vb.get_with_hints(size, "weight", Init::Const(1.0))?;
     let bias = vb.get_with_hints(size, "bias", Init::Const(0.0))?;
-    Ok(LayerNorm {
-        weight,
-        bias,
-        config,
-    })
+    Ok(LayerNorm { weight, bias, config })
 }
 
 impl LayerNorm {
     /// From given tensors, both `[D]`.
     pub fn new(weight: Tensor, bias: Tensor, config: LayerNormConfig) -> Self {
-        Self {
-            weight,
-            bias,
-            config,
-        }
+        Self { weight, bias, config }
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {
         let operation = Normalise::NAME;
         let size = self.weight.elem_count();
         for (argument, tensor, expected, fits) in [
-            (
-                "its input",
-                x,
-                format!("[…, {size}]"),
-                x.dims().last() == Some(&size),
-            ),
-            (
-                "weight",
-                &self.weight,
-                format!("[{size}]"),
-                self.weight.rank() == 1,
-            ),
-            (
-                "bias",
-                &self.bias,
-                format!("[{size}]"),
-                self.bias.dims() == [size],
-            ),
+            ("its input", x, format!("[…, {size}]"), x.dims().last() == Some(&size)),
+            ("weight", &self.weight, format!("[{size}]"), self.weight.rank() == 1),
+            ("bias", &self.bias, format!("[{size}]"), self.bias.dims() == [size]),
         ] {
             if !fits {
                 let found = tensor.dims().to_vec();
-                return Err(Error::Shape {
-                    operation,
-                    argument,
-                    found,
-                    expected,
-                });
+                return Err(Error::Shape { operation, argument, found, expected });
             }
             if tensor.dtype() != x.dtype() {
                 let (found, expected) = (tensor.dtype(), format!("{:?}", x.dtype()));
-                return Err(Error::DType {
-                    operation,
-                    argument,
-                    found,
-                    expected,
-                });
+                return Err(Error::DType { operation, argument, found, expected });
             }
         }
         check_real(operation, "its input", x.dtype())
@@ -116,14 +84,8 @@ impl Module for LayerNorm {
         if !x.device().is_cpu() {
             return self.composed(x);
         }
-        let operation = Normalise {
-            epsilon: self.config.epsilon,
-        };
-        x.contiguous()?.apply_op3(
-            &self.weight.contiguous()?,
-            &self.bias.contiguous()?,
-            operation,
-        )
+        let operation = Normalise { epsilon: self.config.epsilon };
+        x.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, operation)
     }
 }
 
@@ -137,8 +99,8 @@ impl Normalise {
     /// The mean of a row, and what its deviations are multiplied by.
     fn moments<T: Real>(&self, x: &[T]) -> (T, T) {
         let count = T::from_f64(x.len() as f64);
-        let mean = sum(x.len(), |i| x[i]) / count;
-        let variance = sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / count;
+        let mean = sum([x], |[x]| x) / count;
+        let variance = sum([x], |[x]| (x - mean) * (x - mean)) / count;
         (mean, (variance + T::from_f64(self.epsilon)).sqrt().recip())
     }
 
@@ -147,8 +109,9 @@ impl Normalise {
         fill_rows(x.len(), width, width, |row, y| {
             let x = &x[row * width..][..width];
             let (mean, scale) = self.moments(x);
-            for (i, y) in y.iter_mut().enumerate() {
-                *y = (x[i] - mean) * scale * weight[i] + bias[i];
+            let parameters = weight.iter().zip(bias);
+            for (y, (&x, (&weight, &bias))) in y.iter_mut().zip(x.iter().zip(parameters)) {
+                *y = (x - mean) * scale * weight + bias;
             }
         })
     }
@@ -160,13 +123,13 @@ impl Normalise {
             let x = &x[row * width..][..width];
             let gradient = &gradient[row * width..][..width];
             let (mean, scale) = self.moments(x);
-            // The normalised row is orthogonal to what moves its mean or its variance: both are taken out of the gradient.
-            let along_mean = sum(width, |i| gradient[i] * weight[i]) / count;
-            let along_row =
-                sum(width, |i| gradient[i] * weight[i] * (x[i] - mean)) * scale * scale / count;
-            for (i, out) in out.iter_mut().enumerate() {
-                let rest = gradient[i] * weight[i] - along_mean - (x[i] - mean) * along_row;
-                *out = rest * scale;
+            // The normalised row is orthogonal to what moves its mean or its variance: both are
+            // taken out of the gradient.
+            let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
+            let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
+            let along_row = along_row * scale * scale;
+            for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight)) {
+                *out = (g * w - along_mean - (x - mean) * along_row) * scale;
             }
         })
     }
@@ -178,9 +141,10 @@ impl Normalise {
             let gradient = &gradient[row * width..][..width];
             let (mean, scale) = self.moments(x);
             let (weight, bias) = sums.split_at_mut(width);
-            for i in 0..width {
-                weight[i] += gradient[i] * (x[i] - mean) * scale;
-                bias[i] += gradient[i];
+            let sums = weight.iter_mut().zip(bias);
+            for ((weight, bias), (&x, &gradient)) in sums.zip(x.iter().zip(gradient)) {
+                *weight += gradient * (x - mean) * scale;
+                *bias += gradient;
             }
         })
     }
@@ -298,11 +262,7 @@ mod tests {
         }
         assert_eq!(pairs.len(), 4);
         for (kernel, composed) in pairs {
-            let worst = (kernel - composed)?
-                .abs()?
-                .flatten_all()?
-                .max(0)?
-                .to_scalar::<f64>()?;
+            let worst = (kernel - composed)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
             assert!(worst < 1e-12, "{worst}");
         }
         Ok(())
@@ -339,23 +299,15 @@ mod tests {
     #[test]
     fn misfits_are_named() -> candle_core::Result<()> {
         let layer = norm(&values(4, 1), &values(4, 2));
-        let message = |x: &Tensor| {
-            layer
-                .forward(x)
-                .err()
-                .map(|e| e.to_string())
-                .unwrap_or_default()
-        };
+        let message =
+            |x: &Tensor| layer.forward(x).err().map(|e| e.to_string()).unwrap_or_default();
         let wide = message(&values((2, 5), 1));
         assert!(
             wide.starts_with("layer_norm: its input has shape [2, 5], expected […, 4]"),
             "{wide}"
         );
         let narrow = message(&values((2, 4), 1).to_dtype(DType::F32)?);
-        assert!(
-            narrow.starts_with("layer_norm: weight is F64, expected F32"),
-            "{narrow}"
-        );
+        assert!(narrow.starts_with("layer_norm: weight is F64, expected F32"), "{narrow}");
         Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! Layers, losses and the parameter store that the tasks share.
 //!
-//! Each layer is plain data: a struct of tensors, made by a free function that asks a [`VarBuilder`] for them by the names
-//! PyTorch uses. Behind the builder stands [`Parameters`], which draws a value from (seed, name), starts from given ones, or
-//! holds frozen ones: the same constructor trains and loads.
+//! Each layer is plain data: a struct of tensors, made by a free function that asks a
+//! [`VarBuilder`] for them by the names PyTorch uses. Behind the builder stands [`Parameters`],
+//! which draws a value from (seed, name), starts from given ones, or holds frozen ones: the same
+//! constructor trains and loads.
 //!
-//! Each operation has a backward pass of its own, checked against finite differences in f64 and against PyTorch in f32.
-//! candle's own are without a gradient, or with a wrong one, for several of these: LayerNorm, softmax, ReLU at 0, a linear
-//! layer on a transposed batch. On the CPU they run as kernels in fixed blocks, so that the same seed gives the same bits on
-//! any number of threads; elsewhere as compositions of candle's operations whose gradients are right.
+//! Each operation has a backward pass of its own, checked against finite differences in f64 and
+//! against PyTorch in f32. candle's own are without a gradient, or with a wrong one, for several of
+//! these: LayerNorm, softmax, ReLU at 0, a linear layer on a transposed batch. On the CPU they run
+//! as kernels in fixed blocks, so that the same seed gives the same bits on any number of threads;
+//! elsewhere as compositions of candle's operations whose gradients are right.
 //!
 //! Nothing is random but what is given a stream: [`Mode::Train`] carries it down to [`dropout`].
 //!
@@ -53,6 +55,7 @@ mod linear;
 mod max_over_time;
 mod mode;
 mod parameters;
+mod real;
 pub mod rng;
 mod softmax;
 

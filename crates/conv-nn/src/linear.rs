@@ -1,13 +1,15 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
-use crate::kernel::{Real, elements, sum_rows, with_elements};
+use crate::kernel::{elements, sum_rows, with_elements};
+use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Module, Shape, Tensor, bail};
 
 /// y = x Wᵀ + b over the last dimension.
 ///
-/// candle-nn's own layer is wrong, silently, for an `x` with a batch whose last two dimensions are transposed.
+/// candle-nn's own layer is wrong, silently, for an `x` with a batch whose last two dimensions are
+/// transposed.
 ///
 /// # Shapes
 /// `[…, in]` → `[…, out]`; weight `[out, in]`, bias `[out]`.
@@ -21,10 +23,7 @@ pub struct Linear {
 pub fn linear(in_size: usize, out_size: usize, vb: VarBuilder) -> candle_core::Result<Linear> {
     let bias = vb.get_with_hints(out_size, "bias", Init::uniform_fan_in(in_size))?;
     let Linear { weight, .. } = linear_no_bias(in_size, out_size, vb)?;
-    Ok(Linear {
-        weight,
-        bias: Some(bias),
-    })
+    Ok(Linear { weight, bias: Some(bias) })
 }
 
 /// A [`Linear`] from `weight` alone.
@@ -98,8 +97,9 @@ impl Module for Linear {
     }
 }
 
-/// x Wᵀ of matrices, and with a bias. candle's own node would compute the gradient of an untracked side too, which in a
-/// first layer is half of the work, and would lose the bias's gradient in a batch of none.
+/// x Wᵀ of matrices, and with a bias. candle's own node would compute the gradient of an untracked
+/// side too, which in a first layer is half of the work, and would lose the bias's gradient in a
+/// batch of none.
 struct Product;
 
 impl Product {
@@ -213,7 +213,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_gradients_are_right_for_transposed_input(
-            batch in 0usize..4, steps in 1usize..4, in_size in 1usize..5, out_size in 1usize..5, seed: u64,
+            batch in 0usize..4,
+            steps in 1usize..4,
+            in_size in 1usize..5,
+            out_size in 1usize..5,
+            seed: u64,
         ) {
             let inputs = [
                 values((batch, in_size, steps), seed),
@@ -230,10 +234,7 @@ mod tests {
     fn leading_dimensions_do_not_matter() -> candle_core::Result<()> {
         let layer = Linear::new(values((3, 4), 1), Some(values(3, 2)));
         let x = values(24, 3);
-        let expected = layer
-            .forward(&x.reshape((6, 4))?)?
-            .flatten_all()?
-            .to_vec1::<f64>()?;
+        let expected = layer.forward(&x.reshape((6, 4))?)?.flatten_all()?.to_vec1::<f64>()?;
         for leading in [vec![6], vec![2, 3], vec![1, 3, 2]] {
             let y = layer.forward(&x.reshape([leading.as_slice(), &[4]].concat())?)?;
             assert_eq!(y.dims(), [leading.as_slice(), &[3]].concat());
@@ -274,16 +275,8 @@ mod tests {
     #[test]
     fn first_values_lie_within_the_fan_in_bound() -> candle_core::Result<()> {
         let parameters = crate::Parameters::new(1);
-        linear(
-            25,
-            40,
-            parameters.builder(DType::F32, &Device::Cpu).pp("fc"),
-        )?;
-        let names: Vec<String> = parameters
-            .vars()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        linear(25, 40, parameters.builder(DType::F32, &Device::Cpu).pp("fc"))?;
+        let names: Vec<String> = parameters.vars().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fc.bias", "fc.weight"]);
         for (name, var) in parameters.vars() {
             let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
@@ -295,11 +288,8 @@ mod tests {
     #[test]
     fn misfits_are_named() {
         let layer = Linear::new(values((3, 4), 1), Some(values(3, 2)));
-        let message = layer
-            .forward(&values((2, 5), 1))
-            .err()
-            .map(|e| e.to_string())
-            .unwrap_or_default();
+        let message =
+            layer.forward(&values((2, 5), 1)).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(
             message.starts_with("linear: its input has shape [2, 5], expected […, 4]"),
             "{message}"

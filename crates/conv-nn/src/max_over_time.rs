@@ -1,22 +1,25 @@
 //! Max-over-time pooling that looks only at each sample's own windows, and can say which one won.
 
-use crate::kernel::{BLOCK, Kernel, Real, apply, check_real, fill, fill_rows, with_elements};
+use crate::kernel::{BLOCK, Kernel, apply, check_real, fill, fill_rows, with_elements};
+use crate::real::{Real, maximum};
 use crate::{Error, Result};
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-/// The largest value of each channel over time (Collobert et al. 2011; Kim 2014, section 2): over sample b's first
-/// `windows[b]` positions, or over all of them where `windows` is `None`.
+/// The largest value of each channel over time (Collobert et al. 2011; Kim 2014, section 2): over
+/// sample b's first `windows[b]` positions, or over all of them where `windows` is `None`.
 ///
-/// With each sample's own windows the result does not depend on how far its batch was padded. The first of several equal
-/// maxima takes the gradient; NaN is larger than everything, as in PyTorch. ReLU can come after as well as before, and costs
-/// less after: relu(max x) = max relu(x), and the gradients are the same.
+/// With each sample's own windows the result does not depend on how far its batch was padded. The
+/// first of several equal maxima takes the gradient; NaN is larger than everything, as in PyTorch.
+/// ReLU can come after as well as before, and costs less after: relu(max x) = max relu(x), and the
+/// gradients are the same.
 ///
 /// # Shapes
 /// `[B, C, T]` of f32 or f64 → `[B, C]`.
 ///
 /// # Errors
-/// A sample with 0 windows has no maximum; more windows than T; as many windows as samples are needed.
+/// A sample with 0 windows has no maximum; more windows than T; as many windows as samples are
+/// needed.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -29,7 +32,8 @@ pub fn max_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<Tensor> {
     Ok(argmax_over_time(x, windows)?.0)
 }
 
-/// [`max_over_time`] and, as u32 of the same shape `[B, C]`, the position of each maximum: which window spoke.
+/// [`max_over_time`] and, as u32 of the same shape `[B, C]`, the position of each maximum: which
+/// window spoke.
 pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor, Tensor)> {
     let operation = Pick::NAME;
     check_real(operation, "its input", x.dtype())?;
@@ -43,17 +47,9 @@ pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor
     if windows.len() != batch {
         return Err(misfit("windows", &[windows.len()], format!("[{batch}]")));
     }
-    if let Some(sample) = windows
-        .iter()
-        .position(|found| *found == 0 || *found > time)
-    {
+    if let Some(sample) = windows.iter().position(|found| *found == 0 || *found > time) {
         let (found, limit) = (windows[sample], time);
-        return Err(Error::Windows {
-            operation,
-            sample,
-            found,
-            limit,
-        });
+        return Err(Error::Windows { operation, sample, found, limit });
     }
     if !x.device().is_cpu() {
         return Ok(composed(x, &windows)?);
@@ -68,12 +64,7 @@ pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor
 
 fn misfit(argument: &'static str, found: &[usize], expected: String) -> Error {
     let (operation, found) = (Pick::NAME, found.to_vec());
-    Error::Shape {
-        operation,
-        argument,
-        found,
-        expected,
-    }
+    Error::Shape { operation, argument, found, expected }
 }
 
 /// Selection by a mask and of an index: the gradients of both are right in candle.
@@ -86,9 +77,7 @@ fn composed(x: &Tensor, windows: &[usize]) -> candle_core::Result<(Tensor, Tenso
         .broadcast_lt(&windows)?
         .broadcast_as(x.shape())?;
     let below = Tensor::full(f64::NEG_INFINITY, x.shape(), x.device())?.to_dtype(x.dtype())?;
-    let positions = inside
-        .where_cond(&x.detach(), &below)?
-        .argmax_keepdim(D::Minus1)?;
+    let positions = inside.where_cond(&x.detach(), &below)?.argmax_keepdim(D::Minus1)?;
     let y = x.contiguous()?.gather(&positions, D::Minus1)?;
     Ok((y.squeeze(2)?, positions.squeeze(2)?))
 }
@@ -97,22 +86,19 @@ fn composed(x: &Tensor, windows: &[usize]) -> candle_core::Result<(Tensor, Tenso
 fn winners<T: Real>(x: &[T], windows: &[usize], channels: usize, time: usize) -> Vec<u32> {
     let rows = (BLOCK / time.max(1)).max(1);
     let mut winners = vec![0u32; windows.len() * channels];
-    winners
-        .par_chunks_mut(rows)
-        .enumerate()
-        .for_each(|(block, winners)| {
-            for (row, winner) in winners.iter_mut().enumerate() {
-                let row = block * rows + row;
-                let x = &x[row * time..][..windows[row / channels]];
-                let mut best = 0;
-                for (t, value) in x.iter().enumerate() {
-                    if *value > x[best] || (value.is_nan() && !x[best].is_nan()) {
-                        best = t;
-                    }
-                }
-                *winner = best as u32;
-            }
-        });
+    winners.par_chunks_mut(rows).enumerate().for_each(|(block, winners)| {
+        for (row, winner) in winners.iter_mut().enumerate() {
+            let row = block * rows + row;
+            let x = &x[row * time..][..windows[row / channels]];
+            let largest = maximum(x);
+            let first = if largest.is_nan() {
+                x.iter().position(|x| x.is_nan())
+            } else {
+                x.iter().position(|x| *x == largest)
+            };
+            *winner = first.unwrap_or(0) as u32;
+        }
+    });
     winners
 }
 
@@ -180,10 +166,8 @@ mod tests {
     #[test]
     fn the_first_maximum_wins_and_padding_never_does() -> candle_core::Result<()> {
         let nan = f32::NAN;
-        let x = [
-            [[2f32, 5.0, 5.0, 9.0], [-1.0, -2.0, -3.0, 0.0]],
-            [[1.0, nan, 3.0, nan], [7.0; 4]],
-        ];
+        let x =
+            [[[2f32, 5.0, 5.0, 9.0], [-1.0, -2.0, -3.0, 0.0]], [[1.0, nan, 3.0, nan], [7.0; 4]]];
         let x = Var::new(&x, &Device::Cpu)?;
         let (y, positions) = argmax_over_time(&x, Some(&[3, 4]))?;
         assert_eq!(positions.to_vec2::<u32>()?, [[1, 0], [1, 0]]);
@@ -199,21 +183,12 @@ mod tests {
     #[test]
     fn impossible_windows_are_named() {
         let message = |x: &Tensor, windows: Option<&[usize]>| {
-            max_over_time(x, windows)
-                .err()
-                .map(|e| e.to_string())
-                .unwrap_or_default()
+            max_over_time(x, windows).err().map(|e| e.to_string()).unwrap_or_default()
         };
         let x = values((2, 3, 4), 1);
         for (windows, expected) in [
-            (
-                [1, 0].as_slice(),
-                "max_over_time: sample 1 has 0 windows, expected 1 to 4",
-            ),
-            (
-                &[5, 1],
-                "max_over_time: sample 0 has 5 windows, expected 1 to 4",
-            ),
+            ([1, 0].as_slice(), "max_over_time: sample 1 has 0 windows, expected 1 to 4"),
+            (&[5, 1], "max_over_time: sample 0 has 5 windows, expected 1 to 4"),
             (&[1], "max_over_time: windows has shape [1], expected [2]"),
         ] {
             assert_eq!(message(&x, Some(windows)), expected);

@@ -56,11 +56,7 @@ impl Parameters {
     }
 
     fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
-        Self(Arc::new(Mutex::new(Store {
-            origin,
-            stored,
-            vars: BTreeMap::new(),
-        })))
+        Self(Arc::new(Mutex::new(Store { origin, stored, vars: BTreeMap::new() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -80,11 +76,7 @@ impl Parameters {
 
     /// The variables, in name order. Empty for a frozen store.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        self.lock()
-            .vars
-            .iter()
-            .map(|(name, var)| (name.clone(), var.clone()))
-            .collect()
+        self.lock().vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
     }
 
     /// The variable `name`, if a layer has asked for it.
@@ -95,11 +87,7 @@ impl Parameters {
     /// Every variable's present value, in name order, detached. Shares memory with the variable.
     pub fn tensors(&self) -> BTreeMap<String, Tensor> {
         let store = self.lock();
-        store
-            .vars
-            .iter()
-            .map(|(name, var)| (name.clone(), var.as_tensor().detach()))
-            .collect()
+        store.vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().detach())).collect()
     }
 
     /// Copies values into the variables.
@@ -113,19 +101,12 @@ impl Parameters {
         }
         for (name, var) in &store.vars {
             let Some(value) = values.get(name) else {
-                return Err(Error::ParameterMissing {
-                    name: name.clone(),
-                    count: values.len(),
-                });
+                return Err(Error::ParameterMissing { name: name.clone(), count: values.len() });
             };
             same_shape(name, value, var.shape())?;
         }
         for (name, var) in &store.vars {
-            var.set(
-                &values[name]
-                    .to_dtype(var.dtype())?
-                    .to_device(var.device())?,
-            )?;
+            var.set(&values[name].to_dtype(var.dtype())?.to_device(var.device())?)?;
         }
         Ok(())
     }
@@ -159,10 +140,7 @@ impl Parameters {
             }
             (Origin::Frozen, None) => {
                 let count = store.stored.len();
-                return Err(Error::ParameterMissing {
-                    name: name.into(),
-                    count,
-                });
+                return Err(Error::ParameterMissing { name: name.into(), count });
             }
         };
         if matches!(store.origin, Origin::Frozen) {
@@ -180,10 +158,7 @@ impl Parameters {
             let found = store.vars.get(name).map(|var| var.as_tensor());
             let Some(tensor) = found.or_else(|| store.stored.get(name)) else {
                 let count = store.stored.len();
-                return Err(Error::ParameterMissing {
-                    name: name.into(),
-                    count,
-                });
+                return Err(Error::ParameterMissing { name: name.into(), count });
             };
             tensor.shape().clone()
         };
@@ -266,10 +241,7 @@ impl SimpleBackend for Parameters {
 mod tests {
     use super::*;
 
-    const NORMAL: Init = Init::Normal {
-        mean: 0.0,
-        std: 1.0,
-    };
+    const NORMAL: Init = Init::Normal { mean: 0.0, std: 1.0 };
 
     fn ask(parameters: &Parameters, name: &str) -> candle_core::Result<Tensor> {
         let vb = parameters.builder(DType::F32, &Device::Cpu);
@@ -292,14 +264,8 @@ mod tests {
         assert!(ask(&trained, "weight")?.track_op());
         let frozen = Parameters::frozen(trained.tensors());
         assert!(!ask(&frozen, "weight")?.track_op());
-        let message = ask(&frozen, "bias")
-            .err()
-            .map(|e| e.to_string())
-            .unwrap_or_default();
-        assert!(
-            message.starts_with("parameter `layer.bias` is missing"),
-            "{message}"
-        );
+        let message = ask(&frozen, "bias").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.starts_with("parameter `layer.bias` is missing"), "{message}");
         Ok(())
     }
 
@@ -335,16 +301,8 @@ mod tests {
     #[test]
     fn candle_layers_draw_from_the_same_store() -> candle_core::Result<()> {
         let parameters = Parameters::new(1);
-        candle_nn::linear(
-            3,
-            2,
-            parameters.candle_builder(DType::F32, &Device::Cpu).pp("fc"),
-        )?;
-        let names: Vec<String> = parameters
-            .vars()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        candle_nn::linear(3, 2, parameters.candle_builder(DType::F32, &Device::Cpu).pp("fc"))?;
+        let names: Vec<String> = parameters.vars().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fc.bias", "fc.weight"]);
         Ok(())
     }

@@ -19,9 +19,9 @@ pub fn seeded(seed: u64, purpose: &str) -> ChaCha8Rng {
     key[..8].copy_from_slice(&seed.to_le_bytes());
     // Two FNV-1a hashes with different offsets: 128 bits keep distinct purposes apart.
     for (slot, offset) in [(8, 0xcbf2_9ce4_8422_2325_u64), (16, 0x6c62_272e_07bb_0142)] {
-        let hash = purpose.bytes().fold(offset, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = purpose
+            .bytes()
+            .fold(offset, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         key[slot..slot + 8].copy_from_slice(&hash.to_le_bytes());
     }
     key[24..].copy_from_slice(&(purpose.len() as u64).to_le_bytes());
@@ -36,13 +36,7 @@ mod tests {
     #[test]
     fn streams_differ_by_seed_and_by_purpose() {
         let draw = |seed, purpose| seeded(seed, purpose).random::<u64>();
-        let draws = [
-            draw(1, "a"),
-            draw(2, "a"),
-            draw(1, "b"),
-            draw(1, "aa"),
-            draw(1, ""),
-        ];
+        let draws = [draw(1, "a"), draw(2, "a"), draw(1, "b"), draw(1, "aa"), draw(1, "")];
         for (i, first) in draws.iter().enumerate() {
             assert!(draws[i + 1..].iter().all(|other| other != first));
         }
@@ -50,9 +44,6 @@ mod tests {
 
     #[test]
     fn the_stream_is_the_same_on_every_machine_and_version() {
-        assert_eq!(
-            seeded(42, "conv.weight").random::<u64>(),
-            4_206_656_221_992_272_068
-        );
+        assert_eq!(seeded(42, "conv.weight").random::<u64>(), 4_206_656_221_992_272_068);
     }
 }

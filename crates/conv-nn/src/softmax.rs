@@ -1,7 +1,8 @@
 //! Softmax and its logarithm along one dimension, which carry gradients.
 
 use crate::Result;
-use crate::kernel::{Kernel, Real, apply, fill_rows, shifted_exponentials, sum};
+use crate::kernel::{Kernel, apply, fill_rows};
+use crate::real::{Real, maximum, sum};
 use candle_core::shape::Dim;
 use candle_core::{D, Tensor};
 
@@ -30,7 +31,8 @@ pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
     })
 }
 
-/// xᵢ - ln Σⱼ exp(xⱼ) along `dim`: the logarithm of [`softmax`], accurate where that rounds to 0 or 1.
+/// xᵢ - ln Σⱼ exp(xⱼ) along `dim`: the logarithm of [`softmax`], accurate where that rounds to 0
+/// or 1.
 ///
 /// # Shapes
 /// Any, of f32 or f64; the output has the same.
@@ -58,6 +60,12 @@ pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
     Ok(x.broadcast_sub(&x.exp()?.sum_keepdim(D::Minus1)?.log()?)?)
 }
 
+/// The largest element, and ln Σ exp(x - it): NaN where an element is, or where all are -∞.
+pub(crate) fn normaliser<T: Real>(x: &[T]) -> (T, T) {
+    let shift = maximum(x);
+    (shift, sum([x], |[x]| (x - shift).exponential()).ln())
+}
+
 struct Softmax {
     width: usize,
 }
@@ -73,13 +81,11 @@ impl Kernel for Softmax {
         let width = self.width;
         fill_rows(x.len(), width, width, |row, y| {
             let x = &x[row * width..][..width];
-            let shift = x
-                .iter()
-                .fold(T::neg_infinity(), |m, &x| if x > m { x } else { m });
+            let shift = maximum(x);
             for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - shift).exp();
+                *y = (x - shift).exponential();
             }
-            let scale = T::one() / sum(width, |i| y[i]);
+            let scale = T::one() / sum([y], |[y]| y);
             for y in y {
                 *y *= scale;
             }
@@ -91,7 +97,7 @@ impl Kernel for Softmax {
         fill_rows(y.len(), width, width, |row, out| {
             let y = &y[row * width..][..width];
             let gradient = &gradient[row * width..][..width];
-            let mean = sum(width, |i| y[i] * gradient[i]);
+            let mean = sum([y, gradient], |[y, gradient]| y * gradient);
             for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
                 *out = y * (gradient - mean);
             }
@@ -114,10 +120,10 @@ impl Kernel for LogSoftmax {
         let width = self.width;
         fill_rows(x.len(), width, width, |row, y| {
             let x = &x[row * width..][..width];
-            let (shift, total) = shifted_exponentials(x);
-            let log = total.ln();
+            let (shift, log) = normaliser(x);
             for (y, &x) in y.iter_mut().zip(x) {
-                // Shift first: x and the shift are close where it matters, and their difference is exact there.
+                // Shift first: x and the shift are close where it matters, and their difference is
+                // exact there.
                 *y = (x - shift) - log;
             }
         })
@@ -128,9 +134,9 @@ impl Kernel for LogSoftmax {
         fill_rows(y.len(), width, width, |row, out| {
             let y = &y[row * width..][..width];
             let gradient = &gradient[row * width..][..width];
-            let total = sum(width, |i| gradient[i]);
+            let total = sum([gradient], |[gradient]| gradient);
             for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
-                *out = gradient - y.exp() * total;
+                *out = gradient - y.exponential() * total;
             }
         })
     }
@@ -159,15 +165,12 @@ mod tests {
         let weight = gradcheck::values((7, 19), 2);
         let run = |y: Tensor| -> candle_core::Result<Vec<f64>> {
             let gradients = y.mul(&weight)?.sum_all()?.backward()?;
-            let gradient = gradients
-                .get(&x)
-                .map_or_else(|| y.zeros_like(), |g| Ok(g.clone()))?;
+            let gradient = gradients.get(&x).map_or_else(|| y.zeros_like(), |g| Ok(g.clone()))?;
             Tensor::cat(&[&y, &gradient], 0)?.flatten_all()?.to_vec1()
         };
-        for (kernel, composed) in [
-            (softmax(&x, 1)?, log_composed(&x)?.exp()?),
-            (log_softmax(&x, 1)?, log_composed(&x)?),
-        ] {
+        for (kernel, composed) in
+            [(softmax(&x, 1)?, log_composed(&x)?.exp()?), (log_softmax(&x, 1)?, log_composed(&x)?)]
+        {
             for (kernel, composed) in run(kernel)?.into_iter().zip(run(composed)?) {
                 assert!((kernel - composed).abs() < 1e-12, "{kernel} {composed}");
             }
@@ -178,10 +181,7 @@ mod tests {
     #[test]
     fn extremes_neither_overflow_nor_hide() -> candle_core::Result<()> {
         let (large, low, nan) = (1e30f32, f32::NEG_INFINITY, f32::NAN);
-        let x = Tensor::new(
-            &[[large, 0.0, low], [low, low, low], [0.0, nan, 1.0]],
-            &Device::Cpu,
-        )?;
+        let x = Tensor::new(&[[large, 0.0, low], [low, low, low], [0.0, nan, 1.0]], &Device::Cpu)?;
         let y = softmax(&x, 1)?.to_vec2::<f32>()?;
         assert_eq!(y[0], [1.0, 0.0, 0.0]);
         assert!(y[1].iter().chain(&y[2]).all(|y| y.is_nan()), "{y:?}");

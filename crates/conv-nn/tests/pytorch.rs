@@ -1,4 +1,5 @@
-//! Every operation against PyTorch in f32, forward and backward: `reference/make_fixtures.py` made the values.
+//! Every operation against PyTorch in f32, forward and backward: `reference/make_fixtures.py` made
+//! the values.
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d};
@@ -18,10 +19,7 @@ struct Case {
 }
 
 fn cases(operation: &str) -> Result<Vec<Case>> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/reference/fixtures.safetensors"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/fixtures.safetensors");
     let mut cases: Vec<Case> = Vec::new();
     let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
     for number in 0.. {
@@ -42,11 +40,7 @@ fn cases(operation: &str) -> Result<Vec<Case>> {
                 variables.insert(key.clone(), Var::from_tensor(value)?);
             }
         }
-        cases.push(Case {
-            name,
-            tensors,
-            variables,
-        });
+        cases.push(Case { name, tensors, variables });
     }
     assert!(!cases.is_empty(), "no case of {operation}");
     Ok(cases)
@@ -63,9 +57,7 @@ impl Case {
 
     fn setting(&self, name: &str) -> Result<Option<f64>> {
         let value = self.tensors.get(name);
-        value
-            .map(|value| value.to_dtype(DType::F64)?.to_scalar())
-            .transpose()
+        value.map(|value| value.to_dtype(DType::F64)?.to_scalar()).transpose()
     }
 
     fn check(&self, y: &Tensor) -> Result<()> {
@@ -82,26 +74,14 @@ impl Case {
 
     fn compare(&self, name: &str, found: &Tensor) -> Result<()> {
         let expected = &self.tensors[name];
-        assert_eq!(
-            found.dims(),
-            expected.dims(),
-            "{}: shape of {name}",
-            self.name
-        );
+        assert_eq!(found.dims(), expected.dims(), "{}: shape of {name}", self.name);
         let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
-        for (i, (found, expected)) in values(found)?
-            .into_iter()
-            .zip(values(expected)?)
-            .enumerate()
+        for (i, (found, expected)) in values(found)?.into_iter().zip(values(expected)?).enumerate()
         {
             // The first half lets -∞ equal itself.
             let close = found == expected
                 || (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
-            assert!(
-                close,
-                "{}: {name}[{i}] is {found}, PyTorch has {expected}",
-                self.name
-            );
+            assert!(close, "{}: {name}[{i}] is {found}, PyTorch has {expected}", self.name);
         }
         Ok(())
     }
@@ -110,10 +90,7 @@ impl Case {
 #[test]
 fn linear() -> Result<()> {
     for case in cases("linear")? {
-        let bias = case
-            .variables
-            .get("bias")
-            .map(|bias| bias.as_tensor().clone());
+        let bias = case.variables.get("bias").map(|bias| bias.as_tensor().clone());
         case.check(&Linear::new(case.argument("weight"), bias).forward(&case.argument("x"))?)?;
     }
     Ok(())
@@ -140,9 +117,7 @@ fn rectifier() -> Result<()> {
 #[test]
 fn layer_norm() -> Result<()> {
     for case in cases("layer_norm")? {
-        let config = LayerNormConfig {
-            epsilon: case.setting("epsilon")?.unwrap_or(1e-5),
-        };
+        let config = LayerNormConfig { epsilon: case.setting("epsilon")?.unwrap_or(1e-5) };
         let layer = LayerNorm::new(case.argument("weight"), case.argument("bias"), config);
         case.check(&layer.forward(&case.argument("x"))?)?;
     }
@@ -164,19 +139,13 @@ fn softmax_and_its_logarithm() -> Result<()> {
 
 #[test]
 fn cross_entropy_in_every_reduction() -> Result<()> {
-    for (suffix, reduction) in [
-        ("mean", Reduction::Mean),
-        ("sum", Reduction::Sum),
-        ("none", Reduction::None),
-    ] {
+    for (suffix, reduction) in
+        [("mean", Reduction::Mean), ("sum", Reduction::Sum), ("none", Reduction::None)]
+    {
         for case in cases(&format!("cross_entropy_{suffix}"))? {
             let config = CrossEntropyConfig {
                 label_smoothing: case.setting("smoothing")?.unwrap_or(0.0),
-                class_weights: case
-                    .tensors
-                    .get("weights")
-                    .map(|w| w.to_vec1())
-                    .transpose()?,
+                class_weights: case.tensors.get("weights").map(|w| w.to_vec1()).transpose()?,
                 ignore_index: case.setting("ignore")?.map(|id| id as u32),
                 reduction,
             };
@@ -191,15 +160,9 @@ fn cross_entropy_in_every_reduction() -> Result<()> {
 fn max_over_time() -> Result<()> {
     for case in cases("max_over_time")? {
         let windows = case.ids("windows")?.to_vec1::<u32>()?;
-        let windows: Vec<usize> = windows
-            .into_iter()
-            .map(|windows| windows as usize)
-            .collect();
+        let windows: Vec<usize> = windows.into_iter().map(|windows| windows as usize).collect();
         let (y, positions) = argmax_over_time(&case.argument("x"), Some(&windows))?;
-        assert_eq!(
-            positions.to_vec2::<u32>()?,
-            case.ids("positions")?.to_vec2::<u32>()?
-        );
+        assert_eq!(positions.to_vec2::<u32>()?, case.ids("positions")?.to_vec2::<u32>()?);
         case.check(&y)?;
     }
     Ok(())
@@ -214,37 +177,16 @@ fn convolutions() -> Result<()> {
             let (stride, padding) = (setting("stride")?, setting("padding")?);
             let (dilation, groups) = (setting("dilation")?, setting("groups")?);
             let (x, weight) = (case.argument("x"), case.argument("weight"));
-            let bias = case
-                .variables
-                .get("bias")
-                .map(|bias| bias.as_tensor().clone());
+            let bias = case.variables.get("bias").map(|bias| bias.as_tensor().clone());
             let y = if images {
                 let (stride, dilation) = ((stride, stride), (dilation, dilation));
                 let padding = Padding2d::all(padding);
-                Conv2d::new(
-                    weight,
-                    bias,
-                    Conv2dConfig {
-                        stride,
-                        padding,
-                        dilation,
-                        groups,
-                    },
-                )
-                .forward(&x)
+                Conv2d::new(weight, bias, Conv2dConfig { stride, padding, dilation, groups })
+                    .forward(&x)
             } else {
                 let padding = (padding, padding);
-                Conv1d::new(
-                    weight,
-                    bias,
-                    Conv1dConfig {
-                        stride,
-                        padding,
-                        dilation,
-                        groups,
-                    },
-                )
-                .forward(&x)
+                Conv1d::new(weight, bias, Conv1dConfig { stride, padding, dilation, groups })
+                    .forward(&x)
             };
             case.check(&y?)?;
         }

@@ -11,8 +11,8 @@ use std::process::Command;
 /// Where a child process writes its bits.
 const OUTPUT: &str = "CONV_NN_BITS_OUTPUT";
 
-/// Rayon's pool and candle's matrix product fix their threads once a process, so each count gets a process: this test,
-/// started again.
+/// Rayon's pool and candle's matrix product fix their threads once a process, so each count gets a
+/// process: this test, started again.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads()
 -> std::result::Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,8 @@ fn results_do_not_depend_on_the_number_of_threads()
     Ok(())
 }
 
-/// A line a result: its name and a hash of its bits. The sizes are such that every operation's work is split.
+/// A line a result: its name and a hash of its bits. The sizes are such that every operation's work
+/// is split.
 fn bits() -> Result<String> {
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
@@ -69,11 +70,9 @@ fn bits() -> Result<String> {
     let line = |(name, tensor): (String, Tensor)| -> Result<String> {
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         // FNV-1a.
-        let hash = values
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {
-                (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3)
-            });
+        let hash = values.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, value| {
+            (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3)
+        });
         Ok(format!("{name} {hash:016x}\n"))
     };
     results.into_iter().map(line).collect()

@@ -51,9 +51,12 @@ def embedding():
         ids = torch.randint(rows, shape)
         ids.view(-1)[0] = 0 if padding is None else padding
         settings = {} if padding is None else {"padding": padding}
+        weight = torch.randn(rows, width)
+        if padding is not None:
+            weight[padding] = 0
         case(
             "embedding",
-            {"weight": torch.randn(rows, width), "ids": ids},
+            {"weight": weight, "ids": ids},
             lambda weight, ids: F.embedding(ids, weight, padding_idx=padding),
             **settings,
         )

@@ -1,0 +1,124 @@
+//! Arithmetic of the kernels that vectorises: sums in a fixed order, maxima, and an exponential.
+
+use candle_core::WithDType;
+use num_traits::Float;
+
+/// An element type that the kernels compute in.
+pub(crate) trait Real: WithDType + Float {
+    /// eˣ to about one unit in the last place.
+    fn exponential(self) -> Self;
+}
+
+impl Real for f32 {
+    // The C library's is a call an element; this one is inlined, so that a loop of it runs in
+    // vectors, and gives the same bits on every system.
+    #[inline(always)]
+    fn exponential(self) -> Self {
+        // Adding and taking away 1.5·2²³ rounds to an integer, which stands in the low bits in
+        // between.
+        const ROUND: f32 = 12_582_912.0;
+        // ln 2 in two parts, the first short enough that its product with n is exact.
+        const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
+        // Where the result is 0 and ∞. NaN passes by both.
+        let x = if self < -104.0 { -104.0 } else { self };
+        let x = if x > 89.0 { 89.0 } else { x };
+        // eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2.
+        let shifted = x * std::f32::consts::LOG2_E + ROUND;
+        let n = shifted - ROUND;
+        let r = (x - n * LN_2.0) - n * LN_2.1;
+        // The minimax polynomial of the Cephes library's expf.
+        let p = 1.987_569_1e-4 * r + 1.398_199_9e-3;
+        let p = (p * r + 8.333_452e-3) * r + 4.166_579_6e-2;
+        let p = (p * r + 0.166_666_66) * r + 0.5;
+        let p = p * (r * r) + r + 1.0;
+        // 2ⁿ in two factors: n reaches from -150 to 128, beyond the exponents of f32.
+        let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+        let half = n >> 1;
+        let power = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
+        p * power(half) * power(n.wrapping_sub(half))
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn exponential(self) -> Self {
+        self.exp()
+    }
+}
+
+const LANES: usize = 8;
+
+/// Σ f over slices of one length, in eight interleaved partial sums: the order is always the same.
+#[inline(always)]
+pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    let len = slices[0].len();
+    let whole = len - len % LANES;
+    let mut lanes = [T::zero(); LANES];
+    for start in (0..whole).step_by(LANES) {
+        let chunks = slices.map(|slice| &slice[start..start + LANES]);
+        for (lane, total) in lanes.iter_mut().enumerate() {
+            *total += f(chunks.map(|chunk| chunk[lane]));
+        }
+    }
+    for (i, total) in (whole..len).zip(&mut lanes) {
+        *total += f(slices.map(|slice| slice[i]));
+    }
+    lanes.into_iter().fold(T::zero(), |total, lane| total + lane)
+}
+
+/// The largest element; -∞ of none, NaN where one is.
+#[inline(always)]
+pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
+    let larger = |a: T, b: T| if b > a || b.is_nan() { b } else { a };
+    let mut lanes = [T::neg_infinity(); LANES];
+    let chunks = x.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *x);
+        }
+    }
+    let lanes = lanes.iter().chain(rest);
+    lanes.fold(T::neg_infinity(), |a, b| larger(a, *b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_maxima_reach_every_element() {
+        for len in [0usize, 1, 7, 8, 9, 100] {
+            let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
+            let expected = (len * len.saturating_sub(1)) as f64;
+            assert_eq!(sum([&x, &x], |[a, b]| a + b), expected);
+            for largest in 0..len {
+                let mut x = x.clone();
+                x[largest] = 1000.0;
+                assert_eq!(maximum(&x), 1000.0);
+                x[largest] = f64::NAN;
+                assert!(maximum(&x).is_nan());
+            }
+        }
+        assert_eq!(maximum::<f32>(&[]), f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn the_exponential_is_right_to_two_units_in_the_last_place() {
+        for i in -1_100_000..=900_000 {
+            let x = i as f32 * 1e-4;
+            let (found, exact) = (f64::from(x.exponential()), f64::from(x).exp());
+            if exact > f64::from(f32::MAX) {
+                assert_eq!(found, f64::INFINITY, "exp({x})");
+                continue;
+            }
+            // Below the normal numbers the last place is 2⁻¹⁴⁹.
+            let unit = (exact * 2f64.powi(-23)).max(2f64.powi(-149));
+            assert!((found - exact).abs() <= 2.0 * unit, "exp({x}) = {found}, not {exact}");
+        }
+        assert_eq!(0f32.exponential(), 1.0);
+        assert_eq!(f32::NEG_INFINITY.exponential(), 0.0);
+        assert_eq!(f32::INFINITY.exponential(), f32::INFINITY);
+        assert!(f32::NAN.exponential().is_nan());
+    }
+}
