@@ -39,10 +39,7 @@ pub enum BatchSize {
 
 impl Default for Batching {
     fn default() -> Self {
-        Self {
-            size: BatchSize::Examples(50),
-            window: 50,
-        }
+        Self { size: BatchSize::Examples(50), window: 50 }
     }
 }
 
@@ -67,9 +64,7 @@ impl Batching {
     /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens, another epoch may have
     /// some more or less.
     pub fn steps_per_epoch(&self, lengths: &[usize], seed: u64, accumulate: usize) -> usize {
-        self.epoch(lengths, seed, 0)
-            .len()
-            .div_ceil(accumulate.max(1))
+        self.epoch(lengths, seed, 0).len().div_ceil(accumulate.max(1))
     }
 
     fn window_examples(&self, lengths: &[usize]) -> usize {
@@ -110,11 +105,7 @@ impl Batching {
         let (BatchSize::Examples(size) | BatchSize::Tokens(size)) = self.size;
         for (field, value) in [("batching.size", size), ("batching.window", self.window)] {
             if value == 0 {
-                return Err(Error::Setting {
-                    field,
-                    found: "0".into(),
-                    expected: "at least 1",
-                });
+                return Err(Error::Setting { field, found: "0".into(), expected: "at least 1" });
             }
         }
         Ok(())
@@ -177,10 +168,7 @@ mod tests {
         assert!(padded(1) > real * 18 / 10, "{} {real}", padded(1));
         assert!(padded(20) < real * 11 / 10, "{} {real}", padded(20));
         let batching = Batching::default();
-        assert_ne!(
-            batching.epoch(&lengths, 1, 0),
-            batching.epoch(&lengths, 1, 1)
-        );
+        assert_ne!(batching.epoch(&lengths, 1, 0), batching.epoch(&lengths, 1, 1));
     }
 
     #[test]

@@ -20,12 +20,7 @@ const FORMAT: u64 = 1;
 const KEY: &str = "checkpoint";
 
 /// Settings that leave the steps already taken as they were, so that a run may go on with another value.
-const FREE: [&str; 4] = [
-    "epochs",
-    "patience",
-    "checkpoint_every_steps",
-    "log_every_steps",
-];
+const FREE: [&str; 4] = ["epochs", "patience", "checkpoint_every_steps", "log_every_steps"];
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -78,13 +73,7 @@ pub(crate) struct Checkpoint {
 
 impl Header {
     pub fn new(config: Value, identity: Value, state: State) -> Self {
-        Self {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").into(),
-            config,
-            identity,
-            state,
-        }
+        Self { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), config, identity, state }
     }
 
     /// Refuses a checkpoint of another configuration, model or data, naming the first field that differs.
@@ -100,12 +89,9 @@ impl Header {
             .or_else(|| difference("identity", &self.identity, identity));
         match differs {
             None => Ok(()),
-            Some((field, found, expected)) => Err(Error::OtherRun {
-                path: path.into(),
-                field,
-                found,
-                expected,
-            }),
+            Some((field, found, expected)) => {
+                Err(Error::OtherRun { path: path.into(), field, found, expected })
+            }
         }
     }
 }
@@ -127,36 +113,23 @@ pub(crate) fn write(
     parameters: &Parameters,
     optimizer: &Optimizer,
 ) -> Result<()> {
-    let model = parameters
-        .tensors()
-        .into_iter()
-        .map(|(name, value)| (format!("model/{name}"), value));
-    let memory = optimizer
-        .state()?
-        .into_iter()
-        .map(|(name, value)| (format!("optimizer/{name}"), value));
+    let model =
+        parameters.tensors().into_iter().map(|(name, value)| (format!("model/{name}"), value));
+    let memory =
+        optimizer.state()?.into_iter().map(|(name, value)| (format!("optimizer/{name}"), value));
     let header = serde_json::to_string(header).map_err(std::io::Error::other)?;
     let metadata = HashMap::from([(KEY.to_string(), header)]);
-    Ok(write_described(
-        path,
-        &model.chain(memory).collect(),
-        Some(metadata),
-    )?)
+    Ok(write_described(path, &model.chain(memory).collect(), Some(metadata))?)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
     let (tensors, metadata) = read_safetensors(path)?;
-    let header = metadata
-        .get(KEY)
-        .ok_or_else(|| damaged(path, "it carries no training state"))?;
+    let header = metadata.get(KEY).ok_or_else(|| damaged(path, "it carries no training state"))?;
     let value: Value = serde_json::from_str(header).map_err(|e| damaged(path, e))?;
     // Before the rest, whose shape may be another in another format.
     if value["format"].as_u64() != Some(FORMAT) {
         let found = &value["format"];
-        return Err(damaged(
-            path,
-            format!("its format is {found}, expected {FORMAT}"),
-        ));
+        return Err(damaged(path, format!("its format is {found}, expected {FORMAT}")));
     }
     let header = serde_json::from_value(value).map_err(|e| damaged(path, e))?;
     let (mut model, mut optimizer) = (BTreeMap::new(), BTreeMap::new());
@@ -165,18 +138,11 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
             Some(("model", name)) => model.insert(name.into(), tensor),
             Some(("optimizer", name)) => optimizer.insert(name.into(), tensor),
             _ => {
-                return Err(damaged(
-                    path,
-                    format!("it holds `{name}`, which is no part of one"),
-                ));
+                return Err(damaged(path, format!("it holds `{name}`, which is no part of one")));
             }
         };
     }
-    Ok(Checkpoint {
-        header,
-        model,
-        optimizer,
-    })
+    Ok(Checkpoint { header, model, optimizer })
 }
 
 /// The tensors and the metadata of a file. What it claims is held against its length before anything is allocated.
@@ -193,8 +159,5 @@ pub(crate) fn read_safetensors(
 }
 
 pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Error {
-    Error::Checkpoint {
-        path: path.into(),
-        reason: reason.to_string(),
-    }
+    Error::Checkpoint { path: path.into(), reason: reason.to_string() }
 }

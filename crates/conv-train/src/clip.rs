@@ -68,10 +68,7 @@ pub(crate) fn not_finite(parameters: &Parameters, gradients: &GradStore) -> Resu
 }
 
 fn sum_of_squares(name: &str, gradient: &Tensor) -> Result<f64> {
-    let gradient = gradient
-        .to_device(&Device::Cpu)?
-        .flatten_all()?
-        .contiguous()?;
+    let gradient = gradient.to_device(&Device::Cpu)?.flatten_all()?.contiguous()?;
     match gradient.dtype() {
         DType::F32 => Ok(typed_sum::<f32>(&gradient)?),
         DType::F64 => Ok(typed_sum::<f64>(&gradient)?),
@@ -127,9 +124,7 @@ impl MaxNorm {
         let rows = var.flatten_from(1)?.detach();
         let norms = rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
         let shrunk = ((&norms + 1e-7)?.recip()? * self.norm)?;
-        let factor = norms
-            .gt(self.norm)?
-            .where_cond(&shrunk, &norms.ones_like()?)?;
+        let factor = norms.gt(self.norm)?.where_cond(&shrunk, &norms.ones_like()?)?;
         Ok(var.set(&rows.broadcast_mul(&factor)?.reshape(var.shape())?)?)
     }
 
@@ -139,10 +134,7 @@ impl MaxNorm {
         let name = &self.parameter;
         let var = parameters
             .var(name)
-            .ok_or_else(|| Error::UnknownParameter {
-                field,
-                name: name.clone(),
-            })?;
+            .ok_or_else(|| Error::UnknownParameter { field, name: name.clone() })?;
         if var.rank() < 2 {
             return Err(Error::Setting {
                 field,
@@ -163,10 +155,7 @@ mod tests {
     fn parameters() -> (Parameters, Tensor, Tensor) {
         let parameters = Parameters::new(1);
         let vb = parameters.builder(DType::F32, &Device::Cpu);
-        let init = Init::Normal {
-            mean: 0.0,
-            std: 1.0,
-        };
+        let init = Init::Normal { mean: 0.0, std: 1.0 };
         let a = vb.get_with_hints((3, 20_000), "a", init.clone()).unwrap();
         let b = vb.get_with_hints(5, "b", init).unwrap();
         (parameters, a, b)
@@ -178,33 +167,19 @@ mod tests {
     }
 
     fn norm_of(values: &[f32]) -> f64 {
-        values
-            .iter()
-            .map(|x| f64::from(*x).powi(2))
-            .sum::<f64>()
-            .sqrt()
+        values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
     }
 
     #[test]
     fn clipping_scales_all_gradients_by_one_factor() {
         let (parameters, a, b) = parameters();
         let mut store = gradients(&a, &b);
-        let before: Vec<f32> = store
-            .get(&a)
-            .unwrap()
-            .flatten_all()
-            .unwrap()
-            .to_vec1()
-            .unwrap();
+        let before: Vec<f32> = store.get(&a).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let expected = (norm_of(&before).powi(2) + 5.0 * 4.0).sqrt();
         let norm = clip_global_norm(&parameters, &mut store, 10.0).unwrap();
         assert!((norm / expected - 1.0).abs() < 1e-12, "{norm} {expected}");
         let clipped: Vec<f32> = store.get(&b).unwrap().to_vec1().unwrap();
-        assert!(
-            clipped
-                .iter()
-                .all(|g| (f64::from(*g) / (2.0 * 10.0 / norm) - 1.0).abs() < 1e-6)
-        );
+        assert!(clipped.iter().all(|g| (f64::from(*g) / (2.0 * 10.0 / norm) - 1.0).abs() < 1e-6));
         assert!((global_norm(&parameters, &store).unwrap() - 10.0).abs() < 1e-4);
     }
 
@@ -214,19 +189,9 @@ mod tests {
         let mut store = gradients(&a, &b);
         clip_global_norm(&parameters, &mut store, 1e9).unwrap();
         assert_eq!(store.get(&b).unwrap().to_vec1::<f32>().unwrap(), [2.0; 5]);
-        store.insert(
-            &b,
-            Tensor::new(&[1f32, f32::NAN, 1.0, 1.0, 1.0], &Device::Cpu).unwrap(),
-        );
-        assert!(
-            clip_global_norm(&parameters, &mut store, 1.0)
-                .unwrap()
-                .is_nan()
-        );
-        assert_eq!(
-            not_finite(&parameters, &store).unwrap().as_deref(),
-            Some("b")
-        );
+        store.insert(&b, Tensor::new(&[1f32, f32::NAN, 1.0, 1.0, 1.0], &Device::Cpu).unwrap());
+        assert!(clip_global_norm(&parameters, &mut store, 1.0).unwrap().is_nan());
+        assert_eq!(not_finite(&parameters, &store).unwrap().as_deref(), Some("b"));
     }
 
     #[test]
@@ -234,16 +199,9 @@ mod tests {
         let parameters = Parameters::new(1);
         let value = Tensor::new(&[[3f32, 4.0], [0.3, 0.4], [0.0, 0.0]], &Device::Cpu).unwrap();
         let vb = parameters.builder(DType::F32, &Device::Cpu);
-        let weight = vb
-            .get_with_hints((3, 2), "fc.weight", Init::Value(value))
-            .unwrap();
+        let weight = vb.get_with_hints((3, 2), "fc.weight", Init::Value(value)).unwrap();
         let parameter = "fc.weight".to_string();
-        MaxNorm {
-            parameter,
-            norm: 1.0,
-        }
-        .apply(&parameters)
-        .unwrap();
+        MaxNorm { parameter, norm: 1.0 }.apply(&parameters).unwrap();
         let rows = weight.to_vec2::<f32>().unwrap();
         assert!((norm_of(&rows[0]) - 1.0).abs() < 1e-6);
         assert_eq!(rows[1..], [[0.3, 0.4], [0.0, 0.0]]);
@@ -254,10 +212,7 @@ mod tests {
         let (parameters, ..) = parameters();
         let message = |name: &str| {
             let parameter = name.to_string();
-            let rule = MaxNorm {
-                parameter,
-                norm: 3.0,
-            };
+            let rule = MaxNorm { parameter, norm: 3.0 };
             rule.apply(&parameters).unwrap_err().to_string()
         };
         assert!(message("c").contains("parameter `c`, which this model does not have"));

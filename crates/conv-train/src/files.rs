@@ -12,12 +12,7 @@ use candle_core::Tensor;
 /// # Errors
 /// Any failure of the file system, with the path in its text; the old file is then still in place.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, |temporary| {
-        File::options()
-            .write(true)
-            .open(temporary)?
-            .write_all(bytes)
-    })
+    replace(path, |temporary| File::options().write(true).open(temporary)?.write_all(bytes))
 }
 
 /// Writes `tensors` as a safetensors file with the same promise as [`write_atomic`], one tensor in memory at a time.
@@ -57,12 +52,7 @@ pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
 
 /// Adds to an error what was to be done with which file.
 pub(crate) fn in_file(verb: &str, path: &Path) -> impl Fn(io::Error) -> io::Error {
-    move |error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot {verb} {}: {error}", path.display()),
-        )
-    }
+    move |error| io::Error::new(error.kind(), format!("cannot {verb} {}: {error}", path.display()))
 }
 
 /// Lets `write` fill a temporary file beside `path`, makes it durable and renames it into place.
@@ -98,11 +88,7 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 /// # Errors
 /// Any failure to open or synchronise it.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -156,9 +142,6 @@ mod tests {
         let expected = std::fs::metadata(&plain).unwrap().permissions().mode();
         let path = folder.path().join("model.safetensors");
         write_safetensors(&path, &BTreeMap::new()).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode(),
-            expected
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode(), expected);
     }
 }

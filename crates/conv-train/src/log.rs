@@ -113,11 +113,7 @@ impl Log {
             Err(error) => return Err(error),
         };
         let open = || {
-            let options = File::options()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .clone();
+            let options = File::options().write(true).create(true).truncate(false).clone();
             let mut file = options.open(path)?;
             file.set_len(if step == 0 { 0 } else { keep })?;
             file.seek(SeekFrom::End(0))?;
@@ -132,10 +128,7 @@ impl Log {
     pub(crate) fn write(&mut self, record: &Record) -> Result<()> {
         let mut line = serde_json::to_vec(record).map_err(std::io::Error::other)?;
         line.push(b'\n');
-        Ok(self
-            .file
-            .write_all(&line)
-            .map_err(in_file("write", &self.path))?)
+        Ok(self.file.write_all(&line).map_err(in_file("write", &self.path))?)
     }
 
     /// Makes what was written durable: a checkpoint must not outlive its part of the log.
@@ -179,13 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut log = Log::open(&path, 0).unwrap();
-        let records = [
-            step(1),
-            step(2),
-            evaluation(2, 0.75),
-            step(3),
-            evaluation(3, 0.5),
-        ];
+        let records = [step(1), step(2), evaluation(2, 0.75), step(3), evaluation(3, 0.5)];
         records.iter().for_each(|record| log.write(record).unwrap());
         log.sync().unwrap();
         assert_eq!(read_log(&path).unwrap(), records);

@@ -61,9 +61,7 @@ impl Confusion {
     /// The share of right predictions. Where each example has one class, this is micro-averaged precision, recall and F1
     /// too.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.counts.len())
-            .map(|class| self.counts[class][class])
-            .sum();
+        let right: u64 = (0..self.counts.len()).map(|class| self.counts[class][class]).sum();
         ratio(right, self.total())
     }
 
@@ -85,9 +83,7 @@ impl Confusion {
 
     /// The scores of all classes, in order.
     pub fn classes(&self) -> Vec<ClassScore> {
-        (0..self.counts.len())
-            .map(|class| self.class(class))
-            .collect()
+        (0..self.counts.len()).map(|class| self.class(class)).collect()
     }
 
     /// The unweighted mean of the classes' F1.
@@ -103,11 +99,7 @@ impl Confusion {
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Precision and recall of each example's first k predictions, over all examples together, as fastText's `test` prints
@@ -128,10 +120,7 @@ impl AtK {
     /// assert_eq!((at_2.precision(), at_2.recall()), (0.5, 1.0));
     /// ```
     pub fn add<T: PartialEq>(&mut self, predicted: &[T], truth: &[T]) {
-        self.right += predicted
-            .iter()
-            .filter(|label| truth.contains(label))
-            .count() as u64;
+        self.right += predicted.iter().filter(|label| truth.contains(label)).count() as u64;
         self.predicted += predicted.len() as u64;
         self.expected += truth.len() as u64;
     }
@@ -152,9 +141,7 @@ mod tests {
     use super::*;
 
     fn confusion(counts: [[u64; 3]; 3]) -> Confusion {
-        Confusion {
-            counts: counts.map(Vec::from).into(),
-        }
+        Confusion { counts: counts.map(Vec::from).into() }
     }
 
     #[test]
@@ -163,10 +150,7 @@ mod tests {
         assert_eq!(confusion.total(), 20);
         assert_eq!(confusion.accuracy(), 16.0 / 20.0);
         let score = confusion.class(1);
-        assert_eq!(
-            (score.precision, score.recall, score.support),
-            (3.0 / 4.0, 3.0 / 6.0, 6)
-        );
+        assert_eq!((score.precision, score.recall, score.support), (3.0 / 4.0, 3.0 / 6.0, 6));
         assert!((score.f1 - 0.6).abs() < 1e-15);
         let f1 = [10.0 / 13.0, 0.6, 16.0 / 17.0];
         assert!((confusion.macro_f1() - f1.iter().sum::<f64>() / 3.0).abs() < 1e-15);

@@ -23,11 +23,7 @@ pub struct Progress {
 impl Progress {
     /// A bar that appears when training starts.
     pub fn new() -> Self {
-        Self {
-            bar: ProgressBar::hidden(),
-            loss: String::new(),
-            metrics: String::new(),
-        }
+        Self { bar: ProgressBar::hidden(), loss: String::new(), metrics: String::new() }
     }
 
     /// Takes in what happened.
@@ -35,9 +31,7 @@ impl Progress {
         match event {
             Event::Started { step, steps } => {
                 // Rate and time left count from where this run started, not from step 0.
-                self.bar = ProgressBar::new(*steps)
-                    .with_position(*step)
-                    .with_style(style());
+                self.bar = ProgressBar::new(*steps).with_position(*step).with_style(style());
                 self.bar.reset_eta();
             }
             Event::Step(record) => {
@@ -54,8 +48,7 @@ impl Progress {
     }
 
     fn describe(&self) {
-        self.bar
-            .set_message(format!("{}{}", self.loss, self.metrics));
+        self.bar.set_message(format!("{}{}", self.loss, self.metrics));
     }
 }
 
@@ -78,8 +71,5 @@ fn style() -> ProgressStyle {
 }
 
 fn described(metrics: &BTreeMap<String, f64>) -> String {
-    metrics
-        .iter()
-        .map(|(name, value)| format!("  {name} {value:.4}"))
-        .collect()
+    metrics.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect()
 }

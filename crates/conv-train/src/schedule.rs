@@ -84,11 +84,7 @@ pub struct Plateau {
 
 impl Default for Plateau {
     fn default() -> Self {
-        Self {
-            scale: 1.0,
-            best: None,
-            waited: 0,
-        }
+        Self { scale: 1.0, best: None, waited: 0 }
     }
 }
 
@@ -112,10 +108,7 @@ impl Schedule {
 
     /// Tells a plateau course the watched metric's new value.
     pub fn observe(&self, value: f64, direction: Direction, plateau: &mut Plateau) {
-        let Course::Plateau {
-            factor, patience, ..
-        } = self.course
-        else {
+        let Course::Plateau { factor, patience, .. } = self.course else {
             return;
         };
         // PyTorch's relative threshold: for a best of 0.8 a gain must exceed 0.00008.
@@ -138,11 +131,7 @@ impl Schedule {
     pub(crate) fn check(&self) -> Result<()> {
         let fail = |field, found: f64, expected| {
             let found = found.to_string();
-            Err(Error::Setting {
-                field,
-                found,
-                expected,
-            })
+            Err(Error::Setting { field, found, expected })
         };
         let field = "schedule.course.factor";
         match self.course {
@@ -154,7 +143,9 @@ impl Schedule {
             }
             Course::Step { every: 0, .. } => fail("schedule.course.every", 0.0, "at least 1"),
             Course::Cosine { steps: 0, .. } => fail("schedule.course.steps", 0.0, "at least 1"),
-            Course::Cosine { floor, .. } | Course::Plateau { floor, .. } if !(floor >= 0.0) => {
+            Course::Cosine { floor, .. } | Course::Plateau { floor, .. }
+                if floor.is_nan() || floor < 0.0 =>
+            {
                 fail("schedule.course.floor", floor, "at least 0")
             }
             _ => Ok(()),

@@ -8,21 +8,12 @@ use crate::{Error, Result};
 /// No threads, or a pool that was built before with another number.
 pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
-        return Err(Error::Setting {
-            field: "threads",
-            found: "0".into(),
-            expected: "at least 1",
-        });
+        return Err(Error::Setting { field: "threads", found: "0".into(), expected: "at least 1" });
     }
-    let built = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global();
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let present = rayon::current_num_threads();
     match built {
-        Err(_) if present != threads => Err(Error::Threads {
-            wanted: threads,
-            present,
-        }),
+        Err(_) if present != threads => Err(Error::Threads { wanted: threads, present }),
         _ => Ok(()),
     }
 }
@@ -35,13 +26,9 @@ mod tests {
     fn the_pool_is_built_once_and_another_size_is_refused_by_both_numbers() {
         let present = rayon::current_num_threads();
         assert!(set_threads(present).is_ok());
-        let message = set_threads(present + 1)
-            .err()
-            .map(|error| error.to_string());
-        let expected = format!(
-            "cannot set {} threads: the pool already runs with {present}",
-            present + 1
-        );
+        let message = set_threads(present + 1).err().map(|error| error.to_string());
+        let expected =
+            format!("cannot set {} threads: the pool already runs with {present}", present + 1);
         assert_eq!(message, Some(expected));
         assert!(set_threads(0).is_err());
     }

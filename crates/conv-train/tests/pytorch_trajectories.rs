@@ -26,10 +26,7 @@ const NAMES: [&str; 3] = ["bias", "late", "weight"];
 fn fixture() -> (Fixture, HashMap<String, Tensor>) {
     let fixture = serde_json::from_str(include_str!("reference/optimizers.json")).unwrap();
     let bytes = include_bytes!("reference/optimizers.safetensors");
-    (
-        fixture,
-        candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap(),
-    )
+    (fixture, candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap())
 }
 
 /// All parameters after each step, and the learning rate of each.
@@ -45,15 +42,10 @@ fn run(
     let vb = parameters.builder(dtype, &Device::Cpu);
     let tensors = NAMES.map(|name| {
         let initial = given[&format!("initial.{name}")].clone();
-        vb.get_with_hints(initial.dims(), name, Init::Value(initial.clone()))
-            .unwrap()
+        vb.get_with_hints(initial.dims(), name, Init::Value(initial.clone())).unwrap()
     });
     let loss_of = |index: usize| {
-        let given = |key| {
-            given[&format!("{key}.{}", NAMES[index])]
-                .to_dtype(dtype)
-                .unwrap()
-        };
+        let given = |key| given[&format!("{key}.{}", NAMES[index])].to_dtype(dtype).unwrap();
         let error = (&tensors[index] - given("target")).unwrap().sqr().unwrap();
         (error * given("curvature")).unwrap().sum_all().unwrap()
     };
@@ -68,23 +60,14 @@ fn run(
         if let Some(norm) = config.clip_norm {
             clip::clip_global_norm(&parameters, &mut gradients, norm).unwrap();
         }
-        let rate = config
-            .schedule
-            .rate(config.learning_rate, k as u64, &plateau);
+        let rate = config.schedule.rate(config.learning_rate, k as u64, &plateau);
         optimizer.step(&parameters, &gradients, rate).unwrap();
-        config
-            .max_norm
-            .iter()
-            .for_each(|rule| rule.apply(&parameters).unwrap());
+        config.max_norm.iter().for_each(|rule| rule.apply(&parameters).unwrap());
         if let Some(monitor) = &config.monitor {
-            config
-                .schedule
-                .observe(*metric, monitor.direction, &mut plateau);
+            config.schedule.observe(*metric, monitor.direction, &mut plateau);
         }
         rates.push(rate);
-        let flat = tensors
-            .each_ref()
-            .map(|tensor| tensor.flatten_all().unwrap());
+        let flat = tensors.each_ref().map(|tensor| tensor.flatten_all().unwrap());
         let all = Tensor::cat(&flat, 0).unwrap().to_dtype(DType::F64).unwrap();
         trajectory.push(all.to_vec1().unwrap());
     }
@@ -101,23 +84,11 @@ fn compare(dtype: DType, tolerance: f64) {
     let (fixture, given) = fixture();
     for case in &fixture.cases {
         let (found, rates) = run(case, &fixture.metrics, &given, dtype);
-        let expected = given[&case.name]
-            .flatten_all()
-            .unwrap()
-            .to_vec1::<f64>()
-            .unwrap();
+        let expected = given[&case.name].flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let distance = furthest(&rates, &case.rates);
-        assert!(
-            distance < 1e-12,
-            "{}: learning rates differ by {distance}",
-            case.name
-        );
+        assert!(distance < 1e-12, "{}: learning rates differ by {distance}", case.name);
         let distance = furthest(&found.concat(), &expected);
-        assert!(
-            distance < tolerance,
-            "{}: weights differ by {distance}",
-            case.name
-        );
+        assert!(distance < tolerance, "{}: weights differ by {distance}", case.name);
     }
 }
 

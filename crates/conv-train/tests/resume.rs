@@ -16,13 +16,8 @@ use std::time::Duration;
 const FOLDER: &str = "CONV_TRAIN_RESUME_FOLDER";
 
 fn optimizers() -> Vec<OptimizerConfig> {
-    let sgd = |momentum, nesterov| {
-        OptimizerConfig::Sgd(Sgd {
-            momentum,
-            nesterov,
-            weight_decay: 0.01,
-        })
-    };
+    let sgd =
+        |momentum, nesterov| OptimizerConfig::Sgd(Sgd { momentum, nesterov, weight_decay: 0.01 });
     vec![
         sgd(0.0, false),
         sgd(0.9, false),
@@ -74,39 +69,26 @@ fn train_in_two_parts(config: &FitConfig, folder: &Path, step: u64, fail: bool) 
         let error = fit(&learner, config, run).unwrap_err();
         assert!(matches!(error, Error::NonFiniteLoss { .. }), "{error}");
     } else {
-        let run = Run {
-            stop: Some(&stop),
-            observer: Some(&mut observer),
-            ..run
-        };
+        let run = Run { stop: Some(&stop), observer: Some(&mut observer), ..run };
         let outcome = fit(&learner, config, run).unwrap();
         assert_eq!((outcome.end, outcome.step), (End::Interrupted, step));
     }
     let learner = Classifier::new();
-    let run = Run {
-        resume: true,
-        ..Run::new(folder)
-    };
+    let run = Run { resume: true, ..Run::new(folder) };
     assert_eq!(fit(&learner, config, run).unwrap().end, End::Completed);
     learner
 }
 
 #[test]
 fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
-    let course = Course::Plateau {
-        factor: 0.7,
-        patience: 0,
-        floor: 1e-4,
-    };
+    let course = Course::Plateau { factor: 0.7, patience: 0, floor: 1e-4 };
     for (number, optimizer) in optimizers().into_iter().enumerate() {
         let config = FitConfig {
+            epochs: 4,
             optimizer,
             learning_rate: 0.05,
             accumulate: 1 + number % 2,
-            schedule: Schedule {
-                warmup_steps: 5,
-                course: course.clone(),
-            },
+            schedule: Schedule { warmup_steps: 5, course: course.clone() },
             ..config()
         };
         let whole = tempfile::tempdir().unwrap();
@@ -124,10 +106,7 @@ fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
 }
 
 fn long_config() -> FitConfig {
-    FitConfig {
-        epochs: 30,
-        ..config()
-    }
+    FitConfig { epochs: 30, ..config() }
 }
 
 /// Not a test by itself: what the next test starts as a process of its own, to kill it.
@@ -145,11 +124,7 @@ fn trainer_process() {
             out.flush().unwrap();
         }
     };
-    let run = Run {
-        resume: true,
-        observer: Some(&mut observer),
-        ..Run::new(Path::new(&folder))
-    };
+    let run = Run { resume: true, observer: Some(&mut observer), ..Run::new(Path::new(&folder)) };
     fit(&learner, &long_config(), run).unwrap();
 }
 

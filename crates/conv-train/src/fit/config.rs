@@ -111,10 +111,7 @@ impl FitConfig {
         for (field, value) in [
             ("accumulate", self.accumulate as u64),
             ("patience", self.patience.map_or(1, u64::from)),
-            (
-                "checkpoint_every_steps",
-                self.checkpoint_every_steps.unwrap_or(1),
-            ),
+            ("checkpoint_every_steps", self.checkpoint_every_steps.unwrap_or(1)),
             ("log_every_steps", self.log_every_steps),
         ] {
             if value == 0 {
@@ -122,16 +119,9 @@ impl FitConfig {
             }
         }
         let plateau = matches!(self.schedule.course, Course::Plateau { .. });
-        for (field, set) in [
-            ("patience", self.patience.is_some()),
-            ("schedule.course", plateau),
-        ] {
+        for (field, set) in [("patience", self.patience.is_some()), ("schedule.course", plateau)] {
             if set && self.monitor.is_none() {
-                return Err(setting(
-                    field,
-                    "set without `monitor`",
-                    "a metric to watch with it",
-                ));
+                return Err(setting(field, "set without `monitor`", "a metric to watch with it"));
             }
         }
         Ok(())
@@ -140,9 +130,5 @@ impl FitConfig {
 
 fn setting(field: &'static str, found: impl ToString, expected: &'static str) -> Error {
     let found = found.to_string();
-    Error::Setting {
-        field,
-        found,
-        expected,
-    }
+    Error::Setting { field, found, expected }
 }

@@ -1,37 +1,4 @@
 //! The loop: batches in, loss out, with evaluation, checkpoints and exact resume.
-//!
-//! It is [`fit`] over a [`Learner`], and no more than this, which one may as well write out where `fit` does not suit:
-//!
-//! ```
-//! use candle_core::{DType, Device, Tensor};
-//! use conv_nn::{Init, Parameters};
-//! use conv_train::{batch::{BatchSize, Batching}, clip, optim::{Adam, Optimizer, OptimizerConfig}};
-//!
-//! // y = 3x − 1
-//! let x = Tensor::arange(0f32, 64.0, &Device::Cpu)?.affine(1.0 / 32.0, -1.0)?;
-//! let y = x.affine(3.0, -1.0)?;
-//!
-//! let parameters = Parameters::new(1);
-//! let vb = parameters.builder(DType::F32, &Device::Cpu);
-//! let slope = vb.get_with_hints(1, "slope", Init::Const(0.0))?;
-//! let offset = vb.get_with_hints(1, "offset", Init::Const(0.0))?;
-//!
-//! let mut optimizer = Optimizer::new(OptimizerConfig::Adam(Adam::default()))?;
-//! let batching = Batching { size: BatchSize::Examples(8), window: 1 };
-//! for epoch in 0..40 {
-//!     for batch in batching.epoch(&[1; 64], 1, epoch) {
-//!         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
-//!         let index = Tensor::new(index, &Device::Cpu)?;
-//!         let (x, y) = (x.index_select(&index, 0)?, y.index_select(&index, 0)?);
-//!         let error = (x.broadcast_mul(&slope)?.broadcast_add(&offset)? - y)?;
-//!         let mut gradients = error.sqr()?.mean_all()?.backward()?;
-//!         clip::clip_global_norm(&parameters, &mut gradients, 5.0)?;
-//!         optimizer.step(&parameters, &gradients, 0.05)?;
-//!     }
-//! }
-//! assert!((slope.to_vec1::<f32>()?[0] - 3.0).abs() < 1e-2);
-//! # Ok::<(), conv_train::Error>(())
-//! ```
 
 mod config;
 mod step;
@@ -104,12 +71,7 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// A new run in `folder`, uninterrupted and unwatched.
     pub fn new(folder: &'a Path) -> Self {
-        Self {
-            folder,
-            resume: false,
-            stop: None,
-            observer: None,
-        }
+        Self { folder, resume: false, stop: None, observer: None }
     }
 }
 
@@ -165,6 +127,40 @@ pub enum End {
 /// metric, or when interrupted).
 ///
 /// The same learner, configuration and seed give the same bits, however often the run was killed and resumed.
+///
+/// # The loop by itself
+/// There is no more to it than this, which one may as well write out where `fit` does not suit:
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use conv_nn::{Init, Parameters};
+/// use conv_train::{batch::{BatchSize, Batching}, clip, optim::{Adam, Optimizer, OptimizerConfig}};
+///
+/// // y = 3x − 1
+/// let x = Tensor::arange(0f32, 64.0, &Device::Cpu)?.affine(1.0 / 32.0, -1.0)?;
+/// let y = x.affine(3.0, -1.0)?;
+///
+/// let parameters = Parameters::new(1);
+/// let vb = parameters.builder(DType::F32, &Device::Cpu);
+/// let slope = vb.get_with_hints(1, "slope", Init::Const(0.0))?;
+/// let offset = vb.get_with_hints(1, "offset", Init::Const(0.0))?;
+///
+/// let mut optimizer = Optimizer::new(OptimizerConfig::Adam(Adam::default()))?;
+/// let batching = Batching { size: BatchSize::Examples(8), window: 1 };
+/// for epoch in 0..40 {
+///     for batch in batching.epoch(&[1; 64], 1, epoch) {
+///         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
+///         let index = Tensor::new(index, &Device::Cpu)?;
+///         let (x, y) = (x.index_select(&index, 0)?, y.index_select(&index, 0)?);
+///         let error = (x.broadcast_mul(&slope)?.broadcast_add(&offset)? - y)?;
+///         let mut gradients = error.sqr()?.mean_all()?.backward()?;
+///         clip::clip_global_norm(&parameters, &mut gradients, 5.0)?;
+///         optimizer.step(&parameters, &gradients, 0.05)?;
+///     }
+/// }
+/// assert!((slope.to_vec1::<f32>()?[0] - 3.0).abs() < 1e-2);
+/// # Ok::<(), conv_train::Error>(())
+/// ```
 ///
 /// # Errors
 /// Settings that make no sense; a folder that holds another run; a damaged checkpoint; a loss or gradient that is not

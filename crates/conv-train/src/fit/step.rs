@@ -37,14 +37,7 @@ pub(super) fn take(
     for rule in &config.max_norm {
         rule.apply(parameters)?;
     }
-    Ok(StepRecord {
-        step,
-        epoch: 0,
-        loss,
-        learning_rate: rate,
-        gradient_norm: norm,
-        seconds: 0.0,
-    })
+    Ok(StepRecord { step, epoch: 0, loss, learning_rate: rate, gradient_norm: norm, seconds: 0.0 })
 }
 
 /// The gradients of the mean over all of `batches`, and that mean.
@@ -85,11 +78,7 @@ fn measured(loss: &Loss, batch: &[usize], step: u64) -> Result<(f64, f64)> {
     let value = loss.value.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
     let value = value.to_scalar::<f64>()?;
     if !value.is_finite() {
-        return Err(Error::NonFiniteLoss {
-            step,
-            loss: value,
-            batch: batch.to_vec(),
-        });
+        return Err(Error::NonFiniteLoss { step, loss: value, batch: batch.to_vec() });
     }
     Ok((value, loss.weight))
 }

@@ -50,11 +50,10 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
                 return Err(Error::RunExists { path });
             }
             let found = checkpoint::read(&last)?;
-            found
-                .header
-                .check_same_run(&last, &described.0, &described.1)?;
-            optimizer.restore(found.optimizer, learner.parameters())?;
-            learner.parameters().restore(&found.model)?;
+            found.header.check_same_run(&last, &described.0, &described.1)?;
+            let parameters = learner.parameters();
+            optimizer.restore(found.optimizer, parameters).map_err(|e| damaged(&last, e))?;
+            parameters.restore(&found.model).map_err(|e| damaged(&last, e))?;
             state = found.header.state;
             saved = Some(state.step);
         }
@@ -78,13 +77,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
 
     pub fn run(mut self) -> Result<Outcome> {
         let lengths = self.learner.lengths();
-        let FitConfig {
-            seed, accumulate, ..
-        } = *self.config;
-        let per_epoch = self
-            .config
-            .batching
-            .steps_per_epoch(lengths, seed, accumulate);
+        let FitConfig { seed, accumulate, .. } = *self.config;
+        let per_epoch = self.config.batching.steps_per_epoch(lengths, seed, accumulate);
         self.tell(&Event::Started {
             step: self.state.step,
             steps: (per_epoch as u64).saturating_mul(self.config.epochs as u64),
@@ -100,11 +94,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
                 return Err(damaged(&self.last, reason));
             }
             for group in batches[self.state.batch..].chunks(accumulate) {
-                if self
-                    .run
-                    .stop
-                    .is_some_and(|stop| stop.load(Ordering::SeqCst))
-                {
+                if self.run.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
                     self.save()?;
                     return Ok(self.outcome(End::Interrupted));
                 }
@@ -135,9 +125,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
     fn step(&mut self, batches: &[Vec<usize>]) -> Result<()> {
         let config = self.config;
         let done = self.state.step;
-        let rate = config
-            .schedule
-            .rate(config.learning_rate, done, &self.state.plateau);
+        let rate = config.schedule.rate(config.learning_rate, done, &self.state.plateau);
         let optimizer = &mut self.optimizer;
         let mut record = step::take(self.learner, config, optimizer, batches, done + 1, rate)?;
         self.state.step = record.step;
@@ -218,16 +206,9 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         self.log.sync()?;
         let (config, identity) = self.described.clone();
         let header = Header::new(config, identity, self.state.clone());
-        checkpoint::write(
-            &self.last,
-            &header,
-            self.learner.parameters(),
-            &self.optimizer,
-        )?;
+        checkpoint::write(&self.last, &header, self.learner.parameters(), &self.optimizer)?;
         self.saved = Some(self.state.step);
-        self.tell(&Event::Saved {
-            step: self.state.step,
-        });
+        self.tell(&Event::Saved { step: self.state.step });
         Ok(())
     }
 

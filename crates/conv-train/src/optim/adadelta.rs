@@ -4,7 +4,7 @@ use super::kernel::{Real, Rule};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
-/// E[g²] ← ρE[g²] + (1−ρ)g²; Δ = g √(E[Δ²] + ε) / √(E[g²] + ε); E[Δ²] ← ρE[Δ²] + (1−ρ)Δ²; θ ← θ − ηΔ.
+/// `E[g²] ← ρE[g²] + (1−ρ)g²; Δ = g √(E[Δ²] + ε) / √(E[g²] + ε); E[Δ²] ← ρE[Δ²] + (1−ρ)Δ²; θ ← θ − ηΔ`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adadelta {
@@ -18,40 +18,19 @@ pub struct Adadelta {
 
 impl Default for Adadelta {
     fn default() -> Self {
-        Self {
-            rho: 0.95,
-            epsilon: 1e-6,
-            weight_decay: 0.0,
-        }
+        Self { rho: 0.95, epsilon: 1e-6, weight_decay: 0.0 }
     }
 }
 
 impl Adadelta {
-    pub(super) fn buffers(&self) -> usize {
-        2
-    }
-
     pub(super) fn check(&self) -> Result<()> {
         super::check("optimizer.rho", self.rho, 0.0..1.0, "in [0, 1)")?;
-        super::check(
-            "optimizer.epsilon",
-            self.epsilon,
-            f64::MIN_POSITIVE..1.0,
-            "above 0",
-        )?;
-        super::check(
-            "optimizer.weight_decay",
-            self.weight_decay,
-            0.0..f64::INFINITY,
-            "at least 0",
-        )
+        super::check("optimizer.epsilon", self.epsilon, f64::MIN_POSITIVE..1.0, "above 0")?;
+        super::check("optimizer.weight_decay", self.weight_decay, 0.0..f64::INFINITY, "at least 0")
     }
 
     pub(super) fn at(&self, rate: f64) -> impl Rule + use<> {
-        AdadeltaStep {
-            config: self.clone(),
-            rate,
-        }
+        AdadeltaStep { config: self.clone(), rate }
     }
 }
 
@@ -69,17 +48,15 @@ impl Rule for AdadeltaStep {
         deltas: &mut [T],
     ) {
         let rate = T::from_f64(self.rate);
-        let (rho, rest) = (
-            T::from_f64(self.config.rho),
-            T::from_f64(1.0 - self.config.rho),
-        );
+        let (rho, rest) = (T::from_f64(self.config.rho), T::from_f64(1.0 - self.config.rho));
         let epsilon = T::from_f64(self.config.epsilon);
         let decay = T::from_f64(self.config.weight_decay);
         let state = squares.iter_mut().zip(deltas);
         for ((p, g), (square, delta)) in parameter.iter_mut().zip(gradient).zip(state) {
             let g = *g + decay * *p;
             *square = rho * *square + rest * g * g;
-            let step = (*delta + epsilon).sqrt() / (*square + epsilon).sqrt() * g;
+            // One root of the quotient costs half of a quotient of roots.
+            let step = ((*delta + epsilon) / (*square + epsilon)).sqrt() * g;
             *delta = rho * *delta + rest * step * step;
             *p -= rate * step;
         }

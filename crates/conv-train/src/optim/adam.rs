@@ -4,7 +4,7 @@ use super::kernel::{Real, Rule};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
-/// m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂ / (√v̂ + ε), where m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
+/// `m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂ / (√v̂ + ε)`, where `m̂ = m/(1−β₁ᵗ)` and `v̂ = v/(1−β₂ᵗ)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
@@ -22,41 +22,21 @@ pub struct Adam {
 
 impl Default for Adam {
     fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            decoupled: false,
-        }
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false }
     }
 }
 
 impl Adam {
     /// AdamW with PyTorch's weight decay of 0.01.
     pub fn w() -> Self {
-        Self {
-            weight_decay: 0.01,
-            decoupled: true,
-            ..Self::default()
-        }
+        Self { weight_decay: 0.01, decoupled: true, ..Self::default() }
     }
 
     pub(super) fn check(&self) -> Result<()> {
         super::check("optimizer.beta1", self.beta1, 0.0..1.0, "in [0, 1)")?;
         super::check("optimizer.beta2", self.beta2, 0.0..1.0, "in [0, 1)")?;
-        super::check(
-            "optimizer.epsilon",
-            self.epsilon,
-            f64::MIN_POSITIVE..1.0,
-            "above 0",
-        )?;
-        super::check(
-            "optimizer.weight_decay",
-            self.weight_decay,
-            0.0..f64::INFINITY,
-            "at least 0",
-        )
+        super::check("optimizer.epsilon", self.epsilon, f64::MIN_POSITIVE..1.0, "above 0")?;
+        super::check("optimizer.weight_decay", self.weight_decay, 0.0..f64::INFINITY, "at least 0")
     }
 
     /// The rule at the parameter's own `step`, from 1.
@@ -86,18 +66,9 @@ impl Rule for AdamStep {
         means: &mut [T],
         squares: &mut [T],
     ) {
-        let Adam {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            decoupled,
-        } = self.config;
+        let Adam { beta1, beta2, epsilon, weight_decay, decoupled } = self.config;
         let (shrink, penalty) = match decoupled {
-            true => (
-                T::from_f64(1.0 - self.rate * weight_decay),
-                T::from_f64(0.0),
-            ),
+            true => (T::from_f64(1.0 - self.rate * weight_decay), T::from_f64(0.0)),
             false => (T::from_f64(1.0), T::from_f64(weight_decay)),
         };
         let mean_rest = T::from_f64(1.0 - beta1);

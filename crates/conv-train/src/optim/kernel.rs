@@ -71,17 +71,13 @@ impl<R: Rule> InplaceOp2 for Step<'_, R> {
         gradient: &CpuStorage,
         gradient_layout: &Layout,
     ) -> Result<()> {
-        let (Some((0, count)), Some((start, end))) = (
-            parameter_layout.contiguous_offsets(),
-            gradient_layout.contiguous_offsets(),
-        ) else {
+        let (Some((0, count)), Some((start, end))) =
+            (parameter_layout.contiguous_offsets(), gradient_layout.contiguous_offsets())
+        else {
             bail!("a parameter to step and its gradient must be contiguous")
         };
         if end - start != count {
-            bail!(
-                "a parameter of {count} numbers has a gradient of {}",
-                end - start
-            )
+            bail!("a parameter of {count} numbers has a gradient of {}", end - start)
         }
         match (parameter, gradient) {
             (CpuStorage::F32(p), CpuStorage::F32(g)) => self.typed(&mut p[..count], &g[start..end]),

@@ -3,22 +3,20 @@
 mod adadelta;
 mod adam;
 mod kernel;
+mod optimizer;
 mod sgd;
 
 pub use adadelta::Adadelta;
 pub use adam::Adam;
+pub use optimizer::Optimizer;
 pub use sgd::Sgd;
 
 use crate::{Error, Result};
-use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Tensor, Var};
-use conv_nn::Parameters;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Which rule turns gradients into steps. The learning rate is given at each step, since a schedule changes it.
 ///
-/// In a configuration file: `optimizer = { kind = "adadelta", rho = 0.95 }`; what is left out has PyTorch's default.
+/// In a configuration file: `optimizer = { kind = "adadelta", rho = 0.95 }`; what is left out has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OptimizerConfig {
@@ -35,8 +33,7 @@ impl OptimizerConfig {
     pub fn buffers(&self) -> usize {
         match self {
             Self::Sgd(rule) => rule.buffers(),
-            Self::Adadelta(rule) => rule.buffers(),
-            Self::Adam(_) => 2,
+            Self::Adadelta(_) | Self::Adam(_) => 2,
         }
     }
 
@@ -47,190 +44,6 @@ impl OptimizerConfig {
             Self::Adam(rule) => rule.check(),
         }
     }
-}
-
-/// A rule and what it remembers of each parameter.
-///
-/// ```
-/// use candle_core::{DType, Device};
-/// use conv_nn::{Init, Parameters};
-/// use conv_train::optim::{Optimizer, OptimizerConfig, Sgd};
-///
-/// let parameters = Parameters::new(1);
-/// let vb = parameters.builder(DType::F32, &Device::Cpu);
-/// let weight = vb.get_with_hints(3, "weight", Init::Const(1.0))?;
-///
-/// let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default()))?;
-/// let gradients = weight.sqr()?.sum_all()?.backward()?;
-/// optimizer.step(&parameters, &gradients, 0.25)?;
-/// assert_eq!(weight.to_vec1::<f32>()?, [0.5; 3]);
-/// # Ok::<(), conv_train::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct Optimizer {
-    config: OptimizerConfig,
-    slots: BTreeMap<String, Slot>,
-}
-
-/// One parameter's memory. Kept on the CPU: see [`Optimizer::step`].
-#[derive(Debug, Clone)]
-struct Slot {
-    /// Steps taken, which Adam's bias correction needs.
-    steps: u64,
-    /// `[buffers, …parameter]`; absent for a rule that remembers nothing.
-    state: Option<Tensor>,
-}
-
-impl Optimizer {
-    /// An optimiser that has made no step.
-    ///
-    /// # Errors
-    /// A setting out of its range.
-    pub fn new(config: OptimizerConfig) -> Result<Self> {
-        config.check()?;
-        let slots = BTreeMap::new();
-        Ok(Self { config, slots })
-    }
-
-    /// Moves every parameter that has a gradient; one without is left alone, and so is its state.
-    ///
-    /// On the CPU the parameters are changed in place, in one pass. From another device each parameter and its gradient
-    /// travel to the CPU and back.
-    ///
-    /// # Errors
-    /// [`Error::ParameterKind`] for a parameter that is neither f32 nor f64.
-    pub fn step(
-        &mut self,
-        parameters: &Parameters,
-        gradients: &GradStore,
-        learning_rate: f64,
-    ) -> Result<()> {
-        for (name, var) in parameters.vars() {
-            let Some(gradient) = gradients.get(var.as_tensor()) else {
-                continue;
-            };
-            if !matches!(var.dtype(), DType::F32 | DType::F64) {
-                let dtype = var.dtype();
-                return Err(Error::ParameterKind { name, dtype });
-            }
-            let slot = match self.slots.entry(name) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(Slot::empty(self.config.buffers(), &var)?)
-                }
-            };
-            slot.steps += 1;
-            step_one(&self.config, slot, &var, gradient, learning_rate)?;
-        }
-        Ok(())
-    }
-
-    /// What the optimiser remembers, by name; [`Optimizer::restore`] takes it back. The values share memory with the
-    /// optimiser, so they are to be written or copied before the next step.
-    ///
-    /// # Errors
-    /// None that a caller can bring about.
-    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
-        let mut state = BTreeMap::new();
-        for (name, slot) in &self.slots {
-            let steps = Tensor::new(&[slot.steps as i64], &Device::Cpu)?;
-            state.insert(format!("steps/{name}"), steps);
-            if let Some(buffers) = &slot.state {
-                state.insert(format!("buffers/{name}"), buffers.clone());
-            }
-        }
-        Ok(state)
-    }
-
-    /// Goes on from a state that [`Optimizer::state`] gave, for the same parameters.
-    ///
-    /// # Errors
-    /// [`Error::OptimizerState`] for a name, type or shape that does not fit; the optimiser is then as it was.
-    pub fn restore(
-        &mut self,
-        mut state: BTreeMap<String, Tensor>,
-        parameters: &Parameters,
-    ) -> Result<()> {
-        let mut slots = BTreeMap::new();
-        for (name, var) in parameters.vars() {
-            let key = format!("steps/{name}");
-            let Some(steps) = state.remove(&key) else {
-                continue;
-            };
-            let steps = match steps.to_vec1::<i64>().as_deref() {
-                Ok([steps]) if *steps > 0 => *steps as u64,
-                _ => return Err(Error::bad_state(&key, "it is not one positive count")),
-            };
-            let buffers = self.config.buffers();
-            let key = format!("buffers/{name}");
-            let state = match (buffers, state.remove(&key)) {
-                (0, None) => None,
-                (0, Some(_)) => return Err(Error::bad_state(&key, "this rule keeps none")),
-                (_, None) => return Err(Error::bad_state(&key, "it is missing")),
-                (_, Some(found)) => {
-                    let expected = buffer_shape(buffers, &var);
-                    if found.dims() != expected || found.dtype() != var.dtype() {
-                        let found = format!("{:?} {:?}", found.dtype(), found.dims());
-                        let expected = format!("{:?} {expected:?}", var.dtype());
-                        let reason = format!("it is {found}, expected {expected}");
-                        return Err(Error::bad_state(&key, &reason));
-                    }
-                    Some(found.to_device(&Device::Cpu)?.copy()?)
-                }
-            };
-            slots.insert(name, Slot { steps, state });
-        }
-        if let Some(name) = state.keys().next() {
-            return Err(Error::bad_state(name, "it belongs to no parameter"));
-        }
-        self.slots = slots;
-        Ok(())
-    }
-}
-
-impl Error {
-    fn bad_state(name: &str, reason: &str) -> Self {
-        let (name, reason) = (name.into(), reason.into());
-        Error::OptimizerState { name, reason }
-    }
-}
-
-impl Slot {
-    fn empty(buffers: usize, var: &Var) -> Result<Self> {
-        let shape = buffer_shape(buffers, var);
-        let state = match buffers {
-            0 => None,
-            _ => Some(Tensor::zeros(shape, var.dtype(), &Device::Cpu)?),
-        };
-        Ok(Self { steps: 0, state })
-    }
-}
-
-fn buffer_shape(buffers: usize, var: &Var) -> Vec<usize> {
-    [&[buffers], var.dims()].concat()
-}
-
-fn step_one(
-    config: &OptimizerConfig,
-    slot: &Slot,
-    var: &Var,
-    gradient: &Tensor,
-    rate: f64,
-) -> Result<()> {
-    let host = var.to_device(&Device::Cpu)?;
-    let gradient = gradient.to_device(&Device::Cpu)?.contiguous()?;
-    let state = slot.state.as_ref();
-    match config {
-        OptimizerConfig::Sgd(rule) => kernel::run(&rule.at(rate), &host, &gradient, state)?,
-        OptimizerConfig::Adadelta(rule) => kernel::run(&rule.at(rate), &host, &gradient, state)?,
-        OptimizerConfig::Adam(rule) => {
-            kernel::run(&rule.at(rate, slot.steps), &host, &gradient, state)?
-        }
-    }
-    if !var.device().is_cpu() {
-        var.set(&host.to_device(var.device())?)?;
-    }
-    Ok(())
 }
 
 /// Refuses a setting outside `range`, which `expected` puts in words.
@@ -244,9 +57,5 @@ fn check(
         return Ok(());
     }
     let found = value.to_string();
-    Err(Error::Setting {
-        field,
-        found,
-        expected,
-    })
+    Err(Error::Setting { field, found, expected })
 }

@@ -4,7 +4,7 @@ use super::kernel::{Real, Rule};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// g ← g + λθ; v ← μv + g; θ ← θ − η(g + μv) with Nesterov's momentum, θ ← θ − ηv without.
+/// `g ← g + λθ; v ← μv + g; θ ← θ − ηv`, or with Nesterov's momentum `θ ← θ − η(g + μv)`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
@@ -40,10 +40,7 @@ impl Sgd {
     }
 
     pub(super) fn at(&self, rate: f64) -> impl Rule + use<> {
-        SgdStep {
-            config: self.clone(),
-            rate,
-        }
+        SgdStep { config: self.clone(), rate }
     }
 }
 
@@ -72,12 +69,7 @@ impl Rule for SgdStep {
         for ((p, g), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = *g + decay * *p;
             *v = momentum * *v + g;
-            *p -= rate
-                * if self.config.nesterov {
-                    g + momentum * *v
-                } else {
-                    *v
-                };
+            *p -= rate * if self.config.nesterov { g + momentum * *v } else { *v };
         }
     }
 }

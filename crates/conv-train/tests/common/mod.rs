@@ -38,13 +38,9 @@ impl Classifier {
         let mut stream = rng::seeded(9, "data");
         let parameters = Parameters::new(5);
         let vb = parameters.builder(DType::F32, &Device::Cpu);
-        let normal = Init::Normal {
-            mean: 0.0,
-            std: 0.4,
-        };
-        let values: Vec<f32> = (0..EXAMPLES * FEATURES)
-            .map(|_| stream.random_range(-1.0..1.0))
-            .collect();
+        let normal = Init::Normal { mean: 0.0, std: 0.4 };
+        let values: Vec<f32> =
+            (0..EXAMPLES * FEATURES).map(|_| stream.random_range(-1.0..1.0)).collect();
         let class = |i: usize| {
             (values[i * FEATURES] > 0.0) as usize + (values[i * FEATURES + 1] > 0.3) as usize
         };
@@ -53,12 +49,8 @@ impl Classifier {
             .map(|(i, c)| f32::from(class(i) == c))
             .collect();
         Self {
-            hidden: vb
-                .get_with_hints((HIDDEN, FEATURES), "hidden.weight", normal.clone())
-                .unwrap(),
-            output: vb
-                .get_with_hints((CLASSES, HIDDEN), "output.weight", normal)
-                .unwrap(),
+            hidden: vb.get_with_hints((HIDDEN, FEATURES), "hidden.weight", normal.clone()).unwrap(),
+            output: vb.get_with_hints((CLASSES, HIDDEN), "output.weight", normal).unwrap(),
             features: Tensor::from_vec(values, (EXAMPLES, FEATURES), &Device::Cpu).unwrap(),
             truth: Tensor::from_vec(truth, (EXAMPLES, CLASSES), &Device::Cpu).unwrap(),
             lengths: (0..EXAMPLES).map(|_| stream.random_range(1..30)).collect(),
@@ -76,13 +68,7 @@ impl Classifier {
         if let Some(stream) = mode.rng() {
             let kept = (1.0 / (1.0 - self.dropout)) as f32;
             let keep: Vec<f32> = (0..h.elem_count())
-                .map(|_| {
-                    if stream.random_bool(self.dropout) {
-                        0.0
-                    } else {
-                        kept
-                    }
-                })
+                .map(|_| if stream.random_bool(self.dropout) { 0.0 } else { kept })
                 .collect();
             h = (&h * Tensor::from_vec(keep, h.shape(), x.device())?)?;
         }
@@ -99,26 +85,13 @@ impl Classifier {
 pub fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, Vec<u32>> {
     let of = |tensor: &Tensor| {
         let values = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
-        values
-            .to_vec1::<f32>()
-            .unwrap()
-            .into_iter()
-            .map(f32::to_bits)
-            .collect()
+        values.to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
     };
-    tensors
-        .iter()
-        .map(|(name, tensor)| (name.clone(), of(tensor)))
-        .collect()
+    tensors.iter().map(|(name, tensor)| (name.clone(), of(tensor))).collect()
 }
 
 pub fn file_bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
-    bits(
-        &candle_core::safetensors::load(path, &Device::Cpu)
-            .unwrap()
-            .into_iter()
-            .collect(),
-    )
+    bits(&candle_core::safetensors::load(path, &Device::Cpu).unwrap().into_iter().collect())
 }
 
 impl Learner for Classifier {
@@ -142,11 +115,7 @@ impl Learner for Classifier {
         let log_p = self.log_probabilities(&self.features.index_select(&index, 0)?, mode)?;
         let picked = (log_p * self.truth.index_select(&index, 0)?)?.sum(1)?;
         let value = picked.mean_all()?.neg()?;
-        let value = if self.nan_at == Some(call) {
-            (value * f64::NAN)?
-        } else {
-            value
-        };
+        let value = if self.nan_at == Some(call) { (value * f64::NAN)? } else { value };
         let weight = batch.len() as f64;
         Ok(Loss { value, weight })
     }
@@ -158,10 +127,7 @@ impl Learner for Classifier {
         let right = predicted.eq(&self.truth.argmax(1)?)?.to_dtype(DType::F32)?;
         Ok(BTreeMap::from([
             ("loss".into(), -f64::from(picked) / EXAMPLES as f64),
-            (
-                "accuracy".into(),
-                f64::from(right.mean_all()?.to_scalar::<f32>()?),
-            ),
+            ("accuracy".into(), f64::from(right.mean_all()?.to_scalar::<f32>()?)),
         ]))
     }
 }
@@ -175,14 +141,8 @@ pub fn config() -> FitConfig {
         optimizer: OptimizerConfig::Adadelta(Adadelta::default()),
         learning_rate: 1.0,
         clip_norm: Some(1.0),
-        max_norm: vec![MaxNorm {
-            parameter: "output.weight".into(),
-            norm: 1.5,
-        }],
-        monitor: Some(Monitor {
-            metric: "loss".into(),
-            direction: Direction::Minimize,
-        }),
+        max_norm: vec![MaxNorm { parameter: "output.weight".into(), norm: 1.5 }],
+        monitor: Some(Monitor { metric: "loss".into(), direction: Direction::Minimize }),
         checkpoint_every_steps: Some(3),
         ..FitConfig::default()
     }
