@@ -26,12 +26,7 @@ impl Coverage {
     /// Counts a vocabulary whose first two words are padding and unknown; `counts` says how often
     /// each word comes.
     pub fn of(vocabulary: &[String], counts: &[u64], known: impl Fn(&str) -> bool) -> Self {
-        let mut coverage = Self {
-            types: 0,
-            known_types: 0,
-            tokens: 0,
-            known_tokens: 0,
-        };
+        let mut coverage = Self { types: 0, known_types: 0, tokens: 0, known_tokens: 0 };
         for (word, &count) in vocabulary.iter().zip(counts).skip(UNK as usize + 1) {
             let found = known(word) || known(&word.to_lowercase());
             coverage.types += 1;
@@ -82,10 +77,7 @@ pub struct Rows {
 /// The words under which a vocabulary's vectors may stand: each as written and lower-cased. What a
 /// vector file's reader needs to keep.
 pub fn wanted(vocabulary: &[String]) -> BTreeSet<String> {
-    vocabulary
-        .iter()
-        .flat_map(|word| [word.clone(), word.to_lowercase()])
-        .collect()
+    vocabulary.iter().flat_map(|word| [word.clone(), word.to_lowercase()]).collect()
 }
 
 /// Looks up each word as written, then lower-cased; the padding's row is zero.
@@ -114,27 +106,14 @@ pub fn rows<'a>(
         values.extend_from_slice(found);
     }
     let known = &values[width..];
-    let half_width = if known.is_empty() {
-        0.25
-    } else {
-        (3.0 * variance(known)).sqrt()
-    };
-    Ok(Rows {
-        index,
-        values,
-        width,
-        half_width,
-    })
+    let half_width = if known.is_empty() { 0.25 } else { (3.0 * variance(known)).sqrt() };
+    Ok(Rows { index, values, width, half_width })
 }
 
 fn variance(values: &[f32]) -> f64 {
     let number = values.len() as f64;
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / number;
-    values
-        .iter()
-        .map(|&value| (f64::from(value) - mean).powi(2))
-        .sum::<f64>()
-        / number
+    values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / number
 }
 
 #[cfg(test)]
@@ -145,39 +124,22 @@ mod tests {
     use super::*;
 
     fn vocabulary(words: &[&str]) -> Vec<String> {
-        ["[PAD]", "[UNK]"]
-            .iter()
-            .chain(words)
-            .map(|&word| word.to_owned())
-            .collect()
+        ["[PAD]", "[UNK]"].iter().chain(words).map(|&word| word.to_owned()).collect()
     }
 
     #[test]
     fn a_word_is_looked_up_as_written_then_lower_cased() {
-        let vectors: HashMap<&str, Vec<f32>> = [
-            ("us", vec![1.0, -1.0]),
-            ("US", vec![3.0, -3.0]),
-            ("who", vec![1.0, -1.0]),
-        ]
-        .into();
+        let vectors: HashMap<&str, Vec<f32>> =
+            [("us", vec![1.0, -1.0]), ("US", vec![3.0, -3.0]), ("who", vec![1.0, -1.0])].into();
         let vocabulary = vocabulary(&["US", "zyx", "us", "Who"]);
         let rows = rows(&vocabulary, 2, |word| vectors.get(word).map(Vec::as_slice)).unwrap();
         assert_eq!(rows.index, [0, 2, 4, 5]);
         assert_eq!(rows.values, [0.0, 0.0, 3.0, -3.0, 1.0, -1.0, 1.0, -1.0]);
         // The variance of ±3, ±1, ±1 is 22/6; the padding's zeros do not count.
         assert!((rows.half_width - 11.0_f64.sqrt()).abs() < 1e-12);
-        let coverage = Coverage::of(&vocabulary, &[9, 9, 5, 3, 1, 1], |word| {
-            vectors.contains_key(word)
-        });
-        assert_eq!(
-            coverage,
-            Coverage {
-                types: 4,
-                known_types: 3,
-                tokens: 10,
-                known_tokens: 7
-            }
-        );
+        let coverage =
+            Coverage::of(&vocabulary, &[9, 9, 5, 3, 1, 1], |word| vectors.contains_key(word));
+        assert_eq!(coverage, Coverage { types: 4, known_types: 3, tokens: 10, known_tokens: 7 });
         assert_eq!(coverage.to_string(), "70.0 % of tokens, 75.0 % of 4 words");
         assert!(wanted(&vocabulary).contains("who"));
     }
@@ -191,9 +153,6 @@ mod tests {
     #[test]
     fn nothing_known_leaves_the_padding_alone() {
         let rows = rows(&vocabulary(&["a"]), 3, |_| None).unwrap();
-        assert_eq!(
-            (rows.index, rows.values, rows.half_width),
-            (vec![0], vec![0.0; 3], 0.25)
-        );
+        assert_eq!((rows.index, rows.values, rows.half_width), (vec![0], vec![0.0; 3], 0.25));
     }
 }

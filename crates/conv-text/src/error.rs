@@ -47,7 +47,9 @@ pub enum Error {
         byte: u8,
     },
     /// The file begins with a UTF-16 byte-order mark.
-    #[error("{file} is UTF-16 (it begins with that byte-order mark), expected UTF-8: save it as UTF-8")]
+    #[error(
+        "{file} is UTF-16 (it begins with that byte-order mark), expected UTF-8: save it as UTF-8"
+    )]
     Utf16 {
         /// The file.
         file: String,

@@ -1,1 +1,48 @@
-//! Convolutional sentence classification (Kim 2014) on candle: train, evaluate, explain and ship.
+//! Sentence classification with the convolutional network of Kim (2014), "Convolutional Neural Networks for Sentence
+//! Classification", EMNLP.
+//!
+//! A sentence is a sequence of word vectors. Filters of several widths slide over it, each giving one number per window of
+//! words (equation 2: `c_i = f(w · x_{i:i+h−1} + b)`); of each filter's feature map only the maximum over time is kept, the
+//! strongest trace of what the filter looks for; a linear layer with dropout and a bounded norm maps these maxima to classes.
+//! The word vectors are drawn (*rand*), pre-trained and kept (*static*), pre-trained and tuned (*non-static*), or both side by
+//! side (*multichannel*). Since the last layer is linear and every feature is one window, a prediction can be taken apart
+//! exactly: [`Evidence`] names the windows and what each added to the logit.
+//!
+//! ```no_run
+//! use conv_text::Classifier;
+//! let classifier = Classifier::open("data/models/sentiment".as_ref(), &candle_core::Device::Cpu)?;
+//! let prediction = classifier.predict("A warm, funny and wonderful film.")?;
+//! println!("{} {:?}", prediction.label, prediction.probabilities);
+//! # Ok::<(), conv_text::Error>(())
+//! ```
+#![deny(missing_docs)]
+
+mod config;
+pub mod data;
+pub mod embedding;
+mod error;
+mod evaluate;
+mod evidence;
+mod infer;
+pub mod inspect;
+mod model;
+mod prepare;
+mod report;
+mod save;
+mod segment;
+pub mod tokenizer;
+mod train;
+mod warm;
+
+pub use config::{Config, FilterBank, Variant};
+pub use error::{Error, Place, Result};
+pub use evaluate::{Evaluation, Tally, Threshold, best_threshold, evaluate};
+pub use evidence::{Evidence, Peak, Window, evidence, peaks};
+pub use infer::{Classifier, Prediction};
+pub use model::{Batch, KimCnn, kim_cnn};
+pub use prepare::{Sentences, Table};
+pub use report::{RunReport, coloured, samples};
+pub use save::Card;
+pub use segment::{Segmentation, Segmenter};
+pub use train::{Recipe, Training};
+pub use warm::WarmStart;

@@ -9,19 +9,12 @@ use conv_text::data::{Column, Encoding, Format, ReadOptions, Record, Records};
 use proptest::prelude::*;
 
 fn options(format: Format) -> ReadOptions {
-    ReadOptions {
-        format: Some(format),
-        ..ReadOptions::default()
-    }
+    ReadOptions { format: Some(format), ..ReadOptions::default() }
 }
 
 fn columns(format: Format, text: &str, label: &str) -> ReadOptions {
     let column = |name: &str| Some(name.parse().unwrap());
-    ReadOptions {
-        text: column(text),
-        label: column(label),
-        ..options(format)
-    }
+    ReadOptions { text: column(text), label: column(label), ..options(format) }
 }
 
 fn labelled(
@@ -31,50 +24,31 @@ fn labelled(
     let reader = Box::new(Cursor::new(data.into()));
     let records = Records::labelled(reader, "data", options).map_err(|error| error.to_string())?;
     let plain = |record: Record| (record.text, record.label.unwrap(), record.line);
-    records
-        .map(|record| record.map(plain).map_err(|error| error.to_string()))
-        .collect()
+    records.map(|record| record.map(plain).map_err(|error| error.to_string())).collect()
 }
 
 fn texts(data: &str, options: &ReadOptions) -> Vec<String> {
     let reader = Box::new(Cursor::new(data.as_bytes().to_vec()));
-    Records::texts(reader, "data", options)
-        .unwrap()
-        .map(|record| record.unwrap().text)
-        .collect()
+    Records::texts(reader, "data", options).unwrap().map(|record| record.unwrap().text).collect()
 }
 
 #[test]
 fn the_same_examples_from_every_format() {
-    let expected = Ok(vec![
-        ("good, \"really\"".into(), "pos".into()),
-        (String::new(), "neg".into()),
-    ]);
+    let expected =
+        Ok(vec![("good, \"really\"".into(), "pos".into()), (String::new(), "neg".into())]);
     let files = [
         (
             options(Format::FastText),
             "\u{feff}__label__pos good, \"really\"\r\n\r\n__label__neg\r\n",
         ),
-        (
-            options(Format::Tsv),
-            "\u{feff}pos\tgood, \"really\"\r\nneg\t\r\n",
-        ),
-        (
-            options(Format::Tsv),
-            "\u{feff}id\ttext\tlabel\n1\tgood, \"really\"\tpos\n\n2\t\tneg\n",
-        ),
-        (
-            columns(Format::Tsv, "3", "1"),
-            "pos\t?\tgood, \"really\"\nneg\t?\t\n",
-        ),
+        (options(Format::Tsv), "\u{feff}pos\tgood, \"really\"\r\nneg\t\r\n"),
+        (options(Format::Tsv), "\u{feff}id\ttext\tlabel\n1\tgood, \"really\"\tpos\n\n2\t\tneg\n"),
+        (columns(Format::Tsv, "3", "1"), "pos\t?\tgood, \"really\"\nneg\t?\t\n"),
         (
             columns(Format::Csv, "review", "class"),
             "\u{feff}class,review\r\npos,\"good, \"\"really\"\"\"\r\nneg,\r\n",
         ),
-        (
-            columns(Format::Csv, "1", "2"),
-            "\"good, \"\"really\"\"\",pos\n,neg\n",
-        ),
+        (columns(Format::Csv, "1", "2"), "\"good, \"\"really\"\"\",pos\n,neg\n"),
         (
             options(Format::Jsonl),
             "\u{feff}{\"text\": \"good, \\\"really\\\"\", \"label\": \"pos\"}\r\n\n{\"label\": \"neg\", \"text\": \"\"}\n",
@@ -94,53 +68,33 @@ fn lines_are_counted_where_records_span_several() {
     let expected = expected.map(|(text, label, line)| (text.to_owned(), label.to_owned(), line));
     assert_eq!(labelled(csv, &options(Format::Csv)).unwrap(), expected);
     let crlf = labelled(csv.replace('\n', "\r\n"), &options(Format::Csv)).unwrap();
-    assert_eq!(
-        crlf.iter().map(|record| record.2).collect::<Vec<_>>(),
-        [2, 5, 8]
-    );
+    assert_eq!(crlf.iter().map(|record| record.2).collect::<Vec<_>>(), [2, 5, 8]);
     assert_eq!(crlf[2].1, "c");
 }
 
 #[test]
 fn prediction_needs_no_labels_and_keeps_blank_lines() {
-    assert_eq!(
-        texts("one\n\n__label__x two\n", &options(Format::FastText)),
-        ["one", "", "two"]
-    );
+    assert_eq!(texts("one\n\n__label__x two\n", &options(Format::FastText)), ["one", "", "two"]);
     assert_eq!(texts("one\ntwo\n", &options(Format::Tsv)), ["one", "two"]);
-    assert_eq!(
-        texts("x\tone\ny\ttwo\n", &options(Format::Tsv)),
-        ["one", "two"]
-    );
+    assert_eq!(texts("x\tone\ny\ttwo\n", &options(Format::Tsv)), ["one", "two"]);
     assert_eq!(texts("id,text\n1,one\n", &options(Format::Csv)), ["one"]);
-    assert_eq!(
-        texts("{\"text\":\"one\"}\n", &options(Format::Jsonl)),
-        ["one"]
-    );
+    assert_eq!(texts("{\"text\":\"one\"}\n", &options(Format::Jsonl)), ["one"]);
 }
 
 #[test]
 fn numbers_and_truth_values_are_class_names_in_json() {
     let lines = "{\"text\": \"a\", \"label\": 3}\n{\"text\": \"b\", \"label\": true}\n";
-    let labels = labelled(lines, &options(Format::Jsonl))
-        .unwrap()
-        .into_iter()
-        .map(|(_, label, _)| label);
+    let labels =
+        labelled(lines, &options(Format::Jsonl)).unwrap().into_iter().map(|(_, label, _)| label);
     assert_eq!(labels.collect::<Vec<_>>(), ["3", "true"]);
 }
 
 #[test]
 fn latin1_is_read_when_asked_for() {
-    let latin1 = ReadOptions {
-        encoding: Encoding::Latin1,
-        ..options(Format::Csv)
-    };
+    let latin1 = ReadOptions { encoding: Encoding::Latin1, ..options(Format::Csv) };
     assert_eq!(labelled(*b"a,caf\xe9\n", &latin1).unwrap()[0].0, "café");
     let error = labelled(*b"a,b\na,caf\xe9\n", &options(Format::Csv)).unwrap_err();
-    assert!(
-        error.starts_with("data line 2: byte 0xe9 at column 6 is not UTF-8"),
-        "{error}"
-    );
+    assert!(error.starts_with("data line 2: byte 0xe9 at column 6 is not UTF-8"), "{error}");
 }
 
 #[test]
@@ -149,31 +103,15 @@ fn what_is_wrong_is_named_with_its_line() {
     let json = options(Format::Jsonl);
     let named = |format| columns(format, "review", "label");
     let wrong: [(&ReadOptions, &str, &str); 14] = [
-        (
-            &tsv,
-            "a\tb\nx\n",
-            "data line 2: 1 field, expected at least 2",
-        ),
-        (
-            &columns(Format::Tsv, "4", "1"),
-            "a\tb\n",
-            "data line 1: 2 fields, expected at least 4",
-        ),
+        (&tsv, "a\tb\nx\n", "data line 2: 1 field, expected at least 2"),
+        (&columns(Format::Tsv, "4", "1"), "a\tb\n", "data line 1: 2 fields, expected at least 4"),
         (
             &named(Format::Csv),
             "label,text\n",
             "data line 1: no column \"review\", found label, text",
         ),
-        (
-            &columns(Format::Csv, "2", "2"),
-            "a,b\n",
-            "data: text and label are both column 2",
-        ),
-        (
-            &tsv,
-            "a\tx\n \tb\n",
-            "data line 2: no label, expected one, without line breaks",
-        ),
+        (&columns(Format::Csv, "2", "2"), "a,b\n", "data: text and label are both column 2"),
+        (&tsv, "a\tx\n \tb\n", "data line 2: no label, expected one, without line breaks"),
         (
             &options(Format::Csv),
             "\"a\nb\",c\n",
@@ -194,16 +132,8 @@ fn what_is_wrong_is_named_with_its_line() {
             "\n[1]\n",
             "data line 2: not a JSON object: invalid type: sequence, expected a map (column 0)",
         ),
-        (
-            &json,
-            "{\"label\": \"a\"}\n",
-            "data line 1: no column \"text\", found label",
-        ),
-        (
-            &json,
-            "{\"text\": null}\n",
-            "data line 1: \"text\" is null, expected a string",
-        ),
+        (&json, "{\"label\": \"a\"}\n", "data line 1: no column \"text\", found label"),
+        (&json, "{\"text\": null}\n", "data line 1: \"text\" is null, expected a string"),
         (
             &json,
             "{\"text\": \"\", \"label\": []}\n",
@@ -223,15 +153,8 @@ fn what_is_wrong_is_named_with_its_line() {
     for (options, file, expected) in wrong {
         assert_eq!(labelled(file, options).unwrap_err(), expected, "{file:?}");
     }
-    let zero = ReadOptions {
-        text: Some(Column::Number(0)),
-        ..tsv
-    };
-    assert!(
-        labelled("a\tb\n", &zero)
-            .unwrap_err()
-            .starts_with("unknown column \"0\"")
-    );
+    let zero = ReadOptions { text: Some(Column::Number(0)), ..tsv };
+    assert!(labelled("a\tb\n", &zero).unwrap_err().starts_with("unknown column \"0\""));
 }
 
 #[test]
@@ -252,11 +175,7 @@ fn a_quotation_mark_left_open_does_not_take_the_rest_of_an_endless_file() {
 #[test]
 fn deeply_nested_json_is_an_error_and_not_a_stack_overflow() {
     let nested = format!("{{\"text\": {}\n", "[".repeat(500_000));
-    assert!(
-        labelled(nested, &options(Format::Jsonl))
-            .unwrap_err()
-            .contains("recursion limit")
-    );
+    assert!(labelled(nested, &options(Format::Jsonl)).unwrap_err().contains("recursion limit"));
 }
 
 proptest! {

@@ -39,10 +39,7 @@ fn load(set: KimSet, data: &std::path::Path) -> KimData {
 }
 
 fn sentences(data: &KimData) -> Vec<&str> {
-    data.sentences()
-        .iter()
-        .map(|example| example.text.as_str())
-        .collect()
+    data.sentences().iter().map(|example| example.text.as_str()).collect()
 }
 
 #[test]
@@ -53,17 +50,10 @@ fn sizes_and_vocabularies_are_those_of_table_1() {
         assert_eq!(data.sentences, size, "{set}");
         let tokenizer = Tokenizer::fit(set.style(), &sentences(&data)).unwrap();
         let found = tokenizer.vocabulary().len() - 2;
-        assert!(
-            found.abs_diff(vocabulary) <= 3,
-            "{set}: {found} words, Table 1 has {vocabulary}"
-        );
+        assert!(found.abs_diff(vocabulary) <= 3, "{set}: {found} words, Table 1 has {vocabulary}");
 
         let split = data.split(0, 1).unwrap();
-        assert_eq!(
-            split.test.len(),
-            if test > 0 { test } else { size.div_ceil(10) },
-            "{set}"
-        );
+        assert_eq!(split.test.len(), if test > 0 { test } else { size.div_ceil(10) }, "{set}");
         let dev = match set {
             KimSet::Sst1 => 1101,
             KimSet::Sst2 => 872,
@@ -76,12 +66,7 @@ fn sizes_and_vocabularies_are_those_of_table_1() {
             KimSet::Sst2 => assert_eq!(learned, 77_616),
             _ => assert_eq!(learned + split.dev.len() + split.test.len(), size),
         }
-        assert!(
-            split
-                .train
-                .iter()
-                .all(|&index| (index as usize) < data.corpus.examples().len())
-        );
+        assert!(split.train.iter().all(|&index| (index as usize) < data.corpus.examples().len()));
     }
 }
 
@@ -92,11 +77,7 @@ fn phrases_and_sentences_of_the_treebank_are_in_one_form() {
     let (sentences, phrases) = data.corpus.examples().split_at(data.sentences);
     let phrases: HashSet<&str> = phrases.iter().map(|phrase| phrase.text.as_str()).collect();
     // The training sentences come first; each is the phrase at the top of its tree.
-    assert!(
-        sentences[..8544]
-            .iter()
-            .all(|sentence| phrases.contains(sentence.text.as_str()))
-    );
+    assert!(sentences[..8544].iter().all(|sentence| phrases.contains(sentence.text.as_str())));
 }
 
 #[test]
@@ -105,12 +86,7 @@ fn empty_sentences_are_kept() {
     let empty = |set: KimSet| {
         let data = load(set, &folder);
         let tokenizer = Tokenizer::fit(set.style(), &sentences(&data)).unwrap();
-        tokenizer
-            .ids_of_all(&sentences(&data))
-            .unwrap()
-            .iter()
-            .filter(|ids| ids.is_empty())
-            .count()
+        tokenizer.ids_of_all(&sentences(&data)).unwrap().iter().filter(|ids| ids.is_empty()).count()
     };
     assert_eq!((empty(KimSet::Cr), empty(KimSet::Mpqa)), (5, 3));
 }
@@ -123,47 +99,27 @@ fn glove_covers_98_percent_of_the_tokens_of_every_set() {
         .lines()
         .map(|line| {
             let (word, values) = line.split_once(' ').unwrap();
-            (
-                word,
-                values
-                    .split(' ')
-                    .map(|value| value.parse().unwrap())
-                    .collect(),
-            )
+            (word, values.split(' ').map(|value| value.parse().unwrap()).collect())
         })
         .collect();
-    let all: Vec<String> = ["[PAD]", "[UNK]"]
-        .iter()
-        .chain(vectors.keys())
-        .map(|&word| word.to_owned())
-        .collect();
-    let half_width = rows(&all, 100, |word| vectors.get(word).map(Vec::as_slice))
-        .unwrap()
-        .half_width;
+    let all: Vec<String> =
+        ["[PAD]", "[UNK]"].iter().chain(vectors.keys()).map(|&word| word.to_owned()).collect();
+    let half_width =
+        rows(&all, 100, |word| vectors.get(word).map(Vec::as_slice)).unwrap().half_width;
     assert!((half_width - 0.855).abs() < 0.001, "{half_width}");
     for (set, ..) in TABLE_1 {
         let data = load(set, &folder);
         let texts = sentences(&data);
         let tokenizer = Tokenizer::fit(set.style(), &texts).unwrap();
         let counts = tokenizer.counts(&tokenizer.ids_of_all(&texts).unwrap());
-        let coverage = Coverage::of(tokenizer.vocabulary(), &counts, |word| {
-            vectors.contains_key(word)
-        });
+        let coverage =
+            Coverage::of(tokenizer.vocabulary(), &counts, |word| vectors.contains_key(word));
         assert!(coverage.of_tokens() >= 0.98, "{set}: {coverage}");
-        let rows = rows(tokenizer.vocabulary(), 100, |word| {
-            vectors.get(word).map(Vec::as_slice)
-        })
-        .unwrap();
+        let rows =
+            rows(tokenizer.vocabulary(), 100, |word| vectors.get(word).map(Vec::as_slice)).unwrap();
         assert_eq!(rows.index.len() as u64, coverage.known_types + 1, "{set}");
-        eprintln!(
-            "{set}: {coverage}, unknown words from U[-{0:.3}, {0:.3}]",
-            rows.half_width
-        );
-        assert!(
-            (rows.half_width - half_width).abs() < 0.1,
-            "{set}: {}",
-            rows.half_width
-        );
+        eprintln!("{set}: {coverage}, unknown words from U[-{0:.3}, {0:.3}]", rows.half_width);
+        assert!((rows.half_width - half_width).abs() < 0.1, "{set}: {}", rows.half_width);
     }
 }
 
@@ -171,20 +127,9 @@ fn glove_covers_98_percent_of_the_tokens_of_every_set() {
 fn inspection_finds_what_mpqa_repeats() {
     let Some(folder) = data() else { return };
     let data = load(KimSet::Mpqa, &folder);
-    let source = Source {
-        name: "mpqa",
-        corpus: &data.corpus,
-        file: None,
-    };
+    let source = Source { name: "mpqa", corpus: &data.corpus, file: None };
     let found = inspect(&[source], data.set.style(), None).unwrap();
-    assert_eq!(
-        (
-            found.parts[0].repeated,
-            found.conflicting,
-            found.parts[0].empty
-        ),
-        (2365, 99, 3)
-    );
+    assert_eq!((found.parts[0].repeated, found.conflicting, found.parts[0].empty), (2365, 99, 3));
     assert_eq!(
         found.parts[0].classes,
         [("negative".to_owned(), 7294), ("positive".to_owned(), 3312)]

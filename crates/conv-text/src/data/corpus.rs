@@ -36,21 +36,13 @@ impl Corpus {
         for label in &labels {
             if label.trim().is_empty() || label.contains(['\n', '\r']) || !seen.insert(label) {
                 let found = format!("class name {label:?} (of {})", labels.len());
-                return Err(Error::Corpus {
-                    found,
-                    expected: "distinct names of one line each",
-                });
+                return Err(Error::Corpus { found, expected: "distinct names of one line each" });
             }
         }
-        if let Some(wrong) = examples
-            .iter()
-            .find(|example| example.label as usize >= labels.len())
+        if let Some(wrong) = examples.iter().find(|example| example.label as usize >= labels.len())
         {
             let found = format!("label {} with {} class names", wrong.label, labels.len());
-            return Err(Error::Corpus {
-                found,
-                expected: "labels below the number of names",
-            });
+            return Err(Error::Corpus { found, expected: "labels below the number of names" });
         }
         Ok(Self { labels, examples })
     }
@@ -75,10 +67,7 @@ impl Corpus {
                 Some(&label) => label,
                 None if labels.is_some() => {
                     return Err(Error::Label {
-                        at: Place {
-                            file,
-                            line: record.line,
-                        },
+                        at: Place { file, line: record.line },
                         found: format!("label {name:?}"),
                         expected: format!("one of {}", names.join(", ")),
                     });
@@ -90,20 +79,13 @@ impl Corpus {
                     label
                 }
             };
-            examples.push(Example {
-                text: record.text,
-                label,
-            });
+            examples.push(Example { text: record.text, label });
         }
         if examples.is_empty() {
             return Err(Error::NoExamples { file });
         }
         let corpus = Self::new(names, examples)?;
-        Ok(if labels.is_some() {
-            corpus
-        } else {
-            corpus.in_name_order()
-        })
+        Ok(if labels.is_some() { corpus } else { corpus.in_name_order() })
     }
 
     /// The names of the classes.
@@ -118,10 +100,7 @@ impl Corpus {
 
     /// The texts, in the same order.
     pub fn texts(&self) -> Vec<&str> {
-        self.examples
-            .iter()
-            .map(|example| example.text.as_str())
-            .collect()
+        self.examples.iter().map(|example| example.text.as_str()).collect()
     }
 
     /// How many examples each class has.
@@ -133,15 +112,29 @@ impl Corpus {
         counts
     }
 
+    /// The examples of both, in this order.
+    ///
+    /// # Errors
+    /// [`Error::Corpus`] where the classes are not the same.
+    pub fn and(mut self, other: Self) -> Result<Self> {
+        if self.labels != other.labels {
+            return Err(Error::Corpus {
+                found: format!(
+                    "classes {} beside {}",
+                    other.labels.join(", "),
+                    self.labels.join(", ")
+                ),
+                expected: "the same classes in all parts",
+            });
+        }
+        self.examples.extend(other.examples);
+        Ok(self)
+    }
+
     fn in_name_order(self) -> Self {
         let mut order: Vec<u32> = (0..self.labels.len() as u32).collect();
         let name = |id: &u32| self.labels[*id as usize].as_str();
-        match self
-            .labels
-            .iter()
-            .map(|label| label.parse::<i64>())
-            .collect::<Result<Vec<_>, _>>()
-        {
+        match self.labels.iter().map(|label| label.parse::<i64>()).collect::<Result<Vec<_>, _>>() {
             Ok(values) => order.sort_by_key(|&id| (values[id as usize], name(&id))),
             Err(_) => order.sort_by_key(name),
         }
@@ -150,14 +143,9 @@ impl Corpus {
             rank[old as usize] = new;
         }
         let labels = order.iter().map(|id| name(id).to_owned()).collect();
-        let renumber = |example: Example| Example {
-            label: rank[example.label as usize],
-            ..example
-        };
-        Self {
-            labels,
-            examples: self.examples.into_iter().map(renumber).collect(),
-        }
+        let renumber =
+            |example: Example| Example { label: rank[example.label as usize], ..example };
+        Self { labels, examples: self.examples.into_iter().map(renumber).collect() }
     }
 }
 
@@ -178,29 +166,15 @@ mod tests {
         let corpus = read("so so\ta\nsehr gut\tb\nso so\t\n", None).unwrap();
         assert_eq!(corpus.labels(), ["sehr gut", "so so"]);
         assert_eq!(corpus.counts(), [1, 2]);
-        assert_eq!(
-            corpus.examples()[2],
-            Example {
-                text: String::new(),
-                label: 1
-            }
-        );
-        assert_eq!(
-            read("10\ta\n9\tb\n-1\tc\n", None).unwrap().labels(),
-            ["-1", "9", "10"]
-        );
+        assert_eq!(corpus.examples()[2], Example { text: String::new(), label: 1 });
+        assert_eq!(read("10\ta\n9\tb\n-1\tc\n", None).unwrap().labels(), ["-1", "9", "10"]);
     }
 
     #[test]
     fn a_label_unknown_to_the_model_is_named_with_its_line() {
         let known = ["bad".to_owned(), "good".to_owned()];
-        assert_eq!(
-            read("good\tx\n", Some(&known)).unwrap().examples()[0].label,
-            1
-        );
-        let error = read("good\tx\ngreat\ty\n", Some(&known))
-            .unwrap_err()
-            .to_string();
+        assert_eq!(read("good\tx\n", Some(&known)).unwrap().examples()[0].label, 1);
+        let error = read("good\tx\ngreat\ty\n", Some(&known)).unwrap_err().to_string();
         assert!(
             error.ends_with("data.tsv line 2: label \"great\", expected one of bad, good"),
             "{error}"
@@ -210,10 +184,7 @@ mod tests {
     #[test]
     fn nothing_to_read_and_broken_invariants_are_errors() {
         assert!(matches!(read("\n\n", None), Err(Error::NoExamples { .. })));
-        let example = Example {
-            text: "x".into(),
-            label: 2,
-        };
+        let example = Example { text: "x".into(), label: 2 };
         assert!(Corpus::new(vec!["a".into(), "b".into()], vec![example]).is_err());
         assert!(Corpus::new(vec!["a".into(), "a".into()], vec![]).is_err());
     }

@@ -83,10 +83,7 @@ pub(crate) const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 /// # Errors
 /// [`Error::Read`].
 pub fn examine(path: &Path) -> Result<FileText> {
-    let failed = |source| Error::Read {
-        file: path.display().to_string(),
-        source,
-    };
+    let failed = |source| Error::Read { file: path.display().to_string(), source };
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
     let start = reader.fill_buf().map_err(failed)?;
     let byte_order_mark = start.starts_with(UTF8_MARK);
@@ -124,11 +121,7 @@ pub fn examine(path: &Path) -> Result<FileText> {
         (.., true) => "utf-8",
         _ => "not utf-8",
     };
-    Ok(FileText {
-        encoding,
-        byte_order_mark,
-        crlf_lines,
-    })
+    Ok(FileText { encoding, byte_order_mark, crlf_lines })
 }
 
 #[cfg(test)]

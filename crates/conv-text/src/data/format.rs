@@ -30,11 +30,7 @@ impl Format {
     /// # Errors
     /// [`Error::Choice`] for an extension that stands for none.
     pub fn of(path: &Path) -> Result<Self> {
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match extension.as_str() {
             "tsv" | "tab" => Ok(Self::Tsv),
             "csv" => Ok(Self::Csv),
@@ -137,19 +133,13 @@ mod tests {
         assert_eq!(Format::of(Path::new("a/b.TSV")).unwrap(), Format::Tsv);
         assert_eq!(Format::of(Path::new("b.jsonl")).unwrap(), Format::Jsonl);
         let error = Format::of(Path::new("b.xlsx")).unwrap_err().to_string();
-        assert!(
-            error.contains("b.xlsx") && error.contains(".csv"),
-            "{error}"
-        );
+        assert!(error.contains("b.xlsx") && error.contains(".csv"), "{error}");
     }
 
     #[test]
     fn a_column_is_a_number_from_one_or_a_name() {
         assert_eq!("2".parse::<Column>().unwrap(), Column::Number(2));
-        assert_eq!(
-            "review".parse::<Column>().unwrap(),
-            Column::Name("review".into())
-        );
+        assert_eq!("review".parse::<Column>().unwrap(), Column::Name("review".into()));
         assert!("0".parse::<Column>().is_err());
     }
 }

@@ -29,18 +29,8 @@ impl Lines {
         encoding: Encoding,
     ) -> Result<Self> {
         skip_mark(&mut reader, file)?;
-        let at = Place {
-            file: file.into(),
-            line: 0,
-        };
-        Ok(Self {
-            reader,
-            at,
-            encoding,
-            limit: MAX_LINE,
-            buffer: Vec::new(),
-            ended: false,
-        })
+        let at = Place { file: file.into(), line: 0 };
+        Ok(Self { reader, at, encoding, limit: MAX_LINE, buffer: Vec::new(), ended: false })
     }
 
     /// The same with at most `limit` bytes a line.
@@ -51,27 +41,15 @@ impl Lines {
     fn read(&mut self) -> Result<Option<String>> {
         self.buffer.clear();
         let most = self.limit as u64 + 2;
-        let read = self
-            .reader
-            .by_ref()
-            .take(most)
-            .read_until(b'\n', &mut self.buffer);
-        if read.map_err(|source| Error::Read {
-            file: self.at.file.clone(),
-            source,
-        })? == 0
-        {
+        let read = self.reader.by_ref().take(most).read_until(b'\n', &mut self.buffer);
+        if read.map_err(|source| Error::Read { file: self.at.file.clone(), source })? == 0 {
             return Ok(None);
         }
         self.at.line += 1;
         let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > self.limit {
-            return Err(Error::TooLong {
-                at: self.at.clone(),
-                limit: self.limit,
-                hint: "",
-            });
+            return Err(Error::TooLong { at: self.at.clone(), limit: self.limit, hint: "" });
         }
         decode(line, self.encoding, &self.at).map(Some)
     }
@@ -92,10 +70,7 @@ impl Iterator for Lines {
 
 /// Steps over a UTF-8 byte-order mark.
 pub(crate) fn skip_mark(reader: &mut dyn BufRead, file: &str) -> Result<()> {
-    let start = reader.fill_buf().map_err(|source| Error::Read {
-        file: file.into(),
-        source,
-    })?;
+    let start = reader.fill_buf().map_err(|source| Error::Read { file: file.into(), source })?;
     if UTF16_MARKS.iter().any(|mark| start.starts_with(mark)) {
         return Err(Error::Utf16 { file: file.into() });
     }
@@ -124,17 +99,13 @@ mod tests {
     fn lines(bytes: &[u8], encoding: Encoding) -> Vec<String> {
         let lines =
             Lines::new(Box::new(Cursor::new(bytes.to_vec())), "data.txt", encoding).unwrap();
-        lines
-            .map(|line| line.map_or_else(|error| error.to_string(), |(_, text)| text))
-            .collect()
+        lines.map(|line| line.map_or_else(|error| error.to_string(), |(_, text)| text)).collect()
     }
 
     #[test]
     fn marks_and_carriage_returns_go_and_other_breaks_stay() {
-        let found = lines(
-            "\u{feff}one\r\n\ntwo\u{85}\u{2028}three\rfour".as_bytes(),
-            Encoding::Utf8,
-        );
+        let found =
+            lines("\u{feff}one\r\n\ntwo\u{85}\u{2028}three\rfour".as_bytes(), Encoding::Utf8);
         assert_eq!(found, ["one", "", "two\u{85}\u{2028}three\rfour"]);
         assert_eq!(lines(b"caf\xe9\x85x\n", Encoding::Latin1), ["café\u{85}x"]);
     }
@@ -148,11 +119,7 @@ mod tests {
             "{}",
             found[1]
         );
-        let utf16 = Lines::new(
-            Box::new(Cursor::new(b"\xff\xfea\0")),
-            "data.txt",
-            Encoding::Utf8,
-        );
+        let utf16 = Lines::new(Box::new(Cursor::new(b"\xff\xfea\0")), "data.txt", Encoding::Utf8);
         assert!(matches!(utf16.err(), Some(Error::Utf16 { .. })));
     }
 

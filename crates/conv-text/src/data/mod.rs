@@ -1,6 +1,7 @@
 //! Texts and their labels: Kim's seven sets, the user's own files, and how either is split.
 
 mod corpus;
+mod dataset;
 mod encoding;
 mod format;
 mod kim;
@@ -12,6 +13,7 @@ mod table;
 mod trees;
 
 pub use corpus::{Corpus, Example};
+pub use dataset::Dataset;
 pub use encoding::{Encoding, FileText, examine};
 pub use format::{Column, Format, ReadOptions};
 pub use kim::{KimData, KimSet};

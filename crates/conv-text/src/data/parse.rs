@@ -34,10 +34,7 @@ pub(crate) fn json(
         // The parser's own ending counts lines within the line.
         let full = error.to_string();
         let reason = full.split(" at line ").next().unwrap_or_default();
-        Error::Json {
-            at: at.clone(),
-            reason: format!("{reason} (column {})", error.column()),
-        }
+        Error::Json { at: at.clone(), reason: format!("{reason} (column {})", error.column()) }
     })?;
     let mut take = |column: &Option<Column>, default: &str| {
         let name = match column {
@@ -49,11 +46,7 @@ pub(crate) fn json(
             None => Err(Error::MissingColumn {
                 at: at.clone(),
                 name: name.into(),
-                found: object
-                    .keys()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                found: object.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
             }),
         }
     };
@@ -66,12 +59,7 @@ pub(crate) fn json(
             Value::Array(_) => "an array",
             Value::Object(_) => "an object",
         };
-        Error::JsonKind {
-            at: at.clone(),
-            name,
-            found,
-            expected,
-        }
+        Error::JsonKind { at: at.clone(), name, found, expected }
     };
     let text = match take(&options.text, "text")? {
         (_, Value::String(text)) => text,

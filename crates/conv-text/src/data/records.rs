@@ -96,10 +96,7 @@ impl Records {
             Format::Jsonl => {
                 for column in [&options.text, &options.label].into_iter().flatten() {
                     if let Column::Number(number) = *column {
-                        return Err(Error::NumberedJson {
-                            file: file.into(),
-                            number,
-                        });
+                        return Err(Error::NumberedJson { file: file.into(), number });
                     }
                 }
                 Source::Jsonl(Lines::new(reader, file, encoding)?)
@@ -107,12 +104,7 @@ impl Records {
             Format::Tsv => table(Rows::Tsv(Lines::new(reader, file, encoding)?)),
             Format::Csv => table(Rows::Csv(CsvRows::new(reader, file, encoding)?)),
         };
-        Ok(Self {
-            source,
-            options: options.clone(),
-            labelled,
-            ended: false,
-        })
+        Ok(Self { source, options: options.clone(), labelled, ended: false })
     }
 
     fn read(&mut self) -> Option<Result<Record>> {
@@ -169,42 +161,22 @@ impl Iterator for Records {
 
 fn open(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
     let format = options.format.map_or_else(|| Format::of(path), Ok)?;
-    let file = File::open(path).map_err(|source| Error::Read {
-        file: path.display().to_string(),
-        source,
-    })?;
-    Ok((
-        Box::new(BufReader::new(file)),
-        ReadOptions {
-            format: Some(format),
-            ..options.clone()
-        },
-    ))
+    let file = File::open(path)
+        .map_err(|source| Error::Read { file: path.display().to_string(), source })?;
+    Ok((Box::new(BufReader::new(file)), ReadOptions { format: Some(format), ..options.clone() }))
 }
 
 fn record(text: String, label: Option<String>, labelled: bool, at: &Place) -> Result<Record> {
     if !labelled {
-        return Ok(Record {
-            text,
-            label: None,
-            line: at.line,
-        });
+        return Ok(Record { text, label: None, line: at.line });
     }
     let label = label.as_deref().map_or("", str::trim);
     if label.is_empty() || label.contains(['\n', '\r']) {
         return Err(Error::Label {
             at: at.clone(),
-            found: if label.is_empty() {
-                "no label".into()
-            } else {
-                format!("label {label:?}")
-            },
+            found: if label.is_empty() { "no label".into() } else { format!("label {label:?}") },
             expected: "one, without line breaks".into(),
         });
     }
-    Ok(Record {
-        text,
-        label: Some(label.into()),
-        line: at.line,
-    })
+    Ok(Record { text, label: Some(label.into()), line: at.line })
 }

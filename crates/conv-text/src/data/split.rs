@@ -16,6 +16,24 @@ pub struct Split {
     pub test: Vec<u32>,
 }
 
+impl Split {
+    /// Up to `n` of the examples `from`, drawn from the classes in turn, as train and dev at once: what a network that is
+    /// set up well learns by heart.
+    pub fn by_heart(classes: &[u32], from: &[u32], n: usize) -> Self {
+        let mut seen = std::collections::HashMap::new();
+        let mut ranked: Vec<(u32, u32)> = Vec::with_capacity(from.len());
+        for &index in from {
+            let rank = seen.entry(classes[index as usize]).or_insert(0u32);
+            ranked.push((*rank, index));
+            *rank += 1;
+        }
+        ranked.sort_unstable();
+        let mut train: Vec<u32> = ranked.into_iter().take(n).map(|(_, index)| index).collect();
+        train.sort_unstable();
+        Self { dev: train.clone(), train, test: Vec::new() }
+    }
+}
+
 /// The fold, 0 to k − 1, of each of `n` examples: a seeded shuffle dealt out in turn, so that the
 /// folds' sizes differ by at most one.
 ///
@@ -24,10 +42,7 @@ pub struct Split {
 /// # Errors
 /// [`Error::Split`] unless 2 ≤ k ≤ n and k ≤ 255.
 pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<u8>> {
-    let Some(k) = u8::try_from(k)
-        .ok()
-        .filter(|&k| k >= 2 && usize::from(k) <= n)
-    else {
+    let Some(k) = u8::try_from(k).ok().filter(|&k| k >= 2 && usize::from(k) <= n) else {
         return Err(Error::Split {
             found: format!("{k} folds of {n} examples"),
             expected: "2 to 255 folds, and an example for each".into(),
@@ -58,16 +73,9 @@ pub fn cross_validation(n: usize, k: usize, round: usize, seed: u64) -> Result<S
     let order = shuffled(rest.len(), seed, &format!("dev of round {round}"));
     let Split { train, dev, .. } = draw(order, 0.1, 0.0)?;
     let pick = |positions: Vec<u32>| {
-        positions
-            .into_iter()
-            .map(|position| rest[position as usize])
-            .collect()
+        positions.into_iter().map(|position| rest[position as usize]).collect()
     };
-    Ok(Split {
-        train: pick(train),
-        dev: pick(dev),
-        test,
-    })
+    Ok(Split { train: pick(train), dev: pick(dev), test })
 }
 
 /// A random draw of the shares `dev` and `test` out of `n` examples; the rest trains.
@@ -95,11 +103,7 @@ fn draw(mut order: Vec<u32>, dev: f64, test: f64) -> Result<Split> {
     };
     let (test, dev) = (take(number(test)), take(number(dev)));
     order.sort_unstable();
-    Ok(Split {
-        train: order,
-        dev,
-        test,
-    })
+    Ok(Split { train: order, dev, test })
 }
 
 /// 0 to n − 1 in the order of one random key each: the same on every platform and with every
@@ -134,6 +138,13 @@ mod tests {
             }
             prop_assert!(tested.iter().all(|&times| times == 1));
         }
+    }
+
+    #[test]
+    fn what_is_learnt_by_heart_comes_from_all_classes() {
+        let split = Split::by_heart(&[0, 0, 0, 1, 1, 2], &[0, 1, 2, 3, 5], 4);
+        assert_eq!((&split.train, &split.dev), (&vec![0, 1, 3, 5], &vec![0, 1, 3, 5]));
+        assert_eq!(Split::by_heart(&[0, 1], &[0, 1], 9).train, [0, 1]);
     }
 
     #[test]

@@ -18,12 +18,12 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Tsv(lines) => lines
-                .find(|line| !matches!(line, Ok((_, text)) if text.is_empty()))
-                .map(|line| {
+            Self::Tsv(lines) => {
+                lines.find(|line| !matches!(line, Ok((_, text)) if text.is_empty())).map(|line| {
                     let (at, text) = line?;
                     Ok((at, text.split('\t').map(str::to_owned).collect()))
-                }),
+                })
+            }
             Self::Csv(rows) => rows.read().transpose(),
         }
     }
@@ -44,11 +44,7 @@ impl CsvRows {
         encoding: Encoding,
     ) -> Result<Self> {
         skip_mark(&mut reader, file)?;
-        let bounded = Bounded {
-            reader,
-            left: MAX_LINE,
-            last: b'\n',
-        };
+        let bounded = Bounded { reader, left: MAX_LINE, last: b'\n' };
         // The crate's own CR LF ends a record at the CR, so that the lines of the next ones would
         // be counted wrongly.
         let reader = csv::ReaderBuilder::new()
@@ -56,20 +52,12 @@ impl CsvRows {
             .flexible(true)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(bounded);
-        Ok(Self {
-            reader,
-            record: csv::ByteRecord::new(),
-            file: file.into(),
-            encoding,
-        })
+        Ok(Self { reader, record: csv::ByteRecord::new(), file: file.into(), encoding })
     }
 
     fn read(&mut self) -> Result<Option<(Place, Vec<String>)>> {
         loop {
-            let mut at = Place {
-                file: self.file.clone(),
-                line: self.reader.position().line(),
-            };
+            let mut at = Place { file: self.file.clone(), line: self.reader.position().line() };
             self.reader.get_mut().left = MAX_LINE;
             let found = self.reader.read_byte_record(&mut self.record);
             if self.reader.get_ref().left == 0 {
@@ -79,19 +67,12 @@ impl CsvRows {
                     hint: "; is a quotation mark left open?",
                 });
             }
-            if !found.map_err(|error| Error::Csv {
-                at: at.clone(),
-                reason: error.to_string(),
-            })? {
+            if !found.map_err(|error| Error::Csv { at: at.clone(), reason: error.to_string() })? {
                 return Ok(None);
             }
             // Counted back from the record's end: the crate steps over blank lines in front of it.
-            let breaks = self
-                .record
-                .as_slice()
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count() as u64;
+            let breaks =
+                self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
             at.line = self.reader.position().line().saturating_sub(1 + breaks);
             if self.record.len() > 1 || self.record.get(0).is_some_and(|field| field != b"\r") {
                 return self.row(&at).map(|row| Some((at, row)));
@@ -104,21 +85,13 @@ impl CsvRows {
         let mut row = Vec::with_capacity(self.record.len());
         for (number, field) in self.record.iter().enumerate() {
             let last = number + 1 == self.record.len();
-            let field = if last {
-                field.strip_suffix(b"\r").unwrap_or(field)
-            } else {
-                field
-            };
-            row.push(
-                decode(field, self.encoding, at).map_err(|error| match error {
-                    Error::NotUtf8 { at, column, byte } => Error::NotUtf8 {
-                        at,
-                        column: before + column,
-                        byte,
-                    },
-                    other => other,
-                })?,
-            );
+            let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
+            row.push(decode(field, self.encoding, at).map_err(|error| match error {
+                Error::NotUtf8 { at, column, byte } => {
+                    Error::NotUtf8 { at, column: before + column, byte }
+                }
+                other => other,
+            })?);
             before += field.len() + 1;
         }
         Ok(row)
@@ -180,30 +153,15 @@ impl Layout {
                 None if header => name,
                 None => return Ok(number - 1),
             };
-            first
-                .iter()
-                .position(|field| field.trim() == name)
-                .ok_or_else(|| Error::MissingColumn {
-                    at: at.clone(),
-                    name: name.into(),
-                    found: first.join(", "),
-                })
+            first.iter().position(|field| field.trim() == name).ok_or_else(|| {
+                Error::MissingColumn { at: at.clone(), name: name.into(), found: first.join(", ") }
+            })
         };
         let alone = first.len() == 1 && !labelled;
-        let text_number = if alone || options.label == Some(Column::Number(2)) {
-            1
-        } else {
-            2
-        };
-        let label_number = if options.text == Some(Column::Number(1)) {
-            2
-        } else {
-            1
-        };
+        let text_number = if alone || options.label == Some(Column::Number(2)) { 1 } else { 2 };
+        let label_number = if options.text == Some(Column::Number(1)) { 2 } else { 1 };
         let text = find(&options.text, "text", text_number)?;
-        let label = labelled
-            .then(|| find(&options.label, "label", label_number))
-            .transpose()?;
+        let label = labelled.then(|| find(&options.label, "label", label_number)).transpose()?;
         if label == Some(text) {
             return Err(Error::SameColumn {
                 file: at.file.clone(),
@@ -217,11 +175,7 @@ impl Layout {
     pub(crate) fn pick(self, mut row: Vec<String>, at: &Place) -> Result<(String, Option<String>)> {
         let expected = 1 + self.text.max(self.label.unwrap_or(0));
         if row.len() < expected {
-            return Err(Error::Fields {
-                at: at.clone(),
-                found: row.len(),
-                expected,
-            });
+            return Err(Error::Fields { at: at.clone(), found: row.len(), expected });
         }
         let label = self.label.map(|label| std::mem::take(&mut row[label]));
         Ok((std::mem::take(&mut row[self.text]), label))

@@ -50,26 +50,17 @@ impl Granularity {
 /// [`Error::Read`], [`Error::NotUtf8`], [`Error::TooLong`], [`Error::Tree`].
 pub fn read_trees(path: &Path) -> Result<Vec<Vec<Phrase>>> {
     let file = path.display().to_string();
-    let opened = File::open(path).map_err(|source| Error::Read {
-        file: file.clone(),
-        source,
-    })?;
+    let opened = File::open(path).map_err(|source| Error::Read { file: file.clone(), source })?;
     let lines =
         Lines::new(Box::new(BufReader::new(opened)), &file, Encoding::Utf8)?.limit(MAX_BYTES);
     let trees = lines.filter(|line| !matches!(line, Ok((_, text)) if text.trim().is_empty()));
-    trees
-        .map(|line| line.and_then(|(at, text)| parse_tree(&text, &at)))
-        .collect()
+    trees.map(|line| line.and_then(|(at, text)| parse_tree(&text, &at))).collect()
 }
 
 /// The phrases of all trees, each once, in order of their first appearance.
 pub(crate) fn distinct(trees: &[Vec<Phrase>]) -> Vec<&Phrase> {
     let mut seen = HashSet::new();
-    trees
-        .iter()
-        .flatten()
-        .filter(|phrase| seen.insert(*phrase))
-        .collect()
+    trees.iter().flatten().filter(|phrase| seen.insert(*phrase)).collect()
 }
 
 /// The phrases of one tree, children before parents: the last is the whole sentence.
@@ -79,19 +70,10 @@ pub(crate) fn distinct(trees: &[Vec<Phrase>]) -> Vec<&Phrase> {
 /// [`Error::TooLong`] beyond 64 KiB.
 pub fn parse_tree(line: &str, at: &Place) -> Result<Vec<Phrase>> {
     if line.len() > MAX_BYTES {
-        return Err(Error::TooLong {
-            at: at.clone(),
-            limit: MAX_BYTES,
-            hint: "",
-        });
+        return Err(Error::TooLong { at: at.clone(), limit: MAX_BYTES, hint: "" });
     }
     let wrong = |byte: usize, found: String, expected| {
-        Err(Error::Tree {
-            at: at.clone(),
-            byte: byte + 1,
-            found,
-            expected,
-        })
+        Err(Error::Tree { at: at.clone(), byte: byte + 1, found, expected })
     };
     let mut words: Vec<&str> = Vec::new();
     // Of each open node its sentiment and its first word.
@@ -134,10 +116,7 @@ pub fn parse_tree(line: &str, at: &Place) -> Result<Vec<Phrase>> {
                 if first == words.len() {
                     return wrong(byte, "a node without words".into(), "a word or a node");
                 }
-                phrases.push(Phrase {
-                    text: words[first..].join(" "),
-                    sentiment,
-                });
+                phrases.push(Phrase { text: words[first..].join(" "), sentiment });
                 byte += 1;
             }
             _ => {
@@ -169,17 +148,8 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Vec<(String, u8)>> {
-        let phrases = parse_tree(
-            line,
-            &Place {
-                file: "train.txt".into(),
-                line: 3,
-            },
-        )?;
-        Ok(phrases
-            .into_iter()
-            .map(|phrase| (phrase.text, phrase.sentiment))
-            .collect())
+        let phrases = parse_tree(line, &Place { file: "train.txt".into(), line: 3 })?;
+        Ok(phrases.into_iter().map(|phrase| (phrase.text, phrase.sentiment)).collect())
     }
 
     #[test]
@@ -192,41 +162,21 @@ mod tests {
             ("-LRB- 8\u{a0}1\\/2", 4),
             ("The -LRB- 8\u{a0}1\\/2", 3),
         ];
-        assert_eq!(
-            found,
-            expected.map(|(text, sentiment)| (text.to_owned(), sentiment))
-        );
+        assert_eq!(found, expected.map(|(text, sentiment)| (text.to_owned(), sentiment)));
     }
 
     #[test]
     fn a_phrase_comes_once_and_the_neutral_have_no_binary_class() {
         let trees = ["(3 (2 a) (2 a))", "(4 (2 a) (1 b))"];
-        let trees = trees.map(|tree| {
-            parse_tree(
-                tree,
-                &Place {
-                    file: String::new(),
-                    line: 1,
-                },
-            )
-            .unwrap()
-        });
-        let texts: Vec<_> = distinct(&trees)
-            .iter()
-            .map(|phrase| phrase.text.as_str())
-            .collect();
+        let trees =
+            trees.map(|tree| parse_tree(tree, &Place { file: String::new(), line: 1 }).unwrap());
+        let texts: Vec<_> = distinct(&trees).iter().map(|phrase| phrase.text.as_str()).collect();
         assert_eq!(texts, ["a", "a a", "b", "a b"]);
         let classes = |granularity: Granularity| {
             [0, 1, 2, 3, 4].map(|sentiment| granularity.class(sentiment))
         };
-        assert_eq!(
-            classes(Granularity::Binary),
-            [Some(0), Some(0), None, Some(1), Some(1)]
-        );
-        assert_eq!(
-            classes(Granularity::Fine),
-            [Some(0), Some(1), Some(2), Some(3), Some(4)]
-        );
+        assert_eq!(classes(Granularity::Binary), [Some(0), Some(0), None, Some(1), Some(1)]);
+        assert_eq!(classes(Granularity::Fine), [Some(0), Some(1), Some(2), Some(3), Some(4)]);
     }
 
     #[test]
@@ -240,16 +190,7 @@ mod tests {
             wrong("(7 a)"),
             "train.txt line 3: tree, byte 1: \"(7 a)\", expected `(`, a digit from 0 to 4, and a blank"
         );
-        for line in [
-            "",
-            "a",
-            "(3 )",
-            "(3 a))",
-            "(3 a) (3 b)",
-            "(33 a)",
-            "(",
-            "(3",
-        ] {
+        for line in ["", "a", "(3 )", "(3 a))", "(3 a) (3 b)", "(33 a)", "(", "(3"] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert!(wrong(&"(3 ".repeat(10_000)).contains("at most 256 levels"));

@@ -100,10 +100,7 @@ pub fn inspect(
     style: Style,
     known: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<Inspection> {
-    let texts: Vec<&str> = sources
-        .iter()
-        .flat_map(|source| source.corpus.texts())
-        .collect();
+    let texts: Vec<&str> = sources.iter().flat_map(|source| source.corpus.texts()).collect();
     let tokenizer = Tokenizer::fit(style, &texts)?;
     let ids = tokenizer.ids_of_all(&texts)?;
     let counts = tokenizer.counts(&ids);
@@ -131,17 +128,8 @@ pub fn inspect(
             file: source.file,
             examples: own.len() as u64,
             empty: lengths.iter().filter(|&&length| length == 0).count() as u64,
-            repeated: table
-                .values()
-                .map(|(times, _)| times[part].saturating_sub(1))
-                .sum(),
-            classes: source
-                .corpus
-                .labels()
-                .iter()
-                .cloned()
-                .zip(source.corpus.counts())
-                .collect(),
+            repeated: table.values().map(|(times, _)| times[part].saturating_sub(1)).sum(),
+            classes: source.corpus.labels().iter().cloned().zip(source.corpus.counts()).collect(),
             lengths: Lengths::of(lengths),
         }
     });
@@ -149,32 +137,19 @@ pub fn inspect(
     let mut shared = Vec::new();
     for (second, source) in sources.iter().enumerate() {
         for (first, earlier) in sources[..second].iter().enumerate() {
-            let texts = table
-                .values()
-                .filter(|(times, _)| times[first] > 0 && times[second] > 0)
-                .count() as u64;
-            shared.push(Shared {
-                first: earlier.name.into(),
-                second: source.name.into(),
-                texts,
-            });
+            let texts =
+                table.values().filter(|(times, _)| times[first] > 0 && times[second] > 0).count()
+                    as u64;
+            shared.push(Shared { first: earlier.name.into(), second: source.name.into(), texts });
         }
     }
     let conflicts = || table.iter().filter(|(_, (_, classes))| classes.len() > 1);
-    let letters = || {
-        texts
-            .iter()
-            .flat_map(|text| text.chars())
-            .filter(|c| c.is_alphanumeric())
-    };
+    let letters = || texts.iter().flat_map(|text| text.chars()).filter(|c| c.is_alphanumeric());
     Ok(Inspection {
         parts,
         shared,
         conflicting: conflicts().count() as u64,
-        conflicts: conflicts()
-            .take(3)
-            .map(|(text, _)| text.chars().take(60).collect())
-            .collect(),
+        conflicts: conflicts().take(3).map(|(text, _)| text.chars().take(60).collect()).collect(),
         vocabulary: tokenizer.vocabulary().len() as u64 - 2,
         coverage: known.map(|known| Coverage::of(tokenizer.vocabulary(), &counts, known)),
         beyond_ascii: letters().filter(|c| !c.is_ascii()).count() as f64
@@ -191,19 +166,12 @@ impl Lengths {
         let rank =
             |share: f64| lengths[((share * lengths.len() as f64).ceil() as usize).max(1) - 1];
         let width = max / 10 + 1;
-        let mut histogram: Vec<(u64, u64)> = (0..=max / width)
-            .map(|bin| (width * (bin + 1) - 1, 0))
-            .collect();
+        let mut histogram: Vec<(u64, u64)> =
+            (0..=max / width).map(|bin| (width * (bin + 1) - 1, 0)).collect();
         for length in &lengths {
             histogram[(length / width) as usize].1 += 1;
         }
-        Self {
-            min: lengths[0],
-            median: rank(0.5),
-            p95: rank(0.95),
-            max,
-            histogram,
-        }
+        Self { min: lengths[0], median: rank(0.5), p95: rank(0.95), max, histogram }
     }
 }
 

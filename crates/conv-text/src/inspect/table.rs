@@ -49,34 +49,15 @@ impl fmt::Display for Part {
         if let Some(file) = self.file {
             writeln!(f, "  encoding   {file}")?;
         }
-        let width = self
-            .classes
-            .iter()
-            .map(|(name, _)| name.chars().count())
-            .max()
-            .unwrap_or(0);
+        let width = self.classes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (row, (name, count)) in self.classes.iter().enumerate() {
             let title = if row == 0 { "classes" } else { "" };
             let share = 100.0 * *count as f64 / self.examples.max(1) as f64;
             writeln!(f, "  {title:<10} {name:<width$} {count:>8} {share:5.1} %")?;
         }
-        let Lengths {
-            min,
-            median,
-            p95,
-            max,
-            histogram,
-        } = &self.lengths;
-        writeln!(
-            f,
-            "  words      {min} to {max}, median {median}, 95 % have at most {p95}"
-        )?;
-        let tallest = histogram
-            .iter()
-            .map(|&(_, count)| count)
-            .max()
-            .unwrap_or(0)
-            .max(1);
+        let Lengths { min, median, p95, max, histogram } = &self.lengths;
+        writeln!(f, "  words      {min} to {max}, median {median}, 95 % have at most {p95}")?;
+        let tallest = histogram.iter().map(|&(_, count)| count).max().unwrap_or(0).max(1);
         let mut from = 0;
         for &(to, count) in histogram {
             let bar = "█".repeat((30 * count).div_ceil(tallest) as usize);

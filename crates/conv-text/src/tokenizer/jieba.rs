@@ -14,12 +14,7 @@ impl Jieba {
     /// The text's words with blanks between them, for [`Style::Unicode`](super::Style::Unicode);
     /// other scripts pass through.
     pub fn segment(&self, text: &str) -> String {
-        let words: Vec<&str> = self
-            .0
-            .cut(text, true)
-            .into_iter()
-            .map(|token| token.word)
-            .collect();
+        let words: Vec<&str> = self.0.cut(text, true).into_iter().map(|token| token.word).collect();
         words.join(" ")
     }
 }
@@ -34,10 +29,7 @@ mod tests {
     fn a_chinese_sentence_becomes_words() {
         let text = Jieba::default().segment("我有一头小毛驴");
         let tokenizer = Tokenizer::fit(Style::Unicode, &[&text]).unwrap();
-        assert_eq!(
-            tokenizer.words(&text).unwrap(),
-            ["我", "有", "一头", "小毛驴"]
-        );
+        assert_eq!(tokenizer.words(&text).unwrap(), ["我", "有", "一头", "小毛驴"]);
         assert_eq!(tokenizer.ids(&text).unwrap().len(), 4);
     }
 }

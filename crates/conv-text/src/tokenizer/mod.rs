@@ -95,10 +95,8 @@ impl Tokenizer {
     /// [`Error::Read`]; [`Error::Tokenizer`] for a file that is none, or whose numbers have gaps.
     pub fn load(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
-        let json = std::fs::read_to_string(path).map_err(|source| Error::Read {
-            file: file.clone(),
-            source,
-        })?;
+        let json = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { file: file.clone(), source })?;
         Self::from_json(&json, &file)
     }
 
@@ -107,10 +105,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn from_json(json: &str, file: &str) -> Result<Self> {
-        let wrong = |reason: String| Error::Tokenizer {
-            file: file.into(),
-            reason,
-        };
+        let wrong = |reason: String| Error::Tokenizer { file: file.into(), reason };
         let inner: tokenizers::Tokenizer =
             json.parse().map_err(|error| wrong(format!("{error}")))?;
         let words = inner.get_vocab(true);
@@ -182,12 +177,7 @@ impl Tokenizer {
     pub fn ids_of_all(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
         let blocks: Vec<Vec<Vec<u32>>> = texts
             .par_chunks(BLOCK)
-            .map(|block| {
-                block
-                    .iter()
-                    .map(|text| self.ids(text))
-                    .collect::<Result<_>>()
-            })
+            .map(|block| block.iter().map(|text| self.ids(text)).collect::<Result<_>>())
             .collect::<Result<_>>()?;
         Ok(blocks.into_iter().flatten().collect())
     }
@@ -198,15 +188,8 @@ impl Tokenizer {
     /// [`Error::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Encoded> {
         let encoding = self.inner.encode(text, false).map_err(in_memory)?;
-        let spans = encoding
-            .get_offsets()
-            .iter()
-            .map(|&(start, end)| start..end)
-            .collect();
-        Ok(Encoded {
-            ids: encoding.get_ids().to_vec(),
-            spans,
-        })
+        let spans = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
+        Ok(Encoded { ids: encoding.get_ids().to_vec(), spans })
     }
 
     /// How often each of the vocabulary's words comes in texts already turned into numbers.
@@ -219,29 +202,22 @@ impl Tokenizer {
     }
 
     fn with_words(style: Style, words: Vec<String>) -> Result<Self> {
-        let vocabulary: Vec<String> = ["[PAD]".into(), "[UNK]".into()]
-            .into_iter()
-            .chain(words)
-            .collect();
+        let vocabulary: Vec<String> =
+            ["[PAD]".into(), "[UNK]".into()].into_iter().chain(words).collect();
         let model = WordLevel::builder()
             .vocab(vocabulary.iter().cloned().zip(0..).collect())
             .unk_token("[UNK]".into())
             .build()
             .map_err(in_memory)?;
         let mut inner = tokenizers::Tokenizer::new(model);
-        inner
-            .with_normalizer(Some(style.normalizer().map_err(in_memory)?))
-            .map_err(in_memory)?;
+        inner.with_normalizer(Some(style.normalizer().map_err(in_memory)?)).map_err(in_memory)?;
         inner.with_pre_tokenizer(Some(style.pre_tokenizer().map_err(in_memory)?));
         Ok(Self { inner, vocabulary })
     }
 }
 
 fn in_memory(error: tokenizers::Error) -> Error {
-    Error::Tokenizer {
-        file: "in memory".into(),
-        reason: error.to_string(),
-    }
+    Error::Tokenizer { file: "in memory".into(), reason: error.to_string() }
 }
 
 #[cfg(test)]

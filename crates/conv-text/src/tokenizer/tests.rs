@@ -8,10 +8,7 @@ use super::*;
 /// Kim's `clean_str` without its backslashes, lower-cased first rather than last.
 fn clean_str(text: &str, style: Style) -> Vec<String> {
     let kept = |c: char| c.is_ascii_alphanumeric() || "(),!?'`".contains(c);
-    let mut text: String = text
-        .chars()
-        .map(|c| if kept(c) { c } else { ' ' })
-        .collect();
+    let mut text: String = text.chars().map(|c| if kept(c) { c } else { ' ' }).collect();
     if style == Style::Kim {
         text.make_ascii_lowercase();
     }
@@ -76,10 +73,7 @@ fn the_saved_file_is_all_that_the_tokenizers_crate_needs() {
 fn the_unicode_style_keeps_every_script() {
     let text = "Größe l’été, don't 毛驴!";
     let tokenizer = Tokenizer::fit(Style::Unicode, &[text]).unwrap();
-    assert_eq!(
-        tokenizer.words(text).unwrap(),
-        ["größe", "l’été", ",", "don't", "毛驴", "!"]
-    );
+    assert_eq!(tokenizer.words(text).unwrap(), ["größe", "l’été", ",", "don't", "毛驴", "!"]);
     // A letter and its accent apart are the letter with its accent.
     assert_eq!(tokenizer.words("e\u{301}t").unwrap(), ["ét"]);
 }
@@ -95,15 +89,8 @@ fn frequent_words_come_first_whatever_the_order_of_the_texts() {
 
 #[test]
 fn files_that_are_no_tokenizer_of_ours_are_named() {
-    let wrong = |json: &str| {
-        Tokenizer::from_json(json, "tokenizer.json")
-            .unwrap_err()
-            .to_string()
-    };
-    let json = Tokenizer::fit(Style::Kim, &["a"])
-        .unwrap()
-        .to_json()
-        .unwrap();
+    let wrong = |json: &str| Tokenizer::from_json(json, "tokenizer.json").unwrap_err().to_string();
+    let json = Tokenizer::fit(Style::Kim, &["a"]).unwrap().to_json().unwrap();
     assert!(wrong("{").starts_with("tokenizer.json: tokenizer: "));
     assert!(wrong(&json[..json.len() / 2]).starts_with("tokenizer.json: tokenizer: "));
     assert!(

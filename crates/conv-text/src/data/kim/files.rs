@@ -42,10 +42,7 @@ impl KimSet {
                     return self.plant(&trees, granularity);
                 }
                 let read = |part| {
-                    Ok::<_, Error>(normal(file(
-                        &format!("stsa.{kind}.{part}"),
-                        Encoding::Utf8,
-                    )?))
+                    Ok::<_, Error>(normal(file(&format!("stsa.{kind}.{part}"), Encoding::Utf8)?))
                 };
                 KimData::parts(
                     self,
@@ -59,17 +56,14 @@ impl KimSet {
     /// Lines of `NUMBER text`; a number alone has an empty text.
     fn read(self, path: &Path, encoding: Encoding) -> Result<Vec<Example>> {
         let file = path.display().to_string();
-        let opened = File::open(path).map_err(|source| Error::Read {
-            file: file.clone(),
-            source,
-        })?;
+        let opened =
+            File::open(path).map_err(|source| Error::Read { file: file.clone(), source })?;
         let example = |(at, line): (Place, String)| {
             let (label, text) = line.split_once(' ').unwrap_or((&line, ""));
             match label.parse() {
-                Ok(label) if (label as usize) < self.labels().len() => Ok(Example {
-                    text: text.into(),
-                    label,
-                }),
+                Ok(label) if (label as usize) < self.labels().len() => {
+                    Ok(Example { text: text.into(), label })
+                }
                 _ => Err(Error::Label {
                     at,
                     found: format!("label {:?}", label.chars().take(20).collect::<String>()),
@@ -85,29 +79,19 @@ impl KimSet {
     /// Sentences and phrases from the treebank's trees.
     fn plant(self, folder: &Path, granularity: Granularity) -> Result<KimData> {
         let example = |phrase: &Phrase| {
-            granularity.class(phrase.sentiment).map(|label| Example {
-                text: phrase.text.clone(),
-                label,
-            })
+            granularity
+                .class(phrase.sentiment)
+                .map(|label| Example { text: phrase.text.clone(), label })
         };
         let read = |part: &str| read_trees(&folder.join(format!("{part}.txt")));
         let sentences = |trees: &[Vec<Phrase>]| {
-            normal(
-                trees
-                    .iter()
-                    .filter_map(|tree| tree.last().and_then(example))
-                    .collect(),
-            )
+            normal(trees.iter().filter_map(|tree| tree.last().and_then(example)).collect())
         };
         let train = read("train")?;
         let phrases = normal(distinct(&train).into_iter().filter_map(example).collect());
         KimData::parts(
             self,
-            [
-                sentences(&train),
-                sentences(&read("dev")?),
-                sentences(&read("test")?),
-            ],
+            [sentences(&train), sentences(&read("dev")?), sentences(&read("test")?)],
             phrases,
         )
     }
@@ -116,18 +100,8 @@ impl KimSet {
 /// The treebank's sentence files write `-lrb-` and lower case, its phrases and trees `(` or `-LRB-`
 /// and capitals.
 fn normal(examples: Vec<Example>) -> Vec<Example> {
-    let form = |text: String| {
-        text.to_lowercase()
-            .replace("-lrb-", "(")
-            .replace("-rrb-", ")")
-    };
-    examples
-        .into_iter()
-        .map(|example| Example {
-            text: form(example.text),
-            ..example
-        })
-        .collect()
+    let form = |text: String| text.to_lowercase().replace("-lrb-", "(").replace("-rrb-", ")");
+    examples.into_iter().map(|example| Example { text: form(example.text), ..example }).collect()
 }
 
 #[cfg(test)]
@@ -142,11 +116,8 @@ mod tests {
     fn bytes_above_ascii_and_empty_sentences_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("mr")).unwrap();
-        fs::write(
-            folder.path().join("mr/rt-polarity.all"),
-            b"1 clich\xe9\x85 yes \n0 \n0\n",
-        )
-        .unwrap();
+        fs::write(folder.path().join("mr/rt-polarity.all"), b"1 clich\xe9\x85 yes \n0 \n0\n")
+            .unwrap();
         let data = KimSet::Mr.load(folder.path()).unwrap();
         assert_eq!(data.corpus.texts(), ["cliché\u{85} yes ", "", ""]);
         fs::write(folder.path().join("mr/rt-polarity.all"), "0 a\n2 b\n").unwrap();
@@ -155,10 +126,7 @@ mod tests {
             error.ends_with("rt-polarity.all line 2: label \"2\", expected a number from 0 to 1"),
             "{error}"
         );
-        assert!(matches!(
-            KimSet::Cr.load(folder.path()),
-            Err(Error::Read { .. })
-        ));
+        assert!(matches!(KimSet::Cr.load(folder.path()), Err(Error::Read { .. })));
     }
 
     #[test]
@@ -169,10 +137,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write(
-            "trees/train.txt",
-            "(3 (2 -LRB-) (4 Good))\n(2 (2 So) (2 so))\n",
-        );
+        write("trees/train.txt", "(3 (2 -LRB-) (4 Good))\n(2 (2 So) (2 so))\n");
         write("trees/dev.txt", "(1 Bad)\n");
         write("trees/test.txt", "(2 Meh)\n(4 (3 Very) (3 fine))\n");
         let planted = KimSet::Sst2.load(folder.path()).unwrap();
@@ -182,11 +147,7 @@ mod tests {
         write("sst2/stsa.binary.phrases.train", "1 Good\n1 ( Good\n");
         let read = KimSet::Sst2.load(folder.path()).unwrap();
         assert_eq!(planted.corpus, read.corpus);
-        let expected = Split {
-            train: vec![3, 4],
-            dev: vec![1],
-            test: vec![2],
-        };
+        let expected = Split { train: vec![3, 4], dev: vec![1], test: vec![2] };
         assert_eq!(read.split(0, 1).unwrap(), expected);
         assert_eq!(planted.split(0, 1).unwrap(), expected);
         assert!(read.split(1, 1).is_err());

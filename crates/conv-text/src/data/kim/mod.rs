@@ -32,15 +32,8 @@ pub enum KimSet {
 
 impl KimSet {
     /// All seven, in the order of the paper's Table 1.
-    pub const ALL: [Self; 7] = [
-        Self::Mr,
-        Self::Sst1,
-        Self::Sst2,
-        Self::Subj,
-        Self::Trec,
-        Self::Cr,
-        Self::Mpqa,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Mr, Self::Sst1, Self::Sst2, Self::Subj, Self::Trec, Self::Cr, Self::Mpqa];
 
     /// The name on the command line and of the set's folder.
     pub fn name(self) -> &'static str {
@@ -59,13 +52,7 @@ impl KimSet {
     pub fn labels(self) -> &'static [&'static str] {
         match self {
             Self::Mr | Self::Sst2 | Self::Cr | Self::Mpqa => &["negative", "positive"],
-            Self::Sst1 => &[
-                "very negative",
-                "negative",
-                "neutral",
-                "positive",
-                "very positive",
-            ],
+            Self::Sst1 => &["very negative", "negative", "neutral", "positive", "very positive"],
             Self::Subj => &["subjective", "objective"],
             Self::Trec => &["DESC", "ENTY", "ABBR", "HUM", "LOC", "NUM"],
         }
@@ -73,11 +60,7 @@ impl KimSet {
 
     /// How Kim tokenises the set: lower-cased, except TREC.
     pub fn style(self) -> Style {
-        if self == Self::Trec {
-            Style::KimCased
-        } else {
-            Style::Kim
-        }
+        if self == Self::Trec { Style::KimCased } else { Style::Kim }
     }
 }
 
@@ -101,13 +84,10 @@ impl FromStr for KimSet {
 
     fn from_str(name: &str) -> Result<Self> {
         let plain = name.to_ascii_lowercase().replace('-', "");
-        Self::ALL
-            .into_iter()
-            .find(|set| set.name() == plain)
-            .ok_or_else(|| Error::Choice {
-                what: "set",
-                found: name.into(),
-                expected: Self::ALL.map(Self::name).join(", "),
-            })
+        Self::ALL.into_iter().find(|set| set.name() == plain).ok_or_else(|| Error::Choice {
+            what: "set",
+            found: name.into(),
+            expected: Self::ALL.map(Self::name).join(", "),
+        })
     }
 }

@@ -21,12 +21,7 @@ pub struct KimData {
 impl KimData {
     pub(super) fn whole(set: KimSet, sentences: Vec<Example>) -> Result<Self> {
         let number = sentences.len();
-        Ok(Self {
-            set,
-            corpus: corpus(set, sentences)?,
-            sentences: number,
-            fixed: None,
-        })
+        Ok(Self { set, corpus: corpus(set, sentences)?, sentences: number, fixed: None })
     }
 
     pub(super) fn parts(
@@ -34,31 +29,18 @@ impl KimData {
         [train, dev, test]: [Vec<Example>; 3],
         phrases: Vec<Example>,
     ) -> Result<Self> {
-        let ends = [
-            train.len(),
-            train.len() + dev.len(),
-            train.len() + dev.len() + test.len(),
-        ]
-        .map(|end| end as u32);
+        let ends = [train.len(), train.len() + dev.len(), train.len() + dev.len() + test.len()]
+            .map(|end| end as u32);
         let sentences = ends[2] as usize;
         let examples = [train, dev, test, phrases].concat();
         let total = examples.len() as u32;
-        let learned = if ends[2] == total {
-            0..ends[0]
-        } else {
-            ends[2]..total
-        };
+        let learned = if ends[2] == total { 0..ends[0] } else { ends[2]..total };
         let fixed = Split {
             train: learned.collect(),
             dev: (ends[0]..ends[1]).collect(),
             test: (ends[1]..ends[2]).collect(),
         };
-        Ok(Self {
-            set,
-            corpus: corpus(set, examples)?,
-            sentences,
-            fixed: Some(fixed),
-        })
+        Ok(Self { set, corpus: corpus(set, examples)?, sentences, fixed: Some(fixed) })
     }
 
     /// The sentences, without the phrases: what Table 1 counts.
@@ -92,16 +74,10 @@ impl KimData {
         // Training sentences without a dev part are the corpus's first, so that positions drawn are
         // positions there.
         let drawn = holdout(fixed.train.len(), 0.1, 0.0, seed)?;
-        Ok(Split {
-            test: fixed.test.clone(),
-            ..drawn
-        })
+        Ok(Split { test: fixed.test.clone(), ..drawn })
     }
 }
 
 fn corpus(set: KimSet, examples: Vec<Example>) -> Result<Corpus> {
-    Corpus::new(
-        set.labels().iter().map(|&label| label.into()).collect(),
-        examples,
-    )
+    Corpus::new(set.labels().iter().map(|&label| label.into()).collect(), examples)
 }

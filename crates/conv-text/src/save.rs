@@ -1,0 +1,94 @@
+//! Writing a trained classifier as a model folder, with its card: what it is for, what it learnt from, how well it does.
+
+use crate::{Config, Result, Training};
+use conv_hub::{ModelParts, folder};
+use conv_train::Learner;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// The model card, part by part; the figures are part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Card {
+    /// The model's name.
+    pub title: String,
+    /// What it is for.
+    pub purpose: String,
+    /// What it learnt from.
+    pub data: String,
+    /// Under which terms that data is.
+    pub terms: String,
+    /// What it should not be trusted with.
+    pub limits: String,
+    /// How well it does, by the name of the figure.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+impl Card {
+    /// The card of a model that learnt from `data`, in the words that hold for any; each part may be replaced.
+    pub fn new(data: &str, labels: &[String], metrics: BTreeMap<String, f64>) -> Self {
+        Self {
+            title: format!("Sentence classifier from {data}"),
+            purpose: format!("Sorts sentences into {}.", labels.join(", ")),
+            data: data.into(),
+            terms: "Not stated: those of the data hold, find out before passing the model on.".into(),
+            limits: "It knows the words and the kind of text that it was trained on. It sees windows of a few words, \
+                     not how a text hangs together, and answers with one of its classes whatever it is given."
+                .into(),
+            metrics,
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let Self { title, purpose, data, terms, limits, metrics } = self;
+        let figures = metrics.iter().fold(String::new(), |mut figures, (name, value)| {
+            let _ = writeln!(figures, "| {name} | {value:.4} |");
+            figures
+        });
+        format!(
+            "# {title}\n\n{purpose} A convolutional network of Kim (2014), trained with Convoke.\n\n## Data\n\n{data}\n\n\
+             ## Terms\n\n{terms}\n\n## Figures\n\n| figure | value |\n|---|---|\n{figures}\n## Limits\n\n{limits}\n"
+        )
+    }
+}
+
+impl Training<'_> {
+    /// Writes the network with its present parameters as a model folder, which [`Classifier::open`](crate::Classifier::open)
+    /// reads; `half` stores them in half precision.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, or holds anything but a model.
+    pub fn save(&self, folder: &Path, card: &Card, half: bool) -> Result<()> {
+        let tokenizer = self.sentences.tokenizer.to_json()?;
+        let parts = ModelParts {
+            model_type: Config::MODEL_TYPE,
+            config: object(json!(self.model().config())),
+            tensors: &self.parameters().tensors(),
+            half,
+            labels: &self.sentences.labels,
+            training: json!({
+                "data": card.data,
+                "examples": {
+                    "train": self.split.train.len(),
+                    "dev": self.split.dev.len(),
+                    "test": self.split.test.len(),
+                },
+                "seed": self.recipe.fit.seed,
+                "metrics": card.metrics,
+                "version": env!("CARGO_PKG_VERSION"),
+                "recipe": self.recipe,
+            }),
+            card: &card.markdown(),
+            files: &[(folder::TOKENIZER, tokenizer.as_bytes())],
+        };
+        Ok(parts.write(folder)?)
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,309 @@
+//! Training: sentences and a split in, a classifier out, by the recipe of the paper (§3.1).
+
+use crate::data::Split;
+use crate::infer::by_length;
+use crate::prepare::{Sentences, Table};
+use crate::tokenizer::Style;
+use crate::{
+    Batch, Classifier, Config, Evaluation, FilterBank, KimCnn, Result, Segmenter, Tally, Variant,
+    kim_cnn,
+};
+use candle_core::{DType, Device, Tensor};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, cross_entropy, softmax};
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::clip::MaxNorm;
+use conv_train::optim::{Adadelta, OptimizerConfig};
+use conv_train::{Direction, DryRun, Every, FitConfig, Learner, Loss, Monitor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A training run's settings, as they stand in a configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// How word vectors are treated.
+    pub variant: Variant,
+    /// The filters.
+    pub filters: Vec<FilterBank>,
+    /// D where no vectors are read.
+    pub dimension: usize,
+    /// Dropout on the penultimate layer.
+    pub dropout: f64,
+    /// Dropout on the elements of the word vectors; the paper has none.
+    pub word_dropout: f64,
+    /// How text becomes words.
+    pub style: Style,
+    /// Cuts text without blanks between its words.
+    pub segmenter: Option<Segmenter>,
+    /// The share of the target that is spread over all classes.
+    pub label_smoothing: f64,
+    /// Weighs each class by the inverse of its frequency, for data where some classes are rare.
+    pub balanced: bool,
+    /// The loop's settings.
+    pub fit: FitConfig,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self::kim(Variant::Rand)
+    }
+}
+
+impl Recipe {
+    /// The paper's: batches of 50, Adadelta, dropout 0.5, rows of the last layer bounded to norm 3, early stopping on dev
+    /// accuracy (§3.1). D = 300, ρ = 0.95, ε = 1e-6 and at most 25 epochs are those of Kim's code.
+    pub fn kim(variant: Variant) -> Self {
+        let adadelta = Adadelta { rho: 0.95, epsilon: 1e-6, ..Adadelta::default() };
+        Self {
+            variant,
+            filters: [3, 4, 5].map(|width| FilterBank { width, maps: 100 }).to_vec(),
+            dimension: 300,
+            dropout: 0.5,
+            word_dropout: 0.0,
+            style: Style::Kim,
+            segmenter: None,
+            label_smoothing: 0.0,
+            balanced: false,
+            fit: FitConfig {
+                epochs: 25,
+                batching: Batching { size: BatchSize::Examples(50), window: 20 },
+                optimizer: OptimizerConfig::Adadelta(adadelta),
+                learning_rate: 1.0,
+                max_norm: vec![MaxNorm { parameter: "fc.weight".into(), norm: 3.0 }],
+                monitor: Some(Monitor {
+                    metric: "accuracy".into(),
+                    direction: Direction::Maximize,
+                }),
+                patience: Some(5),
+                ..FitConfig::default()
+            },
+        }
+    }
+
+    /// The same network without what keeps it from learning by heart: no dropout, no smoothing, no early stopping. With
+    /// a few examples that are train and dev at once ([`Split::by_heart`]) it must get all of them right.
+    pub fn by_heart(self) -> Self {
+        let fit = FitConfig {
+            epochs: 200,
+            patience: None,
+            // An evaluation writes a checkpoint, which takes longer than an epoch of a few sentences.
+            evaluate_every: Every::Epochs(10),
+            ..self.fit
+        };
+        Self { dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.0, fit, ..self }
+    }
+
+    fn network(&self, sentences: &Sentences, dimension: usize) -> Config {
+        Config {
+            variant: self.variant,
+            vocabulary: sentences.tokenizer.vocabulary().len(),
+            dimension,
+            filters: self.filters.clone(),
+            dropout: self.dropout,
+            word_dropout: self.word_dropout,
+            classes: sentences.labels.len(),
+            segmenter: sentences.segmenter,
+        }
+    }
+}
+
+/// A network, its sentences and what is learnt from which: what [`conv_train::fit`] trains.
+pub struct Training<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) sentences: &'a Sentences,
+    pub(crate) split: &'a Split,
+    parameters: Parameters,
+    model: KimCnn,
+    lengths: Vec<usize>,
+    class_weights: Option<Vec<f32>>,
+    device: Device,
+}
+
+impl<'a> Training<'a> {
+    /// Builds the network with its first values.
+    ///
+    /// `warm` holds parameters of another model by name, which take the place of drawn ones where name and shape agree.
+    ///
+    /// # Errors
+    /// A recipe out of range, a training part that is empty or of one class, or no dev part to watch.
+    pub fn new(
+        recipe: &'a Recipe,
+        sentences: &'a Sentences,
+        split: &'a Split,
+        table: &Table,
+        warm: BTreeMap<String, Tensor>,
+        device: &Device,
+    ) -> Result<Self> {
+        check_split(sentences, split, recipe.fit.monitor.is_some())?;
+        let config = recipe.network(sentences, table.dimension);
+        let parameters = Parameters::warm(recipe.fit.seed, warm);
+        let vb = parameters.builder(DType::F32, device);
+        let model = kim_cnn(&config, table.init.clone(), &vb)?;
+        let length = |&index: &u32| sentences.words[index as usize].len() + 2 * config.padding();
+        Ok(Self {
+            recipe,
+            sentences,
+            split,
+            parameters,
+            model,
+            lengths: split.train.iter().map(length).collect(),
+            class_weights: recipe.balanced.then(|| balanced(sentences, &split.train)),
+            device: device.clone(),
+        })
+    }
+
+    /// The network with its present parameters.
+    pub fn model(&self) -> &KimCnn {
+        &self.model
+    }
+
+    /// The classifier with its present parameters.
+    ///
+    /// # Errors
+    /// A segmenter that this build does not have.
+    pub fn classifier(&self) -> Result<Classifier> {
+        let (tokenizer, labels) = (self.sentences.tokenizer.clone(), self.sentences.labels.clone());
+        Classifier::new(self.model.clone(), tokenizer, labels)
+    }
+
+    /// Class probabilities of the sentences `index`, in their order.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn probabilities(&self, index: &[u32]) -> Result<Vec<Vec<f64>>> {
+        let words: Vec<&[u32]> =
+            index.iter().map(|&index| self.sentences.words[index as usize].as_slice()).collect();
+        by_length(&words, self.model.config().padding(), &self.device, |batch| {
+            let logits = self.model.forward(batch, &mut Mode::Eval)?;
+            Ok(softmax(&logits.to_dtype(DType::F64)?, 1)?)
+        })
+    }
+
+    /// The share of the sentences `index` whose class is the most probable one.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn accuracy(&self, index: &[u32]) -> Result<f64> {
+        Ok(self.evaluation(index, 1)?.accuracy)
+    }
+
+    /// All figures on the sentences `index`, with P@k and R@k.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn evaluation(&self, index: &[u32], k: usize) -> Result<Evaluation> {
+        let mut tally = Tally::new(&self.sentences.labels, k);
+        for (row, &sentence) in self.probabilities(index)?.iter().zip(index) {
+            tally.add(self.sentences.classes[sentence as usize] as usize, row);
+        }
+        Ok(tally.finish())
+    }
+
+    /// What the run would be: shapes, steps, memory.
+    pub fn dry_run(&self) -> DryRun {
+        let config = self.model.config();
+        DryRun::new(self, &self.recipe.fit, |[examples, longest]| {
+            // The words' vectors and their transpose, every feature map before and after the rectifier, the features.
+            let map = |bank: &FilterBank| 2 * bank.maps * (longest + 1 - bank.width.min(longest));
+            let maps: usize = config.filters.iter().map(map).sum();
+            let numbers = 2 * config.dimension * longest + maps + 2 * config.features();
+            examples * numbers * size_of::<f32>()
+        })
+    }
+
+    fn batch_loss(&self, batch: &[usize], mode: &mut Mode) -> Result<Loss> {
+        let sentence = |&position: &usize| self.split.train[position] as usize;
+        let words: Vec<&[u32]> =
+            batch.iter().map(|at| self.sentences.words[sentence(at)].as_slice()).collect();
+        let classes: Vec<u32> =
+            batch.iter().map(|at| self.sentences.classes[sentence(at)]).collect();
+        let batch = Batch::new(&words, self.model.config().padding(), &self.device)?;
+        let logits = self.model.forward(&batch, mode)?;
+        let weight = match &self.class_weights {
+            Some(weights) => classes.iter().map(|&class| f64::from(weights[class as usize])).sum(),
+            None => classes.len() as f64,
+        };
+        let targets = Tensor::new(classes, &self.device)?;
+        let value = cross_entropy(
+            &logits,
+            &targets,
+            &CrossEntropyConfig {
+                label_smoothing: self.recipe.label_smoothing,
+                class_weights: self.class_weights.clone(),
+                ..CrossEntropyConfig::default()
+            },
+        )?;
+        Ok(Loss { value, weight })
+    }
+}
+
+fn check_split(sentences: &Sentences, split: &Split, watches_dev: bool) -> Result<()> {
+    let bad = |found: String, expected: &str| {
+        Err(crate::Error::Split { found, expected: expected.into() })
+    };
+    let class = |&index: &u32| sentences.classes[index as usize];
+    let Some(first) = split.train.first().map(class) else {
+        return bad("no sentence to train on".into(), "at least one");
+    };
+    if split.train.iter().all(|index| class(index) == first) {
+        let label = &sentences.labels[first as usize];
+        let found =
+            format!("all {} sentences to train on are of class {label:?}", split.train.len());
+        return bad(found, "at least two classes");
+    }
+    if watches_dev && split.dev.is_empty() {
+        return bad("no sentence in the dev part".into(), "some, to choose the best weights by");
+    }
+    Ok(())
+}
+
+/// N / (K · N_k) for each class k: rare classes weigh more, and the mean weight is 1. A class that does not occur has 0.
+fn balanced(sentences: &Sentences, train: &[u32]) -> Vec<f32> {
+    let mut counts = vec![0u32; sentences.labels.len()];
+    train.iter().for_each(|&index| counts[sentences.classes[index as usize] as usize] += 1);
+    let share = train.len() as f32 / counts.len() as f32;
+    counts.into_iter().map(|count| if count == 0 { 0.0 } else { share / count as f32 }).collect()
+}
+
+impl Learner for Training<'_> {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        let (sentences, split) = (self.sentences, self.split);
+        // FNV-1a over everything that training reads: enough to notice other data, which is all it is for.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |number: u32| {
+            hash = (hash ^ u64::from(number)).wrapping_mul(0x0100_0000_01b3);
+        };
+        for &index in split.train.iter().chain(&split.dev) {
+            sentences.words[index as usize].iter().for_each(|&word| add(word));
+            add(u32::MAX);
+            add(sentences.classes[index as usize]);
+        }
+        serde_json::json!({
+            "network": self.model.config(),
+            "label_smoothing": self.recipe.label_smoothing,
+            "balanced": self.recipe.balanced,
+            "data": format!("{} train, {} dev, {hash:016x}", split.train.len(), split.dev.len()),
+        })
+    }
+
+    fn loss(&self, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
+        self.batch_loss(batch, mode).map_err(conv_train::Error::learner)
+    }
+
+    fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
+        let dev = self.evaluation(&self.split.dev, 1).map_err(conv_train::Error::learner)?;
+        Ok(BTreeMap::from([
+            ("accuracy".into(), dev.accuracy),
+            ("loss".into(), dev.cross_entropy),
+            ("macro_f1".into(), dev.macro_f1),
+        ]))
+    }
+}
