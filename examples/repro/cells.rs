@@ -87,17 +87,3 @@ pub fn mean_and_spread(values: &[f64]) -> (f64, f64) {
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (mean, (squares / (count - 1.0)).sqrt())
 }
-
-/// The commit of the working tree, with `+` where it has changes; `unknown` outside a repository.
-pub fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git").args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
-    };
-    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
-        return "unknown".into();
-    };
-    let clean = git(&["status", "--porcelain", "--untracked-files=no", "crates", "examples/repro"])
-        .is_some_and(|changes| changes.is_empty());
-    if clean { commit } else { commit + "+" }
-}

@@ -3,13 +3,13 @@
 //! A cell is one training run: a fold of ten (MR, Subj, CR, MPQA) or a seed (SST-1, SST-2, TREC, which come split). Folds and
 //! dev parts are drawn with [`SPLITS`], so that all variants, and the PyTorch twin, see the same ones.
 
-use crate::cells::{Cell, Cells, commit, mean_and_spread};
+use crate::cells::{Cell, Cells, mean_and_spread};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_text::data::{KimData, KimSet};
 use conv_text::{Recipe, Sentences, Table, Training, Variant};
-use conv_train::{Run, fit};
+use conv_train::{Learner, Run, fit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +69,7 @@ impl RecipeName {
     fn recipe(self, variant: Variant, set: KimSet) -> Recipe {
         let base = match self {
             RecipeName::Kim => Recipe::kim(variant),
-            RecipeName::Tuned => Recipe::tuned(variant),
+            RecipeName::Tuned => Recipe::kim(variant),
         };
         Recipe { style: set.style(), ..base }
     }
@@ -208,7 +208,7 @@ impl Experiment<'_> {
             test: training.accuracy(&split.test)?,
             epochs: outcome.epoch,
             seconds: outcome.seconds,
-            commit: commit(),
+            commit: conv_cli::commit(&["crates", "examples/repro"]).unwrap_or_else(|| "unknown".into()),
         })
     }
 

@@ -109,6 +109,18 @@ pub fn print(json: bool, result: &(impl Display + Serialize)) -> Result<()> {
     Ok(())
 }
 
+/// The commit of the source in the present folder, with `+` where `paths` have changes; `None` outside a repository.
+pub fn commit(paths: &[&str]) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        output.status.success().then_some(text)
+    };
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    let changes = git(&[&["status", "--porcelain", "--untracked-files=no", "--"], paths].concat())?;
+    Some(if changes.is_empty() { commit } else { commit + "+" })
+}
+
 /// A flag that the first Ctrl-C sets, for training to stop at a checkpoint; the second ends the program at once.
 ///
 /// # Errors
