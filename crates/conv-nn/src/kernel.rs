@@ -109,6 +109,17 @@ pub(crate) fn check_real(
     }
 }
 
+/// Refuses to go on from a gradient that is itself tracked: ours would be a constant to it, silently.
+pub(crate) fn check_first_order(
+    operation: &'static str,
+    gradient: &Tensor,
+) -> candle_core::Result<()> {
+    if gradient.track_op() {
+        return Err(conv_core::Error::SecondOrder { op: operation }.into());
+    }
+    Ok(())
+}
+
 /// The ids of a `u32` tensor of any shape, in row-major order.
 pub(crate) fn read_ids(
     operation: &'static str,
@@ -170,6 +181,7 @@ impl<K: Kernel> CustomOp1 for Operation<K> {
         y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
+        check_first_order(K::NAME, gradient)?;
         fn run<T: Real, K: Kernel>(
             kernel: &K,
             tensors: [&Tensor; 3],
@@ -213,7 +225,8 @@ mod tests {
     #[test]
     fn any_layout_of_argument_and_gradient_is_read_in_its_own_order() -> candle_core::Result<()> {
         let x = gradcheck::values((3, 2, 5), 1);
-        gradcheck::check("square of a view", &[x.clone()], |t| {
+        let whole = std::slice::from_ref(&x);
+        gradcheck::check("square of a view", whole, |t| {
             Ok(apply(Square, &t[0].narrow(2, 1, 3)?.transpose(0, 2)?)?)
         });
         let y = apply(Square, &x)?;
@@ -234,6 +247,17 @@ mod tests {
         let message = apply(Square, &half).err().map(|e| e.to_string());
         let expected = "square: its input is F16, expected F32 or F64";
         assert_eq!(message.as_deref(), Some(expected));
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_derivative_is_refused_by_name() -> candle_core::Result<()> {
+        let x = gradcheck::values(3, 1);
+        let tracked = candle_core::Var::from_tensor(&x)?;
+        let message = Operation(Square).bwd(&x, &x, &tracked).err().map(|e| e.to_string());
+        let message = message.unwrap_or_default();
+        let expected = conv_core::Error::SecondOrder { op: "square" }.to_string();
+        assert!(message.starts_with(&expected), "{message}");
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{check_real, elements, fill_rows, sum_rows, with_elements};
+use crate::kernel::{check_first_order, check_real, elements, fill_rows, sum_rows, with_elements};
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
@@ -212,6 +212,7 @@ impl CustomOp3 for Normalise {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        check_first_order(Self::NAME, gradient)?;
         match x.dtype() {
             DType::F64 => self.backward::<f64>([x, weight, bias, gradient]),
             _ => self.backward::<f32>([x, weight, bias, gradient]),
@@ -280,7 +281,7 @@ mod tests {
             let gradients = y.sum_all()?.backward()?;
             assert!(gradients.get(&var).is_some());
             let operation = Normalise { epsilon: 1e-5 };
-            let made = operation.bwd(&inputs[0], &inputs[1], &inputs[2], &y, &y)?;
+            let made = operation.bwd(&inputs[0], &inputs[1], &inputs[2], &y, &y.detach())?;
             let made = [made.0.is_some(), made.1.is_some(), made.2.is_some()];
             assert_eq!(made, [0, 1, 2].map(|i| i == tracked));
         }

@@ -1,6 +1,6 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
-use crate::kernel::{elements, sum_rows, with_elements};
+use crate::kernel::{check_first_order, elements, sum_rows, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
@@ -157,6 +157,7 @@ impl CustomOp2 for Product {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        check_first_order(Self::NAME, gradient)?;
         let of_x = x.track_op().then(|| gradient.matmul(weight));
         let of_weight = weight.track_op().then(|| gradient.t()?.matmul(x));
         Ok((of_x.transpose()?, of_weight.transpose()?))

@@ -126,13 +126,13 @@ fn layer_norm() -> Result<()> {
 
 #[test]
 fn softmax_and_its_logarithm() -> Result<()> {
-    let functions: [(_, fn(&Tensor, usize) -> conv_nn::Result<Tensor>); 2] =
-        [("softmax", softmax), ("log_softmax", log_softmax)];
-    for (operation, function) in functions {
-        for case in cases(operation)? {
-            let dim = case.setting("dim")?.unwrap_or(0.0) as usize;
-            case.check(&function(&case.argument("x"), dim)?)?;
-        }
+    for case in cases("softmax")? {
+        let dim = case.setting("dim")?.unwrap_or(0.0) as usize;
+        case.check(&softmax(&case.argument("x"), dim)?)?;
+    }
+    for case in cases("log_softmax")? {
+        let dim = case.setting("dim")?.unwrap_or(0.0) as usize;
+        case.check(&log_softmax(&case.argument("x"), dim)?)?;
     }
     Ok(())
 }
