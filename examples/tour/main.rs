@@ -1,0 +1,58 @@
+//! What the house can do, in seconds, from what ships with it: one section a task.
+//!
+//!     cargo run --release --example tour
+
+mod sentence;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use conv_train::report::Environment;
+use conv_train::report::Report;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Classifies sample sentences with the shipped model, shows which words decided, and writes an HTML report.
+#[derive(Parser)]
+#[command(name = "tour", version)]
+struct Arguments {
+    #[command(flatten)]
+    common: conv_cli::Common,
+    /// Folder of what ships with the repository
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+    /// Where the report goes
+    #[arg(long, default_value = "runs/tour")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    conv_cli::run(|arguments: Arguments| {
+        let begun = Instant::now();
+        let device = arguments.common.start()?;
+        let report = Report::new("Tour", "What the shipped models say of sample inputs");
+        let report = sentence::section(&shipped(&arguments.data)?, &device, report)?;
+        let environment = Environment {
+            commit: conv_cli::commit(&[]),
+            ..Environment::collect(begun.elapsed().as_secs_f64())
+        };
+        std::fs::create_dir_all(&arguments.out)
+            .with_context(|| format!("creating {}", arguments.out.display()))?;
+        let path = arguments.out.join("report.html");
+        report.environment(&environment).write(&path)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let done = format!("{seconds:.1} s; the report, to open in a browser: {}", path.display());
+        conv_cli::print(arguments.common.json, &done)
+    })
+}
+
+/// The folder of shipped models and samples. The package on the registry leaves it out.
+fn shipped(folder: &Path) -> Result<PathBuf> {
+    if folder.join("models").is_dir() && folder.join("samples").is_dir() {
+        return Ok(folder.into());
+    }
+    bail!(
+        "{} holds no models/ and samples/: they come with the repository, not with the package; run the tour in a clone of it, or name its data folder by --data",
+        folder.display()
+    )
+}
