@@ -1,0 +1,206 @@
+//! Writing a model folder: the whole of it beside its place, then a rename, so that no one ever sees half a model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+use conv_train::files::{sync_folder, write_atomic, write_safetensors};
+use serde_json::{Map, Value};
+
+use crate::folder::{self, CARD, CONFIG, LABELS, MODEL_TYPE, TRAINING, WEIGHTS, check_labels};
+use crate::names::within;
+use crate::{Error, ModelFolder, Result};
+
+/// The parts of a model, as they are written to a folder.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use conv_hub::{ModelFolder, ModelParts};
+/// # let place = tempfile::tempdir()?;
+/// # let folder = place.path().join("model");
+///
+/// let weight = candle_core::Tensor::new(&[0.5f32, -0.5], &candle_core::Device::Cpu)?;
+/// ModelParts {
+///     model_type: "kim-cnn",
+///     config: serde_json::from_str(r#"{"widths": [3, 4, 5]}"#)?,
+///     tensors: &[("weight".to_string(), weight)].into(),
+///     labels: &["negative".to_string(), "positive".to_string()],
+///     card: "# Sentiment\n",
+///     ..ModelParts::default()
+/// }
+/// .write(&folder)?;
+///
+/// let model = ModelFolder::open(&folder)?;
+/// assert_eq!(model.labels()?, ["negative", "positive"]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct ModelParts<'a> {
+    /// Which kind of model it is; a binary refuses a folder of another kind.
+    pub model_type: &'a str,
+    /// The configuration, without `model_type`.
+    pub config: Map<String, Value>,
+    /// The parameters by name.
+    pub tensors: &'a BTreeMap<String, Tensor>,
+    /// Store the f32 and f64 parameters in half precision.
+    pub half: bool,
+    /// The names of the classes, in the order of the model's outputs; empty: no file.
+    pub labels: &'a [String],
+    /// How the model was trained (data, seed, metrics, version); null: no file.
+    pub training: Value,
+    /// The model card, in Markdown; empty: no file.
+    pub card: &'a str,
+    /// Further files by name, such as the tokenizer.
+    pub files: &'a [(&'a str, &'a [u8])],
+}
+
+impl Default for ModelParts<'_> {
+    fn default() -> Self {
+        static NO_TENSORS: BTreeMap<String, Tensor> = BTreeMap::new();
+        Self {
+            model_type: "",
+            config: Map::new(),
+            tensors: &NO_TENSORS,
+            half: false,
+            labels: &[],
+            training: Value::Null,
+            card: "",
+            files: &[],
+        }
+    }
+}
+
+impl ModelParts<'_> {
+    /// Writes the model to the folder `path`, over an older model there if there is one.
+    ///
+    /// All files are written and made durable in a temporary folder beside `path`, which is then renamed. An older
+    /// model is moved aside first and removed last.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] if something at `path` is not a model folder or holds files that this would destroy;
+    /// [`Error::HalfRange`] if a weight does not fit in half precision; [`Error::Labels`] and [`Error::UnsafeName`]
+    /// for names that could not be read again; [`Error::Io`]. What was at `path` is then still there.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        check_labels(self.labels, &path.join(LABELS))?;
+        self.check_target(path)?;
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        let beside = tempfile::Builder::new()
+            .prefix(".writing-")
+            .tempdir_in(parent)
+            .map_err(Error::io("write in", parent))?;
+        let (new, old) = (beside.path().join("new"), beside.path().join("old"));
+        std::fs::create_dir(&new).map_err(Error::io("create", &new))?;
+        self.fill(&new)?;
+
+        let replaces = path.exists();
+        if replaces {
+            std::fs::rename(path, &old).map_err(Error::io("replace", path))?;
+        }
+        if let Err(refused) = std::fs::rename(&new, path) {
+            if replaces {
+                std::fs::rename(&old, path).map_err(Error::io("put back", path))?;
+            }
+            return Err(Error::io("write", path)(refused));
+        }
+        sync_folder(parent).map_err(Error::io("write in", parent))
+    }
+
+    fn fill(&self, folder: &Path) -> Result<()> {
+        let mut config = Map::new();
+        config.insert(MODEL_TYPE.to_string(), self.model_type.into());
+        config.extend(self.config.clone().into_iter().filter(|(field, _)| field != MODEL_TYPE));
+        put(folder, CONFIG, &pretty(&Value::Object(config)))?;
+        if !self.training.is_null() {
+            put(folder, TRAINING, &pretty(&self.training))?;
+        }
+        if !self.labels.is_empty() {
+            put(folder, LABELS, format!("{}\n", self.labels.join("\n")).as_bytes())?;
+        }
+        if !self.card.is_empty() {
+            put(folder, CARD, self.card.as_bytes())?;
+        }
+        for (name, bytes) in self.files {
+            put(folder, self.file_name(name)?, bytes)?;
+        }
+        let weights = folder.join(WEIGHTS);
+        if self.half {
+            write_safetensors(&weights, &halved(self.tensors)?)
+        } else {
+            write_safetensors(&weights, self.tensors)
+        }
+        .map_err(Error::Write)
+    }
+
+    /// A further file may neither leave the folder nor take the place of another part.
+    fn file_name<'n>(&self, name: &'n str) -> Result<&'n str> {
+        let own = [CONFIG, WEIGHTS, LABELS, TRAINING, CARD];
+        if own.contains(&name) || name.contains('/') {
+            return Err(Error::UnsafeName {
+                name: name.to_string(),
+                place: "a model folder beside its own parts".to_string(),
+            });
+        }
+        within(name, "a model folder")
+    }
+
+    /// Whatever is at `path` must be a model, and nothing but a model: it is going to be removed.
+    fn check_target(&self, path: &Path) -> Result<()> {
+        let refuse = |reason: String| Error::NotAModel { folder: path.to_path_buf(), reason };
+        if !path.exists() {
+            return Ok(());
+        }
+        if !path.is_dir() {
+            return Err(refuse("it is not a folder".to_string()));
+        }
+        let mut empty = true;
+        for entry in std::fs::read_dir(path).map_err(Error::io("read", path))? {
+            let name = entry.map_err(Error::io("read", path))?.file_name();
+            let name = name.to_string_lossy();
+            empty = false;
+            let known =
+                folder::FILES.contains(&&*name) || self.files.iter().any(|(file, _)| *file == name);
+            if !known || !path.join(&*name).is_file() {
+                return Err(refuse(format!("it also holds `{name}`, which would be lost")));
+            }
+        }
+        if empty {
+            return Ok(());
+        }
+        ModelFolder::open(path).map(drop).map_err(|error| refuse(error.to_string()))
+    }
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    write_atomic(&folder.join(name), bytes).map_err(Error::Write)
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+/// The parameters with f32 and f64 in half precision; a finite value must not become infinite.
+fn halved(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
+    let mut halved = BTreeMap::new();
+    for (name, tensor) in tensors {
+        if !matches!(tensor.dtype(), DType::F32 | DType::F64) {
+            halved.insert(name.clone(), tensor.clone());
+            continue;
+        }
+        let half = tensor.to_dtype(DType::F16)?;
+        let before = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let after = half.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let lost = before
+            .iter()
+            .zip(after)
+            .find(|(before, after)| before.is_finite() && !after.is_finite());
+        if let Some((&value, _)) = lost {
+            return Err(Error::HalfRange { tensor: name.clone(), value });
+        }
+        halved.insert(name.clone(), half);
+    }
+    Ok(halved)
+}
