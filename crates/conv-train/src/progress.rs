@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 /// Shows steps done, rate, time left, loss and the last metrics. Draws nothing where standard error is no terminal.
 ///
 /// ```no_run
-/// # use conv_train::{Progress, Run};
+/// # use conv_train::{Event, Progress, Run};
 /// # let folder = std::path::Path::new("runs/1");
 /// let mut progress = Progress::new();
-/// let mut observer = |event: &_| progress.show(event);
+/// let mut observer = |event: &Event| progress.show(event);
 /// let run = Run { observer: Some(&mut observer), ..Run::new(folder) };
 /// ```
 #[derive(Debug)]

@@ -121,7 +121,7 @@ impl Schedule {
             plateau.waited = 0;
             return;
         }
-        plateau.waited += 1;
+        plateau.waited = plateau.waited.saturating_add(1);
         if plateau.waited > patience {
             plateau.scale *= factor;
             plateau.waited = 0;

@@ -127,7 +127,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         let done = self.state.step;
         let rate = config.schedule.rate(config.learning_rate, done, &self.state.plateau);
         let optimizer = &mut self.optimizer;
-        let mut record = step::take(self.learner, config, optimizer, batches, done + 1, rate)?;
+        let mut record =
+            step::take(self.learner, config, optimizer, batches, done.saturating_add(1), rate)?;
         self.state.step = record.step;
         self.state.seconds = self.seconds();
         record.epoch = self.state.epoch;
@@ -184,7 +185,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         schedule.observe(value, monitor.direction, &mut self.state.plateau);
         let best = self.state.best.as_ref().map(|best| best.value);
         if !monitor.direction.improves(value, best) {
-            self.state.waited += 1;
+            self.state.waited = self.state.waited.saturating_add(1);
             return Ok(false);
         }
         let finite = metrics.iter().filter(|(_, value)| value.is_finite());
