@@ -103,29 +103,32 @@ impl KimCnn {
         Ok(self.output.forward(&features)?)
     }
 
-    /// The penultimate layer z `[B, F]`: the maximum over time of each feature map (equation 3 and below).
+    /// The penultimate layer z `[B, F]`: the maximum over time of each feature map (equation 3 and below). The rectifier
+    /// is monotone, so it is applied to the maxima alone: the same values and gradients for a fraction of the work.
     ///
     /// # Errors
     /// A word number beyond the vocabulary.
     pub fn features(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let words = self.words(batch, mode)?;
-        let pooled = self.maps(&words)?.into_iter().zip(&self.config.filters).map(|(map, bank)| {
+        let mut pooled = Vec::new();
+        for (convolution, bank) in self.convolutions.iter().zip(&self.config.filters) {
             let windows: Vec<usize> = batch.lengths.iter().map(|n| n + 1 - bank.width).collect();
-            conv_nn::max_over_time(&map, Some(&windows))
-        });
-        let pooled: Vec<Tensor> = pooled.collect::<std::result::Result<_, _>>()?;
-        Ok(Tensor::cat(&pooled, 1)?)
+            pooled.push(conv_nn::max_over_time(&convolution.forward(&words)?, Some(&windows))?);
+        }
+        Ok(conv_nn::relu(&Tensor::cat(&pooled, 1)?)?)
     }
 
-    /// The feature maps of one sentence (equation 3): for each filter width `[maps, windows]`.
+    /// The feature maps of one sentence, c = f(w · x + b) for every window (equations 2 and 3), f the rectifier: for each
+    /// filter width `[maps, windows]`.
     ///
     /// # Errors
     /// A word number beyond the vocabulary.
     pub fn feature_maps(&self, sentence: &[u32]) -> Result<Vec<Tensor>> {
         let device = self.output.weight().device();
         let batch = Batch::new(&[sentence], self.config.padding(), device)?;
-        let maps = self.maps(&self.words(&batch, &mut Mode::Eval)?)?;
-        Ok(maps.into_iter().map(|map| map.i(0)).collect::<candle_core::Result<_>>()?)
+        let words = self.words(&batch, &mut Mode::Eval)?;
+        let map = |convolution: &Conv1d| Ok(conv_nn::relu(&convolution.forward(&words)?)?.i(0)?);
+        self.convolutions.iter().map(map).collect()
     }
 
     /// Word vectors `[B, D, T]`. A filter is linear in its input, so applying it to both channels and adding the
@@ -141,11 +144,5 @@ impl KimCnn {
         };
         let words = conv_nn::dropout(&words, self.config.word_dropout, mode)?;
         Ok(words.transpose(1, 2)?)
-    }
-
-    /// c = f(w · x + b) for every window (equation 2), f the rectifier: `[B, maps, windows]` a width.
-    fn maps(&self, words: &Tensor) -> Result<Vec<Tensor>> {
-        let map = |convolution: &Conv1d| conv_nn::relu(&convolution.forward(words)?);
-        Ok(self.convolutions.iter().map(map).collect::<std::result::Result<_, _>>()?)
     }
 }
