@@ -23,10 +23,7 @@ fn main() -> ExitCode {
     conv_cli::run(|arguments: Arguments| {
         let device = arguments.common.start()?;
         let findings = Findings {
-            environment: Environment {
-                commit: conv_cli::commit(&[]),
-                ..Environment::collect(0.0)
-            },
+            environment: Environment { commit: conv_cli::commit(&[]), ..Environment::collect(0.0) },
             candle: candle_version().into(),
             device: format!("{device:?}"),
             features: features(),
@@ -63,7 +60,11 @@ impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |items: &[&str]| if items.is_empty() { "none".into() } else { items.join(" ") };
         writeln!(f, "convoke           {}", self.environment.version)?;
-        writeln!(f, "commit            {}", self.environment.commit.as_deref().unwrap_or("unknown"))?;
+        writeln!(
+            f,
+            "commit            {}",
+            self.environment.commit.as_deref().unwrap_or("unknown")
+        )?;
         writeln!(f, "candle            {}", self.candle)?;
         writeln!(f, "features          {}", list(&self.features))?;
         writeln!(f, "system            {}", self.environment.system)?;
@@ -73,7 +74,10 @@ impl fmt::Display for Findings {
         writeln!(f, "device            {}", self.device)?;
         match &self.data {
             Some(folder) => writeln!(f, "data              {}", folder.display())?,
-            None => writeln!(f, "data              CONVOKE_DATA is not set: docs/datasets.md says what goes there")?,
+            None => writeln!(
+                f,
+                "data              CONVOKE_DATA is not set: docs/datasets.md says what goes there"
+            )?,
         }
         for Finding { name, state, found } in self.found.iter().chain(&self.models) {
             writeln!(f, "  {} {name:<22} {state}", if *found { "found  " } else { "missing" })?;

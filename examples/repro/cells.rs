@@ -47,7 +47,8 @@ impl Cells {
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let parse = |(number, line): (usize, &str)| {
-            serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), number + 1))
+            serde_json::from_str(line)
+                .with_context(|| format!("{} line {}", path.display(), number + 1))
         };
         let cells = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
         Ok(Self { path: path.into(), cells })
@@ -60,9 +61,7 @@ impl Cells {
 
     /// Keeps a cell, in place of an older one of the same run.
     pub fn keep(&mut self, cell: Cell) -> Result<()> {
-        let key = |c: &Cell| {
-            (c.set.clone(), c.variant.clone(), c.recipe.clone(), c.round, c.seed)
-        };
+        let key = |c: &Cell| (c.set.clone(), c.variant.clone(), c.recipe.clone(), c.round, c.seed);
         let replaces = self.cells.iter().any(|old| key(old) == key(&cell));
         self.cells.retain(|old| key(old) != key(&cell));
         self.cells.push(cell);

@@ -129,7 +129,10 @@ impl Experiment<'_> {
         let rounds = if matches!(set, KimSet::Sst1 | KimSet::Sst2 | KimSet::Trec) { 1 } else { 10 };
         let missing = |variant: Variant| -> Vec<(usize, u64)> {
             let known = |&(round, seed): &(usize, u64)| {
-                !self.cells.pick(|c| self.is(c, set, variant) && (c.round, c.seed) == (round, seed)).is_empty()
+                !self
+                    .cells
+                    .pick(|c| self.is(c, set, variant) && (c.round, c.seed) == (round, seed))
+                    .is_empty()
             };
             runs(rounds).into_iter().filter(|run| self.options.again || !known(run)).collect()
         };
@@ -139,7 +142,9 @@ impl Experiment<'_> {
             return Ok(());
         }
         let Some(folder) = &self.data else {
-            bail!("{set} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)");
+            bail!(
+                "{set} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)"
+            );
         };
         let data = set.load(&folder.join("sentence")).with_context(|| format!("loading {set}"))?;
         let sentences = Sentences::fit(&data.corpus, set.style(), None)?;
@@ -153,7 +158,10 @@ impl Experiment<'_> {
                 let cell = self.run_cell(&data, variant, &sentences, &table, round, seed)?;
                 eprintln!(
                     "{set} {variant} round {round} seed {seed}: dev {:.2} test {:.2} after {} epochs, {:.0} s",
-                    100.0 * cell.dev, 100.0 * cell.test, cell.epochs, cell.seconds
+                    100.0 * cell.dev,
+                    100.0 * cell.test,
+                    cell.epochs,
+                    cell.seconds
                 );
                 self.cells.keep(cell)?;
             }
@@ -208,7 +216,8 @@ impl Experiment<'_> {
             test: training.accuracy(&split.test)?,
             epochs: outcome.epoch,
             seconds: outcome.seconds,
-            commit: conv_cli::commit(&["crates", "examples/repro"]).unwrap_or_else(|| "unknown".into()),
+            commit: conv_cli::commit(&["crates", "examples/repro"])
+                .unwrap_or_else(|| "unknown".into()),
         })
     }
 
@@ -222,9 +231,8 @@ impl Experiment<'_> {
         folder: &Path,
     ) -> Result<()> {
         let recipe = self.options.recipe.recipe(variant, data.set);
-        let splits: Vec<_> = (0..data.rounds())
-            .map(|round| data.split(round, SPLITS))
-            .collect::<Result<_, _>>()?;
+        let splits: Vec<_> =
+            (0..data.rounds()).map(|round| data.split(round, SPLITS)).collect::<Result<_, _>>()?;
         let training =
             Training::new(&recipe, sentences, &splits[0], table, BTreeMap::new(), self.device)?;
         let folder = folder.join(format!("{}_{variant}", data.set.name()));
@@ -241,7 +249,8 @@ impl Experiment<'_> {
         });
         conv_train::files::write_atomic(&folder.join("set.json"), set.to_string().as_bytes())?;
         let name = if variant == Variant::Static { "static.weight" } else { "embedding.weight" };
-        let weight = training.parameters().tensors().remove(name).context("a table of word vectors")?;
+        let weight =
+            training.parameters().tensors().remove(name).context("a table of word vectors")?;
         let first = BTreeMap::from([("embedding.weight".to_string(), weight)]);
         conv_train::files::write_safetensors(&folder.join("table.safetensors"), &first)?;
         eprintln!("wrote {}", folder.display());
@@ -325,8 +334,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.1}"));
         writeln!(f, "Kim (2014), Table 2: test accuracy in %, recipe {}.", self.recipe)?;
-        writeln!(f, "Paper and torch use word2vec of 300 dimensions; ours GloVe 6B of 100 where vectors are pre-trained.\n")?;
-        writeln!(f, "| variant | set | paper | torch | ours ± sd (runs) | bar | |\n|---|---|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "Paper and torch use word2vec of 300 dimensions; ours GloVe 6B of 100 where vectors are pre-trained.\n"
+        )?;
+        writeln!(
+            f,
+            "| variant | set | paper | torch | ours ± sd (runs) | bar | |\n|---|---|---|---|---|---|---|"
+        )?;
         for row in &self.rows {
             let ours = match (row.ours, row.spread) {
                 (Some(ours), Some(spread)) => format!("{ours:.1} ± {spread:.1} ({})", row.runs),
@@ -334,7 +349,13 @@ impl fmt::Display for Report {
                 _ => "–".into(),
             };
             let (paper, torch, bar) = (number(row.paper), number(row.torch), number(row.bar));
-            writeln!(f, "| {} | {} | {paper} | {torch} | {ours} | {bar} | {} |", row.variant, row.set, row.holds())?;
+            writeln!(
+                f,
+                "| {} | {} | {paper} | {torch} | {ours} | {bar} | {} |",
+                row.variant,
+                row.set,
+                row.holds()
+            )?;
         }
         for variant in Variant::ALL.map(Variant::name) {
             let rows: Vec<&Row> = self.rows.iter().filter(|row| row.variant == variant).collect();
@@ -344,7 +365,11 @@ impl fmt::Display for Report {
             };
             if let (Some(paper), Some(torch)) = (mean(|row| row.paper), mean(|row| row.torch)) {
                 let ours = number(mean(|row| row.ours));
-                writeln!(f, "\n{variant}, mean of {}: paper {paper:.1}, torch {torch:.1}, ours {ours}", rows.len())?;
+                writeln!(
+                    f,
+                    "\n{variant}, mean of {}: paper {paper:.1}, torch {torch:.1}, ours {ours}",
+                    rows.len()
+                )?;
             }
         }
         let hours = self.rows.iter().map(|row| row.seconds).sum::<f64>() / 3600.0;

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
     conv_cli::run(|arguments: Arguments| {
         let device = arguments.common.start()?;
         match arguments.experiment {
-            Experiment::Kim(options) => kim::run(&options, arguments.data, &arguments.common, &device),
+            Experiment::Kim(options) => {
+                kim::run(&options, arguments.data, &arguments.common, &device)
+            }
         }
     })
 }

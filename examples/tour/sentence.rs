@@ -28,12 +28,21 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<Report> {
             writeln!(text, "    {share:+.2}  {}", words[*start..*end].join(" "))?;
         }
         let rest: f64 = evidence.windows.iter().skip(3).map(|window| window.share).sum();
-        writeln!(text, "    {rest:+.2}  the other windows, {:+.2} the bias: logit {:+.2}", evidence.bias, evidence.logit)?;
+        writeln!(
+            text,
+            "    {rest:+.2}  the other windows, {:+.2} the bias: logit {:+.2}",
+            evidence.bias, evidence.logit
+        )?;
     }
     let file = data.join("samples/sentiment.tsv");
     let corpus = Corpus::read(&file, &ReadOptions::default(), Some(classifier.labels()))?;
     let evaluation = evaluate(&classifier, &corpus, 1)?;
-    writeln!(text, "\n  {} of {} sample sentences right", (evaluation.accuracy * corpus.examples().len() as f64).round(), corpus.examples().len())?;
+    writeln!(
+        text,
+        "\n  {} of {} sample sentences right",
+        (evaluation.accuracy * corpus.examples().len() as f64).round(),
+        corpus.examples().len()
+    )?;
     conv_cli::print(false, &text)?;
     Ok(report
         .metrics([("accuracy on the sample sentences", evaluation.accuracy)])

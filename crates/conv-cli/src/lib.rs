@@ -62,7 +62,8 @@ impl Common {
 
 fn device(name: &str) -> Result<Device> {
     let (kind, number) = name.split_once(':').unwrap_or((name, "0"));
-    let number = number.parse().with_context(|| format!("--device {name}: `{number}` is no number"))?;
+    let number =
+        number.parse().with_context(|| format!("--device {name}: `{number}` is no number"))?;
     let opened = match kind {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => Device::new_cuda(number),
