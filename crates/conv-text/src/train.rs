@@ -157,6 +157,11 @@ impl<'a> Training<'a> {
         &self.model
     }
 
+    /// The run's settings.
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
+    }
+
     /// The classifier with its present parameters.
     ///
     /// # Errors

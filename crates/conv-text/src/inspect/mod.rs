@@ -1,7 +1,10 @@
 //! What is in the data, before anything is trained on it: sizes, classes, lengths, repetitions,
-//! words.
+//! words; and what is in a model.
 
+mod model;
 mod table;
+
+pub use model::{ModelInspection, Parameter};
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,66 @@
+//! `vectors` and `features`: what the network makes of sentences, for other programs.
+
+use crate::input::Input;
+use crate::model::Model;
+use anyhow::Result;
+use candle_core::Device;
+use clap::Args;
+use serde_json::json;
+use std::io::{self, Write};
+
+#[derive(Debug, Args)]
+pub struct Vectors {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    input: Input,
+}
+
+impl Vectors {
+    /// A JSON object a line, or the numbers between tabs.
+    pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
+        let classifier = self.model.open(device)?;
+        let mut out = io::stdout().lock();
+        self.input.each(|texts| {
+            for (text, vector) in texts.iter().zip(classifier.vectors(texts)?) {
+                if common.json {
+                    writeln!(out, "{}", json!({ "text": text, "vector": vector }))?;
+                } else {
+                    let numbers: Vec<String> =
+                        vector.iter().map(|value| value.to_string()).collect();
+                    writeln!(out, "{}", numbers.join("\t"))?;
+                }
+            }
+            Ok(out.flush()?)
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Features {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    input: Input,
+}
+
+impl Features {
+    pub fn run(&self, device: &Device) -> Result<()> {
+        let classifier = self.model.open(device)?;
+        let mut out = io::stdout().lock();
+        self.input.each(|texts| {
+            for text in texts {
+                let (words, peaks) = classifier.peaks(text)?;
+                for peak in peaks {
+                    let window = words.get(peak.start..peak.end).unwrap_or_default();
+                    let line = json!({
+                        "text": text, "map": peak.map, "value": peak.value,
+                        "start": peak.start, "end": peak.end, "words": window,
+                    });
+                    writeln!(out, "{line}")?;
+                }
+            }
+            Ok(out.flush()?)
+        })
+    }
+}

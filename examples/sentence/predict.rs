@@ -1,0 +1,143 @@
+//! `predict`: a line a sentence, and the windows behind it where asked for.
+
+use crate::input::Input;
+use crate::model::Model;
+use anyhow::{Context, Result};
+use candle_core::Device;
+use clap::Args;
+use conv_text::{Classifier, Evidence, Prediction};
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+use std::str::FromStr;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    input: Input,
+    /// Show the windows of words that the answer rests on, with their exact shares of its logit
+    #[arg(long)]
+    evidence: bool,
+    /// Show the K most probable classes
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    top: usize,
+    /// Choose a class where its probability is at least this; may be given for several classes
+    #[arg(long, value_name = "LABEL=P")]
+    threshold: Vec<Threshold>,
+}
+
+#[derive(Debug, Clone)]
+struct Threshold {
+    label: String,
+    least: f64,
+}
+
+impl FromStr for Threshold {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (label, least) = text.rsplit_once('=').context("expected LABEL=PROBABILITY")?;
+        let least = least.parse().with_context(|| format!("{least:?} is no number"))?;
+        Ok(Self { label: label.into(), least })
+    }
+}
+
+pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    let classifier = options.model.open(device)?;
+    let threshold = |Threshold { label, least }: &Threshold| Ok((classifier.class(label)?, *least));
+    let thresholds: Vec<(usize, f64)> =
+        options.threshold.iter().map(threshold).collect::<Result<_>>()?;
+    let mut out = io::stdout().lock();
+    options.input.each(|texts| {
+        for (text, prediction) in texts.iter().zip(classifier.predict_batch(texts)?) {
+            let answer = Answer::new(
+                &classifier,
+                text,
+                classifier.decide(prediction, &thresholds),
+                options,
+            )?;
+            if common.json {
+                writeln!(out, "{}", answer.json(&classifier))?;
+            } else {
+                answer.print(&classifier, options.top, &mut out)?;
+            }
+        }
+        Ok(out.flush()?)
+    })
+}
+
+struct Answer<'a> {
+    text: &'a str,
+    prediction: Prediction,
+    /// The sentence's words, and what they did.
+    evidence: Option<(Vec<String>, Evidence)>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(
+        classifier: &Classifier,
+        text: &'a str,
+        prediction: Prediction,
+        options: &Options,
+    ) -> Result<Self> {
+        let evidence =
+            options.evidence.then(|| classifier.evidence(text, prediction.class)).transpose()?;
+        Ok(Self { text, prediction, evidence })
+    }
+
+    /// `label TAB probability` for the answer and the next probable classes, then the text.
+    fn print(&self, classifier: &Classifier, top: usize, out: &mut impl Write) -> io::Result<()> {
+        let Prediction { class, probabilities, .. } = &self.prediction;
+        let others = self.prediction.ranking().into_iter().filter(|other| other != class);
+        for class in std::iter::once(*class).chain(others).take(top.max(1)) {
+            write!(out, "{}\t{:.4}\t", classifier.labels()[class], probabilities[class])?;
+        }
+        writeln!(out, "{}", self.text)?;
+        let Some((words, evidence)) = &self.evidence else {
+            return Ok(());
+        };
+        writeln!(out, "  {:+.4}  logit", evidence.logit)?;
+        for window in &evidence.windows {
+            let maps = if window.maps == 1 { "map" } else { "maps" };
+            writeln!(
+                out,
+                "  {:+.4}  {} ({} {maps})",
+                window.share,
+                window.text(words),
+                window.maps
+            )?;
+        }
+        writeln!(out, "  {:+.4}  bias", evidence.bias)
+    }
+
+    fn json(&self, classifier: &Classifier) -> Value {
+        let Prediction { label, class, probabilities } = &self.prediction;
+        let named =
+            classifier.labels().iter().cloned().zip(probabilities.iter().map(|&p| json!(p)));
+        let mut object = json!({
+            "text": self.text,
+            "label": label,
+            "probability": probabilities[*class],
+            "probabilities": named.collect::<Map<_, _>>(),
+        });
+        if let Some((words, evidence)) = &self.evidence {
+            let windows = evidence.windows.iter().map(|window| {
+                json!({
+                    "words": words.get(window.start..window.end).unwrap_or_default(),
+                    "start": window.start,
+                    "end": window.end,
+                    "maps": window.maps,
+                    "share": window.share,
+                })
+            });
+            object["evidence"] = json!({
+                "words": words,
+                "logit": evidence.logit,
+                "bias": evidence.bias,
+                "windows": windows.collect::<Vec<_>>(),
+            });
+        }
+        object
+    }
+}

@@ -1,0 +1,85 @@
+//! The training recipe: the paper's, a file's, and the flags over either.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use conv_text::data::KimSet;
+use conv_text::tokenizer::Style;
+use conv_text::{FilterBank, Recipe, Segmenter, Variant};
+use conv_train::batch::BatchSize;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// A recipe as TOML [default: the paper's]; the flags below go over it
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// rand, static, nonstatic or multichannel [default: rand, with --vectors nonstatic]
+    #[arg(long)]
+    variant: Option<Variant>,
+    /// Filters as WIDTHxMAPS, such as 3x100,4x100,5x100
+    #[arg(long, value_delimiter = ',')]
+    filters: Vec<FilterBank>,
+    /// Length of a word vector where no vectors are read
+    #[arg(long)]
+    dimension: Option<usize>,
+    /// Passes over the training data at most
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Sentences a batch
+    #[arg(long)]
+    batch_size: Option<usize>,
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Probability with which a feature is dropped in training
+    #[arg(long)]
+    dropout: Option<f64>,
+    /// Share of the target that is spread over all classes
+    #[arg(long)]
+    label_smoothing: Option<f64>,
+    /// Weigh rare classes more
+    #[arg(long)]
+    balanced: bool,
+    /// How text becomes words: kim, kim-cased or unicode
+    #[arg(long)]
+    style: Option<Style>,
+    /// Cuts text without blanks between words first: jieba (Chinese)
+    #[arg(long)]
+    segmenter: Option<Segmenter>,
+}
+
+impl Flags {
+    pub fn recipe(&self, set: Option<KimSet>, vectors: bool, seed: u64) -> Result<Recipe> {
+        let mut recipe = match &self.config {
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                toml::from_str(&text).with_context(|| path.display().to_string())?
+            }
+            None => Recipe {
+                style: set.map(KimSet::style).unwrap_or_default(),
+                ..Recipe::kim(if vectors { Variant::NonStatic } else { Variant::Rand })
+            },
+        };
+        recipe.fit.seed = seed;
+        recipe.balanced |= self.balanced;
+        if !self.filters.is_empty() {
+            recipe.filters.clone_from(&self.filters);
+        }
+        recipe.segmenter = self.segmenter.or(recipe.segmenter);
+        over(&mut recipe.variant, self.variant);
+        over(&mut recipe.dimension, self.dimension);
+        over(&mut recipe.fit.epochs, self.epochs);
+        over(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
+        over(&mut recipe.fit.learning_rate, self.learning_rate);
+        over(&mut recipe.dropout, self.dropout);
+        over(&mut recipe.label_smoothing, self.label_smoothing);
+        over(&mut recipe.style, self.style);
+        Ok(recipe)
+    }
+}
+
+fn over<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *setting = value;
+    }
+}
