@@ -1,5 +1,5 @@
 //! Word vectors: the three forms hold the same, and the real file reads as it should.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -4,6 +4,8 @@
 //! be used by them. A snapshot's folder and files are named by us, from a commit and names that were checked; nothing
 //! else that a server sends becomes a path.
 
+mod claims;
+mod compact;
 mod dataset;
 mod repository;
 mod rows;

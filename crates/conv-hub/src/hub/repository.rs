@@ -61,7 +61,7 @@ impl Repository {
             },
             id,
         };
-        if hub.offline { repository.from_cache() } else { repository.from_hub() }
+        if hub.offline { repository.recall() } else { repository.look_up() }
     }
 
     /// The names of its files, in order.
@@ -119,7 +119,7 @@ impl Repository {
         Ok(path)
     }
 
-    fn from_hub(mut self) -> Result<Self> {
+    fn look_up(mut self) -> Result<Self> {
         let Some(remote) = &self.remote else {
             return Ok(self);
         };
@@ -143,7 +143,7 @@ impl Repository {
         Ok(self)
     }
 
-    fn from_cache(mut self) -> Result<Self> {
+    fn recall(mut self) -> Result<Self> {
         let commit = if is_commit(&self.id.revision) {
             self.id.revision.clone()
         } else {

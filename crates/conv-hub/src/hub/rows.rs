@@ -10,6 +10,7 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row as ParquetRow};
 use serde_json::Value;
 
+use super::claims;
 use crate::{Error, Result};
 
 /// The most that is read of one line of JSONL, in bytes.
@@ -134,30 +135,26 @@ fn damaged(path: &Path, row: usize, reason: String) -> Error {
     Error::Rows { path: path.to_path_buf(), row, reason }
 }
 
-/// Opens a parquet file whose columns lie within it.
+/// Opens a parquet file, once what it claims has been found to fit.
 fn parquet(path: &Path, file: File) -> Result<RowIter<'static>> {
+    let refuse = |reason| damaged(path, 0, reason);
     let length = file.metadata().map_err(Error::io("read", path))?.len();
-    let reader =
-        guarded(|| SerializedFileReader::new(file)).map_err(|reason| damaged(path, 0, reason))?;
-    for group in reader.metadata().row_groups() {
-        for column in group.columns() {
-            let (start, size) = (
-                column.dictionary_page_offset().unwrap_or(column.data_page_offset()),
-                column.compressed_size(),
-            );
-            let inside =
-                start >= 0 && size >= 0 && (start as u64).saturating_add(size as u64) <= length;
-            if !inside {
-                let column = column.column_path();
-                return Err(damaged(
-                    path,
-                    0,
-                    format!(
-                        "column `{column}` claims {size} bytes at {start}, and the file has {length}"
-                    ),
-                ));
+    claims::schema(&file, length).map_err(refuse)?;
+    let pages = file.try_clone().map_err(Error::io("read", path))?;
+    let reader = guarded(|| SerializedFileReader::new(file)).map_err(refuse)?;
+    for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let (start, size) = match (u64::try_from(start), u64::try_from(column.compressed_size())) {
+            (Ok(start), Ok(size)) if start.saturating_add(size) <= length => (start, size),
+            _ => {
+                let (column, size) = (column.column_path(), column.compressed_size());
+                return Err(refuse(format!(
+                    "column `{column}` claims {size} bytes at {start}, and the file has {length}"
+                )));
             }
-        }
+        };
+        claims::pages(&pages, start, size)
+            .map_err(|reason| refuse(format!("column `{}`: {reason}", column.column_path())))?;
     }
     Ok(RowIter::from_file_into(Box::new(reader)))
 }

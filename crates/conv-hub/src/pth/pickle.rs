@@ -155,16 +155,20 @@ impl Machine<'_> {
                 self.pairs()?
             };
             let target = self.top()?;
-            return match &mut self.nodes[target] {
-                Node::Dict(items) => Ok(items.append(&mut pairs)),
-                Node::Object(object) => Ok(object.items.append(&mut pairs)),
-                _ => Err(self.damaged("a dictionary expected")),
-            };
+            match &mut self.nodes[target] {
+                Node::Dict(items) => items.append(&mut pairs),
+                Node::Object(object) => object.items.append(&mut pairs),
+                _ => return Err(self.damaged("a dictionary expected")),
+            }
+            return Ok(());
         }
         let mut items = if opcode == APPEND { vec![self.pop()?] } else { self.pop_mark()? };
         let target = self.top()?;
         let already = match &mut self.nodes[target] {
-            Node::List(list) => return Ok(list.append(&mut items)),
+            Node::List(list) => {
+                list.append(&mut items);
+                return Ok(());
+            }
             Node::Object(object) => object.items.len(),
             _ => return Err(self.damaged("a list expected")),
         };

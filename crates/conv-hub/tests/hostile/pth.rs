@@ -14,7 +14,6 @@ use zip::{CompressionMethod, ZipWriter};
 use super::{every_byte_flipped, every_truncation_is_an_error, read_within_bounds};
 
 const TYPES: &[u8] = include_bytes!("../reference/types.pth");
-const TRAINING: &[u8] = include_bytes!("../reference/training.pth");
 
 fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     Checkpoint::open(path)?.tensors()
@@ -37,7 +36,7 @@ fn archive(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
 /// Instructions that leave a tensor `w` of f32 in a dictionary; sizes are given as instructions.
 fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) -> Vec<u8> {
     [
-        b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\00X\x03\0\0\0cpu",
+        b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu",
         elements,
         b"tQ",
         offset,
@@ -60,7 +59,6 @@ fn same(found: &BTreeMap<String, Tensor>, expected: &BTreeMap<String, Tensor>) {
 #[test]
 fn cut_anywhere() {
     every_truncation_is_an_error(TYPES, tensors);
-    every_truncation_is_an_error(TRAINING, tensors);
 }
 
 #[test]
@@ -94,7 +92,8 @@ fn the_pickle_of_these_tests_is_right() {
 fn tensors_that_do_not_fit_are_refused() {
     const HUGE: &[u8] = b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
     let pair = |one: &[u8], other: &[u8]| [one, other, b"\x86"].concat();
-    let cases: [(&[u8], &[u8], Vec<u8>, Vec<u8>, &str); 8] = [
+    type Case = (&'static [u8], &'static [u8], Vec<u8>, Vec<u8>, &'static str);
+    let cases: [Case; 8] = [
         (
             b"K\x02",
             b"K\x01",
@@ -242,7 +241,7 @@ proptest! {
         2 => Just(b"X\x01\0\0\0w".to_vec()),
         1 => Just(b"ctorch._utils\n_rebuild_tensor_v2\n".to_vec()),
         1 => Just(b"ccollections\nOrderedDict\n".to_vec()),
-        1 => Just(b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\00X\x03\0\0\0cpuK\x02tQ".to_vec()),
+        1 => Just(b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02tQ".to_vec()),
     ], 0..60)) {
         let pickle = [bytes.concat(), b".".to_vec()].concat();
         let _ = read_within_bounds(&checkpoint(&pickle, &[0; 8]), tensors);

@@ -1,6 +1,6 @@
 //! The hub on the loopback: fetching, the cache, offline use, data sets, and servers that mean harm.
 #![cfg(feature = "hub")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod rows;
 mod server;

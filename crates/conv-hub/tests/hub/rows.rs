@@ -90,10 +90,10 @@ fn a_parquet_file_cut_anywhere_is_an_error() {
 fn a_parquet_file_with_one_bit_flipped_anywhere_does_not_panic() {
     let file = parquet_file();
     let mut flipped = file.clone();
-    for position in 0..file.len() {
+    for (position, &byte) in file.iter().enumerate() {
         flipped[position] ^= 1 << (position % 8);
         let _ = read("rows.parquet", &flipped);
-        flipped[position] = file[position];
+        flipped[position] = byte;
     }
 }
 
