@@ -156,13 +156,13 @@ impl Experiment<'_> {
             }
             for (round, seed) in runs {
                 let cell = self.run_cell(&data, variant, &sentences, &table, round, seed)?;
-                eprintln!(
+                conv_cli::note(format_args!(
                     "{set} {variant} round {round} seed {seed}: dev {:.2} test {:.2} after {} epochs, {:.0} s",
                     100.0 * cell.dev,
                     100.0 * cell.test,
                     cell.epochs,
                     cell.seconds
-                );
+                ));
                 self.cells.keep(cell)?;
             }
         }
@@ -185,7 +185,7 @@ impl Experiment<'_> {
         };
         let table = Table::read(&path, sentences).with_context(|| path.display().to_string())?;
         if let Some(coverage) = table.coverage {
-            eprintln!("{}: {coverage}", path.display());
+            conv_cli::note(format_args!("{}: {coverage}", path.display()));
         }
         Ok(table)
     }
@@ -253,7 +253,7 @@ impl Experiment<'_> {
             training.parameters().tensors().remove(name).context("a table of word vectors")?;
         let first = BTreeMap::from([("embedding.weight".to_string(), weight)]);
         conv_train::files::write_safetensors(&folder.join("table.safetensors"), &first)?;
-        eprintln!("wrote {}", folder.display());
+        conv_cli::note(format_args!("wrote {}", folder.display()));
         Ok(())
     }
 

@@ -128,7 +128,7 @@ impl Options {
             (Some(path), true) => {
                 let table = Table::read(path, sentences)?;
                 if let Some(coverage) = table.coverage {
-                    eprintln!("{}: {coverage}", path.display());
+                    conv_cli::note(format_args!("{}: {coverage}", path.display()));
                 }
                 table
             }

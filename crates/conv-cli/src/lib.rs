@@ -82,8 +82,7 @@ pub fn run<A: Parser>(program: impl FnOnce(A) -> Result<()>) -> ExitCode {
         Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let line = format!("{error:#}").replace('\n', " ");
-            // Where standard error itself is closed there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "error: {line}");
+            note(format_args!("error: {line}"));
             ExitCode::FAILURE
         }
     }
@@ -110,6 +109,12 @@ pub fn print(json: bool, result: &(impl Display + Serialize)) -> Result<()> {
     Ok(())
 }
 
+/// Says something beside the result, on standard error.
+pub fn note(text: impl Display) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// The commit of the source in the present folder, with `+` where `paths` have changes; `None` outside a repository.
 pub fn commit(paths: &[&str]) -> Option<String> {
     let git = |arguments: &[&str]| {
@@ -132,7 +137,7 @@ pub fn stop_on_ctrl_c() -> Result<&'static AtomicBool> {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        let _ = writeln!(io::stderr(), "stopping at a checkpoint; again to stop at once");
+        note("stopping at a checkpoint; again to stop at once");
     })
     .context("installing the Ctrl-C handler")?;
     Ok(&STOP)

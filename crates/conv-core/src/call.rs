@@ -70,12 +70,9 @@ impl Call<'_> {
         match (self.is_1d(), tensor.dims()) {
             (true, &[a, b, width]) => Ok([a, b, 1, width]),
             (false, &[a, b, height, width]) => Ok([a, b, height, width]),
-            (_, found) => Err(Error::Rank {
-                op: self.op,
-                argument,
-                found: found.to_vec(),
-                expected,
-            }),
+            (_, found) => {
+                Err(Error::Rank { op: self.op, argument, found: found.to_vec(), expected })
+            }
         }
     }
 
@@ -129,20 +126,11 @@ impl Call<'_> {
                 return Err(Error::Zero { op, what });
             }
             if channels % groups != 0 {
-                return Err(Error::Groups {
-                    op,
-                    which,
-                    channels,
-                    groups,
-                });
+                return Err(Error::Groups { op, which, channels, groups });
             }
         }
         if of_weight != inputs {
-            return Err(Error::Channels {
-                op,
-                found: of_weight,
-                expected: inputs,
-            });
+            return Err(Error::Channels { op, found: of_weight, expected: inputs });
         }
         Ok(())
     }
@@ -160,11 +148,7 @@ impl Call<'_> {
         fits(op, "output", &output)?;
         let [batch, outputs, _, width] = output;
         if let Some(bias) = self.bias.filter(|bias| bias.dims() != [outputs]) {
-            return Err(Error::Bias {
-                op,
-                found: bias.dims().to_vec(),
-                expected: outputs,
-            });
+            return Err(Error::Bias { op, found: bias.dims().to_vec(), expected: outputs });
         }
         for (argument, tensor) in [("weight", Some(self.weight)), ("bias", self.bias)] {
             let Some(tensor) = tensor else { continue };
@@ -189,11 +173,6 @@ impl Call<'_> {
             true => Shape::from((batch, outputs, width)),
             false => Shape::from(&output[..]),
         };
-        Ok(Convolution {
-            op,
-            geometry,
-            transposed,
-            output,
-        })
+        Ok(Convolution { op, geometry, transposed, output })
     }
 }

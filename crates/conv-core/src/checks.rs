@@ -43,20 +43,14 @@ pub(crate) fn check_gradient(
         Usage::Plain => gradcheck::check(name, from_ref(x), |t| Ok(f(&t[0])?)),
         Usage::TransposedInput => {
             let transposed = x.transpose(first, last)?.contiguous()?;
-            gradcheck::check(name, &[transposed], |t| {
-                Ok(f(&t[0].transpose(first, last)?)?)
-            });
+            gradcheck::check(name, &[transposed], |t| Ok(f(&t[0].transpose(first, last)?)?));
         }
         Usage::NarrowedInput => {
             let wider = x.pad_with_same(last, 1, 1)?;
-            gradcheck::check(name, &[wider], |t| {
-                Ok(f(&t[0].narrow(last, 1, x.dim(last)?)?)?)
-            });
+            gradcheck::check(name, &[wider], |t| Ok(f(&t[0].narrow(last, 1, x.dim(last)?)?)?));
         }
         Usage::TransposedOutput => {
-            gradcheck::check(name, from_ref(x), |t| {
-                f(&t[0])?.transpose(0, 1)?.contiguous()
-            });
+            gradcheck::check(name, from_ref(x), |t| f(&t[0])?.transpose(0, 1)?.contiguous());
         }
         Usage::SummedOutput => gradcheck::check(name, from_ref(x), |t| f(&t[0])?.sum(0)),
         Usage::UsedTwice => gradcheck::check(name, from_ref(x), |t| {
@@ -85,29 +79,18 @@ pub(crate) fn check_fixtures(
     name: &str,
     f: impl Fn(&Tensor, &[usize]) -> Result<Tensor>,
 ) -> Result<()> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/reference/pool.safetensors"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/pool.safetensors");
     let all: HashMap<String, Tensor> = candle_core::safetensors::load(path, &Device::Cpu)?;
-    let numbers: Vec<usize> = (0..)
-        .take_while(|number| all.contains_key(&format!("{name}.{number}.x")))
-        .collect();
+    let numbers: Vec<usize> =
+        (0..).take_while(|number| all.contains_key(&format!("{name}.{number}.x"))).collect();
     assert!(numbers.len() >= 20, "{name}: {} fixtures", numbers.len());
     for number in numbers {
         let part = |part: &str| &all[&format!("{name}.{number}.{part}")];
-        let geometry: Vec<usize> = part("geometry")
-            .to_vec1::<i64>()?
-            .into_iter()
-            .map(|n| n as usize)
-            .collect();
+        let geometry: Vec<usize> =
+            part("geometry").to_vec1::<i64>()?.into_iter().map(|n| n as usize).collect();
         let (y, dx) = forward_backward(part("x"), |_| Ok(part("g").clone()), |x| f(x, &geometry))?;
         for (what, found, expected) in [("y", y, part("y")), ("dx", dx, part("dx"))] {
-            assert_eq!(
-                found.dims(),
-                expected.dims(),
-                "{name} {number} {geometry:?}: {what}"
-            );
+            assert_eq!(found.dims(), expected.dims(), "{name} {number} {geometry:?}: {what}");
             let difference = distance(&found, expected)?;
             assert!(
                 difference < 1e-5,
@@ -147,10 +130,7 @@ pub(crate) fn check_threads(
     };
     let one = run(1)?;
     for threads in [2, 4] {
-        assert!(
-            one == run(threads)?,
-            "{name}: {threads} threads give other bits than 1"
-        );
+        assert!(one == run(threads)?, "{name}: {threads} threads give other bits than 1");
     }
     Ok(())
 }

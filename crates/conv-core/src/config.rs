@@ -19,12 +19,7 @@ pub struct Conv1dConfig {
 
 impl Default for Conv1dConfig {
     fn default() -> Self {
-        Self {
-            stride: 1,
-            padding: (0, 0),
-            dilation: 1,
-            groups: 1,
-        }
+        Self { stride: 1, padding: (0, 0), dilation: 1, groups: 1 }
     }
 }
 
@@ -43,12 +38,7 @@ pub struct Conv2dConfig {
 
 impl Default for Conv2dConfig {
     fn default() -> Self {
-        Self {
-            stride: (1, 1),
-            padding: Padding2d::default(),
-            dilation: (1, 1),
-            groups: 1,
-        }
+        Self { stride: (1, 1), padding: Padding2d::default(), dilation: (1, 1), groups: 1 }
     }
 }
 
@@ -69,13 +59,7 @@ pub struct ConvTranspose1dConfig {
 
 impl Default for ConvTranspose1dConfig {
     fn default() -> Self {
-        Self {
-            stride: 1,
-            padding: (0, 0),
-            output_padding: 0,
-            dilation: 1,
-            groups: 1,
-        }
+        Self { stride: 1, padding: (0, 0), output_padding: 0, dilation: 1, groups: 1 }
     }
 }
 

@@ -40,14 +40,8 @@ pub fn conv1d(
     bias: Option<&Tensor>,
     config: &Conv1dConfig,
 ) -> Result<Tensor> {
-    let call = Call {
-        op: "conv1d",
-        rank: 3,
-        dims: ("[B, C, T]", "[O, C / groups, K]"),
-        x,
-        weight,
-        bias,
-    };
+    let call =
+        Call { op: "conv1d", rank: 3, dims: ("[B, C, T]", "[O, C / groups, K]"), x, weight, bias };
     call.convolution(&Conv2dConfig {
         stride: (1, config.stride),
         padding: Padding2d::columns(config.padding),

@@ -43,11 +43,7 @@ pub(crate) fn apply(
 
 /// The convolution by candle's own operation, where that can express its geometry.
 fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Option<Tensor>> {
-    let Convolution {
-        geometry: Geometry { groups, h, w, .. },
-        transposed,
-        ..
-    } = convolution;
+    let Convolution { geometry: Geometry { groups, h, w, .. }, transposed, .. } = convolution;
     // candle has one stride and one dilation for both axes; an axis of one output or one tap does not care.
     let same_stride = h.stride == w.stride || h.output == 1;
     let same_dilation = h.dilation == w.dilation || h.kernel == 1;
@@ -56,9 +52,7 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
     }
     let (x, weight) = (image(x)?, image(weight)?.contiguous()?);
     let y = if *transposed {
-        let full = x
-            .contiguous()?
-            .conv_transpose2d(&weight, 0, 0, w.stride, w.dilation)?;
+        let full = x.contiguous()?.conv_transpose2d(&weight, 0, 0, w.stride, w.dilation)?;
         crop(&crop(&full, 2, h)?, 3, w)?
     } else {
         let seen = window(&window(&x, 2, h)?, 3, w)?;
@@ -74,9 +68,7 @@ fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Te
     let weight = weight.reshape((groups, g.channels_out, rows))?;
     let y = if convolution.transposed {
         let y = image(x)?.reshape((g.batch, groups, g.channels_out, g.pixels_out()))?;
-        let y = y
-            .permute((1, 2, 0, 3))?
-            .reshape((groups, g.channels_out, columns))?;
+        let y = y.permute((1, 2, 0, 3))?.reshape((groups, g.channels_out, columns))?;
         let unrolled = weight.t()?.contiguous()?.matmul(&y.contiguous()?)?;
         roll(g, &unrolled)?
     } else {
@@ -93,19 +85,9 @@ fn unroll(g: &Geometry, x: &Tensor) -> Result<Tensor> {
     let x = x.index_select(&places(&g.h, &x)?, 2)?;
     let x = x.index_select(&places(&g.w, &x)?, 3)?;
     let (h, w) = (&g.h, &g.w);
-    x.reshape(
-        &[
-            g.batch,
-            g.groups,
-            g.channels_in,
-            h.kernel,
-            h.output,
-            w.kernel,
-            w.output,
-        ][..],
-    )?
-    .permute(vec![1, 2, 3, 5, 0, 4, 6])?
-    .reshape((g.groups, g.channels_in * g.taps(), g.batch * g.pixels_out()))
+    x.reshape(&[g.batch, g.groups, g.channels_in, h.kernel, h.output, w.kernel, w.output][..])?
+        .permute(vec![1, 2, 3, 5, 0, 4, 6])?
+        .reshape((g.groups, g.channels_in * g.taps(), g.batch * g.pixels_out()))
 }
 
 /// [`unroll`]'s transpose: every element added to the place it was taken from.
@@ -113,17 +95,7 @@ fn roll(g: &Geometry, unrolled: &Tensor) -> Result<Tensor> {
     let (h, w) = (&g.h, &g.w);
     let (batch, channels) = (g.batch, g.groups * g.channels_in);
     let x = unrolled
-        .reshape(
-            &[
-                g.groups,
-                g.channels_in,
-                h.kernel,
-                w.kernel,
-                batch,
-                h.output,
-                w.output,
-            ][..],
-        )?
+        .reshape(&[g.groups, g.channels_in, h.kernel, w.kernel, batch, h.output, w.output][..])?
         .permute(vec![4, 0, 1, 2, 5, 3, 6])?
         .reshape((batch, channels, h.kernel * h.output, w.kernel * w.output))?;
     let zeros = |height| Tensor::zeros((batch, channels, height, reach(w)), x.dtype(), x.device());
@@ -147,16 +119,13 @@ fn reach(axis: &Axis) -> usize {
 
 /// `x` with the axis's padding, as far as its windows see.
 fn window(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
-    x.pad_with_zeros(dim, axis.before, axis.after())?
-        .narrow(dim, 0, reach(axis))?
-        .contiguous()
+    x.pad_with_zeros(dim, axis.before, axis.after())?.narrow(dim, 0, reach(axis))?.contiguous()
 }
 
 /// [`window`]'s transpose: the padding cut off, and zeros where no window sees.
 fn crop(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
     let missing = (axis.before + axis.input).saturating_sub(reach(axis));
-    x.pad_with_zeros(dim, 0, missing)?
-        .narrow(dim, axis.before, axis.input)
+    x.pad_with_zeros(dim, 0, missing)?.narrow(dim, axis.before, axis.input)
 }
 
 /// The tensor with a height of 1 where it has none.
@@ -179,11 +148,7 @@ impl Known {
         &self,
         storage: impl Fn(&Storage) -> Option<&S>,
     ) -> Result<(S, Shape)> {
-        let value = self
-            .value
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(value) = value else {
             bail!("{}: its forward pass ran twice", self.convolution.op)
         };
@@ -324,12 +289,7 @@ mod tests {
 
     #[test]
     fn convolutions_agree_with_the_kernels() -> Result<()> {
-        let uneven = Padding2d {
-            top: 0,
-            bottom: 2,
-            left: 3,
-            right: 0,
-        };
+        let uneven = Padding2d { top: 0, bottom: 2, left: 3, right: 0 };
         for (stride, dilation, padding, groups) in [
             ((1, 1), (1, 1), Padding2d::all(1), 1),
             ((2, 2), (1, 1), uneven, 2),
@@ -337,31 +297,18 @@ mod tests {
             ((3, 3), (2, 2), uneven, 1),
             ((1, 1), (2, 1), uneven, 4),
         ] {
-            let config = Conv2dConfig {
-                stride,
-                padding,
-                dilation,
-                groups,
-            };
+            let config = Conv2dConfig { stride, padding, dilation, groups };
             let weight = [8, 4 / groups, 3, 2];
             agrees(&|call| call.convolution(&config), &[2, 4, 7, 6], &weight)?;
         }
-        let config = Conv2dConfig {
-            stride: (1, 2),
-            ..Default::default()
-        };
+        let config = Conv2dConfig { stride: (1, 2), ..Default::default() };
         agrees(&|call| call.convolution(&config), &[2, 3, 9], &[4, 3, 2])?;
         agrees(&|call| call.convolution(&config), &[0, 3, 9], &[4, 3, 2])
     }
 
     #[test]
     fn transposed_convolutions_agree_with_the_kernels() -> Result<()> {
-        let uneven = Padding2d {
-            top: 0,
-            bottom: 2,
-            left: 3,
-            right: 0,
-        };
+        let uneven = Padding2d { top: 0, bottom: 2, left: 3, right: 0 };
         for (stride, dilation, padding, output_padding, groups) in [
             ((1, 1), (1, 1), Padding2d::all(1), (0, 0), 1),
             ((2, 2), (1, 1), uneven, (1, 1), 2),
@@ -369,38 +316,21 @@ mod tests {
             ((3, 3), (2, 2), Padding2d::default(), (2, 1), 1),
             ((1, 1), (3, 3), uneven, (2, 0), 1),
         ] {
-            let config = ConvTranspose2dConfig {
-                stride,
-                padding,
-                output_padding,
-                dilation,
-                groups,
-            };
+            let config =
+                ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups };
             let weight = [4, 6 / groups, 3, 2];
             agrees(&|call| call.transposed(&config), &[2, 4, 4, 5], &weight)?;
         }
-        let config = ConvTranspose2dConfig {
-            stride: (1, 2),
-            ..Default::default()
-        };
+        let config = ConvTranspose2dConfig { stride: (1, 2), ..Default::default() };
         agrees(&|call| call.transposed(&config), &[2, 3, 5], &[3, 4, 2])?;
         agrees(&|call| call.transposed(&config), &[0, 3, 5], &[3, 4, 2])
     }
 
     #[test]
     fn without_variables_nothing_is_kept() -> Result<()> {
-        let (x, weight) = (
-            gradcheck::values((1, 1, 5), 1),
-            gradcheck::values((1, 1, 2), 2),
-        );
-        let call = Call {
-            op: "conv1d",
-            rank: 3,
-            dims: ("", ""),
-            x: &x,
-            weight: &weight,
-            bias: None,
-        };
+        let (x, weight) = (gradcheck::values((1, 1, 5), 1), gradcheck::values((1, 1, 2), 2));
+        let call =
+            Call { op: "conv1d", rank: 3, dims: ("", ""), x: &x, weight: &weight, bias: None };
         let convolution = call.convolution(&Conv2dConfig::default())?;
         assert!(!apply(convolution, &x, &weight, None)?.track_op());
         Ok(())

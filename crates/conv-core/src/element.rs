@@ -37,15 +37,8 @@ pub(crate) fn row_major<'a, T: Element>(
     }
     // An expanded tensor can claim more elements than there is memory.
     let mut gathered = Vec::new();
-    gathered
-        .try_reserve_exact(layout.shape().elem_count())
-        .map_err(candle_core::Error::wrap)?;
-    gather(
-        &elements[layout.start_offset()..],
-        layout.dims(),
-        layout.stride(),
-        &mut gathered,
-    );
+    gathered.try_reserve_exact(layout.shape().elem_count()).map_err(candle_core::Error::wrap)?;
+    gather(&elements[layout.start_offset()..], layout.dims(), layout.stride(), &mut gathered);
     Ok(Cow::Owned(gathered))
 }
 

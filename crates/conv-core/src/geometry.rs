@@ -47,19 +47,11 @@ impl Axis {
     pub fn convolution(op: &'static str, request: Request) -> Result<Self> {
         let (before, after) = request.padding;
         let kernel = request.reach(op)?;
-        let input = checked(
-            op,
-            "padded input",
-            &[request.size, before, after],
-            |[a, b, c]| a.checked_add(b)?.checked_add(c),
-        )?;
+        let input = checked(op, "padded input", &[request.size, before, after], |[a, b, c]| {
+            a.checked_add(b)?.checked_add(c)
+        })?;
         if kernel > input {
-            return Err(Error::KernelTooWide {
-                op,
-                axis: request.axis,
-                kernel,
-                input,
-            });
+            return Err(Error::KernelTooWide { op, axis: request.axis, kernel, input });
         }
         Ok(Self {
             input: request.size,
@@ -89,20 +81,13 @@ impl Axis {
             return Err(Error::Zero { op, what });
         }
         let (what, size) = ("output", request.size - 1);
-        let full = checked(
-            op,
-            what,
-            &[size, request.stride, kernel, output_padding],
-            |[a, b, c, d]| a.checked_mul(b)?.checked_add(c)?.checked_add(d),
-        )?;
+        let full =
+            checked(op, what, &[size, request.stride, kernel, output_padding], |[a, b, c, d]| {
+                a.checked_mul(b)?.checked_add(c)?.checked_add(d)
+            })?;
         let cut = checked(op, "padding", &[before, after], |[a, b]| a.checked_add(b))?;
         if cut >= full {
-            return Err(Error::NothingLeft {
-                op,
-                axis: request.axis,
-                padding: cut,
-                size: full,
-            });
+            return Err(Error::NothingLeft { op, axis: request.axis, padding: cut, size: full });
         }
         Ok(Self {
             input: full - cut,
@@ -142,21 +127,16 @@ impl Axis {
 impl Request {
     /// The elements the kernel covers, dilation included.
     fn reach(&self, op: &'static str) -> Result<usize> {
-        for (what, value) in [
-            ("kernel size", self.kernel),
-            ("stride", self.stride),
-            ("dilation", self.dilation),
-        ] {
+        for (what, value) in
+            [("kernel size", self.kernel), ("stride", self.stride), ("dilation", self.dilation)]
+        {
             if value == 0 {
                 return Err(Error::Zero { op, what });
             }
         }
-        checked(
-            op,
-            "dilated kernel",
-            &[self.kernel - 1, self.dilation],
-            |[a, b]| a.checked_mul(b)?.checked_add(1),
-        )
+        checked(op, "dilated kernel", &[self.kernel - 1, self.dilation], |[a, b]| {
+            a.checked_mul(b)?.checked_add(1)
+        })
     }
 }
 
@@ -188,15 +168,12 @@ impl Geometry {
 
     /// Whether any tap falls on padding.
     pub fn is_padded(&self) -> bool {
-        [self.h, self.w]
-            .iter()
-            .any(|axis| axis.before > 0 || axis.after() > 0)
+        [self.h, self.w].iter().any(|axis| axis.before > 0 || axis.after() > 0)
     }
 
     /// Multiplications, as a measure of work.
     pub fn work(&self) -> usize {
-        self.output_len()
-            .saturating_mul(self.channels_in * self.taps())
+        self.output_len().saturating_mul(self.channels_in * self.taps())
     }
 }
 
@@ -222,11 +199,7 @@ pub(crate) fn fits(op: &'static str, what: &'static str, sizes: &[usize]) -> Res
 }
 
 fn overflow(op: &'static str, what: &'static str, sizes: &[usize]) -> Error {
-    Error::Overflow {
-        op,
-        what,
-        sizes: sizes.to_vec(),
-    }
+    Error::Overflow { op, what, sizes: sizes.to_vec() }
 }
 
 #[cfg(test)]
@@ -234,14 +207,7 @@ mod tests {
     use super::*;
 
     fn request(size: usize, kernel: usize) -> Request {
-        Request {
-            axis: "width",
-            size,
-            kernel,
-            stride: 1,
-            dilation: 1,
-            padding: (0, 0),
-        }
+        Request { axis: "width", size, kernel, stride: 1, dilation: 1, padding: (0, 0) }
     }
 
     #[test]
@@ -255,12 +221,7 @@ mod tests {
         ] {
             let axis = Axis::convolution(
                 "conv",
-                Request {
-                    stride,
-                    dilation,
-                    padding: (before, after),
-                    ..request(size, kernel)
-                },
+                Request { stride, dilation, padding: (before, after), ..request(size, kernel) },
             )?;
             for tap in 0..kernel {
                 let expected: Vec<usize> = (0..axis.output)
@@ -282,14 +243,7 @@ mod tests {
     fn sizes_that_overflow_are_refused() {
         let wide = |padding, kernel, dilation| {
             let size = 4;
-            Axis::convolution(
-                "conv",
-                Request {
-                    dilation,
-                    padding,
-                    ..request(size, kernel)
-                },
-            )
+            Axis::convolution("conv", Request { dilation, padding, ..request(size, kernel) })
         };
         let overflows = |result| matches!(result, Err(Error::Overflow { .. }));
         assert!(overflows(wide((usize::MAX, 0), 1, 1)));
@@ -297,13 +251,7 @@ mod tests {
         assert!(overflows(wide((0, 0), usize::MAX, 2)));
         let product = fits("conv", "output", &[0, 1, 1 << 31, 1 << 31]);
         assert!(matches!(product, Err(Error::Overflow { .. })));
-        let huge = Request {
-            stride: usize::MAX / 2,
-            ..request(5, 3)
-        };
-        assert!(matches!(
-            Axis::transposed("conv", huge, 0),
-            Err(Error::Overflow { .. })
-        ));
+        let huge = Request { stride: usize::MAX / 2, ..request(5, 3) };
+        assert!(matches!(Axis::transposed("conv", huge, 0), Err(Error::Overflow { .. })));
     }
 }

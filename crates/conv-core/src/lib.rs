@@ -52,7 +52,9 @@ pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
-    Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool, max_pool1d,
-    max_pool2d,
+    Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,
+    max_pool1d, max_pool2d,
 };
-pub use upsample::{upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d};
+pub use upsample::{
+    upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d,
+};

@@ -202,14 +202,8 @@ mod tests {
         let x = gradcheck::values((3, 4, 5, 6), 1);
         let weight = gradcheck::values((4, 4, 2, 3), 2);
         let bias = gradcheck::values(4, 3);
-        let call = Call {
-            op: "conv",
-            rank: 4,
-            dims: ("", ""),
-            x: &x,
-            weight: &weight,
-            bias: Some(&bias),
-        };
+        let call =
+            Call { op: "conv", rank: 4, dims: ("", ""), x: &x, weight: &weight, bias: Some(&bias) };
         [
             call.convolution(&Conv2dConfig::default())?,
             call.transposed(&ConvTranspose2dConfig::default())?,
@@ -250,10 +244,7 @@ mod tests {
             let tracked = (weight.sum_all()?.broadcast_as(dy.shape())? * dy)?;
             let result = convolution.gradients(&x, &weight, Some(&bias), &tracked);
             let text = result.map_or_else(|e| e.to_string(), |_| String::new());
-            assert!(
-                text.contains("conv: its gradient cannot be differentiated again"),
-                "{text}"
-            );
+            assert!(text.contains("conv: its gradient cannot be differentiated again"), "{text}");
         }
         Ok(())
     }

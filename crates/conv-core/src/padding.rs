@@ -29,22 +29,12 @@ pub struct Padding2d {
 impl Padding2d {
     /// The same on all four sides.
     pub const fn all(size: usize) -> Self {
-        Self {
-            top: size,
-            bottom: size,
-            left: size,
-            right: size,
-        }
+        Self { top: size, bottom: size, left: size, right: size }
     }
 
     /// None in height: the padding (left, right) of a 1-D operation.
     pub(crate) const fn columns((left, right): (usize, usize)) -> Self {
-        Self {
-            top: 0,
-            bottom: 0,
-            left,
-            right,
-        }
+        Self { top: 0, bottom: 0, left, right }
     }
 }
 
@@ -62,11 +52,7 @@ impl Padding2d {
 /// ```
 pub fn same(size: usize, kernel: usize, stride: usize, dilation: usize) -> Result<(usize, usize)> {
     let op = "same";
-    for (what, value) in [
-        ("kernel size", kernel),
-        ("stride", stride),
-        ("dilation", dilation),
-    ] {
+    for (what, value) in [("kernel size", kernel), ("stride", stride), ("dilation", dilation)] {
         if value == 0 {
             return Err(Error::Zero { op, what });
         }
@@ -164,23 +150,13 @@ mod tests {
     #[test]
     fn same_keeps_the_size_over_the_stride() -> Result<()> {
         for size in 1..20 {
-            for (kernel, stride, dilation) in [
-                (1, 1, 1),
-                (2, 1, 1),
-                (3, 1, 2),
-                (3, 2, 1),
-                (4, 3, 2),
-                (2, 5, 1),
-            ] {
+            for (kernel, stride, dilation) in
+                [(1, 1, 1), (2, 1, 1), (3, 1, 2), (3, 2, 1), (4, 3, 2), (2, 5, 1)]
+            {
                 let padding = same(size, kernel, stride, dilation)?;
                 let x = Tensor::zeros((1, 1, size), DType::F32, &Device::Cpu)?;
                 let weight = Tensor::zeros((1, 1, kernel), DType::F32, &Device::Cpu)?;
-                let config = crate::Conv1dConfig {
-                    stride,
-                    padding,
-                    dilation,
-                    groups: 1,
-                };
+                let config = crate::Conv1dConfig { stride, padding, dilation, groups: 1 };
                 let y = crate::conv1d(&x, &weight, None, &config)?;
                 assert_eq!(
                     y.dims()[2],
@@ -189,14 +165,8 @@ mod tests {
                 );
             }
         }
-        assert!(matches!(
-            same(1, usize::MAX, 1, 2),
-            Err(Error::Overflow { .. })
-        ));
-        assert!(matches!(
-            same(1, 1, 0, 1),
-            Err(Error::Zero { what: "stride", .. })
-        ));
+        assert!(matches!(same(1, usize::MAX, 1, 2), Err(Error::Overflow { .. })));
+        assert!(matches!(same(1, 1, 0, 1), Err(Error::Zero { what: "stride", .. })));
         Ok(())
     }
 

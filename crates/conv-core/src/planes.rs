@@ -30,9 +30,7 @@ pub(crate) fn fill_planes<T: Element>(
     if planes <= per_block {
         block((0, &mut out));
     } else {
-        out.par_chunks_mut(per_block * plane_len)
-            .enumerate()
-            .for_each(block);
+        out.par_chunks_mut(per_block * plane_len).enumerate().for_each(block);
     }
     Ok(out)
 }

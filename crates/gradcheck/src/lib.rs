@@ -39,10 +39,7 @@ fn try_check(name: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tens
             "{name}: input {number} is {dtype:?} on {device:?}, expected F64 on the CPU"
         );
     }
-    let variables = inputs
-        .iter()
-        .map(Var::from_tensor)
-        .collect::<Result<Vec<_>>>()?;
+    let variables = inputs.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
     let tracked: Vec<Tensor> = variables.iter().map(|v| v.as_tensor().clone()).collect();
     let output = f(&tracked)?;
     let cotangent = values(output.shape(), 0xC07A);
@@ -140,9 +137,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "lost: input 1 has no gradient")]
     fn a_missing_gradient_is_named() {
-        check("lost", &[values(2, 1), values(2, 2)], |t| {
-            &t[0] + t[1].detach()
-        });
+        check("lost", &[values(2, 1), values(2, 2)], |t| &t[0] + t[1].detach());
     }
 
     #[test]

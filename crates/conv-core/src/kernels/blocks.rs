@@ -48,19 +48,11 @@ impl Columns {
         let pixels = g.pixels_out();
         if pixels < COLUMNS {
             let samples = split(g.batch, COLUMNS / pixels);
-            samples
-                .map(|samples| Self {
-                    samples,
-                    pixels: 0..pixels,
-                })
-                .collect()
+            samples.map(|samples| Self { samples, pixels: 0..pixels }).collect()
         } else {
             (0..g.batch)
                 .flat_map(|b| {
-                    split(pixels, COLUMNS).map(move |pixels| Self {
-                        samples: b..b + 1,
-                        pixels,
-                    })
+                    split(pixels, COLUMNS).map(move |pixels| Self { samples: b..b + 1, pixels })
                 })
                 .collect()
         }
@@ -97,15 +89,9 @@ pub(super) fn each_chunk<T: Send>(
 ) {
     let size = size.max(1);
     if work < SMALL || slice.len() <= size {
-        slice
-            .chunks_mut(size)
-            .enumerate()
-            .for_each(|(i, chunk)| task(i, chunk));
+        slice.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
     } else {
-        slice
-            .par_chunks_mut(size)
-            .enumerate()
-            .for_each(|(i, chunk)| task(i, chunk));
+        slice.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
     }
 }
 

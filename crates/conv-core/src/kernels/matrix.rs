@@ -18,13 +18,7 @@ pub(super) struct Matrix<'a, T> {
 impl<'a, T> Matrix<'a, T> {
     /// `rows` rows of `columns` neighbouring elements, a row starting `row_stride` after the one before.
     pub fn new(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
-        Self {
-            data,
-            rows,
-            columns,
-            row_stride,
-            column_stride: 1,
-        }
+        Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
     /// The same elements with rows and columns swapped.
@@ -108,11 +102,6 @@ mod tests {
     fn a_matrix_that_leaves_its_slice_is_refused() {
         let a = [1f32; 5];
         let mut c = [0f32; 4];
-        multiply(
-            &mut c,
-            false,
-            Matrix::new(&a, 2, 3, 3),
-            Matrix::new(&a, 3, 2, 2),
-        );
+        multiply(&mut c, false, Matrix::new(&a, 2, 3, 3), Matrix::new(&a, 3, 2, 2));
     }
 }

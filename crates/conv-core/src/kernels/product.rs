@@ -72,9 +72,7 @@ pub(super) fn input_gradient<T: Element>(g: &Geometry, dy: &[T], weight: &[T], d
             let width = columns.len();
             let pixels = &columns.pixels;
             T::with_scratch(|scratch| {
-                let Scratch {
-                    gathered, product, ..
-                } = scratch;
+                let Scratch { gathered, product, .. } = scratch;
                 let dy = side_by_side(g, dy, group, columns, gathered);
                 let product = sized(product, rows.len(g) * width);
                 let weight = rows.weight(g, weight, &(0..g.channels_out));
@@ -116,11 +114,7 @@ pub(super) fn weight_gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweig
         let rows = Rows { group, channels };
         let height = rows.len(g);
         T::with_scratch(|scratch| {
-            let Scratch {
-                columns: unrolled,
-                gathered,
-                product,
-            } = scratch;
+            let Scratch { columns: unrolled, gathered, product } = scratch;
             let product = sized(product, g.channels_out * height);
             product.fill(T::zero());
             for columns in &columns[shares[share].clone()] {

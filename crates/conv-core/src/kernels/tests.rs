@@ -13,32 +13,17 @@ fn axis(
     dilation: usize,
     padding: (usize, usize),
 ) -> Result<Axis> {
-    Axis::convolution(
-        "conv",
-        Request {
-            axis: "width",
-            size,
-            kernel,
-            stride,
-            dilation,
-            padding,
-        },
-    )
+    Axis::convolution("conv", Request { axis: "width", size, kernel, stride, dilation, padding })
 }
 
 fn values(len: usize, salt: usize) -> Vec<f64> {
-    (0..len)
-        .map(|i| ((i * 37 + salt * 101) % 61) as f64 / 30.5 - 1.0)
-        .collect()
+    (0..len).map(|i| ((i * 37 + salt * 101) % 61) as f64 / 30.5 - 1.0).collect()
 }
 
 fn close(what: &str, g: &Geometry, found: &[f64], expected: &[f64]) {
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         let scale = e.abs().max(1.0);
-        assert!(
-            (f - e).abs() <= 1e-10 * scale,
-            "{what}[{i}]: {f}, expected {e}, for {g:?}"
-        );
+        assert!((f - e).abs() <= 1e-10 * scale, "{what}[{i}]: {f}, expected {e}, for {g:?}");
     }
 }
 
@@ -72,20 +57,12 @@ fn agree(g: &Geometry) {
 }
 
 fn any_axis() -> impl Strategy<Value = Axis> {
-    (
-        0..9usize,
-        1..4usize,
-        1..4usize,
-        1..4usize,
-        0..4usize,
-        0..4usize,
+    (0..9usize, 1..4usize, 1..4usize, 1..4usize, 0..4usize, 0..4usize).prop_filter_map(
+        "kernel inside",
+        |(size, kernel, stride, dilation, before, after)| {
+            axis(size, kernel, stride, dilation, (before, after)).ok()
+        },
     )
-        .prop_filter_map(
-            "kernel inside",
-            |(size, kernel, stride, dilation, before, after)| {
-                axis(size, kernel, stride, dilation, (before, after)).ok()
-            },
-        )
 }
 
 proptest! {
@@ -114,36 +91,15 @@ fn blocks_of_every_kind_agree_with_the_reference() -> Result<()> {
         // Output channels in parts, one block of columns.
         (1, 1, 3, 130, same(5, 3)?, same(6, 3)?),
         // 1×1: views of a large sample, copies of small ones.
-        (
-            2,
-            2,
-            5,
-            6,
-            axis(20, 1, 1, 1, (0, 0))?,
-            axis(21, 1, 1, 1, (0, 0))?,
-        ),
-        (
-            5,
-            1,
-            300,
-            6,
-            axis(3, 1, 1, 1, (0, 0))?,
-            axis(4, 1, 1, 1, (0, 0))?,
-        ),
+        (2, 2, 5, 6, axis(20, 1, 1, 1, (0, 0))?, axis(21, 1, 1, 1, (0, 0))?),
+        (5, 1, 300, 6, axis(3, 1, 1, 1, (0, 0))?, axis(4, 1, 1, 1, (0, 0))?),
         // One channel, a long kernel, and a stride that leaves a rest.
         (1, 1, 1, 8, one, axis(3000, 400, 7, 1, (0, 0))?),
         // Depthwise, several blocks of pixels.
         (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
         (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
     ] {
-        agree(&Geometry {
-            batch,
-            groups,
-            channels_in,
-            channels_out,
-            h,
-            w,
-        });
+        agree(&Geometry { batch, groups, channels_in, channels_out, h, w });
     }
     Ok(())
 }

@@ -32,11 +32,7 @@ impl Run {
 /// The pairs that the tap with number `tap` makes of the output elements `pixels`, those that fall on padding left out.
 pub(super) fn runs(g: &Geometry, tap: usize, pixels: &Range<usize>) -> Vec<Run> {
     if g.is_pointwise() {
-        return vec![Run {
-            output: pixels.start,
-            input: pixels.start,
-            len: pixels.len(),
-        }];
+        return vec![Run { output: pixels.start, input: pixels.start, len: pixels.len() }];
     }
     let (kh, kw) = (tap / g.w.kernel, tap % g.w.kernel);
     let (rows, columns) = (g.h.inside(kh), g.w.inside(kw));

@@ -50,12 +50,8 @@ fn configurations_of_candle_give_its_forward_values() -> Result<()> {
     let found = conv2d(&x, layer.weight(), layer.bias(), &config.into())?;
     assert_equal(&found, &layer.forward(&x)?)?;
 
-    let config = candle_nn::ConvTranspose2dConfig {
-        padding: 1,
-        output_padding: 1,
-        stride: 2,
-        dilation: 1,
-    };
+    let config =
+        candle_nn::ConvTranspose2dConfig { padding: 1, output_padding: 1, stride: 2, dilation: 1 };
     let layer = candle_nn::ConvTranspose2d::new(weight(&[4, 4, 3, 3]), bias, config);
     let found = conv_transpose2d(&x, layer.weight(), layer.bias(), &config.into())?;
     assert_equal(&found, &layer.forward(&x)?)

@@ -15,12 +15,8 @@ pub enum Operation {
     ConvTranspose2d,
 }
 
-pub const OPERATIONS: [Operation; 4] = [
-    Operation::Conv1d,
-    Operation::Conv2d,
-    Operation::ConvTranspose1d,
-    Operation::ConvTranspose2d,
-];
+pub const OPERATIONS: [Operation; 4] =
+    [Operation::Conv1d, Operation::Conv2d, Operation::ConvTranspose1d, Operation::ConvTranspose2d];
 
 impl Operation {
     pub fn name(self) -> &'static str {

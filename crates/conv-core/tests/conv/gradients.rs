@@ -68,12 +68,7 @@ fn any_layout() -> impl Strategy<Value = Layout> {
 }
 
 fn any_use() -> impl Strategy<Value = Use> {
-    prop_oneof![
-        Just(Use::Plain),
-        Just(Use::Transposed),
-        Just(Use::Summed),
-        Just(Use::Twice),
-    ]
+    prop_oneof![Just(Use::Plain), Just(Use::Transposed), Just(Use::Summed), Just(Use::Twice),]
 }
 
 fn check(case: &Case, layouts: [Layout; 2], used: Use) {
@@ -103,11 +98,7 @@ fn check(case: &Case, layouts: [Layout; 2], used: Use) {
 
 /// Checks [`GEOMETRIES`] geometries, always the same ones, and that every kind that matters was among them.
 fn check_many(operation: Operation) {
-    let config = Config {
-        cases: GEOMETRIES,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: GEOMETRIES, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let seen = RefCell::new(BTreeMap::<&str, u32>::new());
@@ -145,10 +136,7 @@ fn kinds(case: &Case, layouts: [Layout; 2], used: Use) -> Vec<(&'static str, boo
         ("stride", any(&|a| a.stride > 1)),
         ("dilation", any(&|a| a.dilation > 1)),
         ("padding", any(&|a| a.padding != (0, 0))),
-        (
-            "one-sided padding",
-            any(&|a| a.padding.0 > 0 && a.padding.1 == 0),
-        ),
+        ("one-sided padding", any(&|a| a.padding.0 > 0 && a.padding.1 == 0)),
         ("input not contiguous", layouts[0] != Layout::Contiguous),
         ("weight not contiguous", layouts[1] != Layout::Contiguous),
         ("input of stride 0", layouts[0] == Layout::Expanded),

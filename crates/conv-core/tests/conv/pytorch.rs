@@ -80,17 +80,13 @@ fn values_and_gradients_equal_pytorch() -> Result<()> {
             assert_close(&what, &found, y)?;
 
             let gradients = found.mul(g)?.sum_all()?.backward()?;
-            let arguments = [
-                ("dx", Some(&x)),
-                ("dweight", Some(&weight)),
-                ("dbias", bias.as_ref()),
-            ];
+            let arguments =
+                [("dx", Some(&x)), ("dweight", Some(&weight)), ("dbias", bias.as_ref())];
             for (part, argument) in arguments {
                 let Some(argument) = argument else { continue };
-                let (Some(found), Some(expected)) = (
-                    gradients.get(argument),
-                    fixtures.get(operation, number, part),
-                ) else {
+                let (Some(found), Some(expected)) =
+                    (gradients.get(argument), fixtures.get(operation, number, part))
+                else {
                     panic!("{what}: {part} is missing");
                 };
                 assert_close(&format!("{part} of {what}"), found, expected)?;

@@ -5,14 +5,7 @@ use candle_core::{DType, Result, Tensor, Var};
 use crate::cases::{Axis, Case, Operation};
 
 fn axis(size: usize, kernel: usize, stride: usize) -> Axis {
-    Axis {
-        size,
-        kernel,
-        stride,
-        padding: (kernel / 2, 0),
-        dilation: 1,
-        output_padding: stride - 1,
-    }
+    Axis { size, kernel, stride, padding: (kernel / 2, 0), dilation: 1, output_padding: stride - 1 }
 }
 
 /// The output and all gradients, as bits.
@@ -31,9 +24,7 @@ fn bits(case: &Case) -> Result<Vec<Vec<u32>>> {
     };
     let mut all = vec![bits(&y)?];
     for argument in [&x, &weight, &bias] {
-        let Some(gradient) = gradients.get(argument) else {
-            panic!("a gradient is missing")
-        };
+        let Some(gradient) = gradients.get(argument) else { panic!("a gradient is missing") };
         all.push(bits(gradient)?);
     }
     Ok(all)
@@ -42,20 +33,10 @@ fn bits(case: &Case) -> Result<Vec<Vec<u32>>> {
 fn same_on_any_number_of_threads(operation: Operation, h: Axis, w: Axis) -> Result<()> {
     // Dense, one wide enough to share out its channels, and depthwise.
     for (batch, groups, inputs, outputs) in [(9, 1, 40, 24), (1, 2, 70, 70), (3, 20, 1, 1)] {
-        let case = Case {
-            operation,
-            batch,
-            groups,
-            inputs,
-            outputs,
-            h,
-            w,
-            bias: true,
-        };
+        let case = Case { operation, batch, groups, inputs, outputs, h, w, bias: true };
         let on = |threads| -> Result<Vec<Vec<u32>>> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.map_err(candle_core::Error::wrap)?
-                .install(|| bits(&case))
+            pool.map_err(candle_core::Error::wrap)?.install(|| bits(&case))
         };
         let one = on(1)?;
         assert!(one == on(2)?, "two threads: {case:?}");

@@ -6,24 +6,9 @@ use half::{bf16, f16};
 use crate::cases::{Axis, Case, OPERATIONS, Operation};
 
 fn case(operation: Operation, batch: usize) -> Case {
-    let axis = Axis {
-        size: 6,
-        kernel: 3,
-        stride: 2,
-        padding: (1, 0),
-        dilation: 1,
-        output_padding: 0,
-    };
-    Case {
-        operation,
-        batch,
-        groups: 1,
-        inputs: 2,
-        outputs: 3,
-        h: axis,
-        w: axis,
-        bias: true,
-    }
+    let axis =
+        Axis { size: 6, kernel: 3, stride: 2, padding: (1, 0), dilation: 1, output_padding: 0 };
+    Case { operation, batch, groups: 1, inputs: 2, outputs: 3, h: axis, w: axis, bias: true }
 }
 
 fn arguments(case: &Case) -> [Tensor; 3] {
@@ -67,10 +52,7 @@ fn exactly_the_arguments_that_need_a_gradient_get_one() -> Result<()> {
             let bias = as_kind(&variables[2], kinds[2])?;
             let y = case.run(&x, &weight, Some(&bias))?;
             let gradients = y.sqr()?.sum_all()?.backward()?;
-            Ok(variables
-                .iter()
-                .map(|variable| gradients.get(variable).cloned())
-                .collect())
+            Ok(variables.iter().map(|variable| gradients.get(variable).cloned()).collect())
         };
         let all = run([1, 1, 1])?;
         for number in 0..27 {
@@ -93,11 +75,8 @@ fn an_empty_batch_has_zero_gradients() -> Result<()> {
     for operation in OPERATIONS {
         let case = case(operation, 0);
         let [x, weight, bias] = arguments(&case);
-        let (x, weight, bias) = (
-            Var::from_tensor(&x)?,
-            Var::from_tensor(&weight)?,
-            Var::from_tensor(&bias)?,
-        );
+        let (x, weight, bias) =
+            (Var::from_tensor(&x)?, Var::from_tensor(&weight)?, Var::from_tensor(&bias)?);
         let y = case.run(&x, &weight, Some(&bias))?;
         let full = Case { batch: 1, ..case };
         let [one, ..] = arguments(&full);
@@ -105,10 +84,7 @@ fn an_empty_batch_has_zero_gradients() -> Result<()> {
         expected[0] = 0;
         assert_eq!(y.dims(), expected);
         let gradients = y.sum_all()?.backward()?;
-        assert_eq!(
-            gradients.get(&x).map(|g| g.dims().to_vec()),
-            Some(case.x_shape())
-        );
+        assert_eq!(gradients.get(&x).map(|g| g.dims().to_vec()), Some(case.x_shape()));
         for variable in [&weight, &bias] {
             let Some(gradient) = gradients.get(variable) else {
                 panic!("{}: a gradient is missing", operation.name())
@@ -126,24 +102,17 @@ fn half_precision_is_single_precision_rounded_at_the_end() -> Result<()> {
         let case = case(operation, 2);
         for half in [DType::F16, DType::BF16] {
             let [x, weight, bias] = arguments(&case).map(|t| t.to_dtype(half));
-            let (x, weight, bias) = (
-                Var::from_tensor(&x?)?,
-                Var::from_tensor(&weight?)?,
-                Var::from_tensor(&bias?)?,
-            );
+            let (x, weight, bias) =
+                (Var::from_tensor(&x?)?, Var::from_tensor(&weight?)?, Var::from_tensor(&bias?)?);
             let y = case.run(&x, &weight, Some(&bias))?;
             assert_eq!(y.dtype(), half);
             let [wide_x, wide_weight, wide_bias] =
                 [&x, &weight, &bias].map(|t| t.to_dtype(DType::F32));
             let wide = case.run(&wide_x?, &wide_weight?, Some(&wide_bias?))?;
-            let expected = wide
-                .flatten_all()?
-                .to_vec1::<f32>()?
-                .into_iter()
-                .map(|v| match half {
-                    DType::F16 => f16::from_f32(v).to_f32(),
-                    _ => bf16::from_f32(v).to_f32(),
-                });
+            let expected = wide.flatten_all()?.to_vec1::<f32>()?.into_iter().map(|v| match half {
+                DType::F16 => f16::from_f32(v).to_f32(),
+                _ => bf16::from_f32(v).to_f32(),
+            });
             let found = y.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             assert_eq!(found, expected.collect::<Vec<_>>());
             let gradients = y.sum_all()?.backward()?;
@@ -158,10 +127,7 @@ fn an_input_of_no_elements_is_all_padding() -> Result<()> {
     let x = Tensor::zeros((2, 1, 0), DType::F32, &Device::Cpu)?;
     let weight = Tensor::ones((1, 1, 2), DType::F32, &Device::Cpu)?;
     let bias = Tensor::new(&[5f32], &Device::Cpu)?;
-    let config = conv_core::Conv1dConfig {
-        padding: (1, 2),
-        ..Default::default()
-    };
+    let config = conv_core::Conv1dConfig { padding: (1, 2), ..Default::default() };
     let y = conv_core::conv1d(&x, &weight, Some(&bias), &config)?;
     assert_eq!(y.to_vec3::<f32>()?, [[[5., 5.]], [[5., 5.]]]);
     Ok(())
