@@ -7,10 +7,11 @@ use conv_text::tokenizer::Style;
 use conv_text::{FilterBank, Recipe, Segmenter, Variant};
 use conv_train::batch::BatchSize;
 use std::path::PathBuf;
+use toml::{Table, Value};
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// A recipe as TOML [default: the paper's]; the flags below go over it
+    /// Settings as TOML over the paper's; the flags below go over them
     #[arg(long)]
     config: Option<PathBuf>,
     /// rand, static, nonstatic or multichannel [default: rand, with --vectors nonstatic]
@@ -49,16 +50,17 @@ pub struct Flags {
 
 impl Flags {
     pub fn recipe(&self, set: Option<KimSet>, vectors: bool, seed: u64) -> Result<Recipe> {
+        let paper = Recipe {
+            style: set.map(KimSet::style).unwrap_or_default(),
+            ..Recipe::kim(if vectors { Variant::NonStatic } else { Variant::Rand })
+        };
         let mut recipe = match &self.config {
             Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                toml::from_str(&text).with_context(|| path.display().to_string())?
+                let read = std::fs::read_to_string(path).map_err(anyhow::Error::from);
+                read.and_then(|text| file_over(&paper, &text))
+                    .with_context(|| path.display().to_string())?
             }
-            None => Recipe {
-                style: set.map(KimSet::style).unwrap_or_default(),
-                ..Recipe::kim(if vectors { Variant::NonStatic } else { Variant::Rand })
-            },
+            None => paper,
         };
         recipe.fit.seed = seed;
         recipe.balanced |= self.balanced;
@@ -76,6 +78,19 @@ impl Flags {
         over(&mut recipe.style, self.style);
         Ok(recipe)
     }
+}
+
+/// What the file says, and of the loop's settings under `[fit]` too, over `base`: a file that only sets the learning rate
+/// keeps the paper's max-norm and early stopping.
+fn file_over(base: &Recipe, text: &str) -> Result<Recipe> {
+    let mut settings = Table::try_from(base)?;
+    for (name, value) in text.parse::<Table>()? {
+        match (settings.get_mut(&name), value) {
+            (Some(Value::Table(base)), Value::Table(file)) => base.extend(file),
+            (_, value) => drop(settings.insert(name, value)),
+        }
+    }
+    Ok(settings.try_into()?)
 }
 
 fn over<T>(setting: &mut T, flag: Option<T>) {

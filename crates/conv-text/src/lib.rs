@@ -8,12 +8,41 @@
 //! side (*multichannel*). Since the last layer is linear and every feature is one window, a prediction can be taken apart
 //! exactly: [`Evidence`] names the windows and what each added to the logit.
 //!
+//! A trained model is a folder, and its use four lines; a [`Classifier`] is `Send + Sync`, so one serves many threads:
+//!
 //! ```no_run
 //! use conv_text::Classifier;
 //! let classifier = Classifier::open("data/models/sentiment".as_ref(), &candle_core::Device::Cpu)?;
 //! let prediction = classifier.predict("A warm, funny and wonderful film.")?;
 //! println!("{} {:?}", prediction.label, prediction.probabilities);
 //! # Ok::<(), conv_text::Error>(())
+//! ```
+//!
+//! To train one: [`data`] reads labelled sentences and splits them, [`Sentences`] turns them into numbers, [`Training`] is what
+//! [`conv_train::fit`] trains and [`Training::save`] writes.
+//!
+//! ```
+//! use conv_text::data::{Corpus, Dataset, Example};
+//! use conv_text::{Card, Classifier, Recipe, Sentences, Table, Training, Variant};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let example = |at: u32| Example { text: ["so dull", "so good"][at as usize % 2].into(), label: at % 2 };
+//! let corpus = Corpus::new(vec!["no".into(), "yes".into()], (0..40).map(example).collect())?;
+//! let Dataset { corpus, split } = Dataset::join(corpus, None, None, 1)?;
+//!
+//! let mut recipe = Recipe { dimension: 8, ..Recipe::kim(Variant::Rand) };
+//! recipe.filters = vec!["2x4".parse()?];
+//! let sentences = Sentences::fit(&corpus, recipe.style, recipe.segmenter)?;
+//! let table = Table::random(recipe.dimension)?;
+//! let training = Training::new(&recipe, &sentences, &split, &table, [].into(), &candle_core::Device::Cpu)?;
+//! conv_train::fit(&training, &recipe.fit, conv_train::Run::new(folder))?;
+//!
+//! let card = Card::new("made-up remarks", &sentences.labels, [].into());
+//! training.save(&folder.join("model"), &card, false)?;
+//! let classifier = Classifier::open(&folder.join("model"), &candle_core::Device::Cpu)?;
+//! assert_eq!(classifier.predict("so good")?.label, "yes");
+//! # Ok(()) }
 //! ```
 #![deny(missing_docs)]
 

@@ -84,10 +84,11 @@ impl Recipe {
     /// a few examples that are train and dev at once ([`Split::by_heart`]) it must get all of them right.
     pub fn by_heart(self) -> Self {
         let fit = FitConfig {
-            epochs: 200,
+            // A few sentences are one step an epoch.
+            epochs: 1000,
             patience: None,
             // An evaluation writes a checkpoint, which takes longer than an epoch of a few sentences.
-            evaluate_every: Every::Epochs(10),
+            evaluate_every: Every::Epochs(20),
             ..self.fit
         };
         Self { dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.0, fit, ..self }
