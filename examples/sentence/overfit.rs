@@ -37,7 +37,7 @@ pub fn run(
     let epochs = outcome.epoch;
     if right < all {
         bail!(
-            "learnt {right} of {all} examples by heart in {epochs} epochs: the same text under two labels, or a learning rate that does not suit?"
+            "learnt {right} of {all} examples by heart in {epochs} epochs: the same text under two labels, too few filters, or a learning rate that does not suit?"
         );
     }
     let result = serde_json::json!({ "learnt": right, "of": all, "epochs": epochs });
