@@ -29,50 +29,31 @@ pub struct Options {
     /// Variants to run or print [default: all]
     #[arg(long, value_delimiter = ',')]
     variants: Vec<Variant>,
-    /// Recipe: kim (the paper's) or tuned (chosen on dev data)
-    #[arg(long, default_value = "kim")]
-    recipe: RecipeName,
     /// Run again what has been run
     #[arg(long)]
     again: bool,
     /// Print what there is and run nothing
     #[arg(long)]
     print: bool,
-    /// A small honest version: two of ten folds, one seed, no phrases beyond 15 minutes' worth
+    /// A small version, run here and now: rand and nonstatic, one fold of ten, one seed, without SST's phrases
     #[arg(long)]
     quick: bool,
     /// Word vectors [default: vectors/glove.6B.100d*.txt of the data folder]
     #[arg(long)]
     vectors: Option<PathBuf>,
-    /// Where results are kept
-    #[arg(long, default_value = "docs/results/kim.jsonl")]
-    cells: PathBuf,
+    /// Where results are kept [default: docs/results/kim.jsonl, with --quick runs/kim-quick.jsonl]
+    #[arg(long)]
+    cells: Option<PathBuf>,
     /// Write each set's sentences, splits and first vectors to this folder for the PyTorch twin, and run nothing
     #[arg(long)]
     export: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum RecipeName {
-    Kim,
-    Tuned,
-}
+/// The recipe's name in the kept results: the paper's.
+const RECIPE: &str = "kim";
 
-impl RecipeName {
-    fn name(self) -> &'static str {
-        match self {
-            RecipeName::Kim => "kim",
-            RecipeName::Tuned => "tuned",
-        }
-    }
-
-    fn recipe(self, variant: Variant, set: KimSet) -> Recipe {
-        let base = match self {
-            RecipeName::Kim => Recipe::kim(variant),
-            RecipeName::Tuned => Recipe::kim(variant),
-        };
-        Recipe { style: set.style(), ..base }
-    }
+fn recipe(variant: Variant, set: KimSet) -> Recipe {
+    Recipe { style: set.style(), ..Recipe::kim(variant) }
 }
 
 /// The numbers that others published, and what ours must reach.
@@ -90,13 +71,21 @@ pub fn run(
     common: &conv_cli::Common,
     device: &Device,
 ) -> Result<()> {
-    let sets = if options.sets.is_empty() { KimSet::ALL.to_vec() } else { options.sets.clone() };
+    let sets = match options.sets.as_slice() {
+        [] if options.quick => {
+            vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa]
+        }
+        [] => KimSet::ALL.to_vec(),
+        sets => sets.to_vec(),
+    };
     let variants = match options.variants.as_slice() {
         [] if options.quick => vec![Variant::Rand, Variant::NonStatic],
         [] => Variant::ALL.to_vec(),
         variants => variants.to_vec(),
     };
-    let mut experiment = Experiment { options, data, device, cells: Cells::open(&options.cells)? };
+    let kept = if options.quick { "runs/kim-quick.jsonl" } else { "docs/results/kim.jsonl" };
+    let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
+    let mut experiment = Experiment { options, data, device, cells };
     for &set in &sets {
         if !options.print {
             experiment.run_set(set, &variants)?;
@@ -170,9 +159,7 @@ impl Experiment<'_> {
     }
 
     fn is(&self, cell: &Cell, set: KimSet, variant: Variant) -> bool {
-        cell.set == set.name()
-            && cell.variant == variant.name()
-            && cell.recipe == self.options.recipe.name()
+        cell.set == set.name() && cell.variant == variant.name() && cell.recipe == RECIPE
     }
 
     fn table_of(&self, variant: Variant, sentences: &Sentences, folder: &Path) -> Result<Table> {
@@ -199,7 +186,7 @@ impl Experiment<'_> {
         round: usize,
         seed: u64,
     ) -> Result<Cell> {
-        let mut recipe = self.options.recipe.recipe(variant, data.set);
+        let mut recipe = recipe(variant, data.set);
         recipe.fit.seed = seed;
         let split = data.split(round, SPLITS)?;
         let training =
@@ -209,7 +196,7 @@ impl Experiment<'_> {
         Ok(Cell {
             set: data.set.name().into(),
             variant: variant.name().into(),
-            recipe: self.options.recipe.name().into(),
+            recipe: RECIPE.into(),
             round,
             seed,
             dev: training.accuracy(&split.dev)?,
@@ -230,7 +217,7 @@ impl Experiment<'_> {
         table: &Table,
         folder: &Path,
     ) -> Result<()> {
-        let recipe = self.options.recipe.recipe(variant, data.set);
+        let recipe = recipe(variant, data.set);
         let splits: Vec<_> =
             (0..data.rounds()).map(|round| data.split(round, SPLITS)).collect::<Result<_, _>>()?;
         let training =
@@ -282,7 +269,7 @@ impl Experiment<'_> {
                 });
             }
         }
-        Ok(Report { recipe: self.options.recipe.name(), rows })
+        Ok(Report { recipe: RECIPE, rows })
     }
 }
 

@@ -28,11 +28,11 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
 //! let example = |at: u32| Example { text: ["so dull", "so good"][at as usize % 2].into(), label: at % 2 };
-//! let corpus = Corpus::new(vec!["no".into(), "yes".into()], (0..40).map(example).collect())?;
+//! let corpus = Corpus::new(vec!["no".into(), "yes".into()], (0..400).map(example).collect())?;
 //! let Dataset { corpus, split } = Dataset::join(corpus, None, None, 1)?;
 //!
-//! let mut recipe = Recipe { dimension: 8, ..Recipe::kim(Variant::Rand) };
-//! recipe.filters = vec!["2x4".parse()?];
+//! let mut recipe = Recipe { dimension: 20, ..Recipe::kim(Variant::Rand) };
+//! recipe.filters = vec!["2x20".parse()?];
 //! let sentences = Sentences::fit(&corpus, recipe.style, recipe.segmenter)?;
 //! let table = Table::random(recipe.dimension)?;
 //! let training = Training::new(&recipe, &sentences, &split, &table, [].into(), &candle_core::Device::Cpu)?;
