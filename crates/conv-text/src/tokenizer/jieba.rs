@@ -3,6 +3,13 @@
 /// Jieba's dictionary and its hidden Markov model for words that are not in it.
 pub struct Jieba(jieba_rs::Jieba);
 
+impl std::fmt::Debug for Jieba {
+    /// Its name: the dictionary has hundreds of thousands of words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Jieba")
+    }
+}
+
 impl Default for Jieba {
     /// Loads the dictionary that comes with jieba: make one and keep it.
     fn default() -> Self {
