@@ -1,13 +1,14 @@
 """Kim's sentence CNN in PyTorch: the twin that our figures are compared with.
 
     pip install torch numpy safetensors        (in an environment of its own)
-    cargo run --release --example repro -- kim --export twin/      writes the sets' word numbers, folds and first vectors
-    python kim_torch.py train twin/mr_nonstatic [--folds 0,1] [--seed 1]   one JSON line a fold: test accuracy
-    python kim_torch.py bench twin/mr_nonstatic --threads 2        steps/s, sentences/s and peak memory
+    cargo run --release --example repro -- kim --variants nonstatic --export twin     words, folds and first vectors
+    python kim_torch.py train twin/mr_nonstatic >> docs/results/kim.jsonl             one cell a fold or seed
+    python kim_torch.py speed twin/mr_nonstatic --threads 2                           steps/s, sentences/s and memory
 
-The same words, folds, first vectors, network and optimiser as ours; the shuffling and dropout are PyTorch's own.
+The same words, folds, first vectors, network, optimiser and early stopping as ours; shuffling, dropout and the first
+values of filters are PyTorch's own.
 """
-import argparse, json, pathlib, resource, time
+import argparse, json, pathlib, subprocess, sys, time
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -64,7 +65,7 @@ def accuracy(model, data, index, padding):
     return right / max(len(index), 1)
 
 
-def step(model, optimizer, data, batch, padding, train):
+def step(model, optimizer, data, batch, padding):
     model.train()
     optimizer.zero_grad()
     logits = model(*collate(data["sentences"], batch, padding))
@@ -72,9 +73,10 @@ def step(model, optimizer, data, batch, padding, train):
     loss.backward()
     optimizer.step()
     with torch.no_grad():
-        weight = model.fc.weight
-        norms = weight.norm(dim=1, keepdim=True)
-        weight.mul_(torch.where(norms > train["max_norm"], train["max_norm"] / (norms + 1e-7), torch.ones_like(norms)))
+        for bound in data["fit"]["max_norm"]:
+            weight = model.get_parameter(bound["parameter"])
+            norms = weight.norm(dim=1, keepdim=True)
+            weight.mul_(torch.where(norms > bound["norm"], bound["norm"] / (norms + 1e-7), torch.ones_like(norms)))
     return loss
 
 
@@ -82,73 +84,92 @@ def build(folder):
     folder = pathlib.Path(folder)
     data = json.loads((folder / "set.json").read_text())
     table = torch.from_numpy(load_file(folder / "table.safetensors")["embedding.weight"])
-    padding = max(max(bank["width"] for bank in data["config"]["filters"]) - 1, 1)
+    padding = max(max(bank["width"] for bank in data["network"]["filters"]) - 1, 1)
     return data, table, padding
 
 
-def optimizer_of(model, train):
-    return torch.optim.Adadelta([p for p in model.parameters() if p.requires_grad], lr=1.0, rho=0.95, eps=1e-6)
+def optimizer_of(model, fit):
+    rule = fit["optimizer"]
+    if rule["kind"] != "adadelta":
+        sys.exit(f"the twin knows adadelta, not {rule['kind']}")
+    tuned = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.Adadelta(tuned, lr=fit["learning_rate"], rho=rule["rho"], eps=rule["epsilon"])
 
 
-def train_fold(folder, fold, seed):
+def batches_of(data, index, generator):
+    batching = data["fit"]["batching"]
+    return bucketed(index, data["sentences"], batching["size"]["examples"], generator, batching["window"])
+
+
+def train(folder, fold, seed):
     data, table, padding = build(folder)
-    train, split = data["train"], data["folds"][fold]
+    fit, split = data["fit"], data["folds"][fold]
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    model = Kim(table, data["config"])
-    optimizer = optimizer_of(model, train)
+    model = Kim(table, data["network"])
+    optimizer = optimizer_of(model, fit)
     best, best_state, since, began = -1.0, None, 0, time.time()
-    for epoch in range(train["epochs"]):
-        for batch in bucketed(split["train"], data["sentences"], train["batch_size"], generator):
-            step(model, optimizer, data, batch, padding, train)
+    for epoch in range(fit["epochs"]):
+        for batch in batches_of(data, split["train"], generator):
+            step(model, optimizer, data, batch, padding)
         dev = accuracy(model, data, split["dev"], padding)
         if dev > best:
             best, since = dev, 0
             best_state = {k: v.clone() for k, v in model.state_dict().items()}
         else:
             since += 1
-            if since >= train["patience"]:
+            if since >= fit["patience"]:
                 break
+    seconds = time.time() - began
     model.load_state_dict(best_state)
-    print(json.dumps({"set": data["set"], "fold": fold, "seed": seed, "dev": best, "epochs": epoch + 1,
-                      "test": accuracy(model, data, split["test"], padding), "seconds": time.time() - began}), flush=True)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                            cwd=pathlib.Path(__file__).parent).stdout.strip()
+    print(json.dumps({"set": data["set"], "variant": data["variant"], "recipe": "kim-torch", "round": fold,
+                      "seed": seed, "dev": best, "test": accuracy(model, data, split["test"], padding),
+                      "epochs": epoch + 1, "seconds": seconds, "commit": commit or "unknown"}), flush=True)
 
 
-def bench(folder, steps):
+def resident(line):
+    """A line of Linux's account of this process, in KiB."""
+    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(line))
+
+
+def speed(folder, steps):
     data, table, padding = build(folder)
-    after_start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     torch.manual_seed(1)
     generator = torch.Generator().manual_seed(1)
-    model = Kim(table, data["config"])
-    optimizer = optimizer_of(model, data["train"])
-    batches = bucketed(data["folds"][0]["train"], data["sentences"], data["train"]["batch_size"], generator)
+    model = Kim(table, data["network"])
+    optimizer = optimizer_of(model, data["fit"])
+    start = resident("VmRSS:")
+    index = data["folds"][0]["train"]
+    batches = batches_of(data, index, generator)
     for batch in batches[:5]:
-        step(model, optimizer, data, batch, padding, data["train"])
+        step(model, optimizer, data, batch, padding)
     began = time.time()
     for n in range(steps):
-        step(model, optimizer, data, batches[n % len(batches)], padding, data["train"])
+        step(model, optimizer, data, batches[n % len(batches)], padding)
     rate = steps / (time.time() - began)
-    index = data["folds"][0]["train"]
     accuracy(model, data, index[:500], padding)
     began = time.time()
     accuracy(model, data, index, padding)
     print(json.dumps({"steps_per_second": rate, "sentences_per_second": len(index) / (time.time() - began),
-                      "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "start_kib": after_start}))
+                      "start_kib": start, "peak_kib": resident("VmHWM:")}))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=["train", "bench"])
+    parser.add_argument("verb", choices=["train", "speed"])
     parser.add_argument("folder")
-    parser.add_argument("--folds", default="")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folds", default="", help="e.g. 0,1 [default: all]")
+    parser.add_argument("--seeds", default="1", help="e.g. 1,2,3")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.verb == "bench":
-        bench(arguments.folder, arguments.steps)
+    if arguments.verb == "speed":
+        speed(arguments.folder, arguments.steps)
     else:
         count = len(build(arguments.folder)[0]["folds"])
         for fold in [int(f) for f in arguments.folds.split(",") if f] or range(count):
-            train_fold(arguments.folder, fold, arguments.seed)
+            for seed in arguments.seeds.split(","):
+                train(arguments.folder, fold, int(seed))

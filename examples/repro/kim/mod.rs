@@ -1,0 +1,260 @@
+//! Kim (2014), Table 2: accuracy on seven data sets of four variants.
+//!
+//! A cell is one training run: a fold of ten (MR, Subj, CR, MPQA) or a seed (SST-1, SST-2, TREC, which come split). Folds and
+//! dev parts are drawn with [`SPLITS`], so that all variants, and the PyTorch twin, see the same ones.
+
+mod recipes;
+mod table;
+mod twin;
+
+use crate::cells::{Cell, Cells};
+use anyhow::{Context, Result, bail};
+use candle_core::Device;
+use clap::Args;
+use conv_text::data::{KimData, KimSet};
+use conv_text::{Sentences, Table, Training, Variant};
+use conv_train::{Run, fit};
+use recipes::Named;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Seed of every split.
+const SPLITS: u64 = 2014;
+
+/// Seeds of a variant on a set that comes split.
+const SEEDS: u64 = 3;
+
+/// Where recipes are compared: small sets of three kinds, each with its own dev part in every round.
+const TRIED_ON: [KimSet; 3] = [KimSet::Cr, KimSet::Trec, KimSet::Mr];
+
+/// Rounds of each of those sets.
+const TRIED_ROUNDS: usize = 3;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Sets to run or print, e.g. mr,trec [default: all]
+    #[arg(long, value_delimiter = ',')]
+    sets: Vec<KimSet>,
+    /// Variants to run or print [default: all]
+    #[arg(long, value_delimiter = ',')]
+    variants: Vec<Variant>,
+    /// The recipe to train with, by the name it has in --tried
+    #[arg(long, default_value = Named::paper().name, value_parser = Named::parse)]
+    recipe: Named,
+    /// At most so many folds or seeds of a set [default: 10 folds, 3 seeds]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Run again what has been run
+    #[arg(long)]
+    again: bool,
+    /// Print what there is and run nothing
+    #[arg(long)]
+    print: bool,
+    /// A small version, run here and now: rand and nonstatic, one fold of ten, one seed, without SST's phrases
+    #[arg(long)]
+    quick: bool,
+    /// Word vectors [default: vectors/glove.6B.100d*.txt of the data folder]
+    #[arg(long)]
+    vectors: Option<PathBuf>,
+    /// Where results are kept [default: docs/results/kim.jsonl, with --quick runs/kim-quick.jsonl]
+    #[arg(long)]
+    cells: Option<PathBuf>,
+    /// Compare the recipes tried beyond the paper's, by their dev parts
+    #[arg(long, group = "job")]
+    tried: bool,
+    /// Write each set's sentences, splits and first vectors to this folder for the PyTorch twin, and train nothing
+    #[arg(long, group = "job")]
+    export: Option<PathBuf>,
+    /// Time so many training steps, and prediction, on the first set and variant
+    #[arg(long, group = "job")]
+    speed: Option<u64>,
+}
+
+pub fn run(
+    options: &Options,
+    data: Option<PathBuf>,
+    common: &conv_cli::Common,
+    device: &Device,
+) -> Result<()> {
+    let sets = match options.sets.as_slice() {
+        [] if options.tried => TRIED_ON.to_vec(),
+        [] if options.quick => {
+            vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa]
+        }
+        [] => KimSet::ALL.to_vec(),
+        sets => sets.to_vec(),
+    };
+    let variants = match options.variants.as_slice() {
+        [] if options.tried => vec![Variant::NonStatic],
+        [] if options.quick => vec![Variant::Rand, Variant::NonStatic],
+        [] => Variant::ALL.to_vec(),
+        variants => variants.to_vec(),
+    };
+    let kept = if options.quick { "runs/kim-quick.jsonl" } else { "docs/results/kim.jsonl" };
+    let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
+    let mut experiment = Experiment { options, data, device, cells };
+    if let Some(folder) = &options.export {
+        return experiment.export(&sets, &variants, folder);
+    }
+    if let Some(steps) = options.speed {
+        return conv_cli::print(common.json, &experiment.speed(sets[0], variants[0], steps)?);
+    }
+    let recipes = match options.tried {
+        true => [&[Named::paper()], Named::tried()].concat(),
+        false => vec![options.recipe],
+    };
+    if !options.print {
+        for (recipe, &set) in recipes.iter().flat_map(|r| sets.iter().map(move |set| (r, set))) {
+            experiment.complete(set, &variants, recipe)?;
+        }
+    }
+    if options.tried {
+        return conv_cli::print(common.json, &table::tried(&experiment, &sets, &variants));
+    }
+    conv_cli::print(common.json, &table::table2(&experiment, &sets, &variants)?)
+}
+
+struct Experiment<'a> {
+    options: &'a Options,
+    data: Option<PathBuf>,
+    device: &'a Device,
+    cells: Cells,
+}
+
+impl Experiment<'_> {
+    /// Folds and seeds of one result.
+    fn runs(&self, set: KimSet) -> Vec<(usize, u64)> {
+        let mut runs: Vec<(usize, u64)> = match set {
+            KimSet::Sst1 | KimSet::Sst2 | KimSet::Trec => (1..=SEEDS).map(|s| (0, s)).collect(),
+            _ => (0..10).map(|fold| (fold, 1)).collect(),
+        };
+        let rounds = match (self.options.rounds, self.options.quick, self.options.tried) {
+            (Some(rounds), ..) => rounds,
+            (None, true, _) => 1,
+            (None, _, true) => TRIED_ROUNDS,
+            _ => runs.len(),
+        };
+        runs.truncate(rounds);
+        runs
+    }
+
+    /// What is kept of a result.
+    fn kept(&self, set: KimSet, variant: Variant, recipe: &str) -> Vec<&Cell> {
+        let runs = self.runs(set);
+        self.cells.pick(|cell| {
+            (cell.set.as_str(), cell.variant.as_str(), cell.recipe.as_str())
+                == (set.name(), variant.name(), recipe)
+                && runs.contains(&(cell.round, cell.seed))
+        })
+    }
+
+    /// Runs what is missing of one set.
+    fn complete(&mut self, set: KimSet, variants: &[Variant], recipe: &Named) -> Result<()> {
+        let missing = |variant: Variant| -> Vec<(usize, u64)> {
+            let kept = self.kept(set, variant, recipe.name);
+            let known = |run: &(usize, u64)| kept.iter().any(|c| (c.round, c.seed) == *run);
+            let again = self.options.again;
+            self.runs(set).into_iter().filter(|run| again || !known(run)).collect()
+        };
+        let work: Vec<_> = variants.iter().map(|&variant| (variant, missing(variant))).collect();
+        if work.iter().all(|(_, runs)| runs.is_empty()) {
+            return Ok(());
+        }
+        let (data, sentences) = self.load(set)?;
+        for (variant, runs) in work.into_iter().filter(|(_, runs)| !runs.is_empty()) {
+            let table = self.table_of(variant, &sentences)?;
+            for (round, seed) in runs {
+                let cell = self.train(&data, variant, recipe, &sentences, &table, round, seed)?;
+                conv_cli::note(format_args!(
+                    "{set} {variant} {} round {round} seed {seed}: dev {:.2} test {:.2} after {} epochs, {:.0} s",
+                    recipe.name,
+                    100.0 * cell.dev,
+                    100.0 * cell.test,
+                    cell.epochs,
+                    cell.seconds
+                ));
+                self.cells.keep(cell)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&self, set: KimSet) -> Result<(KimData, Sentences)> {
+        let data = set
+            .load(&self.folder(set)?.join("sentence"))
+            .with_context(|| format!("loading {set}"))?;
+        let sentences = Sentences::fit(&data.corpus, set.style(), None)?;
+        Ok((data, sentences))
+    }
+
+    fn folder(&self, wanted: impl std::fmt::Display) -> Result<&Path> {
+        let Some(folder) = &self.data else {
+            bail!(
+                "{wanted} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)"
+            );
+        };
+        Ok(folder)
+    }
+
+    fn table_of(&self, variant: Variant, sentences: &Sentences) -> Result<Table> {
+        if !variant.needs_vectors() {
+            return Ok(Table::random(conv_text::Recipe::kim(variant).dimension)?);
+        }
+        let path = match &self.options.vectors {
+            Some(path) => path.clone(),
+            None => glove(&self.folder(variant)?.join("vectors"))?,
+        };
+        let table = Table::read(&path, sentences).with_context(|| path.display().to_string())?;
+        if let Some(coverage) = table.coverage {
+            conv_cli::note(format_args!("{}: {coverage}", path.display()));
+        }
+        Ok(table)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a cell's coordinates, each of another type")]
+    fn train(
+        &self,
+        data: &KimData,
+        variant: Variant,
+        recipe: &Named,
+        sentences: &Sentences,
+        table: &Table,
+        round: usize,
+        seed: u64,
+    ) -> Result<Cell> {
+        let name = recipe.name;
+        let mut recipe = recipe.of(variant, data.set);
+        recipe.fit.seed = seed;
+        let split = data.split(round, SPLITS)?;
+        let training =
+            Training::new(&recipe, sentences, &split, table, BTreeMap::new(), self.device)?;
+        let folder = tempfile::tempdir()?;
+        let outcome = fit(&training, &recipe.fit, Run::new(folder.path()))?;
+        Ok(Cell {
+            set: data.set.name().into(),
+            variant: variant.name().into(),
+            recipe: name.into(),
+            round,
+            seed,
+            dev: training.accuracy(&split.dev)?,
+            test: training.accuracy(&split.test)?,
+            epochs: outcome.epoch,
+            seconds: outcome.seconds,
+            commit: conv_cli::commit(&["crates", "examples/repro"])
+                .unwrap_or_else(|| "unknown".into()),
+        })
+    }
+}
+
+fn glove(folder: &Path) -> Result<PathBuf> {
+    let listing = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files: Vec<PathBuf> = listing.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    let is_glove = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("glove.6B.100d") && name.ends_with(".txt")
+    };
+    files.into_iter().find(is_glove).with_context(|| {
+        format!("no glove.6B.100d*.txt in {}; --vectors names another file", folder.display())
+    })
+}

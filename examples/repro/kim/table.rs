@@ -1,0 +1,234 @@
+//! What is printed: Table 2 beside others' numbers and the twin's, and what each recipe tried brings on dev parts.
+
+use super::recipes::Named;
+use super::{Experiment, twin};
+use crate::cells::{Cell, mean_and_spread};
+use anyhow::Result;
+use conv_text::Variant;
+use conv_text::data::KimSet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The numbers that others published, and what ours must reach.
+#[derive(Debug, Deserialize)]
+struct Published {
+    sets: Vec<String>,
+    paper: BTreeMap<String, Vec<f64>>,
+    torch: BTreeMap<String, Vec<f64>>,
+    bar: BTreeMap<String, Vec<f64>>,
+}
+
+/// Table 2 as it is printed.
+#[derive(Debug, Serialize)]
+pub struct Table2 {
+    recipe: &'static str,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    set: String,
+    variant: String,
+    paper: Option<f64>,
+    torch: Option<f64>,
+    bar: Option<f64>,
+    ours: Option<f64>,
+    spread: Option<f64>,
+    runs: usize,
+    twin: Option<f64>,
+    /// Ours less the twin's over the runs that both have.
+    difference: Option<Difference>,
+    seconds: f64,
+}
+
+pub fn table2(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) -> Result<Table2> {
+    let published: Published = toml::from_str(include_str!("published.toml"))?;
+    let recipe = experiment.options.recipe.name;
+    let mut rows = Vec::new();
+    for (&variant, &set) in variants.iter().flat_map(|v| sets.iter().map(move |set| (v, set))) {
+        let column = published.sets.iter().position(|name| name == set.name());
+        let number =
+            |table: &BTreeMap<String, Vec<f64>>| Some(*table.get(variant.name())?.get(column?)?);
+        let cells = experiment.kept(set, variant, recipe);
+        let twins = experiment.kept(set, variant, twin::RECIPE);
+        let (ours, spread) = summary(&cells);
+        rows.push(Row {
+            set: set.to_string(),
+            variant: variant.to_string(),
+            paper: number(&published.paper),
+            torch: number(&published.torch),
+            bar: number(&published.bar),
+            ours,
+            spread,
+            runs: cells.len(),
+            twin: summary(&twins).0,
+            difference: Difference::of(&cells, &twins, |cell| cell.test),
+            seconds: cells.iter().map(|cell| cell.seconds).sum(),
+        });
+    }
+    Ok(Table2 { recipe, rows })
+}
+
+/// Mean and standard deviation of the cells' test figures in per cent, as far as there are enough.
+fn summary(cells: &[&Cell]) -> (Option<f64>, Option<f64>) {
+    let tests: Vec<f64> = cells.iter().map(|cell| 100.0 * cell.test).collect();
+    let (mean, spread) = mean_and_spread(&tests);
+    ((!tests.is_empty()).then_some(mean), (tests.len() > 1).then_some(spread))
+}
+
+/// The mean difference of paired runs in per cent, and its standard error where there are two pairs or more.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Difference {
+    mean: f64,
+    error: Option<f64>,
+    pairs: usize,
+}
+
+impl Difference {
+    fn of(ours: &[&Cell], theirs: &[&Cell], figure: fn(&Cell) -> f64) -> Option<Self> {
+        let pairs = ours.iter().filter_map(|cell| {
+            let same = |other: &&&Cell| (other.round, other.seed) == (cell.round, cell.seed);
+            Some(100.0 * (figure(cell) - figure(theirs.iter().find(same)?)))
+        });
+        Self::over(&pairs.collect::<Vec<_>>())
+    }
+
+    fn over(differences: &[f64]) -> Option<Self> {
+        let pairs = differences.len();
+        let (mean, spread) = mean_and_spread(differences);
+        let error = (pairs > 1).then_some(spread / (pairs as f64).sqrt());
+        (pairs > 0).then_some(Self { mean, error, pairs })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error {
+            Some(error) => write!(f, "{:+.1} ± {error:.1} ({})", self.mean, self.pairs),
+            None => write!(f, "{:+.1} ({})", self.mean, self.pairs),
+        }
+    }
+}
+
+impl Row {
+    fn holds(&self) -> &'static str {
+        match (self.ours, self.bar) {
+            (None, _) => "not run",
+            (Some(_), None) => "no bar",
+            (Some(ours), Some(bar)) if ours < bar => "MISSED",
+            _ => "holds",
+        }
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.1}"))
+}
+
+impl fmt::Display for Table2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Kim (2014), Table 2: test accuracy in %, recipe {}.", self.recipe)?;
+        writeln!(
+            f,
+            "Paper and torch use word2vec of 300 dimensions; ours and its twin in PyTorch GloVe 6B of 100 where vectors are\n\
+             pre-trained. ± is the standard deviation over the runs, and for ours − twin the standard error over the pairs.\n"
+        )?;
+        writeln!(
+            f,
+            "| variant | set | paper | torch | ours ± sd (runs) | bar | | twin | ours − twin |\n|---|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in &self.rows {
+            let ours = match (row.ours, row.spread) {
+                (Some(ours), Some(spread)) => format!("{ours:.1} ± {spread:.1} ({})", row.runs),
+                (Some(ours), None) => format!("{ours:.1} ({})", row.runs),
+                _ => "–".into(),
+            };
+            let (paper, torch, bar) = (number(row.paper), number(row.torch), number(row.bar));
+            let difference = row.difference.map_or("–".into(), |d| d.to_string());
+            writeln!(
+                f,
+                "| {} | {} | {paper} | {torch} | {ours} | {bar} | {} | {} | {difference} |",
+                row.variant,
+                row.set,
+                row.holds(),
+                number(row.twin)
+            )?;
+        }
+        for variant in Variant::ALL.map(Variant::name) {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.variant == variant).collect();
+            let mean = |value: fn(&Row) -> Option<f64>| {
+                let values: Option<Vec<f64>> = rows.iter().map(|row| value(row)).collect();
+                values.filter(|values| !values.is_empty()).map(|values| mean_and_spread(&values).0)
+            };
+            if let (Some(paper), Some(torch)) = (mean(|row| row.paper), mean(|row| row.torch)) {
+                let ours = number(mean(|row| row.ours));
+                writeln!(
+                    f,
+                    "\n{variant}, mean of {}: paper {paper:.1}, torch {torch:.1}, ours {ours}",
+                    rows.len()
+                )?;
+            }
+        }
+        let hours = self.rows.iter().map(|row| row.seconds).sum::<f64>() / 3600.0;
+        write!(f, "\n{hours:.1} hours of training in all, each run on one thread or more")
+    }
+}
+
+/// What the recipes beyond the paper's bring on dev parts. Test parts are not looked at.
+#[derive(Debug, Serialize)]
+pub struct Tried {
+    sets: Vec<String>,
+    variant: String,
+    rows: Vec<Attempt>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attempt {
+    recipe: &'static str,
+    says: &'static str,
+    /// On each set, less what the paper's recipe gives in the same rounds.
+    sets: Vec<Option<Difference>>,
+    /// Mean over the sets.
+    mean: Option<f64>,
+}
+
+pub fn tried(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) -> Tried {
+    let variant = variants[0];
+    let rows = Named::tried().iter().map(|recipe| {
+        let sets: Vec<Option<Difference>> = sets
+            .iter()
+            .map(|&set| {
+                let paper = experiment.kept(set, variant, Named::paper().name);
+                Difference::of(&experiment.kept(set, variant, recipe.name), &paper, |c| c.dev)
+            })
+            .collect();
+        let means: Option<Vec<f64>> = sets.iter().map(|set| Some((*set)?.mean)).collect();
+        let mean = means.map(|means| mean_and_spread(&means).0);
+        Attempt { recipe: recipe.name, says: recipe.says, sets, mean }
+    });
+    Tried {
+        sets: sets.iter().map(KimSet::to_string).collect(),
+        variant: variant.to_string(),
+        rows: rows.collect(),
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Dev accuracy of {} in %, less that of the paper's recipe in the same rounds (± standard error, rounds).\n",
+            self.variant
+        )?;
+        writeln!(f, "| recipe | what it changes | {} | mean |", self.sets.join(" | "))?;
+        write!(f, "|---|---|{}---|", "---|".repeat(self.sets.len()))?;
+        for row in &self.rows {
+            let sets: Vec<String> =
+                row.sets.iter().map(|set| set.map_or("–".into(), |d| d.to_string())).collect();
+            let mean = row.mean.map_or("–".into(), |mean| format!("{mean:+.2}"));
+            write!(f, "\n| {} | {} | {} | {mean} |", row.recipe, row.says, sets.join(" | "))?;
+        }
+        Ok(())
+    }
+}
