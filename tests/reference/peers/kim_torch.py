@@ -15,6 +15,9 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file
 
 
+DEVICE = "cpu"
+
+
 class Kim(torch.nn.Module):
     def __init__(self, table, config):
         super().__init__()
@@ -31,7 +34,7 @@ class Kim(torch.nn.Module):
         pooled = []
         for conv, width in zip(self.convs, self.widths):
             c = F.relu(conv(x))
-            outside = torch.arange(c.shape[2])[None, :] >= (lengths - width + 1)[:, None]
+            outside = torch.arange(c.shape[2], device=DEVICE)[None, :] >= (lengths - width + 1)[:, None]
             pooled.append(c.masked_fill(outside[:, None, :], float("-inf")).amax(2))
         return self.fc(self.dropout(torch.cat(pooled, 1)))
 
@@ -41,7 +44,11 @@ def collate(sentences, index, padding):
     words = np.zeros((len(index), int(lengths.max())), dtype=np.int64)
     for row, i in enumerate(index):
         words[row, padding:padding + len(sentences[i])] = sentences[i]
-    return torch.from_numpy(words), lengths
+    return torch.from_numpy(words).to(DEVICE), lengths.to(DEVICE)
+
+
+def labels(data, index):
+    return torch.tensor([data["labels"][i] for i in index]).to(DEVICE)
 
 
 def bucketed(index, sentences, size, generator, window=20):
@@ -61,7 +68,7 @@ def accuracy(model, data, index, padding):
         for start in range(0, len(order), 100):
             chunk = order[start:start + 100]
             logits = model(*collate(data["sentences"], chunk, padding))
-            right += int((logits.argmax(1) == torch.tensor([data["labels"][i] for i in chunk])).sum())
+            right += int((logits.argmax(1) == labels(data, chunk)).sum())
     return right / max(len(index), 1)
 
 
@@ -69,7 +76,7 @@ def step(model, optimizer, data, batch, padding):
     model.train()
     optimizer.zero_grad()
     logits = model(*collate(data["sentences"], batch, padding))
-    loss = F.cross_entropy(logits, torch.tensor([data["labels"][i] for i in batch]))
+    loss = F.cross_entropy(logits, labels(data, batch))
     loss.backward()
     optimizer.step()
     with torch.no_grad():
@@ -106,7 +113,7 @@ def train(folder, fold, seed):
     fit, split = data["fit"], data["folds"][fold]
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    model = Kim(table, data["network"])
+    model = Kim(table, data["network"]).to(DEVICE)
     optimizer = optimizer_of(model, fit)
     best, best_state, since, began = -1.0, None, 0, time.time()
     for epoch in range(fit["epochs"]):
@@ -138,7 +145,7 @@ def speed(folder, steps):
     data, table, padding = build(folder)
     torch.manual_seed(1)
     generator = torch.Generator().manual_seed(1)
-    model = Kim(table, data["network"])
+    model = Kim(table, data["network"]).to(DEVICE)
     optimizer = optimizer_of(model, data["fit"])
     start = resident("VmRSS:")
     index = data["folds"][0]["train"]
@@ -163,9 +170,11 @@ if __name__ == "__main__":
     parser.add_argument("--folds", default="", help="e.g. 0,1 [default: all]")
     parser.add_argument("--seeds", default="1", help="e.g. 1,2,3")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    DEVICE = arguments.device
     if arguments.verb == "speed":
         speed(arguments.folder, arguments.steps)
     else:
