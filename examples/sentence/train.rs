@@ -73,6 +73,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let out =
         options.out.as_deref().context("--out names the folder of the run, which is missing")?;
+    conv_hub::ModelParts::default().check_target(&out.join("model"))?;
     let outcome =
         learn(&training, &task.recipe.fit, out, options.resume, conv_cli::stop_on_ctrl_c()?)?;
     if outcome.end == End::Interrupted {

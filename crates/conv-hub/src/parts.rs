@@ -6,6 +6,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use conv_train::files::{sync_folder, write_atomic, write_safetensors};
 use serde_json::{Map, Value};
+use tempfile::TempDir;
 
 use crate::folder::{self, CARD, CONFIG, LABELS, MODEL_TYPE, TRAINING, WEIGHTS, check_labels};
 use crate::names::within;
@@ -79,7 +80,8 @@ impl ModelParts<'_> {
     /// # Errors
     /// [`Error::NotAModel`] if something at `path` is not a model folder or holds files that this would destroy;
     /// [`Error::HalfRange`] if a weight does not fit in half precision; [`Error::Labels`] and [`Error::UnsafeName`]
-    /// for names that could not be read again; [`Error::Io`]. What was at `path` is then still there.
+    /// for names that could not be read again; [`Error::Io`]. What was at `path` is then still there, or where the
+    /// text says: nothing is removed before the new model is in its place.
     pub fn write(&self, path: &Path) -> Result<()> {
         check_labels(self.labels, &path.join(LABELS))?;
         self.check_target(path)?;
@@ -92,20 +94,10 @@ impl ModelParts<'_> {
             .prefix(".writing-")
             .tempdir_in(parent)
             .map_err(Error::io("write in", parent))?;
-        let (new, old) = (beside.path().join("new"), beside.path().join("old"));
+        let new = beside.path().join(NEW);
         std::fs::create_dir(&new).map_err(Error::io("create", &new))?;
         self.fill(&new)?;
-
-        let replaces = path.exists();
-        if replaces {
-            std::fs::rename(path, &old).map_err(Error::io("replace", path))?;
-        }
-        if let Err(refused) = std::fs::rename(&new, path) {
-            if replaces {
-                std::fs::rename(&old, path).map_err(Error::io("put back", path))?;
-            }
-            return Err(Error::io("write", path)(refused));
-        }
+        put_in_place(beside, path, |from, to| std::fs::rename(from, to))?;
         sync_folder(parent).map_err(Error::io("write in", parent))
     }
 
@@ -147,8 +139,12 @@ impl ModelParts<'_> {
         within(name, "a model folder")
     }
 
-    /// Whatever is at `path` must be a model, and nothing but a model: it is going to be removed.
-    fn check_target(&self, path: &Path) -> Result<()> {
+    /// Whether [`write`](Self::write) could put a model at `path`, to know it before training: what is there must be
+    /// a model, and nothing but a model, since it is going to be removed.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`].
+    pub fn check_target(&self, path: &Path) -> Result<()> {
         let refuse = |reason: String| Error::NotAModel { folder: path.to_path_buf(), reason };
         if !path.exists() {
             return Ok(());
@@ -172,6 +168,32 @@ impl ModelParts<'_> {
         }
         ModelFolder::open(path).map(drop).map_err(|error| refuse(error.to_string()))
     }
+}
+
+/// The new model and the older one within the temporary folder.
+const NEW: &str = "new";
+const OLD: &str = "old";
+
+/// Moves the new model from `beside` to `path`; `beside` and the older model in it are removed, unless the older one
+/// can neither be replaced nor moved back.
+fn put_in_place(
+    beside: TempDir,
+    path: &Path,
+    rename: impl Fn(&Path, &Path) -> std::io::Result<()>,
+) -> Result<()> {
+    let (new, old) = (beside.path().join(NEW), beside.path().join(OLD));
+    let replaces = path.exists();
+    if replaces {
+        rename(path, &old).map_err(Error::io("replace", path))?;
+    }
+    let Err(refused) = rename(&new, path) else {
+        return Ok(());
+    };
+    if replaces && let Err(error) = rename(&old, path) {
+        let _ = beside.keep();
+        return Err(Error::io("move the older model back from", &old)(error));
+    }
+    Err(Error::io("write", path)(refused))
 }
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
@@ -203,4 +225,34 @@ fn halved(tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>
         halved.insert(name.clone(), half);
     }
     Ok(halved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::io;
+
+    #[test]
+    fn an_older_model_that_cannot_be_moved_back_is_kept_and_named() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("model");
+        for (allowed, kept) in [(0, "model"), (1, "old")] {
+            std::fs::create_dir_all(&path).unwrap();
+            std::fs::write(path.join(CONFIG), "mine").unwrap();
+            let beside = tempfile::tempdir_in(place.path()).unwrap();
+            let within = beside.path().to_path_buf();
+            let left = Cell::new(allowed);
+            let error = put_in_place(beside, &path, |from, to| {
+                if left.get() == 0 {
+                    return Err(io::Error::other("full"));
+                }
+                left.set(left.get() - 1);
+                std::fs::rename(from, to)
+            });
+            let kept = if kept == OLD { within.join(OLD) } else { path.clone() };
+            assert!(error.unwrap_err().to_string().contains(&kept.display().to_string()));
+            assert_eq!(std::fs::read_to_string(kept.join(CONFIG)).unwrap(), "mine");
+        }
+    }
 }

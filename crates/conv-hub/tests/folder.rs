@@ -98,6 +98,8 @@ fn what_is_not_a_model_is_not_written_over() {
     let refused = |path: &Path, expected: &str| {
         let error = write(path, &[1.0], false).unwrap_err().to_string();
         assert!(error.contains("is not overwritten") && error.contains(expected), "{error}");
+        let before = ModelParts::default().check_target(path).unwrap_err();
+        assert_eq!(before.to_string(), error);
     };
     let file = place.path().join("file");
     std::fs::write(&file, "mine").unwrap();
