@@ -24,12 +24,6 @@ const SPLITS: u64 = 2014;
 /// Seeds of a variant on a set that comes split.
 const SEEDS: u64 = 3;
 
-/// Where recipes are compared: small sets of three kinds, each with its own dev part in every round.
-const TRIED_ON: [KimSet; 3] = [KimSet::Cr, KimSet::Trec, KimSet::Mr];
-
-/// Rounds of each of those sets.
-const TRIED_ROUNDS: usize = 3;
-
 #[derive(Debug, Args)]
 pub struct Options {
     /// Sets to run or print, e.g. mr,trec [default: all]
@@ -38,8 +32,8 @@ pub struct Options {
     /// Variants to run or print [default: all]
     #[arg(long, value_delimiter = ',')]
     variants: Vec<Variant>,
-    /// The recipe to train with, by the name it has in --tried
-    #[arg(long, default_value = Named::paper().name, value_parser = Named::parse)]
+    /// The recipe to train with: kim, the paper's, or tuned, which a search on dev parts led to
+    #[arg(long, default_value = recipes::PAPER.name, value_parser = Named::parse)]
     recipe: Named,
     /// At most so many folds or seeds of a set [default: 10 folds, 3 seeds]
     #[arg(long)]
@@ -59,9 +53,6 @@ pub struct Options {
     /// Where results are kept [default: docs/results/kim.jsonl, with --quick runs/kim-quick.jsonl]
     #[arg(long)]
     cells: Option<PathBuf>,
-    /// Compare the recipes tried beyond the paper's, by their dev parts
-    #[arg(long, group = "job")]
-    tried: bool,
     /// Write each set's sentences, splits and first vectors to this folder for the PyTorch twin, and train nothing
     #[arg(long, group = "job")]
     export: Option<PathBuf>,
@@ -77,7 +68,6 @@ pub fn run(
     device: &Device,
 ) -> Result<()> {
     let sets = match options.sets.as_slice() {
-        [] if options.tried => TRIED_ON.to_vec(),
         [] if options.quick => {
             vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa]
         }
@@ -85,7 +75,6 @@ pub fn run(
         sets => sets.to_vec(),
     };
     let variants = match options.variants.as_slice() {
-        [] if options.tried => vec![Variant::NonStatic],
         [] if options.quick => vec![Variant::Rand, Variant::NonStatic],
         [] => Variant::ALL.to_vec(),
         variants => variants.to_vec(),
@@ -99,17 +88,10 @@ pub fn run(
     if let Some(steps) = options.speed {
         return conv_cli::print(common.json, &experiment.speed(sets[0], variants[0], steps)?);
     }
-    let recipes = match options.tried {
-        true => [&[Named::paper()], Named::tried()].concat(),
-        false => vec![options.recipe],
-    };
     if !options.print {
-        for (recipe, &set) in recipes.iter().flat_map(|r| sets.iter().map(move |set| (r, set))) {
-            experiment.complete(set, &variants, recipe)?;
+        for &set in &sets {
+            experiment.complete(set, &variants)?;
         }
-    }
-    if options.tried {
-        return conv_cli::print(common.json, &table::tried(&experiment, &sets, &variants));
     }
     conv_cli::print(common.json, &table::table2(&experiment, &sets, &variants)?)
 }
@@ -128,13 +110,8 @@ impl Experiment<'_> {
             KimSet::Sst1 | KimSet::Sst2 | KimSet::Trec => (1..=SEEDS).map(|s| (0, s)).collect(),
             _ => (0..10).map(|fold| (fold, 1)).collect(),
         };
-        let rounds = match (self.options.rounds, self.options.quick, self.options.tried) {
-            (Some(rounds), ..) => rounds,
-            (None, true, _) => 1,
-            (None, _, true) => TRIED_ROUNDS,
-            _ => runs.len(),
-        };
-        runs.truncate(rounds);
+        let rounds = if self.options.quick { Some(1) } else { self.options.rounds };
+        runs.truncate(rounds.unwrap_or(runs.len()));
         runs
     }
 
@@ -149,7 +126,8 @@ impl Experiment<'_> {
     }
 
     /// Runs what is missing of one set.
-    fn complete(&mut self, set: KimSet, variants: &[Variant], recipe: &Named) -> Result<()> {
+    fn complete(&mut self, set: KimSet, variants: &[Variant]) -> Result<()> {
+        let recipe = self.options.recipe;
         let missing = |variant: Variant| -> Vec<(usize, u64)> {
             let kept = self.kept(set, variant, recipe.name);
             let known = |run: &(usize, u64)| kept.iter().any(|c| (c.round, c.seed) == *run);
@@ -164,7 +142,7 @@ impl Experiment<'_> {
         for (variant, runs) in work.into_iter().filter(|(_, runs)| !runs.is_empty()) {
             let table = self.table_of(variant, &sentences)?;
             for (round, seed) in runs {
-                let cell = self.train(&data, variant, recipe, &sentences, &table, round, seed)?;
+                let cell = self.train(&data, variant, &sentences, &table, (round, seed))?;
                 conv_cli::note(format_args!(
                     "{set} {variant} {} round {round} seed {seed}: dev {:.2} test {:.2} after {} epochs, {:.0} s",
                     recipe.name,
@@ -211,19 +189,15 @@ impl Experiment<'_> {
         Ok(table)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a cell's coordinates, each of another type")]
     fn train(
         &self,
         data: &KimData,
         variant: Variant,
-        recipe: &Named,
         sentences: &Sentences,
         table: &Table,
-        round: usize,
-        seed: u64,
+        (round, seed): (usize, u64),
     ) -> Result<Cell> {
-        let name = recipe.name;
-        let mut recipe = recipe.of(variant, data.set);
+        let mut recipe = self.options.recipe.of(variant, data.set);
         recipe.fit.seed = seed;
         let split = data.split(round, SPLITS)?;
         let training =
@@ -233,7 +207,7 @@ impl Experiment<'_> {
         Ok(Cell {
             set: data.set.name().into(),
             variant: variant.name().into(),
-            recipe: name.into(),
+            recipe: self.options.recipe.name.into(),
             round,
             seed,
             dev: training.accuracy(&split.dev)?,

@@ -1,6 +1,5 @@
-//! What is printed: Table 2 beside others' numbers and the twin's, and what each recipe tried brings on dev parts.
+//! Table 2 as it is printed: ours beside others' numbers and the twin's.
 
-use super::recipes::Named;
 use super::{Experiment, twin};
 use crate::cells::{Cell, mean_and_spread};
 use anyhow::Result;
@@ -63,7 +62,7 @@ pub fn table2(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) ->
             spread,
             runs: cells.len(),
             twin: summary(&twins).0,
-            difference: Difference::of(&cells, &twins, |cell| cell.test),
+            difference: Difference::of(&cells, &twins),
             seconds: cells.iter().map(|cell| cell.seconds).sum(),
         });
     }
@@ -78,7 +77,7 @@ fn summary(cells: &[&Cell]) -> (Option<f64>, Option<f64>) {
 }
 
 /// The mean difference of paired runs in per cent, and its standard error where there are two pairs or more.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Serialize)]
 struct Difference {
     mean: f64,
     error: Option<f64>,
@@ -86,17 +85,14 @@ struct Difference {
 }
 
 impl Difference {
-    fn of(ours: &[&Cell], theirs: &[&Cell], figure: fn(&Cell) -> f64) -> Option<Self> {
+    fn of(ours: &[&Cell], theirs: &[&Cell]) -> Option<Self> {
         let pairs = ours.iter().filter_map(|cell| {
             let same = |other: &&&Cell| (other.round, other.seed) == (cell.round, cell.seed);
-            Some(100.0 * (figure(cell) - figure(theirs.iter().find(same)?)))
+            Some(100.0 * (cell.test - theirs.iter().find(same)?.test))
         });
-        Self::over(&pairs.collect::<Vec<_>>())
-    }
-
-    fn over(differences: &[f64]) -> Option<Self> {
+        let differences: Vec<f64> = pairs.collect();
         let pairs = differences.len();
-        let (mean, spread) = mean_and_spread(differences);
+        let (mean, spread) = mean_and_spread(&differences);
         let error = (pairs > 1).then_some(spread / (pairs as f64).sqrt());
         (pairs > 0).then_some(Self { mean, error, pairs })
     }
@@ -145,7 +141,7 @@ impl fmt::Display for Table2 {
                 _ => "–".into(),
             };
             let (paper, torch, bar) = (number(row.paper), number(row.torch), number(row.bar));
-            let difference = row.difference.map_or("–".into(), |d| d.to_string());
+            let difference = row.difference.as_ref().map_or("–".into(), Difference::to_string);
             writeln!(
                 f,
                 "| {} | {} | {paper} | {torch} | {ours} | {bar} | {} | {} | {difference} |",
@@ -172,63 +168,5 @@ impl fmt::Display for Table2 {
         }
         let hours = self.rows.iter().map(|row| row.seconds).sum::<f64>() / 3600.0;
         write!(f, "\n{hours:.1} hours of training in all, each run on one thread or more")
-    }
-}
-
-/// What the recipes beyond the paper's bring on dev parts. Test parts are not looked at.
-#[derive(Debug, Serialize)]
-pub struct Tried {
-    sets: Vec<String>,
-    variant: String,
-    rows: Vec<Attempt>,
-}
-
-#[derive(Debug, Serialize)]
-struct Attempt {
-    recipe: &'static str,
-    says: &'static str,
-    /// On each set, less what the paper's recipe gives in the same rounds.
-    sets: Vec<Option<Difference>>,
-    /// Mean over the sets.
-    mean: Option<f64>,
-}
-
-pub fn tried(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) -> Tried {
-    let variant = variants[0];
-    let rows = Named::tried().iter().map(|recipe| {
-        let sets: Vec<Option<Difference>> = sets
-            .iter()
-            .map(|&set| {
-                let paper = experiment.kept(set, variant, Named::paper().name);
-                Difference::of(&experiment.kept(set, variant, recipe.name), &paper, |c| c.dev)
-            })
-            .collect();
-        let means: Option<Vec<f64>> = sets.iter().map(|set| Some((*set)?.mean)).collect();
-        let mean = means.map(|means| mean_and_spread(&means).0);
-        Attempt { recipe: recipe.name, says: recipe.says, sets, mean }
-    });
-    Tried {
-        sets: sets.iter().map(KimSet::to_string).collect(),
-        variant: variant.to_string(),
-        rows: rows.collect(),
-    }
-}
-
-impl fmt::Display for Tried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "Dev accuracy of {} in %, less that of the paper's recipe in the same rounds (± standard error, rounds).\n",
-            self.variant
-        )?;
-        writeln!(f, "| recipe | what it changes | {} | mean |", self.sets.join(" | "))?;
-        write!(f, "|---|---|{}---|", "---|".repeat(self.sets.len()))?;
-        for row in &self.rows {
-            let sets: Vec<String> =
-                row.sets.iter().map(|set| set.map_or("–".into(), |d| d.to_string())).collect();
-            let mean = row.mean.map_or("–".into(), |mean| format!("{mean:+.2}"));
-            write!(f, "\n| {} | {} | {} | {mean} |", row.recipe, row.says, sets.join(" | "))?;
-        }
-        Ok(())
     }
 }

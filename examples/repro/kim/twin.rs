@@ -1,6 +1,6 @@
 //! The same network in PyTorch, `tests/reference/peers/kim_torch.py`: what it needs to train, and what it is timed against.
 
-use super::recipes::Named;
+use super::recipes::PAPER;
 use super::{Experiment, SPLITS};
 use anyhow::{Context, Result};
 use conv_text::data::KimSet;
@@ -33,7 +33,7 @@ impl Experiment<'_> {
     fn export_set(&self, set: KimSet, variant: Variant, folder: &Path) -> Result<()> {
         let (data, sentences) = self.load(set)?;
         let table = self.table_of(variant, &sentences)?;
-        let recipe = Named::paper().of(variant, set);
+        let recipe = PAPER.of(variant, set);
         let splits: Vec<_> =
             (0..data.rounds()).map(|round| data.split(round, SPLITS)).collect::<Result<_, _>>()?;
         let training =
@@ -62,7 +62,7 @@ impl Experiment<'_> {
     pub fn speed(&self, set: KimSet, variant: Variant, steps: u64) -> Result<Speed> {
         let (data, sentences) = self.load(set)?;
         let table = self.table_of(variant, &sentences)?;
-        let recipe = Named::paper().of(variant, set);
+        let recipe = PAPER.of(variant, set);
         let split = data.split(0, SPLITS)?;
         let training =
             Training::new(&recipe, &sentences, &split, &table, BTreeMap::new(), self.device)?;
@@ -85,7 +85,8 @@ impl Experiment<'_> {
             patience: None,
             ..recipe.fit.clone()
         };
-        let run = Run { stop: Some(&stop), observer: Some(&mut observe), ..Run::new(folder.path()) };
+        let run =
+            Run { stop: Some(&stop), observer: Some(&mut observe), ..Run::new(folder.path()) };
         fit(&training, &endless, run)?;
         training.accuracy(&split.train[..split.train.len().min(500)])?;
         let predicting = Instant::now();
@@ -127,5 +128,12 @@ impl fmt::Display for Speed {
 /// A line of Linux's account of this process.
 fn memory(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|l| l.strip_prefix(line))?.trim().strip_suffix("kB")?.trim().parse().ok()
+    status
+        .lines()
+        .find_map(|l| l.strip_prefix(line))?
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse()
+        .ok()
 }
