@@ -77,6 +77,14 @@ fn a_word_may_have_spaces_and_other_whitespace() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_word() {
+    for file in ["\u{feff}the 1 2\ncat 3 4\n", "\u{feff}2 2\nthe 1 2\ncat 3 4\n"] {
+        let vectors = parse(file.as_bytes(), None);
+        assert_eq!(vectors.words(), ["the", "cat"], "{file:?}");
+    }
+}
+
+#[test]
 fn the_first_of_two_equal_words_stands() {
     let vectors = parse(b"the 1 2\nthe 3 4\ncat 5 6\n", None);
     assert_eq!(vectors.get("the"), Some(&[1.0, 2.0][..]));

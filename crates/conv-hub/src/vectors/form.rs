@@ -35,6 +35,10 @@ impl std::fmt::Display for Form {
 pub(super) fn tell(mut reader: impl BufRead) -> Result<(impl BufRead, Form), VectorsDefect> {
     let mut head = Vec::new();
     reader.by_ref().take(HEAD).read_to_end(&mut head)?;
+    // A byte-order mark would be part of the first word, which no text could then ask for.
+    if head.starts_with(b"\xef\xbb\xbf") {
+        head.drain(..3);
+    }
     let kinds: [(&[u8], &str); 4] = [
         (b"\x1f\x8b", "gzip-compressed"),
         (b"PK\x03\x04", "a zip archive"),
