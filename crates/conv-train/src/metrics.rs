@@ -4,7 +4,8 @@ use serde::Serialize;
 
 /// How often each class was taken for each: rows are the true classes, columns the predicted ones.
 ///
-/// Where a figure would be 0/0 (a class that never occurs, or is never predicted) it is 0, as in scikit-learn.
+/// Where a figure would be 0/0 (a class that never occurs, or is never predicted) it is 0, and a class that is in
+/// neither truth nor predictions is no part of the mean over classes: both as in scikit-learn.
 ///
 /// ```
 /// use conv_train::metrics::Confusion;
@@ -86,10 +87,14 @@ impl Confusion {
         (0..self.counts.len()).map(|class| self.class(class)).collect()
     }
 
-    /// The unweighted mean of the classes' F1.
+    /// The unweighted mean of the F1 of those classes that occur, in truth or prediction.
     pub fn macro_f1(&self) -> f64 {
-        let sum: f64 = self.classes().iter().map(|score| score.f1).sum();
-        sum / self.counts.len().max(1) as f64
+        let occurs = |&class: &usize| {
+            self.counts.iter().any(|row| row[class] > 0) || self.class(class).support > 0
+        };
+        let scores: Vec<f64> =
+            (0..self.counts.len()).filter(occurs).map(|class| self.class(class).f1).collect();
+        scores.iter().sum::<f64>() / scores.len().max(1) as f64
     }
 
     /// F1 over all decisions together, which is the accuracy where each example has one class.
@@ -165,6 +170,16 @@ mod tests {
         }
         assert_eq!(Confusion::new(0).macro_f1(), 0.0);
         assert_eq!(Confusion::new(2).accuracy(), 0.0);
+    }
+
+    #[test]
+    fn a_class_in_neither_truth_nor_predictions_is_no_part_of_the_mean() {
+        // F1 of 2·2/(2+3) and 2·1/(2+1), and nothing of the third class.
+        let absent = confusion([[2, 0, 0], [1, 1, 0], [0, 0, 0]]);
+        assert!((absent.macro_f1() - (0.8 + 2.0 / 3.0) / 2.0).abs() < 1e-15);
+        // Only predicted, or only true: 0, and part of it.
+        let missed = confusion([[4, 0, 0], [0, 0, 0], [0, 1, 0]]);
+        assert!((missed.macro_f1() - 1.0 / 3.0).abs() < 1e-15);
     }
 
     #[test]
