@@ -115,6 +115,16 @@ pub enum PthDefect {
         /// What there is instead.
         found: String,
     },
+    /// Tensors within an object whose class means nothing here.
+    #[error(
+        "tensors lie in `{name}`, an object of the class `{class}`; save its state_dict() instead"
+    )]
+    Object {
+        /// The object's joined name; empty for what was saved itself.
+        name: String,
+        /// Its class.
+        class: String,
+    },
     /// A key that is not there.
     #[error("it has no `{key}`; there are {present}")]
     Key {

@@ -73,11 +73,12 @@ impl Checkpoint {
     /// The tensors of the model's state by name, on the CPU.
     ///
     /// The state is what is saved under `state_dict`, `model_state_dict` or `model`, or else the whole. Names within
-    /// nested dictionaries and lists are joined by dots; a tensor saved by itself is named `tensor`. Tensors that
-    /// PyTorch saved as one (tied weights) are one here.
+    /// nested dictionaries and lists, and what are subclasses of them, are joined by dots; a tensor saved by itself is
+    /// named `tensor`. Tensors that PyTorch saved as one (tied weights) are one here.
     ///
     /// # Errors
-    /// [`Error::Pth`]: no tensor there, a storage that is missing or too short, a type without counterpart.
+    /// [`Error::Pth`]: no tensor there, or one in an object of another class; a storage that is missing or too short,
+    /// a type without counterpart.
     pub fn tensors(&mut self) -> Result<BTreeMap<String, Tensor>> {
         let state = state::model_state(&self.root).clone();
         self.load(&state)
@@ -102,7 +103,7 @@ impl Checkpoint {
     fn named(path: &Path, defect: PthDefect) -> Error {
         match defect {
             PthDefect::Io(source) => Error::io("read", path)(source),
-            PthDefect::Candle(error) => Error::Candle(error),
+            PthDefect::Candle(error) => Error::from(error),
             defect => Error::Pth { path: path.to_path_buf(), defect },
         }
     }

@@ -13,9 +13,11 @@ const MOST_VALUES: usize = 4_000_000;
 /// More bytes than all names of a model take.
 const MOST_NAME_BYTES: usize = 64 << 20;
 
-/// The model's state: what is under a usual key, or else the whole.
+/// The model's state: what is under a usual key, or else the whole. An object there is the state too, be it only to
+/// be refused: the other tensors of the file are not the model's.
 pub(super) fn model_state(root: &Value) -> &Value {
-    let under = |key: &&str| root.get(key).filter(|value| value.as_dict().is_some());
+    let state = |value: &&Value| matches!(value, Value::Dict(_) | Value::Object(_));
+    let under = |key: &&str| root.get(key).filter(state);
     USUAL_KEYS.iter().find_map(under).unwrap_or(root)
 }
 
@@ -57,13 +59,18 @@ impl Walk {
     fn visit(&mut self, value: &Value, name: &str) -> Result<(), PthDefect> {
         match value {
             Value::Tensor(view) => self.views.push((name.to_string(), view.clone())),
-            Value::Dict(items) => {
-                for (key, item) in items.iter() {
-                    match key {
-                        Value::Text(key) => self.below(item, name, key)?,
-                        Value::Int(key) => self.below(item, name, &key.to_string())?,
-                        _ => {}
-                    }
+            Value::Dict(items) => self.entries(items, name)?,
+            // A subclass of a dictionary or a list has its items; of all other objects none is known to be a tensor's
+            // name, and what they hold must not vanish from the state without a word.
+            Value::Object(object) => {
+                self.entries(&object.items, name)?;
+                let before = self.views.len();
+                for attributes in [&object.state, &object.arguments] {
+                    self.below(attributes, name, "")?;
+                }
+                if self.views.len() > before {
+                    let (name, class) = (name.to_string(), object.class.to_string());
+                    return Err(PthDefect::Object { name, class });
                 }
             }
             Value::List(items) => {
@@ -76,6 +83,17 @@ impl Walk {
         Ok(())
     }
 
+    fn entries(&mut self, items: &[(Value, Value)], name: &str) -> Result<(), PthDefect> {
+        for (key, item) in items {
+            match key {
+                Value::Text(key) => self.below(item, name, key)?,
+                Value::Int(key) => self.below(item, name, &key.to_string())?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn below(&mut self, item: &Value, name: &str, key: &str) -> Result<(), PthDefect> {
         self.values += 1;
         if self.values > MOST_VALUES {
@@ -84,7 +102,10 @@ impl Walk {
                 limit: MOST_VALUES,
             });
         }
-        if !matches!(item, Value::Tensor(_) | Value::Dict(_) | Value::List(_)) {
+        let may_hold = |value: &Value| {
+            matches!(value, Value::Tensor(_) | Value::Dict(_) | Value::List(_) | Value::Object(_))
+        };
+        if !may_hold(item) {
             return Ok(());
         }
         self.name_bytes += name.len() + key.len() + 1;

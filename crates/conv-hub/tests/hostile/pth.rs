@@ -88,6 +88,49 @@ fn the_pickle_of_these_tests_is_right() {
     assert_eq!(read_within_bounds(&file, tensors).unwrap()["w"].dims(), [2]);
 }
 
+/// Instructions that leave a tensor of f32 on the stack.
+fn tensor() -> Vec<u8> {
+    let whole = tensor_pickle(b"K\x03", b"K\x00", b"K\x03\x85", b"K\x01\x85");
+    // Without the dictionary and the key before it, and `set item, stop` after it.
+    whole[9..whole.len() - 2].to_vec()
+}
+
+#[test]
+fn a_state_in_a_subclass_of_a_dictionary_is_read() {
+    let pickle = [
+        b"\x80\x02}X\x0a\0\0\0state_dictcmine\nState\n)R(X\x01\0\0\0w".as_slice(),
+        &tensor(),
+        b"usX\x09\0\0\0optimizer}X\x03\0\0\0exp",
+        &tensor(),
+        b"ss.",
+    ]
+    .concat();
+    let found = read_within_bounds(&checkpoint(&pickle, &[0; 12]), tensors).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["w"]);
+}
+
+#[test]
+fn tensors_in_any_other_object_are_not_passed_over() {
+    let object = |attributes: &[u8]| {
+        let made = [b"cmine\nModel\n)\x81}X\x01\0\0\0w".as_slice(), attributes, b"sb"].concat();
+        let dict = |key: &[u8], value: &[u8]| [key, value, b"s"].concat();
+        let model = dict(b"X\x05\0\0\0model", &made);
+        let other = dict(b"X\x03\0\0\0ema", &made);
+        let weight = dict(b"X\x01\0\0\0w", &tensor());
+        [model, other].map(|entry| [b"\x80\x02}".as_slice(), &entry, &weight, b"."].concat())
+    };
+    let [as_model, beside] = object(&tensor());
+    for (pickle, name) in [(as_model, ""), (beside, "ema")] {
+        let found = error(&checkpoint(&pickle, &[0; 12]));
+        let expected = format!("tensors lie in `{name}`, an object of the class `mine.Model`");
+        assert!(found.contains(&expected), "{found}");
+    }
+    // Without tensors it is no part of the state.
+    let [_, settings] = object(b"K\x01");
+    let found = read_within_bounds(&checkpoint(&settings, &[0; 12]), tensors).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["w"]);
+}
+
 #[test]
 fn tensors_that_do_not_fit_are_refused() {
     const HUGE: &[u8] = b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
