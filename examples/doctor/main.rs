@@ -95,7 +95,7 @@ fn data_sets(folder: &Path) -> Vec<Finding> {
         },
         Err(error) => Finding {
             name: format!("sentence/{}", set.name()),
-            state: error.to_string(),
+            state: format!("{:#}", anyhow::Error::from(error)),
             found: false,
         },
     });
@@ -119,9 +119,11 @@ fn models(folder: &Path) -> Vec<Finding> {
             state: model.model_type().into(),
             found: true,
         },
-        Err(error) => {
-            Finding { name: path.display().to_string(), state: error.to_string(), found: false }
-        }
+        Err(error) => Finding {
+            name: path.display().to_string(),
+            state: format!("{:#}", anyhow::Error::from(error)),
+            found: false,
+        },
     };
     paths.into_iter().map(look).collect()
 }

@@ -23,6 +23,8 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use clap::builder::RangedU64ValueParser;
+use clap::error::ErrorKind as Usage;
 use clap::{Args, Parser};
 use serde::Serialize;
 use std::fmt::Display;
@@ -37,7 +39,7 @@ pub struct Common {
     #[arg(long, default_value_t = 1, global = true)]
     pub seed: u64,
     /// Threads; the result does not depend on it [default: all cores]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub threads: Option<usize>,
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu", global = true)]
@@ -70,22 +72,56 @@ fn device(name: &str) -> Result<Device> {
         "metal" => Device::new_metal(number),
         _ => bail!("--device {name}: expected cpu, cuda, cuda:N or metal"),
     };
-    opened.with_context(|| {
+    opened.map_err(conv_train::Error::from).with_context(|| {
         format!("--device {name} cannot be opened (a build with `--features {kind}` and the hardware are needed)")
     })
 }
 
-/// Parses the arguments, runs the program and turns an error into one line and exit code 1.
+/// Parses the arguments, runs the program and turns an error into one line: exit code 2 for arguments that cannot be
+/// understood, 1 for the rest.
 pub fn run<A: Parser>(program: impl FnOnce(A) -> Result<()>) -> ExitCode {
-    match program(A::parse()) {
+    let arguments = match A::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    match program(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let line = format!("{error:#}").replace('\n', " ");
-            note(format_args!("error: {line}"));
+            note(format_args!("error: {}", one_line(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let failed = error.use_stderr();
+    if !failed || error.kind() == Usage::DisplayHelpOnMissingArgumentOrSubcommand {
+        // The help, of which nobody needs to hear that nobody reads it.
+        let _ = error.print();
+    } else {
+        note(usage_line(error));
+    }
+    ExitCode::from(if failed { 2 } else { 0 })
+}
+
+/// What is wrong, without the usage and the advice below it.
+fn usage_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let advice = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.take_while(|line| !advice(line)).collect::<Vec<_>>().join(" ")
+}
+
+/// The error and its causes; some libraries' errors repeat their cause, which is then not said again.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace('\n', " ")
 }
 
 fn closed_pipe(error: &anyhow::Error) -> bool {
@@ -156,6 +192,42 @@ mod tests {
         ] {
             let error = device(name).err().map(|error| error.to_string());
             assert_eq!(error.as_deref(), Some(reason));
+        }
+    }
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let cause = || anyhow::anyhow!("no such\nfile");
+        for context in ["cannot read x", "cannot read x: no such\nfile"] {
+            assert_eq!(one_line(&cause().context(context)), "cannot read x: no such file");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_one_line() {
+        #[derive(Debug, Parser)]
+        struct Arguments {
+            #[command(flatten)]
+            common: Common,
+            #[arg(long)]
+            data: String,
+        }
+        for (arguments, expected) in [
+            (
+                &["program"][..],
+                "error: the following required arguments were not provided: --data <DATA>",
+            ),
+            (
+                &["program", "--data", "x", "--threads", "20000"],
+                "error: invalid value '20000' for '--threads <THREADS>': 20000 is not in 1..=1024",
+            ),
+            (
+                &["program", "--date", "x"],
+                "error: unexpected argument '--date' found tip: a similar argument exists: '--data'",
+            ),
+        ] {
+            let error = Arguments::try_parse_from(arguments).map(|a| (a.common, a.data)).err();
+            assert_eq!(error.map(|error| usage_line(&error)).as_deref(), Some(expected));
         }
     }
 

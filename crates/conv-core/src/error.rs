@@ -196,11 +196,29 @@ pub enum Error {
 
     /// The tensor library refused something underneath.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
 }
 
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(without_backtrace(error))
+    }
+}
+
+/// The error without the backtraces that candle adds to its text where `RUST_BACKTRACE` is set.
+pub fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
+    use candle_core::Error::{Context, WithBacktrace, WithPath};
+    let inside = |inner: Box<candle_core::Error>| Box::new(without_backtrace(*inner));
+    match error {
+        WithBacktrace { inner, .. } => without_backtrace(*inner),
+        Context { inner, context } => Context { inner: inside(inner), context },
+        WithPath { inner, path } => WithPath { inner: inside(inner), path },
+        other => other,
+    }
+}
 
 impl From<Error> for candle_core::Error {
     fn from(error: Error) -> Self {
@@ -208,5 +226,22 @@ impl From<Error> for candle_core::Error {
             Error::Candle(inner) => inner,
             other => candle_core::Error::wrap(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::backtrace::Backtrace;
+
+    #[test]
+    fn an_error_of_candle_keeps_its_message_and_loses_its_backtrace() {
+        let traced = |inner| candle_core::Error::WithBacktrace {
+            inner: Box::new(inner),
+            backtrace: Box::new(Backtrace::force_capture()),
+        };
+        let message = traced(candle_core::Error::Msg("no such shape".into()));
+        let error = Error::from(traced(message.context("in the layer")));
+        assert_eq!(error.to_string(), "in the layer\nno such shape");
     }
 }

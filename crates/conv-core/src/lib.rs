@@ -44,17 +44,19 @@ mod operation;
 mod padding;
 mod planes;
 mod pool;
+mod second_order;
 mod upsample;
 
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
 pub use conv::{conv1d, conv2d};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
-pub use error::{Error, Result};
+pub use error::{Error, Result, without_backtrace};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,
     max_pool1d, max_pool2d,
 };
+pub use second_order::check_first_order;
 pub use upsample::{
     upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d,
 };

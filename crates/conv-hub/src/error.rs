@@ -12,9 +12,9 @@ use crate::weights::SafetensorsDefect;
 pub enum Error {
     /// The tensor library refused something underneath.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
     /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried: `read`, `write`, `open`.
         action: &'static str,
@@ -65,14 +65,14 @@ pub enum Error {
         reason: String,
     },
     /// A JSON file cannot be parsed, or a field of it has a value of another kind.
-    #[error("{}: {}{source}", path.display(), prefix(field))]
+    #[error("{}: {}{reason}", path.display(), prefix(field))]
     Json {
         /// The file.
         path: PathBuf,
         /// The field, as `layers[1].width`; empty for the whole file.
         field: String,
         /// What was found and what was expected.
-        source: serde_json::Error,
+        reason: String,
     },
     /// A text file is not UTF-8.
     #[error("{}: byte {offset} is not UTF-8", path.display())]
@@ -91,6 +91,16 @@ pub enum Error {
         line: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A weight is no number or infinite, which no training leaves.
+    #[error("{}: tensor `{tensor}` holds {value}, expected finite numbers", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// The first such value.
+        value: f64,
     },
     /// A weight does not fit in half precision.
     #[error("tensor `{tensor}` holds {value}, and half precision ends at 65504")]
@@ -148,7 +158,7 @@ pub enum Error {
     },
     /// The hub could not be asked, or said no.
     #[cfg(feature = "hub")]
-    #[error("`{id}` on the hub {endpoint}: {source}")]
+    #[error("cannot fetch `{id}` on the hub {endpoint}")]
     Hub {
         /// The id, with its revision.
         id: String,
@@ -217,5 +227,11 @@ impl From<Error> for candle_core::Error {
             Error::Candle(inner) => inner,
             other => candle_core::Error::wrap(other),
         }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::without_backtrace(error))
     }
 }

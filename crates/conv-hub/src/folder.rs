@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Tensor};
 use serde::de::DeserializeOwned;
 
+use crate::weights::not_finite;
 use crate::{Error, Result, read_safetensors};
 
 /// The model's type and configuration.
@@ -66,9 +67,7 @@ impl ModelFolder {
                 return Err(Error::Json {
                     path: file,
                     field: MODEL_TYPE.to_string(),
-                    source: serde::de::Error::custom(format!(
-                        "{found}, expected the type of the model as a string"
-                    )),
+                    reason: format!("{found}, expected the type of the model as a string"),
                 });
             }
         };
@@ -112,9 +111,17 @@ impl ModelFolder {
     /// The parameters by name, on the CPU; `floats` converts those of a floating-point type.
     ///
     /// # Errors
-    /// As [`read_safetensors`]; [`Error::MissingFile`] without the file.
+    /// As [`read_safetensors`]; [`Error::NotFinite`] for a parameter that is no number; [`Error::MissingFile`] without
+    /// the file.
     pub fn tensors(&self, floats: Option<DType>) -> Result<BTreeMap<String, Tensor>> {
-        read_safetensors(&self.file(WEIGHTS)?, floats)
+        let path = self.file(WEIGHTS)?;
+        let tensors = read_safetensors(&path, floats)?;
+        for (tensor, values) in &tensors {
+            if let Some(value) = not_finite(values)? {
+                return Err(Error::NotFinite { path, tensor: tensor.clone(), value });
+            }
+        }
+        Ok(tensors)
     }
 
     /// The names of the classes, in the order of the model's outputs.
@@ -170,10 +177,10 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let mut parser = serde_json::Deserializer::from_str(&text);
     let value =
         serde_path_to_error::deserialize(&mut parser).map_err(|error| field_error(path, error))?;
-    parser.end().map_err(|source| Error::Json {
+    parser.end().map_err(|error| Error::Json {
         path: path.to_path_buf(),
         field: String::new(),
-        source,
+        reason: error.to_string(),
     })?;
     Ok(value)
 }
@@ -184,11 +191,15 @@ fn field_error(path: &Path, error: serde_path_to_error::Error<serde_json::Error>
         path: path.to_path_buf(),
         // What the library says of the whole, and of what it cannot place.
         field: if matches!(&*field, "." | "?") { String::new() } else { field },
-        source: error.into_inner(),
+        reason: error.into_inner().to_string(),
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+/// The text of a file of a model folder, such as [`TOKENIZER`].
+///
+/// # Errors
+/// [`Error::TooLarge`] for more bytes than any such file has, [`Error::Encoding`], [`Error::Io`].
+pub fn text(path: &Path) -> Result<String> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let found = file.metadata().map_err(Error::io("read", path))?.len();
     if found > LONGEST_TEXT {

@@ -166,7 +166,11 @@ impl ModelParts<'_> {
         if empty {
             return Ok(());
         }
-        ModelFolder::open(path).map(drop).map_err(|error| refuse(error.to_string()))
+        match ModelFolder::open(path) {
+            Ok(_) => Ok(()),
+            Err(error @ Error::Io { .. }) => Err(error),
+            Err(error) => Err(refuse(error.to_string())),
+        }
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// The format's own limit for its header, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
 
+/// How many values are looked at in one piece: a table of word vectors need not be in memory twice.
+const VALUES_AT_ONCE: usize = 1 << 20;
+
 /// What can be wrong with a safetensors file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -124,6 +127,23 @@ fn header(reader: &mut impl Read, length: u64, path: &Path) -> Result<Metadata> 
     } else {
         Err(defective(SafetensorsDefect::Length { found, expected }))
     }
+}
+
+/// The first value of a tensor of a floating-point type that is infinite or no number.
+pub(crate) fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
+    if !matches!(tensor.dtype(), DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+        return Ok(None);
+    }
+    let values = tensor.flatten_all()?;
+    let count = values.elem_count();
+    for start in (0..count).step_by(VALUES_AT_ONCE) {
+        let part = values.narrow(0, start, VALUES_AT_ONCE.min(count - start))?;
+        let part: Vec<f64> = part.to_dtype(DType::F64)?.to_vec1()?;
+        if let Some(value) = part.into_iter().find(|value| !value.is_finite()) {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether strides over `shape` can be computed: a dimension of zero hides an overflow in the others.

@@ -70,6 +70,23 @@ fn weights_in_half_precision_are_read_as_asked_for() {
 }
 
 #[test]
+fn a_weight_that_is_no_number_is_refused_by_name() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("model");
+    // One beyond the first piece that is looked at.
+    let mut values = vec![0.5; (1 << 20) + 3];
+    for (value, expected) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-inf")] {
+        *values.last_mut().unwrap() = value;
+        write(&path, &values, false).unwrap();
+        for floats in [None, Some(DType::F64)] {
+            let error = ModelFolder::open(&path).unwrap().tensors(floats).unwrap_err().to_string();
+            let expected = format!("model.safetensors: tensor `conv.weight` holds {expected}");
+            assert!(error.contains(&expected), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_weight_beyond_half_precision_is_refused_and_nothing_is_written() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("model");
@@ -183,4 +200,11 @@ fn errors_name_the_file_and_the_field() {
         .unwrap_err()
         .to_string();
     assert!(error.ends_with("holds a model of type `mask-rcnn`, expected `kim-cnn`"), "{error}");
+}
+
+#[test]
+fn an_error_of_the_system_is_told_once() {
+    let error = conv_hub::folder::text("absent.json".as_ref()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot open absent.json");
+    assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>()));
 }

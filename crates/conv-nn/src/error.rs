@@ -6,7 +6,7 @@
 pub enum Error {
     /// The tensor library refused something underneath.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
     /// A convolution or pooling was impossible.
     #[error(transparent)]
     Core(#[from] conv_core::Error),
@@ -122,5 +122,11 @@ impl From<Error> for candle_core::Error {
             Error::Core(inner) => inner.into(),
             other => candle_core::Error::wrap(other),
         }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::without_backtrace(error))
     }
 }

@@ -27,7 +27,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened or read.
-    #[error("cannot read {file}: {source}")]
+    #[error("cannot read {file}")]
     Read {
         /// The file.
         file: String,
@@ -202,7 +202,7 @@ pub enum Error {
     },
     /// The tensor library refused something underneath.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
     /// A layer refused its input.
     #[error(transparent)]
     Layer(#[from] conv_nn::Error),
@@ -222,4 +222,28 @@ pub enum Error {
         /// The table's width.
         expected: usize,
     },
+}
+    /// A parameter of a model folder that does not hold floating-point numbers.
+    #[error("parameter `{name}` holds {dtype:?}, expected a floating-point type")]
+    ParameterKind {
+        /// The parameter's full name.
+        name: String,
+        /// What it holds.
+        dtype: candle_core::DType,
+    },
+    /// The network gave something else than numbers.
+    #[error(
+        "the network gives {value} for a sentence of {words} words, expected finite numbers: its weights are too large"
+    )]
+    NotFinite {
+        /// The first such value.
+        value: f64,
+        /// The sentence's length.
+        words: usize,
+    },
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::without_backtrace(error))
+    }
 }

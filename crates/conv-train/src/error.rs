@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The tensor library refused something underneath.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
     /// A layer, a loss or the parameter store refused something.
     #[error(transparent)]
     Nn(#[from] conv_nn::Error),
@@ -150,3 +150,9 @@ impl Error {
 
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::without_backtrace(error))
+    }
+}
