@@ -1,13 +1,11 @@
 //! A trained classifier: a model folder, opened once and shared between threads.
 
 use crate::evaluate::{position, ranking};
+use crate::stored::Stored;
 use crate::tokenizer::Tokenizer;
-use crate::{
-    Batch, Config, Evidence, KimCnn, Peak, Result, Segmentation, evidence, kim_cnn, peaks,
-};
+use crate::{Batch, Error, Evidence, KimCnn, Peak, Result, Segmentation, evidence, peaks};
 use candle_core::{DType, Device, Tensor};
-use conv_hub::ModelFolder;
-use conv_nn::{Init, Mode, Parameters, softmax};
+use conv_nn::{Mode, softmax};
 use serde::Serialize;
 use std::path::Path;
 
@@ -42,30 +40,10 @@ impl Classifier {
     /// Opens a model folder.
     ///
     /// # Errors
-    /// A missing or damaged file, or a folder of another task, by name.
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        let folder = ModelFolder::open(folder)?;
-        folder.expect_type(Config::MODEL_TYPE)?;
-        let config: Config = folder.config()?;
-        let labels = folder.labels()?;
-        if labels.len() != config.classes {
-            return Err(crate::Error::Config {
-                field: "classes",
-                found: config.classes.to_string(),
-                expected: format!("{}, the lines of labels.txt", labels.len()),
-            });
-        }
-        let tokenizer = Tokenizer::load(&folder.file(conv_hub::folder::TOKENIZER)?)?;
-        if tokenizer.vocabulary().len() != config.vocabulary {
-            return Err(crate::Error::Config {
-                field: "vocabulary",
-                found: config.vocabulary.to_string(),
-                expected: format!("{}, the words of tokenizer.json", tokenizer.vocabulary().len()),
-            });
-        }
-        let weights = Parameters::frozen(folder.tensors(Some(DType::F32))?);
-        let vb = weights.builder(DType::F32, device);
-        Self::new(kim_cnn(&config, Init::default(), &vb)?, tokenizer, labels)
+        let stored = Stored::open(folder)?;
+        Self::new(stored.network(device)?, stored.tokenizer, stored.labels)
     }
 
     /// Puts together a network, its tokenizer and the names of its classes.
@@ -103,7 +81,8 @@ impl Classifier {
     /// Classifies one sentence.
     ///
     /// # Errors
-    /// Only those of the tensor library: any text can be classified, also an empty one.
+    /// [`Error::NotFinite`] for weights that are too large to calculate with; any text can be classified, also an empty
+    /// one.
     pub fn predict(&self, text: &str) -> Result<Prediction> {
         let mut predictions = self.predict_batch(&[text])?;
         Ok(predictions.swap_remove(0))
@@ -112,7 +91,7 @@ impl Classifier {
     /// Classifies many sentences; each result is the same as alone.
     ///
     /// # Errors
-    /// Only those of the tensor library.
+    /// As [`Classifier::predict`].
     pub fn predict_batch(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Prediction>> {
         let sentences = self.encode(texts)?;
         let rows = self.by_length(&sentences, |batch| {
@@ -145,7 +124,7 @@ impl Classifier {
     /// Sentence vectors: the penultimate layer, F numbers each.
     ///
     /// # Errors
-    /// Only those of the tensor library.
+    /// As [`Classifier::predict`].
     pub fn vectors(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f64>>> {
         let sentences = self.encode(texts)?;
         self.by_length(&sentences, |batch| self.model.features(batch, &mut Mode::Eval))
@@ -219,6 +198,10 @@ pub(crate) fn by_length(
 const WORDS_AT_ONCE: usize = 4096;
 
 /// Index of the first of the largest values.
+            let row: Vec<f64> = row;
+            if let Some(&value) = row.iter().find(|value| !value.is_finite()) {
+                return Err(Error::NotFinite { value, words: sentences[index].as_ref().len() });
+            }
 pub(crate) fn first_maximum(values: &[f64]) -> usize {
     let better = |best: usize, at: usize| if values[at] > values[best] { at } else { best };
     (1..values.len()).fold(0, better)

@@ -59,6 +59,7 @@ mod prepare;
 mod report;
 mod save;
 mod segment;
+mod stored;
 pub mod tokenizer;
 mod train;
 mod warm;

@@ -105,11 +105,13 @@ impl Table {
         Self::from_rows(rows, Some(coverage))
     }
 
-    /// The vectors that another model has learnt, for a warm start: `weight` `[V', D]` with the words of `tokenizer`.
-    ///
-    /// # Errors
-    /// Only those of the tensor library.
-    pub fn learnt(weight: &Tensor, tokenizer: &Tokenizer, sentences: &Sentences) -> Result<Self> {
+    /// The vectors that another model has learnt, for a warm start: `weight` `[V', D]`, D at least 1, with the words of
+    /// `tokenizer`.
+    pub(crate) fn learnt(
+        weight: &Tensor,
+        tokenizer: &Tokenizer,
+        sentences: &Sentences,
+    ) -> Result<Self> {
         let dimension = weight.dim(1)?;
         let values: Vec<f32> = weight.flatten_all()?.to_vec1()?;
         let rows = tokenizer.vocabulary().iter().map(String::as_str).zip(values.chunks(dimension));

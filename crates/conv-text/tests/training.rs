@@ -3,10 +3,11 @@
 
 mod tiny;
 
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
 use conv_text::data::{Corpus, Split};
 use conv_text::{
-    Card, Classifier, Config, RunReport, Table, Training, Variant, WarmStart, evaluate,
+    Card, Classifier, Config, RunReport, Table, Training, Variant, WarmStart, best_threshold,
+    evaluate,
 };
 use conv_train::{Learner, Run, fit, read_log};
 use std::path::Path;
@@ -184,6 +185,44 @@ fn a_folder_of_another_task_or_with_sizes_of_its_own_is_refused() {
         assert!(error.contains(reason), "{field}: {error}");
     }
     assert_eq!(config["model_type"], Config::MODEL_TYPE);
+}
+
+#[test]
+fn weights_of_another_shape_kind_or_without_end_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("model");
+    saved(&folder, Variant::NonStatic, false);
+    let weights = folder.join("model.safetensors");
+    let tensors = conv_hub::read_safetensors(&weights, None).unwrap();
+    let (sentences, _) = tiny::sentences();
+    let filters = tiny::recipe(Variant::NonStatic).filters;
+    let rows = tensors["embedding.weight"].dims()[0];
+    let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu).unwrap();
+    let nan = Tensor::full(f32::NAN, (rows, 12), &Device::Cpu).unwrap();
+    for (table, reason) in [
+        (zeros(&[rows, 0], DType::F32), "parameter `embedding.weight` has shape"),
+        (zeros(&[rows - 1, 12], DType::F32), "parameter `embedding.weight` has shape"),
+        (zeros(&[rows], DType::F32), "parameter `embedding.weight` has shape"),
+        (zeros(&[rows, 12], DType::I64), "parameter `embedding.weight` holds I64"),
+        (nan, "model.safetensors: tensor `embedding.weight` holds NaN"),
+    ] {
+        let mut changed = tensors.clone();
+        changed.insert("embedding.weight".into(), table);
+        conv_train::files::write_safetensors(&weights, &changed).unwrap();
+        for error in [
+            Classifier::open(&folder, &Device::Cpu).err().unwrap(),
+            WarmStart::open(&folder, &filters, &sentences).err().unwrap(),
+        ] {
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+
+    // Finite, and too large to calculate with: no figures of what are no numbers.
+    let large = tensors.into_iter().map(|(name, tensor)| (name, (tensor * 1e30).unwrap()));
+    conv_train::files::write_safetensors(&weights, &large.collect()).unwrap();
+    let classifier = Classifier::open(&folder, &Device::Cpu).unwrap();
+    let error = best_threshold(&classifier, &tiny::corpus(), "yes").unwrap_err().to_string();
+    assert!(error.starts_with("the network gives NaN for a sentence of 4 words"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From text to the numbers of its words, by a `tokenizer.json` that the `tokenizers` crate loads
 //! by itself.
 
+mod file;
 #[cfg(feature = "jieba")]
 mod jieba;
 mod style;
@@ -88,16 +89,14 @@ impl Tokenizer {
         Ok(fitted)
     }
 
-    /// Reads a `tokenizer.json`: this crate's, or any other that gives numbers from 0 up with 0 for
-    /// `[PAD]`.
+    /// Reads a `tokenizer.json` that this crate wrote, or another of the same form: the normalizer and pre-tokenizer of
+    /// a [`Style`], a `WordLevel` model whose numbers begin with `[PAD]` and `[UNK]`, and nothing else.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Tokenizer`] for a file that is none, or whose numbers have gaps.
+    /// [`Error::Tokenizer`] for a file of another form, with the field; [`Error::Hub`] for one that cannot be read or
+    /// is too large.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = path.display().to_string();
-        let json = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { file: file.clone(), source })?;
-        Self::from_json(&json, &file)
+        Self::from_json(&conv_hub::folder::text(path)?, &path.display().to_string())
     }
 
     /// The same from the file's text; `file` stands in error messages.
@@ -105,26 +104,9 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn from_json(json: &str, file: &str) -> Result<Self> {
-        let wrong = |reason: String| Error::Tokenizer { file: file.into(), reason };
-        let inner: tokenizers::Tokenizer =
-            json.parse().map_err(|error| wrong(format!("{error}")))?;
-        let words = inner.get_vocab(true);
-        let mut vocabulary = vec![None; words.len()];
-        for (word, id) in words {
-            match vocabulary.get_mut(id as usize) {
-                Some(place @ None) => *place = Some(word),
-                _ => {
-                    return Err(wrong(format!(
-                        "{word:?} has number {id}, expected 0, 1, … each once"
-                    )));
-                }
-            }
-        }
-        let vocabulary: Vec<String> = vocabulary.into_iter().flatten().collect();
-        match vocabulary.first() {
-            Some(word) if word == "[PAD]" => Ok(Self { inner, vocabulary }),
-            other => Err(wrong(format!("number 0 is {other:?}, expected \"[PAD]\""))),
-        }
+        let (style, mut words) = file::read(json)
+            .map_err(|reason| Error::Tokenizer { file: file.into(), reason })?;
+        Self::with_words(style, words.split_off(2))
     }
 
     /// The text of a `tokenizer.json`.

@@ -98,4 +98,41 @@ fn files_that_are_no_tokenizer_of_ours_are_named() {
     );
     assert!(wrong(&json.replace("\"a\": 2", "\"a\": 1")).contains("each once"));
     assert!(wrong(&json.replace("\"[PAD]\"", "\"pad\"")).contains("expected \"[PAD]\""));
+    assert!(wrong(&json.replace("\"[UNK]\": 1", "\"unk\": 1")).contains("expected \"[UNK]\""));
+}
+
+#[test]
+fn only_the_pipelines_of_the_styles_are_run() {
+    let json = Tokenizer::fit(Style::Kim, &["a"]).unwrap().to_json().unwrap();
+    let fields: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let replace = r#"{"type":"Replace","pattern":{"String":"a"},"content":"aa"}"#;
+    let grows = format!(r#"{{"type":"Sequence","normalizers":[{}]}}"#, [replace; 40].join(","));
+    let padding = r#"{"strategy":{"Fixed":200000000},"direction":"Left","pad_to_multiple_of":null,
+        "pad_id":0,"pad_type_id":0,"pad_token":"[PAD]"}"#;
+    let split =
+        r#"{"type":"Split","pattern":{"Regex":"(x+x+)+y"},"behavior":"Removed","invert":true}"#;
+    let truncation = r#"{"direction":"Right","max_length":1,"strategy":"LongestFirst","stride":0}"#;
+    let unknown = r#"{"type":"WordLevel","vocab":{"[PAD]":0,"[UNK]":1},"unk_token":"<unk>"}"#;
+    let pairs = r#"{"type":"BPE","vocab":{"[PAD]":0,"[UNK]":1},"merges":[]}"#;
+    for (field, value) in [
+        ("normalizer", r#"{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#),
+        ("normalizer", &grows),
+        ("normalizer", "null"),
+        ("pre_tokenizer", split),
+        ("pre_tokenizer", "null"),
+        ("padding", padding),
+        ("truncation", truncation),
+        ("post_processor", r#"{"type":"ByteLevel","add_prefix_space":true}"#),
+        ("decoder", r#"{"type":"Fuse"}"#),
+        ("added_tokens", r#"[{"id":2,"content":"a"}]"#),
+        ("model", unknown),
+        ("model", pairs),
+        ("surprise", "1"),
+    ] {
+        let mut fields = fields.clone();
+        fields[field] = serde_json::from_str(value).unwrap();
+        let error = Tokenizer::from_json(&fields.to_string(), "tokenizer.json").unwrap_err();
+        let expected = format!("tokenizer.json: tokenizer: field `{field}` is ");
+        assert!(error.to_string().starts_with(&expected), "{field}: {error}");
+    }
 }
