@@ -190,6 +190,24 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A parameter of a model folder that does not hold floating-point numbers.
+    #[error("parameter `{name}` holds {dtype:?}, expected a floating-point type")]
+    ParameterKind {
+        /// The parameter's full name.
+        name: String,
+        /// What it holds.
+        dtype: candle_core::DType,
+    },
+    /// The network gave something else than numbers.
+    #[error(
+        "the network gives {value} for a sentence of {words} words, expected finite numbers: its weights are too large"
+    )]
+    NotFinite {
+        /// The first such value.
+        value: f64,
+        /// The sentence's length.
+        words: usize,
+    },
     /// A field of the configuration out of its range.
     #[error("{field} is {found}, expected {expected}")]
     Config {
@@ -223,24 +241,6 @@ pub enum Error {
         expected: usize,
     },
 }
-    /// A parameter of a model folder that does not hold floating-point numbers.
-    #[error("parameter `{name}` holds {dtype:?}, expected a floating-point type")]
-    ParameterKind {
-        /// The parameter's full name.
-        name: String,
-        /// What it holds.
-        dtype: candle_core::DType,
-    },
-    /// The network gave something else than numbers.
-    #[error(
-        "the network gives {value} for a sentence of {words} words, expected finite numbers: its weights are too large"
-    )]
-    NotFinite {
-        /// The first such value.
-        value: f64,
-        /// The sentence's length.
-        words: usize,
-    },
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {

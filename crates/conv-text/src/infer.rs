@@ -187,6 +187,10 @@ pub(crate) fn by_length(
         let chosen: Vec<&[u32]> = now.iter().map(|&index| sentences[index].as_ref()).collect();
         let output = run(&Batch::new(&chosen, padding, device)?)?.to_dtype(DType::F64)?;
         for (row, &index) in output.to_vec2()?.into_iter().zip(now) {
+            let row: Vec<f64> = row;
+            if let Some(&value) = row.iter().find(|value| !value.is_finite()) {
+                return Err(Error::NotFinite { value, words: sentences[index].as_ref().len() });
+            }
             rows[index] = row;
         }
         rest = later;
@@ -198,10 +202,6 @@ pub(crate) fn by_length(
 const WORDS_AT_ONCE: usize = 4096;
 
 /// Index of the first of the largest values.
-            let row: Vec<f64> = row;
-            if let Some(&value) = row.iter().find(|value| !value.is_finite()) {
-                return Err(Error::NotFinite { value, words: sentences[index].as_ref().len() });
-            }
 pub(crate) fn first_maximum(values: &[f64]) -> usize {
     let better = |best: usize, at: usize| if values[at] > values[best] { at } else { best };
     (1..values.len()).fold(0, better)

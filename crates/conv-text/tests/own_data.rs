@@ -102,7 +102,7 @@ fn what_is_wrong_is_named_with_its_line() {
     let tsv = options(Format::Tsv);
     let json = options(Format::Jsonl);
     let named = |format| columns(format, "review", "label");
-    let wrong: [(&ReadOptions, &str, &str); 14] = [
+    let wrong: [(&ReadOptions, &str, &str); 15] = [
         (&tsv, "a\tb\nx\n", "data line 2: 1 field, expected at least 2"),
         (&columns(Format::Tsv, "4", "1"), "a\tb\n", "data line 1: 2 fields, expected at least 4"),
         (
@@ -111,6 +111,11 @@ fn what_is_wrong_is_named_with_its_line() {
             "data line 1: no column \"review\", found label, text",
         ),
         (&columns(Format::Csv, "2", "2"), "a,b\n", "data: text and label are both column 2"),
+        (
+            &columns(Format::Jsonl, "a", "a"),
+            "{\"a\": \"x\"}\n",
+            "data: text and label are both column \"a\"",
+        ),
         (&tsv, "a\tx\n \tb\n", "data line 2: no label, expected one, without line breaks"),
         (
             &options(Format::Csv),

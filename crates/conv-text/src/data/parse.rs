@@ -23,6 +23,15 @@ pub(crate) fn fasttext(line: &str, at: &Place) -> Result<(String, Option<String>
     Ok((text.into(), Some(label.into())))
 }
 
+/// Under which keys a JSON object has its text and its label.
+pub(crate) fn json_keys(options: &ReadOptions) -> (&str, &str) {
+    let key = |column, default| match column {
+        &Some(Column::Name(ref name)) => name.as_str(),
+        _ => default,
+    };
+    (key(&options.text, "text"), key(&options.label, "label"))
+}
+
 /// The text and, where asked for, the label of a JSON object.
 pub(crate) fn json(
     line: &str,
@@ -36,19 +45,13 @@ pub(crate) fn json(
         let reason = full.split(" at line ").next().unwrap_or_default();
         Error::Json { at: at.clone(), reason: format!("{reason} (column {})", error.column()) }
     })?;
-    let mut take = |column: &Option<Column>, default: &str| {
-        let name = match column {
-            Some(Column::Name(name)) => name,
-            _ => default,
-        };
-        match object.get_mut(name) {
-            Some(value) => Ok((name.to_owned(), value.take())),
-            None => Err(Error::MissingColumn {
-                at: at.clone(),
-                name: name.into(),
-                found: object.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
-            }),
-        }
+    let mut take = |name: &str| match object.get_mut(name) {
+        Some(value) => Ok((name.to_owned(), value.take())),
+        None => Err(Error::MissingColumn {
+            at: at.clone(),
+            name: name.into(),
+            found: object.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+        }),
     };
     let wrong = |name: String, value: &Value, expected| {
         let found = match value {
@@ -61,14 +64,15 @@ pub(crate) fn json(
         };
         Error::JsonKind { at: at.clone(), name, found, expected }
     };
-    let text = match take(&options.text, "text")? {
+    let (text_key, label_key) = json_keys(options);
+    let text = match take(text_key)? {
         (_, Value::String(text)) => text,
         (name, value) => return Err(wrong(name, &value, "a string")),
     };
     if !labelled {
         return Ok((text, None));
     }
-    let label = match take(&options.label, "label")? {
+    let label = match take(label_key)? {
         (_, Value::String(label)) => label,
         (_, Value::Number(number)) => number.to_string(),
         (_, Value::Bool(truth)) => truth.to_string(),

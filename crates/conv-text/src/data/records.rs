@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::format::{Column, Format, ReadOptions};
 use super::lines::Lines;
-use super::parse::{fasttext, json};
+use super::parse::{fasttext, json, json_keys};
 use super::table::{CsvRows, Layout, Rows};
 use crate::error::{Error, Place, Result};
 
@@ -98,6 +98,13 @@ impl Records {
                     if let Column::Number(number) = *column {
                         return Err(Error::NumberedJson { file: file.into(), number });
                     }
+                }
+                let (text, label) = json_keys(options);
+                if labelled && text == label {
+                    return Err(Error::SameColumn {
+                        file: file.into(),
+                        column: format!("{text:?}"),
+                    });
                 }
                 Source::Jsonl(Lines::new(reader, file, encoding)?)
             }
