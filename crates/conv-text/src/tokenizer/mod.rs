@@ -104,8 +104,8 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn from_json(json: &str, file: &str) -> Result<Self> {
-        let (style, mut words) = file::read(json)
-            .map_err(|reason| Error::Tokenizer { file: file.into(), reason })?;
+        let (style, mut words) =
+            file::read(json).map_err(|reason| Error::Tokenizer { file: file.into(), reason })?;
         Self::with_words(style, words.split_off(2))
     }
 
