@@ -6,6 +6,10 @@ use conv_nn::rng::seeded;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+/// Positions, padding included, that a batch of [`BatchSize::Examples`] has at most, unless a single example has more:
+/// 50 examples of 2,600 words. One that is longer than all others does not have a whole batch padded to it.
+pub const PADDED_AT_MOST: usize = 1 << 17;
+
 /// How the examples are put into batches.
 ///
 /// ```
@@ -30,7 +34,8 @@ pub struct Batching {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchSize {
-    /// So many examples; the last batch of an epoch has what is left.
+    /// So many examples; the last batch of an epoch has what is left, and one of very long examples ends at
+    /// [`PADDED_AT_MOST`].
     Examples(usize),
     /// At most so many tokens, padding included: examples × the longest length. An example that is longer by itself is
     /// a batch of its own.
@@ -61,8 +66,8 @@ impl Batching {
         batches
     }
 
-    /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens, another epoch may have
-    /// some more or less.
+    /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens or very long examples,
+    /// another epoch may have some more or less.
     pub fn steps_per_epoch(&self, lengths: &[usize], seed: u64, accumulate: usize) -> usize {
         self.epoch(lengths, seed, 0).len().div_ceil(accumulate.max(1))
     }
@@ -83,11 +88,12 @@ impl Batching {
         let mut longest = 0;
         for index in window {
             let length = lengths[*index].max(1);
+            let padded = longest.max(length).saturating_mul(batch.len() + 1);
             let full = match self.size {
-                BatchSize::Examples(examples) => batch.len() >= examples.max(1),
-                BatchSize::Tokens(tokens) => {
-                    longest.max(length).saturating_mul(batch.len() + 1) > tokens
+                BatchSize::Examples(examples) => {
+                    batch.len() >= examples.max(1) || padded > PADDED_AT_MOST
                 }
+                BatchSize::Tokens(tokens) => padded > tokens,
             };
             if full && !batch.is_empty() {
                 batches.push(std::mem::take(&mut batch));
@@ -134,7 +140,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_example_comes_once_and_the_bound_holds(
-            lengths in prop::collection::vec(0..60usize, 0..300),
+            lengths in prop::collection::vec(prop_oneof![30 => 0..60usize, 1 => 0..200_000usize], 0..300),
             size in sizes(), window in 1..10usize, seed: u64, epoch in 0..5usize,
         ) {
             let batching = Batching { size, window };
@@ -142,7 +148,10 @@ mod tests {
             for batch in &batches {
                 let longest = batch.iter().map(|i| lengths[*i].max(1)).max().unwrap_or(0);
                 match size {
-                    BatchSize::Examples(examples) => prop_assert!(batch.len() <= examples),
+                    BatchSize::Examples(examples) => {
+                        prop_assert!(batch.len() <= examples);
+                        prop_assert!(batch.len() == 1 || batch.len() * longest <= PADDED_AT_MOST);
+                    }
                     BatchSize::Tokens(tokens) => {
                         prop_assert!(batch.len() == 1 || batch.len() * longest <= tokens);
                     }
@@ -153,6 +162,20 @@ mod tests {
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn one_very_long_example_is_alone_and_others_keep_their_batches() {
+        let mut lengths: Vec<usize> = (0..500).map(|i| 1 + i * 7919 % 50).collect();
+        let batching = Batching { size: BatchSize::Examples(50), window: 1000 };
+        let sizes = |lengths: &[usize]| {
+            let mut sizes: Vec<_> = batching.epoch(lengths, 1, 0).iter().map(Vec::len).collect();
+            sizes.sort_unstable();
+            sizes
+        };
+        assert_eq!(sizes(&lengths), [50; 10]);
+        lengths[17] = 100_000;
+        assert_eq!(sizes(&lengths), [1, 49, 50, 50, 50, 50, 50, 50, 50, 50, 50]);
     }
 
     #[test]
