@@ -35,7 +35,7 @@ impl Adam {
     pub(super) fn check(&self) -> Result<()> {
         super::check("optimizer.beta1", self.beta1, 0.0..1.0, "in [0, 1)")?;
         super::check("optimizer.beta2", self.beta2, 0.0..1.0, "in [0, 1)")?;
-        super::check("optimizer.epsilon", self.epsilon, f64::MIN_POSITIVE..1.0, "above 0")?;
+        super::check_epsilon(self.epsilon)?;
         super::check("optimizer.weight_decay", self.weight_decay, 0.0..f64::INFINITY, "at least 0")
     }
 

@@ -59,3 +59,9 @@ fn check(
     let found = value.to_string();
     Err(Error::Setting { field, found, expected })
 }
+
+/// A smaller ε would be 0 beside f32 parameters, and 0/0 where a gradient is 0.
+fn check_epsilon(epsilon: f64) -> Result<()> {
+    let range = f64::from(f32::MIN_POSITIVE)..1.0;
+    check("optimizer.epsilon", epsilon, range, "at least 1.2e-38 (f32's smallest) and below 1")
+}
