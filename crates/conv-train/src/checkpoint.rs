@@ -16,8 +16,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The layout of the file; a change of it gets the next number.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 const KEY: &str = "checkpoint";
+/// Under which the best weights name their step.
+const STEP: &str = "step";
 
 /// Settings that leave the steps already taken as they were, so that a run may go on with another value.
 const FREE: [&str; 4] = ["epochs", "patience", "checkpoint_every_steps", "log_every_steps"];
@@ -31,6 +33,8 @@ pub(crate) struct State {
     pub epoch: usize,
     /// Batches of the present epoch that are done.
     pub batch: usize,
+    /// Optimiser steps taken before the latest evaluation; 0 if there was none.
+    pub evaluated: u64,
     /// Seconds of training.
     pub seconds: f64,
     /// The best evaluation.
@@ -78,10 +82,13 @@ impl Header {
 
     /// Refuses a checkpoint of another configuration, model or data, naming the first field that differs.
     pub fn check_same_run(&self, path: &Path, config: &Value, identity: &Value) -> Result<()> {
+        // Without an evaluation no metric was watched yet: a misspelt one can be set right.
+        let unwatched = self.state.evaluated == 0;
+        let free = |name: &str| FREE.contains(&name) || (unwatched && name == "monitor");
         let fixed = |config: &Value| {
             let mut config = config.clone();
             if let Value::Object(fields) = &mut config {
-                fields.retain(|name, _| !FREE.contains(&name.as_str()));
+                fields.retain(|name, _| !free(name));
             }
             config
         };
@@ -93,6 +100,25 @@ impl Header {
                 Err(Error::OtherRun { path: path.into(), field, found, expected })
             }
         }
+    }
+}
+
+impl Checkpoint {
+    /// Refuses a checkpoint of parameters in another precision: it would go on with rounded ones.
+    pub fn check_same_precision(&self, path: &Path, parameters: &Parameters) -> Result<()> {
+        for (name, var) in parameters.vars() {
+            if let Some(tensor) = self.model.get(&name)
+                && tensor.dtype() != var.dtype()
+            {
+                return Err(Error::OtherRun {
+                    path: path.into(),
+                    field: name,
+                    found: format!("{:?}", tensor.dtype()),
+                    expected: format!("{:?}", var.dtype()),
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -109,6 +135,7 @@ fn difference(field: &str, there: &Value, here: &Value) -> Option<(String, Strin
 
 pub(crate) fn write(
     path: &Path,
+    unfinished: &Path,
     header: &Header,
     parameters: &Parameters,
     optimizer: &Optimizer,
@@ -119,7 +146,32 @@ pub(crate) fn write(
         optimizer.state()?.into_iter().map(|(name, value)| (format!("optimizer/{name}"), value));
     let header = serde_json::to_string(header).map_err(std::io::Error::other)?;
     let metadata = HashMap::from([(KEY.to_string(), header)]);
-    Ok(write_described(path, &model.chain(memory).collect(), Some(metadata))?)
+    Ok(write_described(path, unfinished, &model.chain(memory).collect(), Some(metadata))?)
+}
+
+/// Writes the parameters after `step` as the best.
+pub(crate) fn write_best(
+    path: &Path,
+    unfinished: &Path,
+    step: u64,
+    parameters: &Parameters,
+) -> Result<()> {
+    let metadata = HashMap::from([(STEP.to_string(), step.to_string())]);
+    Ok(write_described(path, unfinished, &parameters.tensors(), Some(metadata))?)
+}
+
+/// Reads the best parameters, which must be those after `step`: a kill between the two files, and going on with fewer
+/// epochs, can leave newer ones.
+pub(crate) fn read_best(path: &Path, step: u64) -> Result<BTreeMap<String, Tensor>> {
+    let (weights, metadata) = read_safetensors(path)?;
+    let found = metadata.get(STEP).map_or("?", String::as_str);
+    if found != step.to_string() {
+        let reason = format!(
+            "its weights are of step {found}, expected step {step}, the best of last.safetensors"
+        );
+        return Err(damaged(path, reason));
+    }
+    Ok(weights)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
@@ -146,9 +198,7 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
 }
 
 /// The tensors and the metadata of a file. What it claims is held against its length before anything is allocated.
-pub(crate) fn read_safetensors(
-    path: &Path,
-) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
+fn read_safetensors(path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(in_file("read", path))?;
     let (_, header) =
         safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(path, e))?;

@@ -63,8 +63,8 @@ pub enum Error {
         /// What was found and what was expected.
         reason: String,
     },
-    /// The loss became infinite or not a number. No checkpoint holds what led to it.
-    #[error("the loss at step {step} is {loss}; its batch is examples {batch:?}")]
+    /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an earlier step.
+    #[error("the loss at step {step} is {loss}; its batch is examples {batch:?}, counted from 0")]
     NonFiniteLoss {
         /// The optimiser step, from 1.
         step: u64,
@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds it.
     #[error(
-        "the gradient of `{parameter}` at step {step} is not finite; its batch is examples {batch:?}"
+        "the gradient of `{parameter}` at step {step} is not finite; its batch is examples {batch:?}, counted from 0"
     )]
     NonFiniteGradient {
         /// The optimiser step, from 1.
@@ -84,6 +84,15 @@ pub enum Error {
         parameter: String,
         /// The example indexes of the step's batches.
         batch: Vec<usize>,
+    },
+    /// A parameter became infinite or not a number, though loss and gradients were finite. It was not saved: the
+    /// checkpoint on disk is as it was, from an earlier step.
+    #[error("parameter `{parameter}` is not finite after step {step}, so that was not saved")]
+    NonFiniteParameter {
+        /// Optimiser steps taken.
+        step: u64,
+        /// The first such parameter, in name order.
+        parameter: String,
     },
     /// The metric to watch is not among those that evaluation gave.
     #[error("the metric to watch is `{metric}`, but evaluation gave {found:?}")]
@@ -98,6 +107,12 @@ pub enum Error {
         "{} holds a training run already: resume it, or choose another folder", path.display()
     )]
     RunExists {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// Another run is in progress in the folder.
+    #[error("{} is in use by another run: wait for its end, or choose another folder", path.display())]
+    RunLocked {
         /// The run's folder.
         path: PathBuf,
     },

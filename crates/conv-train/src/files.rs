@@ -12,7 +12,9 @@ use candle_core::Tensor;
 /// # Errors
 /// Any failure of the file system, with the path in its text; the old file is then still in place.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, |temporary| File::options().write(true).open(temporary)?.write_all(bytes))
+    replace(path, folder_of(path), |temporary| {
+        File::options().write(true).open(temporary)?.write_all(bytes)
+    })
 }
 
 /// Writes `tensors` as a safetensors file with the same promise as [`write_atomic`], one tensor in memory at a time.
@@ -22,32 +24,20 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write_atomic`], and when the header would be larger than the format allows (100 MB).
 pub fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> io::Result<()> {
-    write_described(path, tensors, None)
+    write_described(path, folder_of(path), tensors, None)
 }
 
 /// As [`write_safetensors`], with the format's free-text metadata. Its map has no order: with more than one entry the
-/// bytes may differ from run to run.
+/// bytes may differ from run to run. The file is in the folder `unfinished` until it is whole.
 pub(crate) fn write_described(
     path: &Path,
+    unfinished: &Path,
     tensors: &BTreeMap<String, Tensor>,
     metadata: Option<HashMap<String, String>>,
 ) -> io::Result<()> {
-    replace(path, |temporary| {
+    replace(path, unfinished, |temporary| {
         safetensors::serialize_to_file(tensors, metadata, temporary).map_err(io::Error::other)
     })
-}
-
-/// Removes what a kill left half written in a folder that only this crate writes to.
-pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder).map_err(in_file("read", folder))? {
-        let path = entry.map_err(in_file("read", folder))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The second kind is the safetensors crate's own.
-        if name.starts_with(".writing-") || name.starts_with(".tmp") {
-            std::fs::remove_file(&path).map_err(in_file("remove", &path))?;
-        }
-    }
-    Ok(())
 }
 
 /// Adds to an error what was to be done with which file.
@@ -55,21 +45,30 @@ pub(crate) fn in_file(verb: &str, path: &Path) -> impl Fn(io::Error) -> io::Erro
     move |error| io::Error::new(error.kind(), format!("cannot {verb} {}: {error}", path.display()))
 }
 
-/// Lets `write` fill a temporary file beside `path`, makes it durable and renames it into place.
-fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Lets `write` fill a temporary file in `unfinished`, on the file system of `path`, makes it durable and renames it
+/// into place.
+fn replace(
+    path: &Path,
+    unfinished: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let attempt = || {
-        let temporary = temporary_file(folder)?;
+        let temporary = temporary_file(unfinished)?;
         let permissions = temporary.as_file().metadata()?.permissions();
         write(temporary.path())?;
         // The safetensors crate renames a private file of its own over ours: hence by path, not by handle.
         std::fs::set_permissions(temporary.path(), permissions)?;
-        File::open(temporary.path())?.sync_all()?;
+        // Windows flushes only what was opened for writing.
+        File::options().write(true).open(temporary.path())?.sync_all()?;
         temporary.persist(path).map_err(|refused| refused.error)?;
-        sync_folder(folder)
+        sync_folder(folder_of(path))
     };
     attempt().map_err(in_file("write", path))
 }

@@ -74,20 +74,22 @@ impl Record {
 /// # Errors
 /// The file cannot be read.
 pub fn read_log(path: &Path) -> Result<Vec<Record>> {
-    let (records, _) = read_until(path, u64::MAX)?;
+    let (records, _) = read_until(path, u64::MAX, u64::MAX)?;
     Ok(records)
 }
 
-/// The records up to `step`, and how many bytes they take.
-fn read_until(path: &Path, step: u64) -> Result<(Vec<Record>, u64)> {
+/// The records of a run that stands at `step` and was last evaluated at `evaluated`, and how many bytes they take.
+fn read_until(path: &Path, step: u64, evaluated: u64) -> Result<(Vec<Record>, u64)> {
     let read = || {
         let mut file = BufReader::new(File::open(path)?);
         let (mut records, mut bytes) = (Vec::new(), 0);
         let mut line = Vec::new();
         while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             match serde_json::from_slice::<Record>(&line) {
-                Ok(record) if record.step() <= step => records.push(record),
-                _ => break,
+                Ok(Record::Step(record)) if record.step > step => break,
+                Ok(Record::Evaluation(record)) if record.step > evaluated => break,
+                Ok(record) => records.push(record),
+                Err(_) => break,
             }
             bytes += line.len() as u64;
             line.clear();
@@ -105,9 +107,9 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log of a run that stands at `step`; whatever is after it is cut off.
-    pub(crate) fn open(path: &Path, step: u64) -> Result<Self> {
-        let keep = match read_until(path, step) {
+    /// Opens the log of a run that stands at `step` and was last evaluated at `evaluated`; what came later is cut off.
+    pub(crate) fn open(path: &Path, step: u64, evaluated: u64) -> Result<Self> {
+        let keep = match read_until(path, step, evaluated) {
             Ok((_, bytes)) => bytes,
             Err(crate::Error::Io(error)) if error.kind() == ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
@@ -171,7 +173,7 @@ mod tests {
     fn a_reopened_log_is_cut_back_to_its_step_and_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = Log::open(&path, 0).unwrap();
+        let mut log = Log::open(&path, 0, 0).unwrap();
         let records = [step(1), step(2), evaluation(2, 0.75), step(3), evaluation(3, 0.5)];
         records.iter().for_each(|record| log.write(record).unwrap());
         log.sync().unwrap();
@@ -181,18 +183,22 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
         assert_eq!(read_log(&path).unwrap(), records[..4]);
 
-        let mut log = Log::open(&path, 2).unwrap();
+        let mut log = Log::open(&path, 2, 2).unwrap();
         log.write(&step(3)).unwrap();
         log.write(&evaluation(3, 0.5)).unwrap();
         log.sync().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole);
+
+        // A kill between an evaluation and its checkpoint: it will be made again.
+        Log::open(&path, 3, 2).unwrap();
+        assert_eq!(read_log(&path).unwrap(), records[..4]);
     }
 
     #[test]
     fn a_metric_that_is_no_number_can_be_logged_and_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = Log::open(&path, 0).unwrap();
+        let mut log = Log::open(&path, 0, 0).unwrap();
         log.write(&evaluation(1, f64::NAN)).unwrap();
         log.sync().unwrap();
         let Record::Evaluation(record) = &read_log(&path).unwrap()[0] else {

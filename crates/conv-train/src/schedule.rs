@@ -38,7 +38,8 @@ pub enum Course {
         floor: f64,
     },
     /// It is multiplied by `factor` when the watched metric has not improved, by more than a part in 10⁴, for more than
-    /// `patience` evaluations in a row, as PyTorch's `ReduceLROnPlateau`.
+    /// `patience` evaluations in a row, as PyTorch's `ReduceLROnPlateau`; like there, a rate that would change by no more
+    /// than 10⁻⁸ (its `eps`) stays.
     Plateau {
         /// In (0, 1).
         factor: f64,
@@ -102,13 +103,13 @@ impl Schedule {
                 let part = (step as f64 / steps.max(1) as f64).min(1.0);
                 floor + (full - floor) * (1.0 + (PI * part).cos()) / 2.0
             }
-            Course::Plateau { floor, .. } => (full * plateau.scale).max(floor.min(full)),
+            Course::Plateau { floor, .. } => plateau_rate(full, plateau.scale, floor),
         }
     }
 
-    /// Tells a plateau course the watched metric's new value.
-    pub fn observe(&self, value: f64, direction: Direction, plateau: &mut Plateau) {
-        let Course::Plateau { factor, patience, .. } = self.course else {
+    /// Tells a plateau course the watched metric's new value; `full` is the rate's full height.
+    pub fn observe(&self, full: f64, value: f64, direction: Direction, plateau: &mut Plateau) {
+        let Course::Plateau { factor, patience, floor } = self.course else {
             return;
         };
         // PyTorch's relative threshold: for a best of 0.8 a gain must exceed 0.00008.
@@ -123,7 +124,11 @@ impl Schedule {
         }
         plateau.waited = plateau.waited.saturating_add(1);
         if plateau.waited > patience {
-            plateau.scale *= factor;
+            let lower = plateau.scale * factor;
+            let rate = |scale| plateau_rate(full, scale, floor);
+            if rate(plateau.scale) - rate(lower) > 1e-8 {
+                plateau.scale = lower;
+            }
             plateau.waited = 0;
         }
     }
@@ -144,11 +149,34 @@ impl Schedule {
             Course::Step { every: 0, .. } => fail("schedule.course.every", 0.0, "at least 1"),
             Course::Cosine { steps: 0, .. } => fail("schedule.course.steps", 0.0, "at least 1"),
             Course::Cosine { floor, .. } | Course::Plateau { floor, .. }
-                if floor.is_nan() || floor < 0.0 =>
+                if !(floor.is_finite() && floor >= 0.0) =>
             {
-                fail("schedule.course.floor", floor, "at least 0")
+                fail("schedule.course.floor", floor, "at least 0 and finite")
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn plateau_rate(full: f64, scale: f64, floor: f64) -> f64 {
+    (full * scale).max(floor.min(full))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plateau_makes_no_change_of_a_hundred_millionth_or_less() {
+        let course = Course::Plateau { factor: 0.5, patience: 0, floor: 0.0 };
+        let schedule = Schedule { warmup_steps: 0, course };
+        let mut plateau = Plateau::default();
+        let mut rates = [0.0; 5];
+        for rate in &mut rates {
+            schedule.observe(5e-8, 1.0, Direction::Minimize, &mut plateau);
+            *rate = schedule.rate(5e-8, 0, &plateau);
+        }
+        // torch 2: lr.ReduceLROnPlateau(SGD(…, lr=5e-8), factor=0.5, patience=0) on a metric of 1.
+        assert_eq!(rates, [5e-8, 2.5e-8, 1.25e-8, 1.25e-8, 1.25e-8]);
     }
 }

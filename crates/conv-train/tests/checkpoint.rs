@@ -48,7 +48,7 @@ fn a_damaged_checkpoint_is_an_error_that_names_it() {
             replaced("optimizer/steps/h", "optimizer/steps/x"),
             "checkpoint: optimiser state `buffers/hidden.weight`",
         ),
-        (replaced("\\\"format\\\":1", "\\\"format\\\":7"), "its format is 7, expected 1"),
+        (replaced("\\\"format\\\":2", "\\\"format\\\":7"), "its format is 7, expected 2"),
         (replaced("plateau", "platoon"), "is not a usable checkpoint"),
     ] {
         let learner = Classifier::new();

@@ -64,7 +64,8 @@ fn run(
         optimizer.step(&parameters, &gradients, rate).unwrap();
         config.max_norm.iter().for_each(|rule| rule.apply(&parameters).unwrap());
         if let Some(monitor) = &config.monitor {
-            config.schedule.observe(*metric, monitor.direction, &mut plateau);
+            let full = config.learning_rate;
+            config.schedule.observe(full, *metric, monitor.direction, &mut plateau);
         }
         rates.push(rate);
         let flat = tensors.each_ref().map(|tensor| tensor.flatten_all().unwrap());

@@ -3,9 +3,11 @@
 
 mod common;
 
-use common::{Classifier, config, file_bits};
+use common::{Classifier, config, counters, file_bits};
 use conv_train::optim::{Adadelta, Adam, OptimizerConfig, Sgd};
-use conv_train::{Course, End, Error, Event, FitConfig, Record, Run, Schedule, fit, read_log};
+use conv_train::{
+    Course, End, Error, Event, Every, FitConfig, Outcome, Record, Run, Schedule, fit, read_log,
+};
 use rand::Rng;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -48,12 +50,19 @@ fn assert_same_run(one: &Path, other: &Path, what: &str) {
         );
     }
     assert_eq!(timeless(one), timeless(other), "{what}");
-    let files = std::fs::read_dir(other).unwrap().count();
-    assert_eq!(files, 3, "{what}: something is left over");
+    assert_eq!(counters(one), counters(other), "{what}");
+    let unfinished = std::fs::read_dir(other.join(".convoke/unfinished")).unwrap().count();
+    assert_eq!(unfinished, 0, "{what}: something is left over");
+    assert_eq!(std::fs::read_dir(other).unwrap().count(), 4, "{what}: something is left over");
 }
 
 /// Trains until `step`, and there asks to stop or fails; then until the end.
-fn train_in_two_parts(config: &FitConfig, folder: &Path, step: u64, fail: bool) -> Classifier {
+fn train_in_two_parts(
+    config: &FitConfig,
+    folder: &Path,
+    step: u64,
+    fail: bool,
+) -> (Classifier, Outcome) {
     let mut learner = Classifier::new();
     let stop = AtomicBool::new(false);
     let mut observer = |event: &Event| {
@@ -75,8 +84,8 @@ fn train_in_two_parts(config: &FitConfig, folder: &Path, step: u64, fail: bool) 
     }
     let learner = Classifier::new();
     let run = Run { resume: true, ..Run::new(folder) };
-    assert_eq!(fit(&learner, config, run).unwrap().end, End::Completed);
-    learner
+    let outcome = fit(&learner, config, run).unwrap();
+    (learner, outcome)
 }
 
 #[test]
@@ -97,12 +106,56 @@ fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
         assert_eq!(outcome.end, End::Completed);
         for (step, fail) in [(1, false), (7, true), (10, false), (23, true)] {
             let parts = tempfile::tempdir().unwrap();
-            let resumed = train_in_two_parts(&config, parts.path(), step, fail);
+            let (resumed, outcome) = train_in_two_parts(&config, parts.path(), step, fail);
             let what = format!("{:?}, step {step}", config.optimizer);
+            assert_eq!(outcome.end, End::Completed, "{what}");
             assert!(resumed.weights() == learner.weights(), "{what}");
             assert_same_run(whole.path(), parts.path(), &what);
         }
     }
+}
+
+#[test]
+fn patience_goes_on_where_it_was_between_two_evaluations() {
+    let config = FitConfig {
+        epochs: 500,
+        optimizer: OptimizerConfig::Sgd(Sgd::default()),
+        learning_rate: 30.0,
+        patience: Some(2),
+        evaluate_every: Every::Steps(4),
+        ..config()
+    };
+    let whole = tempfile::tempdir().unwrap();
+    let outcome = fit(&Classifier::new(), &config, Run::new(whole.path())).unwrap();
+    // Of the two evaluations that do not improve, one is before the interruption and one after.
+    let step = outcome.best.unwrap().step + 6;
+    for fail in [false, true] {
+        let parts = tempfile::tempdir().unwrap();
+        let (_, resumed) = train_in_two_parts(&config, parts.path(), step, fail);
+        assert_eq!((resumed.end, resumed.step), (End::EarlyStopped, outcome.step));
+        assert_same_run(whole.path(), parts.path(), "early stopped");
+    }
+}
+
+#[test]
+fn a_misspelt_metric_loses_no_step_and_can_be_set_right() {
+    let right = FitConfig { checkpoint_every_steps: None, ..config() };
+    let whole = tempfile::tempdir().unwrap();
+    fit(&Classifier::new(), &right, Run::new(whole.path())).unwrap();
+
+    let mut wrong = right.clone();
+    wrong.monitor.as_mut().unwrap().metric = "los".into();
+    let parts = tempfile::tempdir().unwrap();
+    let error = fit(&Classifier::new(), &wrong, Run::new(parts.path())).unwrap_err();
+    assert!(matches!(error, Error::UnknownMetric { .. }), "{error}");
+    assert_eq!(counters(parts.path())["state"]["epoch"], 1);
+
+    let resume = || Run { resume: true, ..Run::new(parts.path()) };
+    fit(&Classifier::new(), &right, resume()).unwrap();
+    assert_same_run(whole.path(), parts.path(), "set right");
+    // After an evaluation the metric has had its effect.
+    let error = fit(&Classifier::new(), &wrong, resume()).unwrap_err().to_string();
+    assert!(error.contains("`config.monitor.metric` is \"loss\" there"), "{error}");
 }
 
 fn long_config() -> FitConfig {

@@ -5,8 +5,10 @@ mod common;
 
 use common::{Classifier, config};
 use conv_train::batch::{BatchSize, Batching};
-use conv_train::optim::{Adam, OptimizerConfig, Sgd};
-use conv_train::{Direction, DryRun, End, Error, Event, Every, FitConfig, Monitor, Run, fit};
+use conv_train::optim::{Adadelta, Adam, OptimizerConfig, Sgd};
+use conv_train::{
+    Course, Direction, DryRun, End, Error, Event, Every, FitConfig, Monitor, Run, Schedule, fit,
+};
 use std::path::Path;
 
 fn sgd(learning_rate: f64) -> FitConfig {
@@ -84,6 +86,44 @@ fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpo
 }
 
 #[test]
+fn a_parameter_that_is_not_finite_is_saved_nowhere() {
+    let monitor = Monitor { metric: "accuracy".into(), direction: Direction::Maximize };
+    let config = FitConfig { evaluate_every: Every::Steps(4), monitor: Some(monitor), ..config() };
+    // At the first evaluation, at a checkpoint, and at the second evaluation.
+    for step in [4, 6, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let learner = Classifier::new();
+        let weight = learner.parameters.var("hidden.weight").unwrap();
+        let (mut saved, mut best) = (0, None);
+        let mut observer = |event: &Event| match event {
+            Event::Step(record) if record.step == step => {
+                best = std::fs::read(folder.path().join("best.safetensors")).ok();
+                weight.set(&weight.affine(0.0, f64::INFINITY).unwrap()).unwrap();
+            }
+            Event::Saved { step } => saved = *step,
+            _ => (),
+        };
+        let run = Run { observer: Some(&mut observer), ..Run::new(folder.path()) };
+        let error = fit(&learner, &config, run).unwrap_err();
+        let Error::NonFiniteParameter { step: found, parameter } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!((*found, parameter.as_str()), (step, "hidden.weight"));
+        assert_eq!(std::fs::read(folder.path().join("best.safetensors")).ok(), best);
+        assert!(saved > 0);
+        let mut from = None;
+        let mut observer = |event: &Event| {
+            if let Event::Started { step, .. } = event {
+                from = Some(*step);
+            }
+        };
+        let run = Run { resume: true, observer: Some(&mut observer), ..Run::new(folder.path()) };
+        fit(&Classifier::new(), &config, run).unwrap();
+        assert_eq!(from, Some(saved));
+    }
+}
+
+#[test]
 fn training_stops_early_when_the_metric_no_longer_improves() {
     let folder = tempfile::tempdir().unwrap();
     let config =
@@ -130,9 +170,17 @@ fn another_run_is_refused_and_the_field_is_named() {
 #[test]
 fn settings_that_make_no_sense_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(FitConfig, &str); 5] = [
+    let adam = |epsilon| OptimizerConfig::Adam(Adam { epsilon, ..Adam::default() });
+    let adadelta = |epsilon| OptimizerConfig::Adadelta(Adadelta { epsilon, ..Adadelta::default() });
+    let course = Course::Cosine { steps: 9, floor: f64::INFINITY };
+    let schedule = Schedule { warmup_steps: 0, course };
+    let cases = [
         (sgd(f64::NAN), "`learning_rate` is NaN, expected above 0"),
         (FitConfig { accumulate: 0, ..config() }, "`accumulate` is 0"),
+        (FitConfig { epochs: 0, ..config() }, "`epochs` is 0, expected at least 1"),
+        (FitConfig { schedule, ..config() }, "`schedule.course.floor` is inf"),
+        (FitConfig { optimizer: adam(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
+        (FitConfig { optimizer: adadelta(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
         (FitConfig { clip_norm: Some(-1.0), ..config() }, "`clip_norm` is -1"),
         (
             FitConfig { monitor: None, patience: Some(3), ..config() },

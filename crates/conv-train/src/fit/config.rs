@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct FitConfig {
     /// The seed of batches and of randomness within a step. Initial values come from the parameter store's own seed.
     pub seed: u64,
-    /// Passes over the training data.
+    /// Passes over the training data, at least 1.
     pub epochs: usize,
     /// How examples are put into batches.
     pub batching: Batching,
@@ -109,6 +109,7 @@ impl FitConfig {
             return Err(setting("max_norm.norm", rule.norm, "above 0"));
         }
         for (field, value) in [
+            ("epochs", self.epochs as u64),
             ("accumulate", self.accumulate as u64),
             ("patience", self.patience.map_or(1, u64::from)),
             ("checkpoint_every_steps", self.checkpoint_every_steps.unwrap_or(1)),

@@ -1,6 +1,7 @@
 //! The loop: batches in, loss out, with evaluation, checkpoints and exact resume.
 
 mod config;
+mod folder;
 mod step;
 mod training;
 
@@ -58,7 +59,7 @@ pub struct Loss {
 /// ```
 pub struct Run<'a> {
     /// The run's folder, made if it is not there: `last.safetensors` (the checkpoint), `best.safetensors` (weights),
-    /// `metrics.jsonl` (the log).
+    /// `metrics.jsonl` (the log), and the hidden `.convoke` (a lock, and files being written). One run at a time has it.
     pub folder: &'a Path,
     /// Goes on from the folder's checkpoint if there is one. Without it a folder that holds a run is refused.
     pub resume: bool,
@@ -163,8 +164,8 @@ pub enum End {
 /// ```
 ///
 /// # Errors
-/// Settings that make no sense; a folder that holds another run; a damaged checkpoint; a loss or gradient that is not
-/// finite, which leaves the last checkpoint as it was; and whatever the learner reports.
+/// Settings that make no sense; a folder that holds another run or is in use; a damaged checkpoint; a loss, gradient or
+/// parameter that is not finite, which leaves the last checkpoint as it was; and whatever the learner reports.
 pub fn fit(learner: &impl Learner, config: &FitConfig, run: Run) -> Result<Outcome> {
     training::Training::open(learner, config, run)?.run()
 }

@@ -26,7 +26,9 @@ pub(super) fn take(
         None => clip::global_norm(parameters, &gradients)?,
     };
     if !norm.is_finite() {
-        let parameter = clip::not_finite(parameters, &gradients)?;
+        let vars = parameters.vars().into_iter();
+        let gradients = vars.filter_map(|(name, var)| Some((name, gradients.remove(&var)?)));
+        let parameter = clip::not_finite(gradients)?;
         return Err(Error::NonFiniteGradient {
             step,
             parameter: parameter.unwrap_or_else(|| "all parameters together".into()),

@@ -1,14 +1,13 @@
 //! A run in progress: what is on disk, where it stands, and the order in which things happen.
 
+use super::folder::Folder;
 use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, step};
 use crate::checkpoint::{self, Best, Header, State, damaged};
-use crate::files::{in_file, remove_unfinished, write_safetensors};
 use crate::log::{EvaluationRecord, Log, Record};
 use crate::optim::Optimizer;
-use crate::{Error, Result};
+use crate::{Error, Result, clip};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -16,15 +15,14 @@ pub(super) struct Training<'a, 'r, L> {
     learner: &'a L,
     config: &'a FitConfig,
     run: Run<'r>,
-    last: PathBuf,
-    best: PathBuf,
+    folder: Folder,
     /// The configuration and the learner's identity, as a checkpoint holds them.
     described: (Value, Value),
     optimizer: Optimizer,
     state: State,
     log: Log,
-    /// The step of the checkpoint on disk.
-    saved: Option<u64>,
+    /// Whether something happened that the checkpoint on disk does not have.
+    unsaved: bool,
     began: Instant,
     seconds_before: f64,
 }
@@ -38,40 +36,35 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         if learner.lengths().is_empty() {
             return Err(Error::NoExamples);
         }
-        std::fs::create_dir_all(run.folder).map_err(in_file("create", run.folder))?;
-        let last = run.folder.join("last.safetensors");
+        let folder = Folder::take(run.folder)?;
         let config_value = serde_json::to_value(config).map_err(std::io::Error::other)?;
         let described = (config_value, learner.identity());
         let mut optimizer = Optimizer::new(config.optimizer.clone())?;
-        let (mut state, mut saved) = (State::default(), None);
-        if last.try_exists().map_err(in_file("read", &last))? {
-            if !run.resume {
-                let path = run.folder.into();
-                return Err(Error::RunExists { path });
-            }
-            let found = checkpoint::read(&last)?;
-            found.header.check_same_run(&last, &described.0, &described.1)?;
+        let mut state = State::default();
+        let resumed = folder.has_checkpoint(run.resume)?;
+        if resumed {
+            let last = &folder.last;
+            let found = checkpoint::read(last)?;
             let parameters = learner.parameters();
-            optimizer.restore(found.optimizer, parameters).map_err(|e| damaged(&last, e))?;
-            parameters.restore(&found.model).map_err(|e| damaged(&last, e))?;
+            found.header.check_same_run(last, &described.0, &described.1)?;
+            found.check_same_precision(last, parameters)?;
+            optimizer.restore(found.optimizer, parameters).map_err(|e| damaged(last, e))?;
+            parameters.restore(&found.model).map_err(|e| damaged(last, e))?;
             state = found.header.state;
-            saved = Some(state.step);
         }
-        remove_unfinished(run.folder)?;
-        let log = Log::open(&run.folder.join("metrics.jsonl"), state.step)?;
+        let log = Log::open(&run.folder.join("metrics.jsonl"), state.step, state.evaluated)?;
         Ok(Self {
-            best: run.folder.join("best.safetensors"),
             seconds_before: state.seconds,
             began: Instant::now(),
             learner,
             config,
             run,
-            last,
+            folder,
             described,
             optimizer,
             state,
             log,
-            saved,
+            unsaved: !resumed,
         })
     }
 
@@ -83,6 +76,10 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             step: self.state.step,
             steps: (per_epoch as u64).saturating_mul(self.config.epochs as u64),
         });
+        // A kill may have come between the checkpoint and the evaluation that was due.
+        if self.evaluation_is_due() {
+            self.evaluate()?;
+        }
         loop {
             if let Some(end) = self.end() {
                 return self.finish(end);
@@ -91,7 +88,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             if self.state.batch >= batches.len() {
                 let (batch, count) = (self.state.batch, batches.len());
                 let reason = format!("it stands at batch {batch} of an epoch of {count}");
-                return Err(damaged(&self.last, reason));
+                return Err(damaged(&self.folder.last, reason));
             }
             for group in batches[self.state.batch..].chunks(accumulate) {
                 if self.run.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
@@ -100,12 +97,11 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
                 }
                 self.step(group)?;
                 self.state.batch += group.len();
-                let epoch_ended = self.state.batch == batches.len();
-                if epoch_ended {
+                if self.state.batch == batches.len() {
                     self.state.epoch += 1;
                     self.state.batch = 0;
                 }
-                self.after_step(epoch_ended)?;
+                self.after_step()?;
                 if self.end().is_some() {
                     break;
                 }
@@ -129,6 +125,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         let optimizer = &mut self.optimizer;
         let mut record =
             step::take(self.learner, config, optimizer, batches, done.saturating_add(1), rate)?;
+        self.unsaved = true;
         self.state.step = record.step;
         self.state.seconds = self.seconds();
         record.epoch = self.state.epoch;
@@ -140,25 +137,36 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         Ok(())
     }
 
-    fn after_step(&mut self, epoch_ended: bool) -> Result<()> {
-        let State { step, epoch, .. } = self.state;
-        let due = match self.config.evaluate_every {
-            Every::Epochs(epochs) => epoch_ended && epoch.is_multiple_of(epochs),
-            Every::Steps(steps) => step.is_multiple_of(steps),
-        };
-        if due || self.end().is_some() {
-            self.evaluate()?;
-            return self.save();
+    fn after_step(&mut self) -> Result<()> {
+        if self.evaluation_is_due() {
+            return self.evaluate();
         }
         match self.config.checkpoint_every_steps {
-            Some(steps) if step.is_multiple_of(steps) => self.save(),
+            Some(steps) if self.state.step.is_multiple_of(steps) => self.save(),
             _ => Ok(()),
         }
     }
 
+    fn evaluation_is_due(&self) -> bool {
+        let State { step, epoch, batch, evaluated, .. } = self.state;
+        let due = match self.config.evaluate_every {
+            Every::Epochs(epochs) => batch == 0 && epoch.is_multiple_of(epochs),
+            Every::Steps(steps) => step.is_multiple_of(steps),
+        };
+        evaluated < step && (due || epoch >= self.config.epochs)
+    }
+
+    /// Evaluates and saves. Saves before the first time as well: an evaluation that fails always fails then, and the steps
+    /// before it are not lost.
     fn evaluate(&mut self) -> Result<()> {
+        if self.state.evaluated == 0 {
+            self.save()?;
+        }
+        self.check_finite()?;
         let metrics = self.learner.evaluate()?;
         let improved = self.compare(&metrics)?;
+        self.unsaved = true;
+        self.state.evaluated = self.state.step;
         self.state.seconds = self.seconds();
         let record = EvaluationRecord {
             step: self.state.step,
@@ -168,7 +176,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             seconds: self.state.seconds,
         };
         self.tell(&Event::Evaluation(&record));
-        self.log.write(&Record::Evaluation(record))
+        self.log.write(&Record::Evaluation(record))?;
+        self.save()
     }
 
     /// Holds an evaluation against the best so far, keeps the weights if it is better, and tells the schedule.
@@ -182,7 +191,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             return Err(Error::UnknownMetric { metric, found });
         };
         let schedule = &self.config.schedule;
-        schedule.observe(value, monitor.direction, &mut self.state.plateau);
+        let full = self.config.learning_rate;
+        schedule.observe(full, value, monitor.direction, &mut self.state.plateau);
         let best = self.state.best.as_ref().map(|best| best.value);
         if !monitor.direction.improves(value, best) {
             self.state.waited = self.state.waited.saturating_add(1);
@@ -196,26 +206,41 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             value,
             metrics: finite.map(|(name, value)| (name.clone(), *value)).collect(),
         });
-        write_safetensors(&self.best, &self.learner.parameters().tensors())?;
+        let Folder { best, unfinished, .. } = &self.folder;
+        checkpoint::write_best(best, unfinished, self.state.step, self.learner.parameters())?;
         Ok(true)
     }
 
     fn save(&mut self) -> Result<()> {
-        if self.saved == Some(self.state.step) {
+        if !self.unsaved {
             return Ok(());
         }
+        self.check_finite()?;
         self.log.sync()?;
         let (config, identity) = self.described.clone();
         let header = Header::new(config, identity, self.state.clone());
-        checkpoint::write(&self.last, &header, self.learner.parameters(), &self.optimizer)?;
-        self.saved = Some(self.state.step);
+        let Folder { last, unfinished, .. } = &self.folder;
+        let parameters = self.learner.parameters();
+        checkpoint::write(last, unfinished, &header, parameters, &self.optimizer)?;
+        self.unsaved = false;
         self.tell(&Event::Saved { step: self.state.step });
         Ok(())
     }
 
+    /// Weights that are not finite are written nowhere: no run could go on from them.
+    fn check_finite(&self) -> Result<()> {
+        match clip::not_finite(self.learner.parameters().tensors())? {
+            None => Ok(()),
+            Some(parameter) => {
+                let step = self.state.step;
+                Err(Error::NonFiniteParameter { step, parameter })
+            }
+        }
+    }
+
     fn finish(self, end: End) -> Result<Outcome> {
-        if self.state.best.is_some() {
-            let (weights, _) = checkpoint::read_safetensors(&self.best)?;
+        if let Some(best) = &self.state.best {
+            let weights = checkpoint::read_best(&self.folder.best, best.step)?;
             self.learner.parameters().restore(&weights)?;
         }
         Ok(self.outcome(end))

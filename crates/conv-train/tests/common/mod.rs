@@ -35,9 +35,14 @@ pub struct Classifier {
 
 impl Classifier {
     pub fn new() -> Self {
+        Self::of(DType::F32)
+    }
+
+    /// With parameters of another kind, which can be stored but not trained.
+    pub fn of(dtype: DType) -> Self {
         let mut stream = rng::seeded(9, "data");
         let parameters = Parameters::new(5);
-        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        let vb = parameters.builder(dtype, &Device::Cpu);
         let normal = Init::Normal { mean: 0.0, std: 0.4 };
         let values: Vec<f32> =
             (0..EXAMPLES * FEATURES).map(|_| stream.random_range(-1.0..1.0)).collect();
@@ -130,6 +135,16 @@ impl Learner for Classifier {
             ("accuracy".into(), f64::from(right.mean_all()?.to_scalar::<f32>()?)),
         ]))
     }
+}
+
+/// The counters of a run's checkpoint, and whatever else it says besides the time.
+pub fn counters(folder: &Path) -> serde_json::Value {
+    let bytes = std::fs::read(folder.join("last.safetensors")).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let text = &header.metadata().as_ref().unwrap()["checkpoint"];
+    let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert!(value["state"].as_object_mut().unwrap().remove("seconds").is_some());
+    value
 }
 
 pub fn config() -> FitConfig {

@@ -1,0 +1,72 @@
+//! A run's folder: whose it is, and which of its files are there.
+
+use crate::checkpoint::damaged;
+use crate::files::in_file;
+use crate::{Error, Result};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The folder of the run in progress. No other run has it for as long as this lives.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The checkpoint.
+    pub last: PathBuf,
+    /// The best weights.
+    pub best: PathBuf,
+    /// Where files are until they are whole.
+    pub unfinished: PathBuf,
+    /// Locked until it is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder, which is made if it is not there, and removes what a kill left unfinished. Of what is in it only
+    /// the hidden folder `.convoke` is ours to clear.
+    pub fn take(path: &Path) -> Result<Self> {
+        let ours = path.join(".convoke");
+        std::fs::create_dir_all(&ours).map_err(in_file("create", &ours))?;
+        let lock = locked(&ours.join("lock"), path)?;
+        let unfinished = ours.join("unfinished");
+        match std::fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(in_file("remove", &unfinished)(error).into());
+            }
+            _ => std::fs::create_dir(&unfinished).map_err(in_file("create", &unfinished))?,
+        }
+        Ok(Self {
+            path: path.into(),
+            last: path.join("last.safetensors"),
+            best: path.join("best.safetensors"),
+            unfinished,
+            _lock: lock,
+        })
+    }
+
+    /// Whether there is a checkpoint to go on from. A run that is there and is not to go on, or cannot, is refused.
+    pub fn has_checkpoint(&self, resume: bool) -> Result<bool> {
+        let there = |path: &Path| path.try_exists().map_err(in_file("read", path));
+        let (last, best) = (there(&self.last)?, there(&self.best)?);
+        if !resume && (last || best) {
+            let path = self.path.clone();
+            return Err(Error::RunExists { path });
+        }
+        if best && !last {
+            let reason = "it is missing, though the run's best.safetensors is there";
+            return Err(damaged(&self.last, reason));
+        }
+        Ok(last)
+    }
+}
+
+fn locked(path: &Path, folder: &Path) -> Result<File> {
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(in_file("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::RunLocked { path: folder.into() }),
+        // Some network file systems have no locks; one trains there without that protection.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(in_file("lock", path)(error).into()),
+    }
+}
