@@ -10,6 +10,10 @@
 //! ```
 #![deny(missing_docs)]
 
+mod draws;
+
+pub use draws::{Kinds, check_many, in_process_with};
+
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 
 /// The step of the central difference, relative to elements above 1.
