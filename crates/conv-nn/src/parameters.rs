@@ -146,7 +146,8 @@ impl Parameters {
         if matches!(store.origin, Origin::Frozen) {
             return Ok(value.detach());
         }
-        let var = Var::from_tensor(&value)?;
+        // A copy also of what is a variable already, of another model perhaps: that one is left alone.
+        let var = Var::from_tensor(&value.detach())?;
         let tensor = var.as_tensor().clone();
         store.vars.insert(name.into(), var);
         Ok(tensor)
@@ -276,6 +277,20 @@ mod tests {
         assert_eq!(ask(&warm, "weight")?.to_vec2::<f32>()?, [[1.0; 3]; 2]);
         let drawn = ask(&Parameters::new(1), "bias")?.to_vec2::<f32>()?;
         assert_eq!(ask(&warm, "bias")?.to_vec2::<f32>()?, drawn);
+        Ok(())
+    }
+
+    #[test]
+    fn a_warm_start_from_a_variable_leaves_that_alone() -> candle_core::Result<()> {
+        let other = Var::ones((2, 3), DType::F32, &Device::Cpu)?;
+        let given = BTreeMap::from([("layer.weight".into(), other.as_tensor().clone())]);
+        let warm = Parameters::warm(1, given);
+        ask(&warm, "weight")?;
+        for (_, var) in warm.vars() {
+            var.set(&var.zeros_like()?)?;
+        }
+        assert_eq!(other.to_vec2::<f32>()?, [[1.0; 3]; 2]);
+        assert_eq!(ask(&warm, "weight")?.to_vec2::<f32>()?, [[0.0; 3]; 2]);
         Ok(())
     }
 
