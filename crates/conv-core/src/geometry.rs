@@ -45,11 +45,7 @@ pub(crate) struct Geometry {
 impl Axis {
     /// A convolution over `size` elements.
     pub fn convolution(op: &'static str, request: Request) -> Result<Self> {
-        let (before, after) = request.padding;
-        let kernel = request.reach(op)?;
-        let input = checked(op, "padded input", &[request.size, before, after], |[a, b, c]| {
-            a.checked_add(b)?.checked_add(c)
-        })?;
+        let (kernel, input) = (request.reach(op)?, request.padded(op)?);
         if kernel > input {
             return Err(Error::KernelTooWide { op, axis: request.axis, kernel, input });
         }
@@ -58,7 +54,7 @@ impl Axis {
             kernel: request.kernel,
             stride: request.stride,
             dilation: request.dilation,
-            before,
+            before: request.padding.0,
             output: (input - kernel) / request.stride + 1,
         })
     }
@@ -125,8 +121,16 @@ impl Axis {
 }
 
 impl Request {
+    /// The elements of the input, padding included.
+    pub fn padded(&self, op: &'static str) -> Result<usize> {
+        let (before, after) = self.padding;
+        checked(op, "padded input", &[self.size, before, after], |[a, b, c]| {
+            a.checked_add(b)?.checked_add(c)
+        })
+    }
+
     /// The elements the kernel covers, dilation included.
-    fn reach(&self, op: &'static str) -> Result<usize> {
+    pub fn reach(&self, op: &'static str) -> Result<usize> {
         for (what, value) in
             [("kernel size", self.kernel), ("stride", self.stride), ("dilation", self.dilation)]
         {
@@ -159,6 +163,16 @@ impl Geometry {
     /// The elements of the output.
     pub fn output_len(&self) -> usize {
         self.batch * self.groups * self.channels_out * self.pixels_out()
+    }
+
+    /// The same geometry with a tall image of width 1 laid on its side, whose elements lie in memory just so: kernels work on
+    /// whole rows.
+    pub fn with_long_rows(&self) -> Self {
+        let Axis { input, kernel, before, output, .. } = self.w;
+        match (input, kernel, before, output) {
+            (1, 1, 0, 1) => Self { h: self.w, w: self.h, ..*self },
+            _ => *self,
+        }
     }
 
     /// Whether each output element sees just the input element in its own place.
@@ -235,6 +249,21 @@ mod tests {
                     assert!(axis.position(o, tap) < size);
                 }
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_image_of_width_1_is_laid_on_its_side() -> Result<()> {
+        let tall = Axis::convolution("conv", request(3000, 5))?;
+        let one = Axis::convolution("conv", Request { stride: 2, ..request(1, 1) })?;
+        let geometry =
+            |h, w| Geometry { batch: 2, groups: 1, channels_in: 3, channels_out: 1, h, w };
+        assert_eq!(geometry(tall, one).with_long_rows(), geometry(one, tall));
+        // Not one that padding makes wider, nor one of width 1 by its output alone.
+        let padded = Axis::convolution("conv", Request { padding: (1, 1), ..request(1, 3) })?;
+        for w in [padded, Axis::convolution("conv", request(3, 3))?] {
+            assert_eq!(geometry(tall, w).with_long_rows(), geometry(tall, w));
         }
         Ok(())
     }

@@ -8,7 +8,8 @@ use crate::geometry::Geometry;
 
 /// Output elements of a channel that are computed together.
 const COLUMNS: usize = 256;
-/// Rows of the unrolled input that are multiplied at once. With [`COLUMNS`] it bounds the buffer to 256 KiB in f32.
+/// Rows of the unrolled input that are multiplied at once, at least one channel's. With [`COLUMNS`] it bounds the buffer to 256 KiB
+/// in f32 for kernels of up to as many taps; longer ones take a row a tap, 16 MiB for 16384.
 const ROWS: usize = 256;
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;

@@ -36,6 +36,7 @@ pub(crate) fn forward<T: Element>(
     bias: Option<&[T]>,
     y: &mut [T],
 ) {
+    let g = &g.with_long_rows();
     if g.channels_out < FEW_CHANNELS {
         direct::forward(g, x, weight, bias, y);
     } else {
@@ -45,6 +46,7 @@ pub(crate) fn forward<T: Element>(
 
 /// Adds the gradient with respect to the input to `dx`.
 pub(crate) fn input_gradient<T: Element>(g: &Geometry, dy: &[T], weight: &[T], dx: &mut [T]) {
+    let g = &g.with_long_rows();
     if g.channels_out < FEW_CHANNELS {
         direct::input_gradient(g, dy, weight, dx);
     } else {
@@ -54,6 +56,7 @@ pub(crate) fn input_gradient<T: Element>(g: &Geometry, dy: &[T], weight: &[T], d
 
 /// Adds the gradient with respect to the weight to `dweight`.
 pub(crate) fn weight_gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) {
+    let g = &g.with_long_rows();
     if g.channels_out < FEW_CHANNELS {
         direct::weight_gradient(g, x, dy, dweight);
     } else {

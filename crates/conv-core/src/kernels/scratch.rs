@@ -1,4 +1,5 @@
-//! Buffers that a thread keeps between blocks and calls: fresh ones would cost more in page faults than filling them.
+//! Buffers that a thread keeps between blocks and calls: fresh ones would cost more in page faults than filling them. They stay as
+//! large as the largest block that the thread has worked on.
 
 use std::cell::Cell;
 

@@ -95,6 +95,9 @@ fn blocks_of_every_kind_agree_with_the_reference() -> Result<()> {
         (5, 1, 300, 6, axis(3, 1, 1, 1, (0, 0))?, axis(4, 1, 1, 1, (0, 0))?),
         // One channel, a long kernel, and a stride that leaves a rest.
         (1, 1, 1, 8, one, axis(3000, 400, 7, 1, (0, 0))?),
+        // Width 1, directly and by products.
+        (2, 2, 2, 1, axis(5000, 5, 2, 3, (1, 1))?, one),
+        (2, 1, 3, 5, axis(700, 5, 2, 3, (1, 1))?, one),
         // Depthwise, several blocks of pixels.
         (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
         (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
