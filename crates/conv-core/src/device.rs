@@ -10,7 +10,7 @@ use candle_core::{
     bail,
 };
 
-use crate::Error;
+use crate::check_first_order;
 use crate::geometry::{Axis, Geometry};
 use crate::operation::Convolution;
 
@@ -211,10 +211,7 @@ impl CustomOp2 for Known {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        if dy.track_op() {
-            let op = self.convolution.op;
-            return Err(Error::SecondOrder { op }.into());
-        }
+        check_first_order(self.convolution.op, dy)?;
         // A graph of its own: only the arguments that need a gradient are variables in it.
         let leaf = |t: &Tensor| match t.track_op() {
             true => Ok(Var::from_tensor(t)?.into_inner()),

@@ -44,6 +44,7 @@ mod operation;
 mod padding;
 mod planes;
 mod pool;
+mod second_order;
 mod upsample;
 
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
@@ -55,6 +56,7 @@ pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,
     max_pool1d, max_pool2d,
 };
+pub use second_order::check_first_order;
 pub use upsample::{
     upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d,
 };

@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 use crate::element::{Element, compute_dtype, read, row_major, zeros};
 use crate::geometry::Geometry;
 use crate::kernels::{bias_gradient, fill_with_bias, forward, input_gradient, weight_gradient};
-use crate::{Error, Result, device};
+use crate::{Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -79,10 +79,7 @@ impl Convolution {
         bias: Option<&Tensor>,
         dy: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        // A gradient that is itself part of a graph asks for a second derivative.
-        if dy.track_op() {
-            return Err(Error::SecondOrder { op: self.op }.into());
-        }
+        check_first_order(self.op, dy)?;
         match dy.dtype() {
             DType::F64 => self.gradients_in::<f64>(x, weight, bias, dy),
             _ => self.gradients_in::<f32>(x, weight, bias, dy),
@@ -195,7 +192,7 @@ impl CustomOp3 for Convolution {
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::{Conv2dConfig, ConvTranspose2dConfig};
+    use crate::{Conv2dConfig, ConvTranspose2dConfig, Error};
 
     /// An operation, its input, weight and bias, and a gradient of its output's shape.
     fn examples() -> Result<Vec<(Convolution, [Tensor; 4])>> {

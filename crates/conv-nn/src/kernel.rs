@@ -4,6 +4,7 @@
 use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
+use conv_core::check_first_order;
 use rayon::prelude::*;
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
@@ -109,17 +110,6 @@ pub(crate) fn check_real(
     }
 }
 
-/// Refuses to go on from a gradient that is itself tracked: ours would be a constant to it, silently.
-pub(crate) fn check_first_order(
-    operation: &'static str,
-    gradient: &Tensor,
-) -> candle_core::Result<()> {
-    if gradient.track_op() {
-        return Err(conv_core::Error::SecondOrder { op: operation }.into());
-    }
-    Ok(())
-}
-
 /// The ids of a `u32` tensor of any shape, in row-major order.
 pub(crate) fn read_ids(
     operation: &'static str,
@@ -201,7 +191,7 @@ impl<K: Kernel> CustomOp1 for Operation<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{D, Device};
+    use candle_core::{D, Device, Module};
 
     struct Square;
 
@@ -258,6 +248,28 @@ mod tests {
         let message = message.unwrap_or_default();
         let expected = conv_core::Error::SecondOrder { op: "square" }.to_string();
         assert!(message.starts_with(&expected), "{message}");
+        Ok(())
+    }
+
+    #[test]
+    fn no_second_derivative_is_lost_where_candle_keeps_the_graph() -> candle_core::Result<()> {
+        let test = "kernel::tests::no_second_derivative_is_lost_where_candle_keeps_the_graph";
+        if !gradcheck::in_process_with("CANDLE_GRAD_DO_NOT_DETACH", "1", test) {
+            return Ok(());
+        }
+        let x = candle_core::Var::from_tensor(&gradcheck::values((3, 4), 1))?;
+        let vector = gradcheck::values(4, 2);
+        let norm = crate::LayerNorm::new(vector.clone(), vector, Default::default());
+        let matrix = gradcheck::values((2, 4), 3);
+        for (name, y) in [
+            ("square", apply(Square, &x)?),
+            ("layer_norm", norm.forward(&x)?),
+            ("linear", crate::Linear::new(matrix, None).forward(&x)?),
+        ] {
+            let message = y.sum_all()?.backward().err().map(|e| e.to_string()).unwrap_or_default();
+            let expected = conv_core::Error::SecondOrder { op: name }.to_string();
+            assert!(message.starts_with(&expected), "{name}: {message}");
+        }
         Ok(())
     }
 

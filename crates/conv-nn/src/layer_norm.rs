@@ -1,9 +1,10 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{check_first_order, check_real, elements, fill_rows, sum_rows, with_elements};
+use crate::kernel::{check_real, elements, fill_rows, sum_rows, with_elements};
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
+use conv_core::check_first_order;
 use serde::{Deserialize, Serialize};
 
 /// How a [`LayerNorm`] works.

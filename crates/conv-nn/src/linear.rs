@@ -1,10 +1,11 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
-use crate::kernel::{check_first_order, elements, sum_rows, with_elements};
+use crate::kernel::{elements, sum_rows, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Module, Shape, Tensor, bail};
+use conv_core::check_first_order;
 
 /// y = x Wᵀ + b over the last dimension.
 ///

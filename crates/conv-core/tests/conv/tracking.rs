@@ -71,6 +71,29 @@ fn exactly_the_arguments_that_need_a_gradient_get_one() -> Result<()> {
 }
 
 #[test]
+fn no_second_derivative_is_lost_where_candle_keeps_the_graph() -> Result<()> {
+    let test = "tracking::no_second_derivative_is_lost_where_candle_keeps_the_graph";
+    if !gradcheck::in_process_with("CANDLE_GRAD_DO_NOT_DETACH", "1", test) {
+        return Ok(());
+    }
+    let refused = |name: &str, y: Tensor| -> Result<()> {
+        let text = y.sum_all()?.backward().err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(text.contains(&format!("{name}: its gradient cannot be")), "{name}: {text}");
+        Ok(())
+    };
+    for operation in OPERATIONS {
+        let case = case(operation, 2);
+        let [x, weight, bias] = arguments(&case);
+        let x = Var::from_tensor(&x)?;
+        refused(operation.name(), case.run(&x, &weight, Some(&bias))?)?;
+        refused(operation.name(), case.run(&x, &weight, None)?)?;
+    }
+    let x = Var::from_tensor(&gradcheck::values((2, 3, 4), 1))?;
+    refused("max_pool1d", conv_core::max_pool1d(&x, &Default::default())?)?;
+    refused("upsample_linear1d", conv_core::upsample_linear1d(&x, 7, true)?)
+}
+
+#[test]
 fn an_empty_batch_has_zero_gradients() -> Result<()> {
     for operation in OPERATIONS {
         let case = case(operation, 0);
