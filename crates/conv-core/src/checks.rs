@@ -1,15 +1,17 @@
 //! What the tests of pooling and upsampling ask of every operation `f` of one tensor.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::slice::from_ref;
 
 use candle_core::{DType, Device, Tensor, Var};
+use gradcheck::Kinds;
 use proptest::prelude::*;
 
 use crate::Result;
 
 /// How a tensor comes to an operation, and what becomes of the result.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Usage {
     Plain,
     TransposedInput,
@@ -31,14 +33,19 @@ pub(crate) fn usage() -> impl Strategy<Value = Usage> {
     ])
 }
 
-/// Checks the gradient of `f` at `x` against finite differences.
+/// Checks the gradient of `f` at `x` against finite differences, and says what kinds of use that was.
 pub(crate) fn check_gradient(
     name: &str,
     x: &Tensor,
     usage: Usage,
     f: impl Fn(&Tensor) -> Result<Tensor>,
-) -> Result<()> {
+) -> Result<Kinds> {
     let (first, last) = (1, x.rank() - 1);
+    let strided = Cell::new(false);
+    let f = |x: &Tensor| {
+        strided.set(!x.is_contiguous());
+        f(x)
+    };
     match usage {
         Usage::Plain => gradcheck::check(name, from_ref(x), |t| Ok(f(&t[0])?)),
         Usage::TransposedInput => {
@@ -58,7 +65,12 @@ pub(crate) fn check_gradient(
             once.broadcast_mul(&t[0].sqr()?.mean_all()?)
         }),
     }
-    Ok(())
+    Ok(vec![
+        ("input not contiguous", strided.get()),
+        ("output transposed", usage == Usage::TransposedOutput),
+        ("output summed", usage == Usage::SummedOutput),
+        ("tensors used twice", usage == Usage::UsedTwice),
+    ])
 }
 
 /// The result of `f` at `x`, and the gradient of `x` where that of the result is `dy`.

@@ -61,10 +61,22 @@ pub(crate) fn read<T: Element, R>(
 pub(crate) fn zeros<T: Element>(op: &'static str, len: usize) -> Result<Vec<T>> {
     /// Elements above which the allocator is asked first, at the price of a second call.
     const LARGE: usize = 1 << 26;
-    if len > LARGE && Vec::<T>::new().try_reserve_exact(len).is_err() {
-        return Err(Error::OutOfMemory { op, elements: len });
+    if len > LARGE {
+        room::<T>(op, len)?;
     }
     Ok(vec![T::zero(); len])
+}
+
+/// An empty vector with room for `len` elements.
+///
+/// # Errors
+/// As [`zeros`].
+pub(crate) fn room<T>(op: &'static str, len: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    match room.try_reserve_exact(len) {
+        Ok(()) => Ok(room),
+        Err(_) => Err(Error::OutOfMemory { op, elements: len }),
+    }
 }
 
 fn gather<T: Element>(source: &[T], dims: &[usize], strides: &[usize], into: &mut Vec<T>) {

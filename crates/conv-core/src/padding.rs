@@ -2,6 +2,7 @@
 
 use candle_core::{Tensor, shape::Dim};
 
+use crate::element::room;
 use crate::geometry::fits;
 use crate::{Error, Result};
 
@@ -130,14 +131,22 @@ fn pad_with(
         Error::Overflow { op, what, sizes }
     })?;
     fits(op, "padded input", &padded)?;
-    let places: Vec<u32> = (1..=before)
-        .rev()
-        .map(&inward)
-        .chain(0..size)
-        .chain((1..=after).map(|distance| size - 1 - inward(distance)))
-        .map(|place| place as u32)
-        .collect();
-    let places = Tensor::new(places, x.device())?;
+    if x.device().is_cpu() {
+        // candle would end the process where there is no memory for the result.
+        let elements: usize = padded.iter().product();
+        let bytes = elements * x.dtype().size_in_bytes();
+        room::<u8>(op, bytes).map_err(|_| Error::OutOfMemory { op, elements })?;
+    }
+    let mut places = room(op, padded[dim])?;
+    places.extend(
+        (1..=before)
+            .rev()
+            .map(&inward)
+            .chain(0..size)
+            .chain((1..=after).map(|distance| size - 1 - inward(distance)))
+            .map(|place| place as u32),
+    );
+    let places = Tensor::from_vec(places, padded[dim], x.device())?;
     Ok(x.contiguous()?.index_select(&places, dim)?)
 }
 
@@ -146,6 +155,25 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
+    use crate::checks::check_fixtures;
+
+    #[test]
+    fn pytorch_agrees() -> Result<()> {
+        type Pad = fn(&Tensor, usize, (usize, usize)) -> Result<Tensor>;
+        for (name, pad) in [("pad_reflect", pad_reflect as Pad), ("pad_replicate", pad_replicate)] {
+            check_fixtures(name, |x, sides| {
+                let mut pairs = sides.chunks_exact(2).zip(2..);
+                pairs.try_fold(x.clone(), |x, (pair, dim)| pad(&x, dim, (pair[0], pair[1])))
+            })?;
+        }
+        check_fixtures("same", |x, geometry| {
+            let (kernel, dilation) = (geometry[0], geometry[1]);
+            let weight = Tensor::arange(1f32, kernel as f32 + 1.0, &Device::Cpu)?;
+            let padding = same(x.dim(2)?, kernel, 1, dilation)?;
+            let config = crate::Conv1dConfig { padding, dilation, ..Default::default() };
+            crate::conv1d(x, &weight.reshape((1, 1, kernel))?, None, &config)
+        })
+    }
 
     #[test]
     fn same_keeps_the_size_over_the_stride() -> Result<()> {
@@ -193,6 +221,12 @@ mod tests {
         assert!(text(pad_replicate(&x.narrow(1, 0, 0)?, 1, (1, 0))).contains("size of 0"));
         assert!(text(pad_replicate(&x, 1, (usize::MAX, 0))).contains("overflows"));
         assert!(text(pad_replicate(&x, 2, (1, 0))).contains("pad_replicate"));
+        let tall = Tensor::zeros((1 << 17, 1), DType::F32, &Device::Cpu)?;
+        let most = u32::MAX as usize - 1;
+        assert_eq!(
+            text(pad_replicate(&tall, 1, (most, 0))),
+            format!("pad_replicate: no memory for a result of {} elements", (1 << 17) * (most + 1))
+        );
         Ok(())
     }
 }

@@ -32,7 +32,8 @@ pub use config::{Pool1dConfig, Pool2dConfig};
 ///
 /// # Errors
 /// Another number of dimensions; an element type other than f64, f32, f16 and bf16 (these two are computed in f32); a zero
-/// kernel, stride or dilation; a kernel wider than the padded input; a window that sees padding only; sizes that overflow.
+/// kernel, stride or dilation; a kernel wider than the padded input (in ceil mode by a stride or more); a window that sees padding
+/// only; sizes that overflow or exceed memory.
 pub fn max_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
     pool1d("max_pool1d", x, config, Reduction::Max)
 }
@@ -185,7 +186,7 @@ fn run(
     let y = if x.device().is_cpu() {
         computed.apply_op1(Pool { op, windows, reduction, output })?
     } else {
-        composed::pool(&computed, &windows, reduction)?.reshape(output)?
+        composed::pool(op, &computed, &windows, reduction)?.reshape(output)?
     };
     Ok(y.to_dtype(x.dtype())?)
 }

@@ -7,13 +7,18 @@ use super::op::Reduction;
 use super::window::Windows;
 use crate::geometry::Axis;
 
-pub(crate) fn pool(x: &Tensor, windows: &Windows, reduction: Reduction) -> Result<Tensor> {
+pub(crate) fn pool(
+    op: &'static str,
+    x: &Tensor,
+    windows: &Windows,
+    reduction: Reduction,
+) -> Result<Tensor> {
     let x = x.reshape((x.dim(0)?, x.dim(1)?, windows.rows.input, windows.cols.input))?;
     match reduction {
         // candle reduces nothing empty to a maximum; of what is empty the mean will do.
-        Reduction::Max if x.elem_count() == 0 => mean(&x, windows, false),
+        Reduction::Max if x.elem_count() == 0 => mean(op, &x, windows, false),
         Reduction::Max => max(&x, windows),
-        Reduction::Mean { with_padding } => mean(&x, windows, with_padding),
+        Reduction::Mean { with_padding } => mean(op, &x, windows, with_padding),
     }
 }
 
@@ -36,12 +41,12 @@ fn max(x: &Tensor, windows: &Windows) -> Result<Tensor> {
     seen.gather(&first, D::Minus1)?.squeeze(D::Minus1)
 }
 
-fn mean(x: &Tensor, windows: &Windows, with_padding: bool) -> Result<Tensor> {
+fn mean(op: &'static str, x: &Tensor, windows: &Windows, with_padding: bool) -> Result<Tensor> {
     let bordered = x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?;
     let border = |axis: &Axis, _: usize| axis.input;
     let sums = under_windows(&bordered, windows, border)?.sum(D::Minus1)?;
     let counts = Tensor::from_vec(
-        windows.counts::<f64>(with_padding),
+        windows.counts::<f64>(op, with_padding)?,
         (1, 1, windows.rows.output, windows.cols.output),
         &Device::Cpu,
     )?;

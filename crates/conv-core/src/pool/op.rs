@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 use super::window::{Windows, is_nan};
 use crate::element::{Element, read, row_major};
 use crate::planes::fill_planes;
-use crate::{Error, Result};
+use crate::{Result, check_first_order};
 
 /// What becomes of the elements under a window.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub(crate) struct Pool {
 impl Pool {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let (windows, inputs) = (&self.windows, self.windows.inputs());
-        let counts = self.counts::<T>();
+        let counts = self.counts::<T>()?;
         fill_planes(self.op, x.len() / inputs, windows.outputs(), windows.cost(), |plane, y| {
             let x = &x[plane * inputs..][..inputs];
             match self.reduction {
@@ -45,7 +45,7 @@ impl Pool {
     fn backward<T: Element>(&self, x: &[T], y: &[T], dy: &[T]) -> Result<Vec<T>> {
         let windows = &self.windows;
         let (inputs, outputs) = (windows.inputs(), windows.outputs());
-        let counts = self.counts::<T>();
+        let counts = self.counts::<T>()?;
         fill_planes(self.op, x.len() / inputs, inputs, windows.cost(), |plane, dx| {
             let dy = &dy[plane * outputs..][..outputs];
             match self.reduction {
@@ -62,10 +62,10 @@ impl Pool {
         })
     }
 
-    fn counts<T: Element>(&self) -> Vec<T> {
+    fn counts<T: Element>(&self) -> Result<Vec<T>> {
         match self.reduction {
-            Reduction::Max => Vec::new(),
-            Reduction::Mean { with_padding } => self.windows.counts(with_padding),
+            Reduction::Max => Ok(Vec::new()),
+            Reduction::Mean { with_padding } => self.windows.counts(self.op, with_padding),
         }
     }
 
@@ -94,10 +94,7 @@ impl CustomOp1 for Pool {
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        // A gradient that is itself part of a graph asks for a second derivative.
-        if dy.track_op() {
-            return Err(Error::SecondOrder { op: self.op }.into());
-        }
+        check_first_order(self.op, dy)?;
         let gradient = match x.dtype() {
             DType::F64 => self.gradient::<f64>(x, y, dy),
             _ => self.gradient::<f32>(x, y, dy),

@@ -1,52 +1,86 @@
 //! What holds for every geometry.
 
 use candle_core::Device;
+use gradcheck::{Kinds, check_many};
 use proptest::prelude::*;
 
 use super::*;
 use crate::checks::{check_gradient, distance, forward_backward, usage};
 
+const DRAWS: u32 = 200;
+
 /// The size of an axis, and a geometry over it whose every window sees an element.
-fn axis(most_taps: usize) -> impl Strategy<Value = (usize, Pool1dConfig)> {
-    (1..=most_taps, prop::option::of(1..5usize), 1..4usize, any::<[bool; 2]>())
-        .prop_flat_map(|(kernel, stride, dilation, flags)| {
+fn axis(most_taps: usize, ceil_mode: bool) -> impl Strategy<Value = (usize, Pool1dConfig)> {
+    (1..=most_taps, prop::option::of(1..5usize), 1..4usize, any::<bool>())
+        .prop_flat_map(move |(kernel, stride, dilation, count_include_pad)| {
             let extent = (kernel - 1) * dilation + 1;
             let config = move |padding| Pool1dConfig {
                 kernel,
                 stride,
                 padding,
                 dilation,
-                ceil_mode: flags[0],
-                count_include_pad: flags[1],
+                ceil_mode,
+                count_include_pad,
             };
-            ((0..extent, 0..extent).prop_map(config), 0..4usize)
+            let padding = prop_oneof![Just((0, 0)), (0..extent, 0..extent)];
+            (padding.prop_map(config), prop_oneof![Just(0), 0..4usize])
         })
         .prop_map(|(config, more)| {
-            let extent = (config.kernel - 1) * config.dilation + 1;
-            let least =
-                extent.saturating_sub(config.padding.0 + config.padding.1).max(config.dilation);
-            (least + more, config)
+            // In ceil mode a window may hang over the end by less than a stride.
+            let over =
+                if config.ceil_mode { config.stride.unwrap_or(config.kernel) - 1 } else { 0 };
+            let least = extent(&config).saturating_sub(config.padding.0 + config.padding.1 + over);
+            (least.max(config.dilation) + more, config)
         })
 }
 
-/// Height and width, and a geometry over them.
-fn axes(most_taps: usize) -> impl Strategy<Value = ([usize; 2], Pool2dConfig)> {
-    (axis(most_taps), axis(most_taps)).prop_map(|((height, rows), (width, cols))| {
-        let config = Pool2dConfig {
-            kernel: (rows.kernel, cols.kernel),
-            stride: rows.stride.zip(cols.stride),
-            padding: Padding2d {
-                top: rows.padding.0,
-                bottom: rows.padding.1,
-                left: cols.padding.0,
-                right: cols.padding.1,
-            },
-            dilation: (rows.dilation, cols.dilation),
-            ceil_mode: rows.ceil_mode,
-            count_include_pad: rows.count_include_pad,
-        };
-        ([height, width], config)
-    })
+fn extent(config: &Pool1dConfig) -> usize {
+    (config.kernel - 1) * config.dilation + 1
+}
+
+/// Height and width, and a geometry over each.
+type Axes = [(usize, Pool1dConfig); 2];
+
+fn axes(most_taps: usize) -> impl Strategy<Value = Axes> {
+    any::<bool>().prop_flat_map(move |ceil| [axis(most_taps, ceil), axis(most_taps, ceil)])
+}
+
+fn two([(_, rows), (_, cols)]: &Axes) -> Pool2dConfig {
+    let stride = |config: &Pool1dConfig| config.stride.unwrap_or(config.kernel);
+    Pool2dConfig {
+        kernel: (rows.kernel, cols.kernel),
+        stride: Some((stride(rows), stride(cols))),
+        padding: Padding2d {
+            top: rows.padding.0,
+            bottom: rows.padding.1,
+            left: cols.padding.0,
+            right: cols.padding.1,
+        },
+        dilation: (rows.dilation, cols.dilation),
+        ceil_mode: rows.ceil_mode,
+        count_include_pad: rows.count_include_pad,
+    }
+}
+
+fn kinds(axes: &[(usize, Pool1dConfig)]) -> Kinds {
+    let any = |of: &dyn Fn(usize, usize, &Pool1dConfig) -> bool| {
+        axes.iter().any(|(size, config)| {
+            let padded = size + config.padding.0 + config.padding.1;
+            of(padded, config.stride.unwrap_or(config.kernel), config)
+        })
+    };
+    vec![
+        ("stride", any(&|_, stride, _| stride > 1)),
+        ("windows that overlap", any(&|_, stride, c| stride < c.kernel)),
+        ("windows apart", any(&|_, stride, c| stride > c.kernel)),
+        ("dilation", any(&|_, _, c| c.dilation > 1)),
+        ("padding", any(&|_, _, c| c.padding != (0, 0))),
+        ("one-sided padding", any(&|_, _, c| c.padding.0 > 0 && c.padding.1 == 0)),
+        ("padding counts", any(&|_, _, c| c.padding != (0, 0) && c.count_include_pad)),
+        ("padding does not count", any(&|_, _, c| c.padding != (0, 0) && !c.count_include_pad)),
+        ("ceil mode", any(&|_, _, c| c.ceil_mode)),
+        ("a kernel over the end", any(&|padded, _, c| padded < extent(c))),
+    ]
 }
 
 /// A tensor of elements that are all different, and far enough apart for finite differences of a maximum.
@@ -59,76 +93,82 @@ fn distinct(dims: Vec<usize>) -> impl Strategy<Value = Tensor> {
     })
 }
 
-fn case1d() -> impl Strategy<Value = (Tensor, Pool1dConfig)> {
-    (1..4usize, 1..3usize, axis(4))
-        .prop_flat_map(|(b, c, (time, config))| (distinct(vec![b, c, time]), Just(config)))
+fn check_1d(name: &str, pool: impl Fn(&Tensor, &Pool1dConfig) -> Result<Tensor>) {
+    let axis = any::<bool>().prop_flat_map(|ceil| axis(4, ceil));
+    let drawn = (1..4usize, 1..3usize, axis)
+        .prop_flat_map(|(b, c, axis)| (distinct(vec![b, c, axis.0]), Just(axis), usage()));
+    check_many(DRAWS, drawn, |(x, axis, usage)| {
+        let used = check_gradient(name, &x, usage, |x| pool(x, &axis.1))?;
+        Ok::<_, Error>([used, kinds(&[axis])].concat())
+    });
 }
 
-fn case2d() -> impl Strategy<Value = (Tensor, Pool2dConfig)> {
-    (1..4usize, 1..3usize, axes(3))
-        .prop_flat_map(|(b, c, ([h, w], config))| (distinct(vec![b, c, h, w]), Just(config)))
+fn check_2d(name: &str, pool: impl Fn(&Tensor, &Pool2dConfig) -> Result<Tensor>) {
+    let drawn = (1..4usize, 1..3usize, axes(3)).prop_flat_map(|(b, c, axes)| {
+        (distinct(vec![b, c, axes[0].0, axes[1].0]), Just(axes), usage())
+    });
+    check_many(DRAWS, drawn, |(x, axes, usage)| {
+        let used = check_gradient(name, &x, usage, |x| pool(x, &two(&axes)))?;
+        Ok::<_, Error>([used, kinds(&axes)].concat())
+    });
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+#[test]
+fn pools_in_one_dimension_have_the_right_gradient() {
+    check_1d("max_pool1d", max_pool1d);
+    check_1d("avg_pool1d", avg_pool1d);
+}
 
-    #[test]
-    fn max_pool1d_has_the_right_gradient((x, config) in case1d(), usage in usage()) {
-        check_gradient("max_pool1d", &x, usage, |x| max_pool1d(x, &config))?;
-    }
+#[test]
+fn pools_in_two_dimensions_have_the_right_gradient() {
+    check_2d("max_pool2d", max_pool2d);
+    check_2d("avg_pool2d", avg_pool2d);
+}
 
-    #[test]
-    fn avg_pool1d_has_the_right_gradient((x, config) in case1d(), usage in usage()) {
-        check_gradient("avg_pool1d", &x, usage, |x| avg_pool1d(x, &config))?;
-    }
-
-    #[test]
-    fn max_pool2d_has_the_right_gradient((x, config) in case2d(), usage in usage()) {
-        check_gradient("max_pool2d", &x, usage, |x| max_pool2d(x, &config))?;
-    }
-
-    #[test]
-    fn avg_pool2d_has_the_right_gradient((x, config) in case2d(), usage in usage()) {
-        check_gradient("avg_pool2d", &x, usage, |x| avg_pool2d(x, &config))?;
-    }
-
-    #[test]
-    fn global_pools_have_the_right_gradient(
-        x in (1..4usize, 1..3usize, 1..6usize, 1..6usize).prop_flat_map(|(b, c, h, w)| distinct(vec![b, c, h, w])),
-        usage in usage(),
-    ) {
+#[test]
+fn global_pools_have_the_right_gradient() {
+    let x = (1..4usize, 1..3usize, 1..6usize, 1..6usize)
+        .prop_flat_map(|(b, c, h, w)| distinct(vec![b, c, h, w]));
+    check_many(DRAWS, (x, usage()), |(x, usage)| {
         check_gradient("global_max_pool", &x, usage, global_max_pool)?;
-        check_gradient("global_avg_pool", &x.flatten_from(2)?, usage, global_avg_pool)?;
-    }
+        check_gradient("global_avg_pool", &x.flatten_from(2)?, usage, global_avg_pool)
+    });
+}
 
-    /// The composition for other devices shares no code with the kernels but the geometry.
-    #[test]
-    fn kernels_and_composition_agree(
-        (dims, config, values) in axes(20).prop_flat_map(|([h, w], config)| {
-            let element = prop::sample::select(vec![0.0, 1.0, 2.0, 3.0, f64::NEG_INFINITY, f64::NAN]);
-            ([Just(2), Just(1), Just(h), Just(w)], Just(config), prop::collection::vec(element, 2 * h * w))
-        }),
-    ) {
-        let x = Tensor::from_vec(values, &dims, &Device::Cpu)?;
-        let windows = windows("pool", dims, ["height", "width"], &config)?;
-        let dy = |y: &Tensor| Ok(gradcheck::values(y.shape(), 3));
-        let bits = |t: &Tensor| -> Result<Vec<u64>> {
-            // One NaN is as good as another.
-            let canonical = |x: f64| if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() };
-            Ok(t.flatten_all()?.to_vec1::<f64>()?.into_iter().map(canonical).collect())
-        };
-        let (y, dx) = forward_backward(&x, dy, |x| max_pool2d(x, &config))?;
-        let composed = |x: &Tensor| Ok(composed::pool(x, &windows, Reduction::Max)?);
-        let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
-        prop_assert_eq!(bits(&y)?, bits(&expected)?);
-        prop_assert!(distance(&dx, &expected_dx)? < 1e-12);
+/// The composition for other devices shares no code with the kernels but the geometry.
+#[test]
+fn kernels_and_composition_agree() {
+    let drawn = axes(20).prop_flat_map(|axes| {
+        let element = prop::sample::select(vec![0.0, 1.0, 2.0, 3.0, f64::NEG_INFINITY, f64::NAN]);
+        (Just(axes), prop::collection::vec(element, 2 * axes[0].0 * axes[1].0))
+    });
+    check_many(DRAWS, drawn, |(axes, values)| {
+        let dims = [2, 1, axes[0].0, axes[1].0];
+        agree(Tensor::from_vec(values, &dims, &Device::Cpu)?, dims, &two(&axes))?;
+        Ok::<_, Error>(kinds(&axes))
+    });
+}
 
-        let x = gradcheck::values(x.shape(), 4);
-        let (y, dx) = forward_backward(&x, dy, |x| avg_pool2d(x, &config))?;
-        let mean = Reduction::Mean { with_padding: config.count_include_pad };
-        let composed = |x: &Tensor| Ok(composed::pool(x, &windows, mean)?);
-        let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
-        prop_assert!(distance(&y, &expected)? < 1e-12);
-        prop_assert!(distance(&dx, &expected_dx)? < 1e-12);
-    }
+fn agree(x: Tensor, dims: [usize; 4], config: &Pool2dConfig) -> Result<()> {
+    let windows = windows("pool", dims, ["height", "width"], config)?;
+    let dy = |y: &Tensor| Ok(gradcheck::values(y.shape(), 3));
+    let bits = |t: &Tensor| -> Result<Vec<u64>> {
+        // One NaN is as good as another.
+        let canonical = |x: f64| if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() };
+        Ok(t.flatten_all()?.to_vec1::<f64>()?.into_iter().map(canonical).collect())
+    };
+    let (y, dx) = forward_backward(&x, dy, |x| max_pool2d(x, config))?;
+    let composed = |x: &Tensor| Ok(composed::pool("pool", x, &windows, Reduction::Max)?);
+    let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
+    assert_eq!(bits(&y)?, bits(&expected)?);
+    assert!(distance(&dx, &expected_dx)? < 1e-12);
+
+    let x = gradcheck::values(x.shape(), 4);
+    let (y, dx) = forward_backward(&x, dy, |x| avg_pool2d(x, config))?;
+    let mean = Reduction::Mean { with_padding: config.count_include_pad };
+    let composed = |x: &Tensor| Ok(composed::pool("pool", x, &windows, mean)?);
+    let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
+    assert!(distance(&y, &expected)? < 1e-12);
+    assert!(distance(&dx, &expected_dx)? < 1e-12);
+    Ok(())
 }

@@ -31,6 +31,20 @@ fn pytorch_agrees() -> Result<()> {
     check_fixtures("global_avg_pool", |x, _| global_avg_pool(x))
 }
 
+/// Only the taps over the input are walked, however long the kernel.
+#[test]
+fn a_kernel_much_longer_than_the_input_sees_all_of_it() -> Result<()> {
+    let x = Tensor::new(&[[[1f32, 5., 3.]]], &Device::Cpu)?;
+    for dilation in [1, 2] {
+        let padding = ((1 << 40) * dilation, (1 << 40) * dilation);
+        let kernel = 1 << 41;
+        let config = Pool1dConfig { kernel, padding, dilation, ..Default::default() };
+        let y = max_pool1d(&x, &config)?.to_vec3::<f32>()?;
+        assert_eq!(y, [[[if dilation == 1 { 5. } else { 3. }]]]);
+    }
+    Ok(())
+}
+
 #[test]
 fn the_gradient_goes_to_the_first_maximum() -> Result<()> {
     let nan = f64::NAN;
@@ -122,7 +136,7 @@ fn empty_batches_and_channels_give_empty_results() -> Result<()> {
         let dims = [dims.0, dims.1, dims.2, dims.3];
         let windows = windows("pool", dims, ["height", "width"], &Pool2dConfig::default())?;
         for reduction in [Reduction::Max, Reduction::Mean { with_padding: true }] {
-            assert_eq!(composed::pool(&x, &windows, reduction)?.dims(), y.dims());
+            assert_eq!(composed::pool("pool", &x, &windows, reduction)?.dims(), y.dims());
         }
     }
     Ok(())
@@ -197,6 +211,17 @@ fn impossible_geometry_is_named() -> Result<()> {
     for result in [global_avg_pool(&vast), max_pool2d(&vast, &base)] {
         assert!(matches!(result, Err(Error::Overflow { what: "input", .. })));
     }
+    // As many windows as that are looked at neither one by one nor before memory is asked for.
+    let most = Pool1dConfig {
+        kernel: 1 << 50,
+        stride: Some(1),
+        padding: ((1 << 50) - 1, (1 << 50) - 1),
+        ..one
+    };
+    for pool in [max_pool1d, avg_pool1d] {
+        assert!(matches!(pool(&row, &most), Err(Error::OutOfMemory { .. })));
+    }
+    assert!(matches!(avg_pool1d(&row.narrow(0, 0, 0)?, &most), Err(Error::OutOfMemory { .. })));
     let huge = Pool1dConfig { kernel: 1, padding: (1 << 62, 0), ..one };
     assert!(matches!(max_pool1d(&row, &huge), Err(Error::Overflow { what: "output", .. })));
     Ok(())

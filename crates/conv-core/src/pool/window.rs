@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::element::Element;
+use crate::Result;
+use crate::element::{Element, room};
 use crate::geometry::Axis;
 
 /// Height and width of a pooling; 1-D pooling has height 1.
@@ -96,17 +97,22 @@ impl Windows {
     }
 
     /// Each output's number of elements, for the mean.
-    pub fn counts<T: Element>(&self, with_padding: bool) -> Vec<T> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn counts<T: Element>(&self, op: &'static str, with_padding: bool) -> Result<Vec<T>> {
         let count = |axis: &Axis, window, after| match with_padding {
             true => axis.padded_taps(window, after),
             false => axis.taps(window).len(),
         };
-        let cols: Vec<f64> =
-            (0..self.cols.output).map(|col| count(&self.cols, col, self.after.1) as f64).collect();
-        (0..self.rows.output)
-            .map(|row| count(&self.rows, row, self.after.0) as f64)
-            .flat_map(|row| cols.iter().map(move |col| T::from_f64(row * col)))
-            .collect()
+        let mut counts = room(op, self.outputs())?;
+        let mut cols = room(op, self.cols.output)?;
+        cols.extend((0..self.cols.output).map(|col| count(&self.cols, col, self.after.1) as f64));
+        for row in 0..self.rows.output {
+            let row = count(&self.rows, row, self.after.0) as f64;
+            counts.extend(cols.iter().map(|col| T::from_f64(row * col)));
+        }
+        Ok(counts)
     }
 
     /// Few wide windows are walked window by window, many narrow ones tap by tap: both keep the inner loop long.
@@ -129,9 +135,11 @@ impl Windows {
     /// element; the next ones' follow at the stride.
     fn each_tap(&self, mut visit: impl FnMut(Range<usize>, usize)) {
         let (rows, cols) = (self.rows, self.cols);
+        // A kernel can be much larger than the input, and its taps over padding many more than those that count.
+        let seen = cols.taps(cols.output - 1).start..cols.taps(0).end;
         for row in 0..rows.output {
             for i in rows.taps(row) {
-                for j in 0..cols.kernel {
+                for j in seen.clone() {
                     let outputs = cols.inside(j);
                     if !outputs.is_empty() {
                         let first =

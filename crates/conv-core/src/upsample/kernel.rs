@@ -1,14 +1,20 @@
 //! The kernels of one plane (one channel of one sample): rows first, then columns; and the transpose of that.
 
 use super::source::Source;
-use crate::element::Element;
+use crate::Result;
+use crate::element::{Element, room};
 
 /// One axis's sources, their weights in the element's type.
 type Taps<T> = [(usize, usize, T)];
 
 /// The weights of [`Source`] in the element's type.
-pub(crate) fn taps<T: Element>(sources: &[Source]) -> Vec<(usize, usize, T)> {
-    sources.iter().map(|s| (s.low, s.high, T::from_f64(s.weight))).collect()
+pub(crate) fn taps<T: Element>(
+    op: &'static str,
+    sources: &[Source],
+) -> Result<Vec<(usize, usize, T)>> {
+    let mut taps = room(op, sources.len())?;
+    taps.extend(sources.iter().map(|s| (s.low, s.high, T::from_f64(s.weight))));
+    Ok(taps)
 }
 
 /// `y = rows · x · colsᵀ`; `width` is that of `x`.

@@ -6,7 +6,7 @@ use super::kernel::{interpolate, interpolate_back, taps};
 use super::source::Source;
 use crate::element::{Element, read, row_major};
 use crate::planes::fill_planes;
-use crate::{Error, Result};
+use crate::{Result, check_first_order};
 
 /// A linear map of each plane, an axis at a time. It keeps nothing for the backward pass.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct Upsample {
 impl Upsample {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
-        let (rows, cols) = (taps(&self.rows), taps(&self.cols));
+        let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
         fill_planes(self.op, x.len() / inputs, outputs, inputs + outputs, |plane, y| {
             interpolate(&rows, &cols, width, &x[plane * inputs..][..inputs], y);
         })
@@ -30,7 +30,7 @@ impl Upsample {
 
     fn backward<T: Element>(&self, dy: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
-        let (rows, cols) = (taps(&self.rows), taps(&self.cols));
+        let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
         fill_planes(self.op, dy.len() / outputs, inputs, inputs + outputs, |plane, dx| {
             interpolate_back(&rows, &cols, width, &dy[plane * outputs..][..outputs], dx);
         })
@@ -60,10 +60,7 @@ impl CustomOp1 for Upsample {
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        // A gradient that is itself part of a graph asks for a second derivative.
-        if dy.track_op() {
-            return Err(Error::SecondOrder { op: self.op }.into());
-        }
+        check_first_order(self.op, dy)?;
         let gradient = match dy.dtype() {
             DType::F64 => self.gradient::<f64>(x, dy),
             _ => self.gradient::<f32>(x, dy),

@@ -1,4 +1,5 @@
 use candle_core::{CustomOp1, DType, Device};
+use gradcheck::check_many;
 use proptest::prelude::*;
 
 use super::*;
@@ -6,45 +7,52 @@ use crate::checks::{
     check_fixtures, check_gradient, check_threads, distance, forward_backward, usage,
 };
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+const DRAWS: u32 = 200;
 
-    #[test]
-    fn gradients_are_right(
-        (b, c, h, w) in (1..4usize, 1..3usize, 1..6usize, 1..6usize),
-        size in (1..9usize, 1..9usize),
-        align in any::<bool>(),
-        usage in usage(),
-        seed in any::<u64>(),
-    ) {
+#[test]
+fn gradients_are_right() {
+    let shape = (1..4usize, 1..3usize, 1..6usize, 1..6usize);
+    let drawn = (shape, (1..9usize, 1..9usize), any::<bool>(), usage(), any::<u64>());
+    check_many(DRAWS, drawn, |((b, c, h, w), size, align, usage, seed)| {
         let x = gradcheck::values((b, c, h, w), seed);
         check_gradient("upsample_nearest2d", &x, usage, |x| upsample_nearest2d(x, size))?;
-        check_gradient("upsample_bilinear2d", &x, usage, |x| upsample_bilinear2d(x, size, align))?;
+        let bilinear = |x: &Tensor| upsample_bilinear2d(x, size, align);
+        let used = check_gradient("upsample_bilinear2d", &x, usage, bilinear)?;
         let x = gradcheck::values((b, c, w), seed);
         check_gradient("upsample_nearest1d", &x, usage, |x| upsample_nearest1d(x, size.1))?;
-        check_gradient("upsample_linear1d", &x, usage, |x| upsample_linear1d(x, size.1, align))?;
-    }
+        let linear = |x: &Tensor| upsample_linear1d(x, size.1, align);
+        check_gradient("upsample_linear1d", &x, usage, linear)?;
+        let sizes = vec![
+            ("larger", size.0 > h && size.1 > w),
+            ("smaller", size.0 < h && size.1 < w),
+            ("larger and smaller", size.0 > h && size.1 < w),
+            ("corners aligned", align),
+            ("corners not aligned", !align),
+        ];
+        Ok::<_, Error>([used, sizes].concat())
+    });
+}
 
-    /// The composition for other devices shares no code with the kernels but the sources.
-    #[test]
-    fn kernels_and_composition_agree(
-        input in (1..9usize, 1..9usize),
-        size in (1..20usize, 1..20usize),
-        rule in prop::sample::select(vec![
-            nearest as fn(usize, usize) -> Vec<Source>,
-            |i, o| linear(i, o, false),
-            |i, o| linear(i, o, true),
-        ]),
-    ) {
+/// The composition for other devices shares no code with the kernels but the sources.
+#[test]
+fn kernels_and_composition_agree() {
+    let drawn = ((1..9usize, 1..9usize), (1..20usize, 1..20usize), 0..3usize);
+    check_many(DRAWS, drawn, |(input, size, number)| {
+        let rule = |op, i, o| match number {
+            0 => nearest(op, i, o),
+            1 => linear(op, i, o, false),
+            _ => linear(op, i, o, true),
+        };
         let x = gradcheck::values((2, 3, input.0, input.1), 1);
         let dy = |y: &Tensor| Ok(gradcheck::values(y.shape(), 2));
         let (y, dx) = forward_backward(&x, dy, |x| upsample2d("upsample", x, size, rule))?;
-        let (rows, cols) = (rule(input.0, size.0), rule(input.1, size.1));
+        let (rows, cols) = (rule("", input.0, size.0)?, rule("", input.1, size.1)?);
         let composed = |x: &Tensor| Ok(composed::upsample(x, input, &rows, &cols)?);
         let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
-        prop_assert!(distance(&y, &expected)? < 1e-12);
-        prop_assert!(distance(&dx, &expected_dx)? < 1e-12);
-    }
+        assert!(distance(&y, &expected)? < 1e-12);
+        assert!(distance(&dx, &expected_dx)? < 1e-12);
+        Ok::<_, Error>(vec![("nearest", number == 0), ("larger", size.0 > input.0)])
+    });
 }
 
 #[test]
@@ -63,8 +71,8 @@ fn strided_gradients_are_read_by_their_strides() -> Result<()> {
     let upsample = Upsample {
         op: "upsample",
         input: (4, 3),
-        rows: linear(4, 5, true),
-        cols: nearest(3, 5),
+        rows: linear("upsample", 4, 5, true)?,
+        cols: nearest("upsample", 3, 5)?,
         output,
     };
     let y = x.apply_op1_no_bwd(&upsample)?;
@@ -114,7 +122,8 @@ fn empty_batches_and_channels_give_empty_results() -> Result<()> {
             |x| upsample_bilinear2d(x, (3, 9), false),
         )?;
         assert_eq!((y.dims4()?, dx.dims4()?), ((dims.0, dims.1, 3, 9), dims));
-        let composed = composed::upsample(&x, (4, 6), &nearest(4, 3), &linear(6, 9, true))?;
+        let (rows, cols) = (nearest("upsample", 4, 3)?, linear("upsample", 6, 9, true)?);
+        let composed = composed::upsample(&x, (4, 6), &rows, &cols)?;
         assert_eq!(composed.dims(), y.dims());
     }
     Ok(())
@@ -147,6 +156,21 @@ fn impossible_sizes_are_named() -> Result<()> {
     ];
     for (result, expected) in texts {
         assert_eq!(result.err().map(|e| e.to_string()).as_deref(), Some(expected));
+    }
+    Ok(())
+}
+
+#[test]
+fn sizes_beyond_memory_are_refused() -> Result<()> {
+    for batch in [0, 1] {
+        let x = Tensor::zeros((batch, 1, 3), DType::F32, &Device::Cpu)?;
+        for size in [1 << 45, 1 << 59] {
+            for result in [upsample_nearest1d(&x, size), upsample_linear1d(&x, size, false)] {
+                assert!(
+                    matches!(result, Err(Error::OutOfMemory { elements, .. }) if elements == size)
+                );
+            }
+        }
     }
     Ok(())
 }

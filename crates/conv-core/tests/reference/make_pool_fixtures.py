@@ -1,4 +1,4 @@
-"""Makes pool.safetensors: PyTorch's pooling and upsampling, forward and gradient, on small geometries.
+"""Makes pool.safetensors: PyTorch's pooling, upsampling and padding, forward and gradient, on small geometries.
 
     python make_pool_fixtures.py        (torch, safetensors; needed only to make the file again)
 
@@ -7,6 +7,8 @@ of x) and `geometry`, whose integers are
     pools, an axis at a time:  kernel, stride, before, after, dilation; then ceil_mode, count_include_pad
     global pools:              none
     upsampling:                the output's sizes; then align_corners
+    padding:                   before, after, an axis at a time
+    same:                      kernel, dilation of a convolution with the weight 1, 2, …
 """
 
 import random
@@ -96,5 +98,30 @@ for mode, rank in (("nearest", 1), ("nearest", 2), ("linear", 1), ("bilinear", 2
 # A size whose float32 scale falls short of the whole number: 41 · (2 / 82) floors to 0.
 x = torch.randn(1, 1, 2).requires_grad_()
 save("upsample_nearest1d", CASES, x, F.interpolate(x, size=82, mode="nearest"), [82, 0])
+
+# Ceil mode where the kernel is wider than the padded input, by less than a stride: one window, over the end.
+for maximum in (True, False):
+    for rank in (1, 2):
+        name = f"{'max' if maximum else 'avg'}_pool{rank}d"
+        for number, (size, axis) in enumerate([(2, (3, 2, 0, 0, 1)), (1, (4, 3, 1, 1, 1)), (3, (5, 5, 0, 0, 1))], CASES):
+            x = input_of([size] * rank, ties=False)
+            include = number % 2 == 0
+            y = pool(x, [axis] * rank, maximum, True, include)
+            save(name, number, x, y, list(axis) * rank + [True, include])
+
+for mode in ("reflect", "replicate"):
+    for number in range(CASES):
+        sizes = [rng.randint(1, 6) for _ in range(1 + number % 2)]
+        most = [size - 1 if mode == "reflect" else 4 for size in sizes]
+        pads = [(rng.randint(0, pad), rng.randint(0, pad)) for pad in most]
+        x = input_of(sizes, ties=False)
+        y = F.pad(x, [side for pair in reversed(pads) for side in pair], mode=mode)
+        save(f"pad_{mode}", number, x, y, [side for pair in pads for side in pair])
+
+for number in range(CASES):
+    size, kernel, dilation = rng.randint(1, 9), rng.randint(1, 5), rng.randint(1, 3)
+    x = torch.randn(2, 1, size).requires_grad_()
+    weight = torch.arange(1.0, kernel + 1).reshape(1, 1, kernel)
+    save("same", number, x, F.conv1d(x, weight, padding="same", dilation=dilation), [kernel, dilation])
 
 save_file(tensors, Path(__file__).with_name("pool.safetensors"))
