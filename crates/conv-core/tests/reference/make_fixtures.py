@@ -57,8 +57,8 @@ for rank in (1, 2):
             drawn = [axis(transposed) for _ in range(rank)]
             sizes, kernels, axes = zip(*drawn)
             groups = rng.choice([1, 1, 2, 3])
-            of_group = rng.choice([1, 1, 2]) if groups > 1 else rng.randint(1, 4)
-            outputs = rng.randint(1, 5 if groups == 1 else 2)
+            # Four channels and more go by matrix products, fewer do not.
+            of_group, outputs = rng.choice([1, 2, 3, 4, 5, 8]), rng.choice([1, 2, 3, 4, 5, 8])
             x = torch.randn(rng.choice([1, 2, 3]), groups * of_group, *sizes, requires_grad=True)
             shape = (groups * of_group, outputs) if transposed else (groups * outputs, of_group)
             weight = torch.randn(*shape, *kernels, requires_grad=True)
