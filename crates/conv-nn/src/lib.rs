@@ -5,7 +5,7 @@
 //! which draws a value from (seed, name), starts from given ones, or holds frozen ones: the same
 //! constructor trains and loads.
 //!
-//! Each operation has a backward pass of its own, checked against finite differences in f64 and
+//! Each operation's gradient is checked against finite differences in f64 and, but for dropout's,
 //! against PyTorch in f32. candle's own are without a gradient, or with a wrong one, for several of
 //! these: LayerNorm, softmax, ReLU at 0, a linear layer on a transposed batch. On the CPU they run
 //! as kernels in fixed blocks, so that the same seed gives the same bits on any number of threads;
