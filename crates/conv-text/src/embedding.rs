@@ -62,7 +62,7 @@ impl fmt::Display for Coverage {
 /// high: half_width } }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
-    /// The words that have a row here, ascending: the padding (zeros) and every word with a vector.
+    /// The words that have a row here, ascending: padding and unknown (zeros) and every word with a vector.
     pub index: Vec<u32>,
     /// Their rows one after the other, `[index.len(), width]`.
     pub values: Vec<f32>,
@@ -80,7 +80,9 @@ pub fn wanted(vocabulary: &[String]) -> BTreeSet<String> {
     vocabulary.iter().flat_map(|word| [word.clone(), word.to_lowercase()]).collect()
 }
 
-/// Looks up each word as written, then lower-cased; the padding's row is zero.
+/// Looks up each word as written, then lower-cased; the padding's row is zero. So is that of unknown words, unless a
+/// vector of theirs is known: where the training words are the vocabulary no sentence trains it, and a word that was
+/// never seen must not speak for a class.
 ///
 /// # Errors
 /// [`Error::VectorWidth`] where a vector has not `width` values.
@@ -89,9 +91,9 @@ pub fn rows<'a>(
     width: usize,
     vector: impl Fn(&str) -> Option<&'a [f32]>,
 ) -> Result<Rows> {
-    let mut index = vec![PAD];
-    let mut values = vec![0.0; width];
-    for (id, word) in (0..).zip(vocabulary).skip(UNK as usize + 1) {
+    let mut index = vec![PAD, UNK];
+    let mut values = vec![0.0; 2 * width];
+    for (id, word) in (0..).zip(vocabulary).skip(UNK as usize) {
         let Some(found) = vector(word).or_else(|| vector(&word.to_lowercase())) else {
             continue;
         };
@@ -102,10 +104,14 @@ pub fn rows<'a>(
                 expected: width,
             });
         }
-        index.push(id);
-        values.extend_from_slice(found);
+        if id == UNK {
+            values[width..].copy_from_slice(found);
+        } else {
+            index.push(id);
+            values.extend_from_slice(found);
+        }
     }
-    let known = &values[width..];
+    let known = &values[2 * width..];
     let half_width = if known.is_empty() { 0.25 } else { (3.0 * variance(known)).sqrt() };
     Ok(Rows { index, values, width, half_width })
 }
@@ -133,9 +139,9 @@ mod tests {
             [("us", vec![1.0, -1.0]), ("US", vec![3.0, -3.0]), ("who", vec![1.0, -1.0])].into();
         let vocabulary = vocabulary(&["US", "zyx", "us", "Who"]);
         let rows = rows(&vocabulary, 2, |word| vectors.get(word).map(Vec::as_slice)).unwrap();
-        assert_eq!(rows.index, [0, 2, 4, 5]);
-        assert_eq!(rows.values, [0.0, 0.0, 3.0, -3.0, 1.0, -1.0, 1.0, -1.0]);
-        // The variance of ±3, ±1, ±1 is 22/6; the padding's zeros do not count.
+        assert_eq!(rows.index, [0, 1, 2, 4, 5]);
+        assert_eq!(rows.values, [0.0, 0.0, 0.0, 0.0, 3.0, -3.0, 1.0, -1.0, 1.0, -1.0]);
+        // The variance of ±3, ±1, ±1 is 22/6; the zeros of padding and unknown do not count.
         assert!((rows.half_width - 11.0_f64.sqrt()).abs() < 1e-12);
         let coverage =
             Coverage::of(&vocabulary, &[9, 9, 5, 3, 1, 1], |word| vectors.contains_key(word));
@@ -151,8 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_leaves_the_padding_alone() {
+    fn nothing_known_leaves_padding_and_unknown_alone() {
         let rows = rows(&vocabulary(&["a"]), 3, |_| None).unwrap();
-        assert_eq!((rows.index, rows.values, rows.half_width), (vec![0], vec![0.0; 3], 0.25));
+        assert_eq!((rows.index, rows.values, rows.half_width), (vec![0, 1], vec![0.0; 6], 0.25));
+    }
+
+    #[test]
+    fn a_learnt_vector_of_unknown_words_is_kept() {
+        let learnt = |word: &str| (word == "[UNK]").then_some(&[1.0, 2.0][..]);
+        let rows = rows(&vocabulary(&["a"]), 2, learnt).unwrap();
+        assert_eq!((rows.index, rows.values), (vec![0, 1], vec![0.0, 0.0, 1.0, 2.0]));
     }
 }

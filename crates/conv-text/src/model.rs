@@ -48,7 +48,7 @@ pub struct KimCnn {
     config: Config,
 }
 
-/// Builds the network. `table` is how the word vectors start ([`Init::Rows`] with the padding word's row zero).
+/// Builds the network. `table` is how the word vectors start ([`Init::Rows`] with the rows of padding and unknown words zero).
 ///
 /// Parameters: `static.weight` and `embedding.weight` `[V, D]` as the variant has them, `convs.{i}.weight`
 /// `[maps, D, width]`, `convs.{i}.bias`, `fc.weight` `[K, F]`, `fc.bias`.
@@ -59,16 +59,19 @@ pub fn kim_cnn(config: &Config, table: Init, vb: &VarBuilder) -> Result<KimCnn> 
     config.check()?;
     let (vocabulary, dimension) = (config.vocabulary, config.dimension);
     let weight =
-        |name: &str| vb.pp(name).get_with_hints((vocabulary, dimension), "weight", table.clone());
+        |name: &str, first| vb.pp(name).get_with_hints((vocabulary, dimension), "weight", first);
     let embedding = |weight| Embedding::new(weight, EmbeddingConfig { padding_index: Some(PAD) });
     let kept = match config.variant {
-        Variant::Static | Variant::Multichannel => Some(embedding(weight("static")?.detach())),
+        Variant::Static | Variant::Multichannel => Some(weight("static", table.clone())?.detach()),
         Variant::Rand | Variant::NonStatic => None,
     };
-    let tuned = match config.variant {
-        Variant::Static => None,
-        _ => Some(embedding(weight("embedding")?)),
+    let tuned = match (config.variant, &kept) {
+        (Variant::Static, _) => None,
+        // Two channels start alike, words without a vector too (§3.3).
+        (_, Some(kept)) => Some(embedding(weight("embedding", Init::Value(kept.clone()))?)),
+        (_, None) => Some(embedding(weight("embedding", table)?)),
     };
+    let kept = kept.map(embedding);
     let convolutions = config.filters.iter().enumerate().map(|(i, bank)| {
         let config = Default::default();
         conv_nn::conv1d(dimension, bank.maps, bank.width, config, vb.pp("convs").pp(i))

@@ -128,3 +128,28 @@ fn thresholds_choose_what_reaches_them_and_otherwise_what_has_none() {
     assert_eq!((decide(probability).as_str(), decide(probability + 1e-9).as_str()), ("yes", "no"));
     assert_eq!(classifier.decide(prediction.clone(), &[]), prediction);
 }
+
+#[test]
+fn words_that_were_never_seen_say_nothing() {
+    let (sentences, split) = tiny::sentences();
+    for variant in Variant::ALL {
+        let recipe = tiny::recipe(variant);
+        let training = tiny::training(&recipe, &sentences, &split, [].into());
+        tiny::train(&training, &recipe);
+        let classifier = training.classifier().unwrap();
+        let probabilities = |text| classifier.predict(text).unwrap().probabilities;
+        for (known, strange) in [("her song is dull", "her song is dull zyx zyx"), ("", "zyx")] {
+            let pairs = probabilities(known).into_iter().zip(probabilities(strange));
+            for (one, other) in pairs {
+                assert!((one - other).abs() < 1e-6, "{variant} {strange:?}: {one} {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn two_channels_start_alike() {
+    let (_, parameters) = network(Variant::Multichannel, &[3], 5);
+    let rows = |name: &str| parameters.tensors()[name].to_vec2::<f32>().unwrap();
+    assert_eq!(rows("static.weight"), rows("embedding.weight"));
+}
