@@ -72,6 +72,12 @@ def accuracy(model, data, index, padding):
     return right / max(len(index), 1)
 
 
+def bound(weight, limit):
+    """Scales the rows that are longer than `limit` back to it."""
+    norms = weight.norm(dim=1, keepdim=True)
+    weight.mul_(torch.where(norms > limit, limit / (norms + 1e-7), torch.ones_like(norms)))
+
+
 def step(model, optimizer, data, batch, padding):
     model.train()
     optimizer.zero_grad()
@@ -80,10 +86,8 @@ def step(model, optimizer, data, batch, padding):
     loss.backward()
     optimizer.step()
     with torch.no_grad():
-        for bound in data["fit"]["max_norm"]:
-            weight = model.get_parameter(bound["parameter"])
-            norms = weight.norm(dim=1, keepdim=True)
-            weight.mul_(torch.where(norms > bound["norm"], bound["norm"] / (norms + 1e-7), torch.ones_like(norms)))
+        for rule in data["fit"]["max_norm"]:
+            bound(model.get_parameter(rule["parameter"]), rule["norm"])
     return loss
 
 
