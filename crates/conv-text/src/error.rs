@@ -74,6 +74,44 @@ pub enum Error {
         /// Columns needed.
         expected: usize,
     },
+    /// A table's row has more columns than its first one.
+    #[error(
+        "{at}: {found} fields, expected {expected} as in the first row; a text that holds the separator is quoted in CSV, and cannot stand in TSV"
+    )]
+    ExtraFields {
+        /// The line.
+        at: Place,
+        /// Columns there.
+        found: usize,
+        /// Columns of the first row.
+        expected: usize,
+    },
+    /// A first row that may be a header, though not a clear one.
+    #[error(
+        "{at}: cannot tell which of {found} is the {what}: choose text and label by --text-column and --label-column, with names of a header, or numbers for a table without one"
+    )]
+    Header {
+        /// The first row's line.
+        at: Place,
+        /// Its fields.
+        found: String,
+        /// The column that is not clear.
+        what: &'static str,
+    },
+    /// So many labels that they must be something else.
+    #[error(
+        "{file}: {labels} different labels in {examples} examples, expected at most one in two: the wrong column? (the first is {first:?})"
+    )]
+    ManyLabels {
+        /// The file.
+        file: String,
+        /// Different labels.
+        labels: usize,
+        /// Examples.
+        examples: usize,
+        /// The first label.
+        first: String,
+    },
     /// A column was asked for by a name that the header, or the JSON object, does not have.
     #[error("{at}: no column {name:?}, found {found}")]
     MissingColumn {

@@ -44,6 +44,10 @@ fn the_same_examples_from_every_format() {
         (options(Format::Tsv), "\u{feff}pos\tgood, \"really\"\r\nneg\t\r\n"),
         (options(Format::Tsv), "\u{feff}id\ttext\tlabel\n1\tgood, \"really\"\tpos\n\n2\t\tneg\n"),
         (columns(Format::Tsv, "3", "1"), "pos\t?\tgood, \"really\"\nneg\t?\t\n"),
+        // The usual names in any case, and GLUE's.
+        (options(Format::Csv), "Label,Text\npos,\"good, \"\"really\"\"\"\nneg,\n"),
+        (options(Format::Tsv), "sentence\tlabel\ngood, \"really\"\tpos\n\tneg\n"),
+        (columns(Format::Tsv, "1", "2"), "sentence\tlabel\ngood, \"really\"\tpos\n\tneg\n"),
         (
             columns(Format::Csv, "review", "class"),
             "\u{feff}class,review\r\npos,\"good, \"\"really\"\"\"\r\nneg,\r\n",
@@ -75,9 +79,12 @@ fn lines_are_counted_where_records_span_several() {
 #[test]
 fn prediction_needs_no_labels_and_keeps_blank_lines() {
     assert_eq!(texts("one\n\n__label__x two\n", &options(Format::FastText)), ["one", "", "two"]);
+    assert_eq!(texts("__label__x __label__y\tone\n", &options(Format::FastText)), ["one"]);
     assert_eq!(texts("one\ntwo\n", &options(Format::Tsv)), ["one", "two"]);
     assert_eq!(texts("x\tone\ny\ttwo\n", &options(Format::Tsv)), ["one", "two"]);
     assert_eq!(texts("id,text\n1,one\n", &options(Format::Csv)), ["one"]);
+    assert_eq!(texts("id,review\n1,one\n", &options(Format::Csv)), ["one"]);
+    assert_eq!(texts("class\ntwo\n", &options(Format::Csv)), ["class", "two"]);
     assert_eq!(texts("{\"text\":\"one\"}\n", &options(Format::Jsonl)), ["one"]);
 }
 
@@ -102,7 +109,34 @@ fn what_is_wrong_is_named_with_its_line() {
     let tsv = options(Format::Tsv);
     let json = options(Format::Jsonl);
     let named = |format| columns(format, "review", "label");
-    let wrong: [(&ReadOptions, &str, &str); 15] = [
+    let unclear = |found: &str, what: &str| {
+        format!(
+            "data line 1: cannot tell which of {found} is the {what}: choose text and label by --text-column and --label-column, with names of a header, or numbers for a table without one"
+        )
+    };
+    for (file, found, what) in [
+        ("id,sentence,stars\n", "id, sentence, stars", "label"),
+        ("body,label\n", "body, label", "text"),
+        ("label,review,comment\n", "label, review, comment", "text"),
+    ] {
+        let error = labelled(file, &options(Format::Csv)).unwrap_err();
+        assert_eq!(error, unclear(found, what), "{file:?}");
+    }
+    let extra = "fields, expected 2 as in the first row; a text that holds the separator is quoted in CSV, and cannot stand in TSV";
+    let (three, four) = (format!("data line 2: 3 {extra}"), format!("data line 3: 4 {extra}"));
+    let wrong: [(&ReadOptions, &str, &str); 19] = [
+        (&tsv, "a\tb\na\tb\tc\n", &three),
+        (&options(Format::Csv), "a,b\na,b,,\na,b,c,d\n", &four),
+        (
+            &options(Format::Csv),
+            "label,text\na,5\" pipe\na,\"x \"\"y\"\"\"\nb,\"d\nb,\"\"e\n",
+            "data line 4: a quotation mark is opened here and never closed",
+        ),
+        (
+            &options(Format::Csv),
+            "a,x\nb,\"y\n",
+            "data line 2: a quotation mark is opened here and never closed",
+        ),
         (&tsv, "a\tb\nx\n", "data line 2: 1 field, expected at least 2"),
         (&columns(Format::Tsv, "4", "1"), "a\tb\n", "data line 1: 2 fields, expected at least 4"),
         (

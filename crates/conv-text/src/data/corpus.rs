@@ -50,11 +50,12 @@ impl Corpus {
     /// Reads a data file of the user's own.
     ///
     /// Without `labels` the classes are the names found, in alphabetical order, or by value where
-    /// all are whole numbers. With `labels` (those of the training data, or of a model) a name that
+    /// all are whole numbers; where more than half of ten or more examples have a label of their own, something else was
+    /// taken for labels. With `labels` (those of the training data, or of a model) a name that
     /// is not among them is an error.
     ///
     /// # Errors
-    /// Those of [`Records`], [`Error::Label`] for an unknown name, [`Error::NoExamples`].
+    /// Those of [`Records`], [`Error::Label`] for an unknown name, [`Error::NoExamples`], [`Error::ManyLabels`].
     pub fn read(path: &Path, options: &ReadOptions, labels: Option<&[String]>) -> Result<Self> {
         let file = path.display().to_string();
         let mut names = labels.map(<[String]>::to_vec).unwrap_or_default();
@@ -83,6 +84,10 @@ impl Corpus {
         }
         if examples.is_empty() {
             return Err(Error::NoExamples { file });
+        }
+        if labels.is_none() && examples.len() >= 10 && names.len() * 2 > examples.len() {
+            let (labels, examples, first) = (names.len(), examples.len(), names.swap_remove(0));
+            return Err(Error::ManyLabels { file, labels, examples, first });
         }
         let corpus = Self::new(names, examples)?;
         Ok(if labels.is_some() { corpus } else { corpus.in_name_order() })
@@ -179,6 +184,17 @@ mod tests {
             error.ends_with("data.tsv line 2: label \"great\", expected one of bad, good"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn texts_taken_for_labels_are_noticed() {
+        let lines = |labels: usize| {
+            let line = |at: usize| format!("{}\tx\n", if at < labels { at } else { 0 });
+            read(&(0..10).map(line).collect::<String>(), None)
+        };
+        assert_eq!(lines(5).unwrap().labels().len(), 5);
+        let error = lines(6).unwrap_err().to_string();
+        assert!(error.contains("data.tsv: 6 different labels in 10 examples"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Training, dev and test data as one corpus and a split of it, whether they came in one file or in three.
 
-use super::corpus::Corpus;
-use super::split::{Split, holdout};
+use super::corpus::{Corpus, Example};
+use super::split::{Split, stratified_holdout};
 use crate::error::Result;
 
 /// Examples and what each is for.
@@ -14,7 +14,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Joins the parts, whose labels are those of `train`. Without a dev part a tenth of the training part is drawn.
+    /// Joins the parts, whose labels are those of `train`. Without a dev part a tenth of each
+    /// class of the training part is drawn.
     ///
     /// # Errors
     /// Parts of other labels.
@@ -29,7 +30,11 @@ impl Dataset {
         let (learnt, held) = (train.examples().len() as u32, length(&dev));
         let split = match dev {
             Some(_) => Split { train: (0..learnt).collect(), ..Split::default() },
-            None => holdout(learnt as usize, 0.1, 0.0, seed)?,
+            None => {
+                let class = |example: &Example| example.label;
+                let classes: Vec<u32> = train.examples().iter().map(class).collect();
+                stratified_holdout(&classes, 0.1, seed)?
+            }
         };
         let split = Split {
             dev: if dev.is_some() { (learnt..learnt + held).collect() } else { split.dev },
@@ -45,7 +50,6 @@ impl Dataset {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::data::Example;
 
     fn corpus(texts: usize) -> Corpus {
         let example = |at: usize| Example { text: at.to_string(), label: at as u32 % 2 };

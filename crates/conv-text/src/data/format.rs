@@ -68,7 +68,8 @@ impl FromStr for Format {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Column {
-    /// Counted from 1; a table whose columns are all given by number has no header.
+    /// Counted from 1; a table whose columns are all given by number has no header, unless they have
+    /// the usual names in its first line.
     Number(usize),
     /// A name in the header, which is the table's first line.
     Name(String),
@@ -108,8 +109,10 @@ impl fmt::Display for Column {
 
 /// How a data file is to be read; the default takes the format from the extension.
 ///
-/// Columns that are not given are the table's `label` and `text` where its first line has these
-/// names, otherwise 1 for the label and 2 for the text (a table of one column holds texts).
+/// Columns that are not given are those of the usual names (`label`, `class`, … and `text`,
+/// `sentence`, …, in any case) where its first line has such, otherwise 1 for the label and 2 for
+/// the text (a table of one column holds texts). A first line with only one of the two, or several
+/// such, is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {

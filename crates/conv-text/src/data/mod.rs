@@ -5,6 +5,7 @@ mod dataset;
 mod encoding;
 mod format;
 mod kim;
+mod layout;
 mod lines;
 mod parse;
 mod records;
@@ -19,5 +20,7 @@ pub use format::{Column, Format, ReadOptions};
 pub use kim::{KimData, KimSet};
 pub use lines::MAX_LINE;
 pub use records::{Record, Records};
-pub use split::{Split, cross_validation, folds, holdout};
+pub use split::{
+    Split, cross_validation, folds, holdout, stratified_cross_validation, stratified_holdout,
+};
 pub use trees::{Granularity, Phrase, parse_tree, read_trees};

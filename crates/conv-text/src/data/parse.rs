@@ -7,20 +7,22 @@ use crate::error::{Error, Place, Result};
 
 const LABEL: &str = "__label__";
 
-/// The text and, where it has one, the label of fastText's `__label__NAME text`.
-pub(crate) fn fasttext(line: &str, at: &Place) -> Result<(String, Option<String>)> {
-    let Some(rest) = line.trim_start().strip_prefix(LABEL) else {
-        return Ok((line.into(), None));
-    };
-    let (label, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    if text.trim_start().starts_with(LABEL) {
-        return Err(Error::Label {
-            at: at.clone(),
-            found: "several labels".into(),
-            expected: "one: a text belongs to one class here".into(),
-        });
+/// The text and, where it has one, the label of fastText's `__label__NAME text`; where no label is wanted, there may be
+/// several.
+pub(crate) fn fasttext(line: &str, labelled: bool, at: &Place) -> Result<(String, Option<String>)> {
+    let (mut text, mut found) = (line, None);
+    while let Some(rest) = text.trim_start().strip_prefix(LABEL) {
+        if labelled && found.is_some() {
+            return Err(Error::Label {
+                at: at.clone(),
+                found: "several labels".into(),
+                expected: "one: a text belongs to one class here".into(),
+            });
+        }
+        let (label, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        (text, found) = (after, Some(label.to_owned()));
     }
-    Ok((text.into(), Some(label.into())))
+    Ok((text.into(), found))
 }
 
 /// Under which keys a JSON object has its text and its label.

@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::format::{Column, Format, ReadOptions};
+use super::layout::Layout;
 use super::lines::Lines;
 use super::parse::{fasttext, json, json_keys};
-use super::table::{CsvRows, Layout, Rows};
+use super::table::{CsvRows, Rows};
 use crate::error::{Error, Place, Result};
 
 /// A text with its label as a file gives them.
@@ -120,7 +121,7 @@ impl Records {
         match &mut self.source {
             Source::FastText(lines) => lines.find(|line| !(labelled && blank(line))).map(|line| {
                 let (at, text) = line?;
-                let (text, label) = fasttext(&text, &at)?;
+                let (text, label) = fasttext(&text, labelled, &at)?;
                 record(text, label, labelled, &at)
             }),
             Source::Jsonl(lines) => lines.find(|line| !blank(line)).map(|line| {

@@ -17,6 +17,14 @@ pub struct Split {
 }
 
 impl Split {
+    /// The examples at these positions of `from`, ascending.
+    fn of(self, from: &[u32]) -> Self {
+        let pick = |positions: Vec<u32>| {
+            positions.into_iter().map(|position| from[position as usize]).collect()
+        };
+        Self { train: pick(self.train), dev: pick(self.dev), test: pick(self.test) }
+    }
+
     /// Up to `n` of the examples `from`, drawn from the classes in turn, as train and dev at once: what a network that is
     /// set up well learns by heart.
     pub fn by_heart(classes: &[u32], from: &[u32], n: usize) -> Self {
@@ -42,6 +50,11 @@ impl Split {
 /// # Errors
 /// [`Error::Split`] unless 2 ≤ k ≤ n and k ≤ 255.
 pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<u8>> {
+    deal(shuffled(n, seed, "folds"), k)
+}
+
+fn deal(order: Vec<u32>, k: usize) -> Result<Vec<u8>> {
+    let n = order.len();
     let Some(k) = u8::try_from(k).ok().filter(|&k| k >= 2 && usize::from(k) <= n) else {
         return Err(Error::Split {
             found: format!("{k} folds of {n} examples"),
@@ -49,7 +62,7 @@ pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<u8>> {
         });
     };
     let mut folds = vec![0; n];
-    for (index, fold) in shuffled(n, seed, "folds").into_iter().zip((0..k).cycle()) {
+    for (index, fold) in order.into_iter().zip((0..k).cycle()) {
         folds[index as usize] = fold;
     }
     Ok(folds)
@@ -61,21 +74,37 @@ pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`folds`], and [`Error::Split`] for a round that is not below k.
 pub fn cross_validation(n: usize, k: usize, round: usize, seed: u64) -> Result<Split> {
-    let folds = folds(n, k, seed)?;
+    let (test, rest) = parts(&folds(n, k, seed)?, k, round)?;
+    let order = shuffled(rest.len(), seed, &format!("dev of round {round}"));
+    Ok(Split { test, ..draw(order, 0.1, 0.0)?.of(&rest) })
+}
+
+/// The same for examples of these `classes`, each of which is spread evenly over folds and dev part.
+///
+/// # Errors
+/// As [`cross_validation`].
+pub fn stratified_cross_validation(
+    classes: &[u32],
+    k: usize,
+    round: usize,
+    seed: u64,
+) -> Result<Split> {
+    let (test, rest) = parts(&deal(by_class(classes, seed, "folds"), k)?, k, round)?;
+    let rest_classes: Vec<u32> = rest.iter().map(|&index| classes[index as usize]).collect();
+    let order = by_class(&rest_classes, seed, &format!("dev of round {round}"));
+    Ok(Split { test, ..spread(order, 0.1)?.of(&rest) })
+}
+
+/// The examples of fold `round`, and the others.
+fn parts(folds: &[u8], k: usize, round: usize) -> Result<(Vec<u32>, Vec<u32>)> {
     if round >= k {
         return Err(Error::Split {
             found: format!("round {round}"),
             expected: format!("0 to {}", k - 1),
         });
     }
-    let (test, rest): (Vec<u32>, Vec<u32>) =
-        (0..n as u32).partition(|&index| usize::from(folds[index as usize]) == round);
-    let order = shuffled(rest.len(), seed, &format!("dev of round {round}"));
-    let Split { train, dev, .. } = draw(order, 0.1, 0.0)?;
-    let pick = |positions: Vec<u32>| {
-        positions.into_iter().map(|position| rest[position as usize]).collect()
-    };
-    Ok(Split { train: pick(train), dev: pick(dev), test })
+    let tested = |&index: &u32| usize::from(folds[index as usize]) == round;
+    Ok((0..folds.len() as u32).partition(tested))
 }
 
 /// A random draw of the shares `dev` and `test` out of `n` examples; the rest trains.
@@ -84,6 +113,23 @@ pub fn cross_validation(n: usize, k: usize, round: usize, seed: u64) -> Result<S
 /// [`Error::Split`] unless both shares are at least 0 and leave something to train on.
 pub fn holdout(n: usize, dev: f64, test: f64, seed: u64) -> Result<Split> {
     draw(shuffled(n, seed, "holdout"), dev, test)
+}
+
+/// A random draw of the share `dev` out of the examples of each of `classes`; the rest trains.
+///
+/// # Errors
+/// As [`holdout`].
+pub fn stratified_holdout(classes: &[u32], dev: f64, seed: u64) -> Result<Split> {
+    spread(by_class(classes, seed, "holdout"), dev)
+}
+
+/// Those for dev are taken from `order` at even distances.
+fn spread(order: Vec<u32>, dev: f64) -> Result<Split> {
+    let before = |at: usize| (dev * at as f64).round();
+    let taken = |at: usize| before(at + 1) > before(at);
+    let (held, kept): (Vec<_>, Vec<_>) = (0..).zip(&order).partition(|&(at, _)| taken(at));
+    let order: Vec<u32> = kept.into_iter().chain(held).map(|(_, &index)| index).collect();
+    draw(order, dev, 0.0)
 }
 
 /// The last of `order` are tested, those before them are for dev.
@@ -104,6 +150,13 @@ fn draw(mut order: Vec<u32>, dev: f64, test: f64) -> Result<Split> {
     let (test, dev) = (take(number(test)), take(number(dev)));
     order.sort_unstable();
     Ok(Split { train: order, dev, test })
+}
+
+/// The examples of the first class in random order, then those of the second, and so on.
+fn by_class(classes: &[u32], seed: u64, purpose: &str) -> Vec<u32> {
+    let mut order = shuffled(classes.len(), seed, purpose);
+    order.sort_by_key(|&index| classes[index as usize]);
+    order
 }
 
 /// 0 to n − 1 in the order of one random key each: the same on every platform and with every
@@ -138,6 +191,38 @@ mod tests {
             }
             prop_assert!(tested.iter().all(|&times| times == 1));
         }
+    }
+
+    #[test]
+    fn every_class_is_spread_evenly() {
+        // 40, 16 and 4 examples, one class after the other.
+        let classes: Vec<u32> = [vec![0; 40], vec![1; 16], vec![2; 4]].concat();
+        let count = |part: &[u32], class: u32| {
+            part.iter().filter(|&&index| classes[index as usize] == class).count()
+        };
+        for seed in 0..20 {
+            let drawn = stratified_holdout(&classes, 0.25, seed).unwrap();
+            assert_eq!([0, 1, 2].map(|class| count(&drawn.dev, class)), [10, 4, 1]);
+            assert_eq!((drawn.train.len(), drawn.dev.len()), (45, 15));
+            let mut tested = Vec::new();
+            for round in 0..4 {
+                let split = stratified_cross_validation(&classes, 4, round, seed).unwrap();
+                assert_eq!([0, 1, 2].map(|class| count(&split.test, class)), [10, 4, 1]);
+                assert_eq!(split.dev.len(), 5);
+                assert!((3..=4).contains(&count(&split.dev, 0)));
+                tested.extend_from_slice(&split.test);
+                let mut all = [split.train, split.dev, split.test].concat();
+                all.sort_unstable();
+                assert_eq!(all, (0..60).collect::<Vec<_>>());
+            }
+            tested.sort_unstable();
+            assert_eq!(tested, (0..60).collect::<Vec<_>>());
+        }
+        let again = |seed| stratified_holdout(&classes, 0.25, seed).unwrap();
+        assert_eq!(again(1), again(1));
+        assert_ne!(again(1), again(2));
+        assert!(stratified_cross_validation(&classes, 0, 0, 1).is_err());
+        assert!(stratified_holdout(&classes, f64::NAN, 1).is_err());
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! Rows of TSV and CSV files, and which of their columns are the text and the label.
+//! Rows of TSV and CSV files.
 
 use std::io::{self, BufRead, Read};
 
 use super::encoding::Encoding;
-use super::format::{Column, ReadOptions};
 use super::lines::{Lines, MAX_LINE, decode, skip_mark};
 use crate::error::{Error, Place, Result};
 
@@ -44,7 +43,7 @@ impl CsvRows {
         encoding: Encoding,
     ) -> Result<Self> {
         skip_mark(&mut reader, file)?;
-        let bounded = Bounded { reader, left: MAX_LINE, last: b'\n' };
+        let bounded = Bounded { reader, left: MAX_LINE, last: b'\n', quotes: Quotes::default() };
         // The crate's own CR LF ends a record at the CR, so that the lines of the next ones would
         // be counted wrongly.
         let reader = csv::ReaderBuilder::new()
@@ -66,6 +65,12 @@ impl CsvRows {
                     limit: MAX_LINE,
                     hint: "; is a quotation mark left open?",
                 });
+            }
+            let quotes = &self.reader.get_ref().quotes;
+            if found.is_err() && quotes.place == Within::Quotes {
+                at.line = quotes.opened;
+                let reason = "a quotation mark is opened here and never closed".into();
+                return Err(Error::Csv { at, reason });
             }
             if !found.map_err(|error| Error::Csv { at: at.clone(), reason: error.to_string() })? {
                 return Ok(None);
@@ -99,11 +104,52 @@ impl CsvRows {
 }
 
 /// A reader that fails once a record has taken all that it may (the csv crate itself would read on
-/// to the file's end), and that ends every file with a line break.
+/// to the file's end) or the file ends within quotation marks (which the csv crate takes for a
+/// record), and that ends every file with a line break.
 struct Bounded {
     reader: Box<dyn BufRead>,
     left: usize,
     last: u8,
+    quotes: Quotes,
+}
+
+/// Follows the csv crate through the bytes, to know whether a quotation mark is open.
+#[derive(Default)]
+struct Quotes {
+    place: Within,
+    /// Line breaks so far.
+    breaks: u64,
+    /// The line of the last mark that was opened.
+    opened: u64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Within {
+    #[default]
+    Start,
+    Field,
+    Quotes,
+    /// A mark within quotes: half of a doubled one, or the closing one.
+    Mark,
+}
+
+impl Quotes {
+    fn follow(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.place = match (self.place, byte) {
+                (Within::Start, b'"') => {
+                    self.opened = self.breaks + 1;
+                    Within::Quotes
+                }
+                (Within::Mark, b'"') => Within::Quotes,
+                (Within::Quotes, b'"') => Within::Mark,
+                (Within::Quotes, _) => Within::Quotes,
+                (_, b',' | b'\n') => Within::Start,
+                _ => Within::Field,
+            };
+            self.breaks += u64::from(byte == b'\n');
+        }
+    }
 }
 
 impl Read for Bounded {
@@ -113,6 +159,10 @@ impl Read for Bounded {
         }
         let most = buffer.len().min(self.left);
         let mut read = self.reader.read(&mut buffer[..most])?;
+        self.quotes.follow(&buffer[..read]);
+        if read == 0 && self.quotes.place == Within::Quotes {
+            return Err(io::Error::other("open quotation mark"));
+        }
         if read == 0 && most > 0 && self.last != b'\n' {
             buffer[0] = b'\n';
             read = 1;
@@ -122,62 +172,5 @@ impl Read for Bounded {
         }
         self.left -= read;
         Ok(read)
-    }
-}
-
-/// Where a row's text and label stand, from 0.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Layout {
-    pub(crate) text: usize,
-    pub(crate) label: Option<usize>,
-}
-
-impl Layout {
-    /// The layout for a table whose first row is given, and whether that row is a header.
-    pub(crate) fn of(
-        first: &[String],
-        at: &Place,
-        options: &ReadOptions,
-        labelled: bool,
-    ) -> Result<(Self, bool)> {
-        let has = |name: &str| first.iter().any(|field| field.trim() == name);
-        let named = |column: &Option<Column>| matches!(column, Some(Column::Name(_)));
-        let silent = options.text.is_none() && options.label.is_none();
-        let header = named(&options.text)
-            || named(&options.label)
-            || (silent && has("text") && (has("label") || !labelled));
-        let find = |column: &Option<Column>, name: &str, number: usize| -> Result<usize> {
-            let name = match column {
-                Some(Column::Number(number)) => return Column::index(*number),
-                Some(Column::Name(name)) => name,
-                None if header => name,
-                None => return Ok(number - 1),
-            };
-            first.iter().position(|field| field.trim() == name).ok_or_else(|| {
-                Error::MissingColumn { at: at.clone(), name: name.into(), found: first.join(", ") }
-            })
-        };
-        let alone = first.len() == 1 && !labelled;
-        let text_number = if alone || options.label == Some(Column::Number(2)) { 1 } else { 2 };
-        let label_number = if options.text == Some(Column::Number(1)) { 2 } else { 1 };
-        let text = find(&options.text, "text", text_number)?;
-        let label = labelled.then(|| find(&options.label, "label", label_number)).transpose()?;
-        if label == Some(text) {
-            return Err(Error::SameColumn {
-                file: at.file.clone(),
-                column: (text + 1).to_string(),
-            });
-        }
-        Ok((Self { text, label }, header))
-    }
-
-    /// A row's text and label.
-    pub(crate) fn pick(self, mut row: Vec<String>, at: &Place) -> Result<(String, Option<String>)> {
-        let expected = 1 + self.text.max(self.label.unwrap_or(0));
-        if row.len() < expected {
-            return Err(Error::Fields { at: at.clone(), found: row.len(), expected });
-        }
-        let label = self.label.map(|label| std::mem::take(&mut row[label]));
-        Ok((std::mem::take(&mut row[self.text]), label))
     }
 }
