@@ -150,6 +150,17 @@ impl Classifier {
         Ok((words, peaks(&self.model, &self.tokenizer.ids(&text)?)?))
     }
 
+    /// The feature maps of a text, for each filter width `[maps, windows]`, and the text's words. The first windows
+    /// begin in the padding, [`Config::padding`](crate::Config::padding) words before the first word.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn feature_maps(&self, text: &str) -> Result<(Vec<String>, Vec<Tensor>)> {
+        let text = self.segmentation.apply(text);
+        let words = self.tokenizer.words(&text)?;
+        Ok((words, self.model.feature_maps(&self.tokenizer.ids(&text)?)?))
+    }
+
     fn by_length(
         &self,
         sentences: &[Vec<u32>],

@@ -77,6 +77,8 @@ pub struct Table {
     pub dimension: usize,
     /// First values; the padding word's row is zero.
     pub init: Init,
+    /// The file or model that they come from, which a saved model tells; none where all are drawn.
+    pub source: Option<String>,
     /// How much of the sentences has pre-trained vectors, where there are any.
     pub coverage: Option<Coverage>,
 }
@@ -102,7 +104,9 @@ impl Table {
         let counts = sentences.tokenizer.counts(&sentences.words);
         let coverage = Coverage::of(vocabulary, &counts, |word| vectors.get(word).is_some());
         let rows = embedding::rows(vocabulary, vectors.dimension(), |word| vectors.get(word))?;
-        Self::from_rows(rows, Some(coverage))
+        // Without its folders: paths of one's machine do not belong into a model.
+        let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { source, ..Self::from_rows(rows, Some(coverage))? })
     }
 
     /// The vectors that another model has learnt, for a warm start: `weight` `[V', D]`, D at least 1, with the words of
@@ -127,6 +131,6 @@ impl Table {
         let values = Tensor::from_vec(rows.values, (rows.index.len(), rows.width), &Device::Cpu)?;
         let rest = Box::new(Init::Uniform { low: -rows.half_width, high: rows.half_width });
         let init = Init::Rows { rest, index: rows.index, values };
-        Ok(Self { dimension: rows.width, init, coverage })
+        Ok(Self { dimension: rows.width, init, source: None, coverage })
     }
 }

@@ -1,6 +1,6 @@
 //! Writing a trained classifier as a model folder, with its card: what it is for, what it learnt from, how well it does.
 
-use crate::{Config, Result, Training};
+use crate::{Config, Recipe, Result, Training};
 use conv_hub::{ModelParts, folder};
 use conv_train::Learner;
 use serde_json::{Map, Value, json};
@@ -61,6 +61,7 @@ impl Training<'_> {
     /// A folder that cannot be written, or holds anything but a model.
     pub fn save(&self, folder: &Path, card: &Card, half: bool) -> Result<()> {
         let tokenizer = self.sentences.tokenizer.to_json()?;
+        let recipe = Recipe { dimension: self.model().config().dimension, ..self.recipe.clone() };
         let parts = ModelParts {
             model_type: Config::MODEL_TYPE,
             config: object(json!(self.model().config())),
@@ -77,7 +78,9 @@ impl Training<'_> {
                 "seed": self.recipe.fit.seed,
                 "metrics": card.metrics,
                 "version": env!("CARGO_PKG_VERSION"),
-                "recipe": self.recipe,
+                "start": { "from": self.start.0, "coverage": self.start.1 },
+                "half": half,
+                "recipe": recipe,
             }),
             card: &card.markdown(),
             files: &[(folder::TOKENIZER, tokenizer.as_bytes())],

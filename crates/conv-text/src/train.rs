@@ -1,6 +1,7 @@
 //! Training: sentences and a split in, a classifier out, by the recipe of the paper (§3.1).
 
 use crate::data::Split;
+use crate::embedding::Coverage;
 use crate::infer::by_length;
 use crate::prepare::{Sentences, Table};
 use crate::tokenizer::Style;
@@ -95,6 +96,18 @@ impl Recipe {
         Self { dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.0, fit, ..self }
     }
 
+    fn check(&self) -> Result<()> {
+        self.fit.check()?;
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(crate::Error::Config {
+                field: "label_smoothing",
+                found: self.label_smoothing.to_string(),
+                expected: "at least 0 and less than 1".into(),
+            });
+        }
+        Ok(())
+    }
+
     fn network(&self, sentences: &Sentences, dimension: usize) -> Config {
         Config {
             variant: self.variant,
@@ -118,6 +131,8 @@ pub struct Training<'a> {
     model: KimCnn,
     lengths: Vec<usize>,
     class_weights: Option<Vec<f32>>,
+    /// The table's source and coverage.
+    pub(crate) start: (Option<String>, Option<Coverage>),
     device: Device,
 }
 
@@ -127,7 +142,7 @@ impl<'a> Training<'a> {
     /// `warm` holds parameters of another model by name, which take the place of drawn ones where name and shape agree.
     ///
     /// # Errors
-    /// A recipe out of range, a training part that is empty or of one class, or no dev part to watch.
+    /// A recipe out of range, a training part that is empty, of one class or without words, or no dev part to watch.
     pub fn new(
         recipe: &'a Recipe,
         sentences: &'a Sentences,
@@ -136,7 +151,8 @@ impl<'a> Training<'a> {
         warm: BTreeMap<String, Tensor>,
         device: &Device,
     ) -> Result<Self> {
-        check_split(sentences, split, recipe.fit.monitor.is_some())?;
+        recipe.check()?;
+        check_split(recipe, sentences, split)?;
         let config = recipe.network(sentences, table.dimension);
         let parameters = Parameters::warm(recipe.fit.seed, warm);
         let vb = parameters.builder(DType::F32, device);
@@ -150,6 +166,7 @@ impl<'a> Training<'a> {
             model,
             lengths: split.train.iter().map(length).collect(),
             class_weights: recipe.balanced.then(|| balanced(sentences, &split.train)),
+            start: (table.source.clone(), table.coverage),
             device: device.clone(),
         })
     }
@@ -206,6 +223,17 @@ impl<'a> Training<'a> {
         Ok(tally.finish())
     }
 
+    /// An error of [`conv_train::fit`] with the examples that it names as positions in the corpus, where they can be
+    /// looked up, and not in the training part.
+    pub fn locate(&self, mut error: conv_train::Error) -> conv_train::Error {
+        if let conv_train::Error::NonFiniteLoss { batch, .. }
+        | conv_train::Error::NonFiniteGradient { batch, .. } = &mut error
+        {
+            batch.iter_mut().for_each(|at| *at = self.split.train[*at] as usize);
+        }
+        error
+    }
+
     /// What the run would be: shapes, steps, memory.
     pub fn dry_run(&self) -> DryRun {
         let config = self.model.config();
@@ -244,7 +272,7 @@ impl<'a> Training<'a> {
     }
 }
 
-fn check_split(sentences: &Sentences, split: &Split, watches_dev: bool) -> Result<()> {
+fn check_split(recipe: &Recipe, sentences: &Sentences, split: &Split) -> Result<()> {
     let bad = |found: String, expected: &str| {
         Err(crate::Error::Split { found, expected: expected.into() })
     };
@@ -258,7 +286,15 @@ fn check_split(sentences: &Sentences, split: &Split, watches_dev: bool) -> Resul
             format!("all {} sentences to train on are of class {label:?}", split.train.len());
         return bad(found, "at least two classes");
     }
-    if watches_dev && split.dev.is_empty() {
+    if split.train.iter().all(|&index| sentences.words[index as usize].is_empty()) {
+        let style = serde_json::json!(recipe.style);
+        let found = format!(
+            "no word in any of {} training sentences in the style {style}",
+            split.train.len()
+        );
+        return bad(found, "some (--style unicode keeps any script, kim ASCII alone)");
+    }
+    if recipe.fit.monitor.is_some() && split.dev.is_empty() {
         return bad("no sentence in the dev part".into(), "some, to choose the best weights by");
     }
     Ok(())

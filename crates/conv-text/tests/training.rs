@@ -261,3 +261,19 @@ fn the_report_of_a_run_shows_its_words_as_text_and_refers_to_nothing() {
         std::fs::write(path, page).unwrap();
     }
 }
+
+#[test]
+fn examples_that_lead_to_no_loss_are_named_as_the_corpus_numbers_them() {
+    let (sentences, split) = tiny::sentences();
+    let recipe = tiny::recipe(Variant::Rand);
+    let training = tiny::training(&recipe, &sentences, &split, [].into());
+    let last = split.train.len() - 1;
+    let error = conv_train::Error::NonFiniteLoss { step: 3, loss: f64::NAN, batch: vec![0, last] };
+    let expected = [split.train[0], split.train[last]];
+    // Otherwise the two ways to count are one, and nothing is tested.
+    assert_ne!(expected[1] as usize, last);
+    assert_eq!(
+        training.locate(error).to_string(),
+        format!("the loss at step 3 is NaN; its batch is examples {expected:?}, counted from 0")
+    );
+}
