@@ -6,8 +6,9 @@ mod sentence;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use conv_train::report::Environment;
-use conv_train::report::Report;
+use conv_train::report::{Environment, Report};
+use serde::Serialize;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,19 +32,34 @@ fn main() -> ExitCode {
         let begun = Instant::now();
         let device = arguments.common.start()?;
         let report = Report::new("Tour", "What the shipped models say of sample inputs");
-        let report = sentence::section(&shipped(&arguments.data)?, &device, report)?;
+        let (sentences, report) = sentence::section(&shipped(&arguments.data)?, &device, report)?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
         };
         std::fs::create_dir_all(&arguments.out)
             .with_context(|| format!("creating {}", arguments.out.display()))?;
-        let path = arguments.out.join("report.html");
-        report.environment(&environment).write(&path)?;
+        let report_file = arguments.out.join("report.html");
+        report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let done = format!("{seconds:.1} s; the report, to open in a browser: {}", path.display());
-        conv_cli::print(arguments.common.json, &done)
+        conv_cli::print(arguments.common.json, &Tour { sentences, seconds, report: report_file })
     })
+}
+
+/// What the sections found.
+#[derive(Debug, Serialize)]
+struct Tour {
+    sentences: sentence::Sentences,
+    seconds: f64,
+    report: PathBuf,
+}
+
+impl fmt::Display for Tour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sentences, seconds, report } = self;
+        let report = report.display();
+        write!(f, "{sentences}\n\n{seconds:.1} s; the report, to open in a browser: {report}")
+    }
 }
 
 /// The folder of shipped models and samples. The package on the registry leaves it out.
