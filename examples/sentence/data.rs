@@ -69,9 +69,9 @@ pub struct Sources {
     /// Labelled sentences to measure the result on
     #[arg(long)]
     test: Option<PathBuf>,
-    /// Which of the ten folds of a set of Kim's is tested
-    #[arg(long, default_value_t = 0)]
-    round: usize,
+    /// Which of the ten folds of a set of Kim's is tested [default: 0]
+    #[arg(long)]
+    round: Option<usize>,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -93,13 +93,20 @@ impl Sources {
             if self.dev.is_some() || self.test.is_some() {
                 bail!("{} comes with parts of its own: --dev and --test are for files", data.set);
             }
-            let split = data.split(self.round, seed)?;
+            let round = self.round.unwrap_or(0);
+            let split = data.split(round, seed)?;
             let name = match data.rounds() {
                 1 => data.set.to_string(),
-                rounds => format!("{}, fold {} of {rounds} held out", data.set, self.round),
+                rounds => format!("{}, fold {round} of {rounds} held out", data.set),
             };
             let dataset = Dataset { corpus: data.corpus, split };
             return Ok(Loaded { dataset, set: Some(data.set), name });
+        }
+        if let Some(round) = self.round {
+            bail!(
+                "--round {round} is for Kim's sets, whose folds are numbered; {} is a file (--folds cross-validates)",
+                self.data.display()
+            );
         }
         let options = self.reading.options();
         let train = Corpus::read(&self.data, &options, None)?;

@@ -2,11 +2,12 @@
 
 use crate::data::{Reading, Sets};
 use crate::model::Model;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_text::data::{Corpus, Example, KimData};
 use conv_text::{best_threshold, evaluate};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -17,8 +18,8 @@ pub struct Options {
     #[arg(long)]
     data: PathBuf,
     /// k of P@k and R@k
-    #[arg(long, default_value_t = 1)]
-    k: usize,
+    #[arg(long, default_value = "1")]
+    k: NonZeroUsize,
     /// Find the probability from which on this class is best chosen (by F1) instead
     #[arg(long, value_name = "LABEL")]
     threshold_for: Option<String>,
@@ -30,13 +31,17 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let classifier = options.model.open(device)?;
+    let classes = classifier.labels().len();
+    if options.k.get() > classes {
+        bail!("--k {}: the model has {classes} classes", options.k);
+    }
     let corpus = match options.sets.find(&options.data)? {
         Some(data) => test_part(data)?,
         None => Corpus::read(&options.data, &options.reading.options(), Some(classifier.labels()))?,
     };
     match &options.threshold_for {
         Some(label) => conv_cli::print(common.json, &best_threshold(&classifier, &corpus, label)?),
-        None => conv_cli::print(common.json, &evaluate(&classifier, &corpus, options.k)?),
+        None => conv_cli::print(common.json, &evaluate(&classifier, &corpus, options.k.get())?),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::model::Model;
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
+use conv_text::Classifier;
 use serde_json::json;
 use std::io::{self, Write};
 
@@ -40,6 +41,9 @@ impl Vectors {
 pub struct Features {
     #[command(flatten)]
     model: Model,
+    /// Whole feature maps: `values[i]` is for the window that begins at word i + `start`, which in the padding is below 0
+    #[arg(long)]
+    maps: bool,
     #[command(flatten)]
     input: Input,
 }
@@ -50,6 +54,10 @@ impl Features {
         let mut out = io::stdout().lock();
         self.input.each(|texts| {
             for text in texts {
+                if self.maps {
+                    print_maps(&classifier, text, &mut out)?;
+                    continue;
+                }
                 let (words, peaks) = classifier.peaks(text)?;
                 for peak in peaks {
                     let window = words.get(peak.start..peak.end).unwrap_or_default();
@@ -63,4 +71,21 @@ impl Features {
             Ok(out.flush()?)
         })
     }
+}
+
+fn print_maps(classifier: &Classifier, text: &str, out: &mut impl Write) -> Result<()> {
+    let (words, banks) = classifier.feature_maps(text)?;
+    let config = classifier.model().config();
+    let mut map = 0;
+    for (values, bank) in banks.iter().zip(&config.filters) {
+        for values in values.to_vec2::<f32>()? {
+            let line = json!({
+                "text": text, "map": map, "width": bank.width, "words": words,
+                "start": -(config.padding() as i64), "values": values,
+            });
+            writeln!(out, "{line}")?;
+            map += 1;
+        }
+    }
+    Ok(())
 }

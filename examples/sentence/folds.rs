@@ -2,16 +2,20 @@
 
 use crate::train::{Task, learn};
 use anyhow::{Result, bail};
-use conv_text::data::cross_validation;
+use conv_text::data::stratified_cross_validation;
 use conv_train::End;
 use serde::Serialize;
 use std::fmt;
 
-pub fn run(task: &Task, k: usize, common: &conv_cli::Common) -> Result<()> {
+pub fn run(task: &Task, k: usize, dry_run: bool, common: &conv_cli::Common) -> Result<()> {
+    let split = |round| stratified_cross_validation(&task.sentences.classes, k, round, common.seed);
+    if dry_run {
+        return conv_cli::print(common.json, &task.training(&task.recipe, &split(0)?)?.dry_run());
+    }
     let stop = conv_cli::stop_on_ctrl_c()?;
     let mut folds = Vec::new();
     for round in 0..k {
-        let split = cross_validation(task.sentences.words.len(), k, round, common.seed)?;
+        let split = split(round)?;
         let training = task.training(&task.recipe, &split)?;
         let folder = tempfile::tempdir()?;
         let outcome = learn(&training, &task.recipe.fit, folder.path(), false, stop)?;

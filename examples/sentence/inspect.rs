@@ -4,11 +4,11 @@ use crate::data::{Reading, Sets};
 use anyhow::{Result, bail};
 use clap::Args;
 use conv_hub::Vectors;
-use conv_text::data::{Corpus, Example, FileText, KimData, KimSet, examine};
+use conv_text::data::{Corpus, Example, FileText, Format, KimData, KimSet, examine};
 use conv_text::embedding;
 use conv_text::inspect::{ModelInspection, Source, inspect};
 use conv_text::tokenizer::{Style, Tokenizer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -29,9 +29,10 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     if let [model] = options.data.as_slice()
-        && model.is_dir()
+        && (model.is_dir() || hub_id(model))
     {
-        return conv_cli::print(common.json, &ModelInspection::open(model)?);
+        let model = conv_hub::resolve(&model.to_string_lossy())?;
+        return conv_cli::print(common.json, &ModelInspection::open(&model)?);
     }
     let mut parts: Vec<(String, Corpus, Option<FileText>)> = Vec::new();
     let mut style = Style::default();
@@ -61,6 +62,11 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         parts.iter().map(|(name, corpus, file)| Source { name, corpus, file: *file }).collect();
     let known = known.as_ref().map(|known| known as &dyn Fn(&str) -> bool);
     conv_cli::print(common.json, &inspect(&sources, style, known)?)
+}
+
+/// Whether a path can only be an id on the hub, `owner/name`: nothing is there, and no data file is called so.
+fn hub_id(path: &Path) -> bool {
+    !path.exists() && path.components().count() == 2 && Format::of(path).is_err()
 }
 
 /// A set's sentences in the parts in which it comes.

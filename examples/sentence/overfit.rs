@@ -31,7 +31,7 @@ pub fn run(
     };
     let folder = tempfile::tempdir()?;
     let run = Run { stop: Some(stop), observer: Some(&mut observer), ..Run::new(folder.path()) };
-    let outcome = fit(&training, &recipe.fit, run)?;
+    let outcome = fit(&training, &recipe.fit, run).map_err(|error| training.locate(error))?;
     let all = split.train.len();
     let right = (training.accuracy(&split.train)? * all as f64).round() as usize;
     let epochs = outcome.epoch;

@@ -2,12 +2,13 @@
 
 use crate::input::Input;
 use crate::model::Model;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use clap::Args;
 use conv_text::{Classifier, Evidence, Prediction};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 #[derive(Debug, Args)]
@@ -20,8 +21,8 @@ pub struct Options {
     #[arg(long)]
     evidence: bool,
     /// Show the K most probable classes
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    top: usize,
+    #[arg(long, value_name = "K", default_value = "1")]
+    top: NonZeroUsize,
     /// Choose a class where its probability is at least this; may be given for several classes
     #[arg(long, value_name = "LABEL=P")]
     threshold: Vec<Threshold>,
@@ -38,7 +39,8 @@ impl FromStr for Threshold {
 
     fn from_str(text: &str) -> Result<Self> {
         let (label, least) = text.rsplit_once('=').context("expected LABEL=PROBABILITY")?;
-        let least = least.parse().with_context(|| format!("{least:?} is no number"))?;
+        let least: f64 = least.parse().with_context(|| format!("{least:?} is no number"))?;
+        ensure!((0.0..=1.0).contains(&least), "{least} is no probability, expected 0 to 1");
         Ok(Self { label: label.into(), least })
     }
 }
@@ -48,6 +50,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let threshold = |Threshold { label, least }: &Threshold| Ok((classifier.class(label)?, *least));
     let thresholds: Vec<(usize, f64)> =
         options.threshold.iter().map(threshold).collect::<Result<_>>()?;
+    for (at, (class, _)) in thresholds.iter().enumerate() {
+        if thresholds[..at].iter().any(|(other, _)| other == class) {
+            bail!("--threshold {}: given twice", classifier.labels()[*class]);
+        }
+    }
     let mut out = io::stdout().lock();
     options.input.each(|texts| {
         for (text, prediction) in texts.iter().zip(classifier.predict_batch(texts)?) {
@@ -60,7 +67,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             if common.json {
                 writeln!(out, "{}", answer.json(&classifier))?;
             } else {
-                answer.print(&classifier, options.top, &mut out)?;
+                answer.print(&classifier, options.top.get(), &mut out)?;
             }
         }
         Ok(out.flush()?)
@@ -86,14 +93,14 @@ impl<'a> Answer<'a> {
         Ok(Self { text, prediction, evidence })
     }
 
-    /// `label TAB probability` for the answer and the next probable classes, then the text.
+    /// `label TAB probability` for the answer and the next probable classes, then the text, on one line.
     fn print(&self, classifier: &Classifier, top: usize, out: &mut impl Write) -> io::Result<()> {
         let Prediction { class, probabilities, .. } = &self.prediction;
         let others = self.prediction.ranking().into_iter().filter(|other| other != class);
-        for class in std::iter::once(*class).chain(others).take(top.max(1)) {
-            write!(out, "{}\t{:.4}\t", classifier.labels()[class], probabilities[class])?;
+        for class in std::iter::once(*class).chain(others).take(top) {
+            write!(out, "{}\t{:.4}\t", escaped(&classifier.labels()[class]), probabilities[class])?;
         }
-        writeln!(out, "{}", self.text)?;
+        writeln!(out, "{}", escaped(self.text))?;
         let Some((words, evidence)) = &self.evidence else {
             return Ok(());
         };
@@ -104,7 +111,7 @@ impl<'a> Answer<'a> {
                 out,
                 "  {:+.4}  {} ({} {maps})",
                 window.share,
-                window.text(words),
+                escaped(&window.text(words)),
                 window.maps
             )?;
         }
@@ -140,4 +147,18 @@ impl<'a> Answer<'a> {
         }
         object
     }
+}
+
+/// The text with line breaks, tabs and what else steers a terminal written out, such as `\n`.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        // The two separators are line breaks to some readers.
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }

@@ -40,7 +40,8 @@ pub struct Flags {
     /// Weigh rare classes more
     #[arg(long)]
     balanced: bool,
-    /// How text becomes words: kim, kim-cased or unicode
+    /// How text becomes words: kim (ASCII alone), kim-cased or unicode (any script) [default: kim, with --segmenter
+    /// unicode]
     #[arg(long)]
     style: Option<Style>,
     /// Cuts text without blanks between words first: jieba (Chinese)
@@ -54,13 +55,13 @@ impl Flags {
             style: set.map(KimSet::style).unwrap_or_default(),
             ..Recipe::kim(if vectors { Variant::NonStatic } else { Variant::Rand })
         };
-        let mut recipe = match &self.config {
+        let (mut recipe, styled) = match &self.config {
             Some(path) => {
                 let read = std::fs::read_to_string(path).map_err(anyhow::Error::from);
                 read.and_then(|text| file_over(&paper, &text))
                     .with_context(|| path.display().to_string())?
             }
-            None => paper,
+            None => (paper, false),
         };
         recipe.fit.seed = seed;
         recipe.balanced |= self.balanced;
@@ -68,6 +69,10 @@ impl Flags {
             recipe.filters.clone_from(&self.filters);
         }
         recipe.segmenter = self.segmenter.or(recipe.segmenter);
+        // The paper's style would drop every word that a segmenter finds.
+        if recipe.segmenter.is_some() && !styled {
+            recipe.style = Style::Unicode;
+        }
         over(&mut recipe.variant, self.variant);
         over(&mut recipe.dimension, self.dimension);
         over(&mut recipe.fit.epochs, self.epochs);
@@ -81,16 +86,18 @@ impl Flags {
 }
 
 /// What the file says, and of the loop's settings under `[fit]` too, over `base`: a file that only sets the learning rate
-/// keeps the paper's max-norm and early stopping.
-fn file_over(base: &Recipe, text: &str) -> Result<Recipe> {
+/// keeps the paper's max-norm and early stopping. And whether it names a style.
+fn file_over(base: &Recipe, text: &str) -> Result<(Recipe, bool)> {
     let mut settings = Table::try_from(base)?;
-    for (name, value) in text.parse::<Table>()? {
+    let file: Table = text.parse()?;
+    let styled = file.contains_key("style");
+    for (name, value) in file {
         match (settings.get_mut(&name), value) {
             (Some(Value::Table(base)), Value::Table(file)) => base.extend(file),
             (_, value) => drop(settings.insert(name, value)),
         }
     }
-    Ok(settings.try_into()?)
+    Ok((settings.try_into()?, styled))
 }
 
 fn over<T>(setting: &mut T, flag: Option<T>) {

@@ -6,6 +6,7 @@ use crate::{folds, overfit};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use conv_text::data::Example;
 use conv_text::{
     Card, Classifier, Evaluation, Recipe, RunReport, Sentences, Table, Training, WarmStart,
@@ -39,10 +40,11 @@ pub struct Options {
     #[arg(long)]
     resume: bool,
     /// Cross-validate with K folds and keep no model
-    #[arg(long, value_name = "K", conflicts_with_all = ["dev", "test", "out", "resume"])]
+    #[arg(long, value_name = "K", conflicts_with_all = ["dev", "test", "out", "resume", "half"],
+          value_parser = RangedU64ValueParser::<usize>::new().range(2..=255))]
     folds: Option<usize>,
     /// Learn N examples by heart, to check one's set-up, and keep no model
-    #[arg(long, value_name = "N", conflicts_with_all = ["folds", "out", "resume"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["folds", "out", "resume", "half"])]
     overfit: Option<usize>,
     /// Print shapes, parameters, steps and memory, and train nothing
     #[arg(long)]
@@ -54,6 +56,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let learnt_vectors = options.vectors.is_some() || options.warm_start.is_some();
     let recipe = options.flags.recipe(loaded.set, learnt_vectors, common.seed)?;
     let sentences = Sentences::fit(&loaded.dataset.corpus, recipe.style, recipe.segmenter)?;
+    let all = sentences.words.len();
+    let empty = sentences.words.iter().filter(|words| words.is_empty()).count();
+    if empty * 10 > all && empty < all {
+        let style = serde_json::json!(recipe.style);
+        conv_cli::note(format_args!(
+            "{empty} of {all} sentences have no word in the style {style} (--style unicode keeps any script)"
+        ));
+    }
     let start = options.start(&recipe, &sentences)?;
     let task = Task { recipe, sentences, start, device };
     if let Some(n) = options.overfit {
@@ -65,7 +75,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                 "--folds is for data of one's own; {set} has folds of its own (--round, or the program `repro`)"
             );
         }
-        return folds::run(&task, k, common);
+        return folds::run(&task, k, options.dry_run, common);
     }
     let training = task.training(&task.recipe, &loaded.dataset.split)?;
     if options.dry_run {
@@ -105,6 +115,12 @@ impl Task<'_> {
     }
 }
 
+/// The last two parts of a model's path, or its id on the hub.
+fn end_of(model: &str) -> String {
+    let parts: Vec<_> = Path::new(model).iter().map(|part| part.to_string_lossy()).collect();
+    parts[parts.len().saturating_sub(2)..].join("/")
+}
+
 /// Trains under a progress bar.
 pub fn learn(
     training: &Training,
@@ -116,14 +132,17 @@ pub fn learn(
     let mut progress = Progress::new();
     let mut observer = |event: &Event| progress.show(event);
     let run = Run { folder, resume, stop: Some(stop), observer: Some(&mut observer) };
-    Ok(fit(training, config, run)?)
+    Ok(fit(training, config, run).map_err(|error| training.locate(error))?)
 }
 
 impl Options {
     /// How the network starts: from vectors, another model, or nothing.
     fn start(&self, recipe: &Recipe, sentences: &Sentences) -> Result<WarmStart> {
         if let Some(model) = &self.warm_start {
-            return Ok(WarmStart::open(&conv_hub::resolve(model)?, &recipe.filters, sentences)?);
+            let mut start =
+                WarmStart::open(&conv_hub::resolve(model)?, &recipe.filters, sentences)?;
+            start.table.source = Some(format!("the model {}", end_of(model)));
+            return Ok(start);
         }
         let table = match (&self.vectors, recipe.variant.needs_vectors()) {
             (Some(path), true) => {
