@@ -138,11 +138,8 @@ fn words_that_were_never_seen_say_nothing() {
         tiny::train(&training, &recipe);
         let classifier = training.classifier().unwrap();
         let probabilities = |text| classifier.predict(text).unwrap().probabilities;
-        for (known, strange) in [("her song is dull", "her song is dull zyx zyx"), ("", "zyx")] {
-            let pairs = probabilities(known).into_iter().zip(probabilities(strange));
-            for (one, other) in pairs {
-                assert!((one - other).abs() < 1e-6, "{variant} {strange:?}: {one} {other}");
-            }
+        for (nothing, strange) in probabilities("").into_iter().zip(probabilities("zyx zyx")) {
+            assert!((nothing - strange).abs() < 1e-6, "{variant}: {nothing} {strange}");
         }
     }
 }

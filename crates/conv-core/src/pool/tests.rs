@@ -219,9 +219,11 @@ fn impossible_geometry_is_named() -> Result<()> {
         ..one
     };
     for pool in [max_pool1d, avg_pool1d] {
-        assert!(matches!(pool(&row, &most), Err(Error::OutOfMemory { .. })));
+        let error = pool(&row, &most).unwrap_err().to_string();
+        assert!(error.contains("no memory for"), "{error}");
     }
-    assert!(matches!(avg_pool1d(&row.narrow(0, 0, 0)?, &most), Err(Error::OutOfMemory { .. })));
+    let error = avg_pool1d(&row.narrow(0, 0, 0)?, &most).unwrap_err().to_string();
+    assert!(error.contains("no memory for"), "{error}");
     let huge = Pool1dConfig { kernel: 1, padding: (1 << 62, 0), ..one };
     assert!(matches!(max_pool1d(&row, &huge), Err(Error::Overflow { what: "output", .. })));
     Ok(())
