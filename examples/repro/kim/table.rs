@@ -128,7 +128,7 @@ impl fmt::Display for Table2 {
         writeln!(
             f,
             "Paper and torch use word2vec of 300 dimensions; ours and its twin in PyTorch GloVe 6B of 100 where vectors are\n\
-             pre-trained. ± is the standard deviation over the runs, and for ours − twin the standard error over the pairs.\n"
+             pre-trained. The twin has the paper's recipe. ± is the standard deviation over the runs, and for ours − twin the standard error over the pairs.\n"
         )?;
         writeln!(
             f,
