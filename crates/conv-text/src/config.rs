@@ -100,7 +100,7 @@ pub struct Config {
     pub dropout: f64,
     /// Probability with which an element of a word vector is dropped in training; the paper has none.
     #[serde(default)]
-    pub word_dropout: f64,
+    pub vector_dropout: f64,
     /// K: number of classes.
     pub classes: usize,
     /// Cuts text that has no blanks between its words, before the tokenizer.
@@ -120,7 +120,7 @@ impl Config {
             dimension,
             filters: [3, 4, 5].map(|width| FilterBank { width, maps: 100 }).to_vec(),
             dropout: 0.5,
-            word_dropout: 0.0,
+            vector_dropout: 0.0,
             classes,
             segmenter: None,
         }
@@ -166,7 +166,7 @@ impl Config {
                 "1 to 65536 maps a width",
             );
         }
-        for (field, p) in [("dropout", self.dropout), ("word_dropout", self.word_dropout)] {
+        for (field, p) in [("dropout", self.dropout), ("vector_dropout", self.vector_dropout)] {
             if !(0.0..1.0).contains(&p) {
                 return bad(field, p.to_string(), "at least 0 and less than 1");
             }

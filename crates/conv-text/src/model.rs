@@ -145,7 +145,7 @@ impl KimCnn {
                 kept.or(tuned).unwrap_or_else(|| unreachable!("a variant has a table"))
             }
         };
-        let words = conv_nn::dropout(&words, self.config.word_dropout, mode)?;
+        let words = conv_nn::dropout(&words, self.config.vector_dropout, mode)?;
         Ok(words.transpose(1, 2)?)
     }
 }

@@ -78,7 +78,7 @@ impl Training<'_> {
                 "seed": self.recipe.fit.seed,
                 "metrics": card.metrics,
                 "version": env!("CARGO_PKG_VERSION"),
-                "start": { "from": self.start.0, "coverage": self.start.1 },
+                "start": { "from": self.source, "coverage": self.coverage },
                 "half": half,
                 "recipe": recipe,
             }),

@@ -31,7 +31,7 @@ pub struct Recipe {
     /// Dropout on the penultimate layer.
     pub dropout: f64,
     /// Dropout on the elements of the word vectors; the paper has none.
-    pub word_dropout: f64,
+    pub vector_dropout: f64,
     /// How text becomes words.
     pub style: Style,
     /// Cuts text without blanks between its words.
@@ -60,7 +60,7 @@ impl Recipe {
             filters: [3, 4, 5].map(|width| FilterBank { width, maps: 100 }).to_vec(),
             dimension: 300,
             dropout: 0.5,
-            word_dropout: 0.0,
+            vector_dropout: 0.0,
             style: Style::Kim,
             segmenter: None,
             label_smoothing: 0.0,
@@ -93,7 +93,7 @@ impl Recipe {
             evaluate_every: Every::Epochs(20),
             ..self.fit
         };
-        Self { dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.0, fit, ..self }
+        Self { dropout: 0.0, vector_dropout: 0.0, label_smoothing: 0.0, fit, ..self }
     }
 
     fn check(&self) -> Result<()> {
@@ -115,7 +115,7 @@ impl Recipe {
             dimension,
             filters: self.filters.clone(),
             dropout: self.dropout,
-            word_dropout: self.word_dropout,
+            vector_dropout: self.vector_dropout,
             classes: sentences.labels.len(),
             segmenter: sentences.segmenter,
         }
@@ -131,8 +131,10 @@ pub struct Training<'a> {
     model: KimCnn,
     lengths: Vec<usize>,
     class_weights: Option<Vec<f32>>,
-    /// The table's source and coverage.
-    pub(crate) start: (Option<String>, Option<Coverage>),
+    /// Where the first vectors came from.
+    pub(crate) source: Option<String>,
+    /// How many words they cover.
+    pub(crate) coverage: Option<Coverage>,
     device: Device,
 }
 
@@ -166,7 +168,8 @@ impl<'a> Training<'a> {
             model,
             lengths: split.train.iter().map(length).collect(),
             class_weights: recipe.balanced.then(|| balanced(sentences, &split.train)),
-            start: (table.source.clone(), table.coverage),
+            source: table.source.clone(),
+            coverage: table.coverage,
             device: device.clone(),
         })
     }

@@ -82,7 +82,7 @@ pub fn run(
     };
     let kept = if options.quick { "runs/kim-quick.jsonl" } else { "docs/results/kim.jsonl" };
     let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
-    let mut experiment = Experiment { options, data, device, cells };
+    let mut experiment = Experiment { options, data, device, cells, seed: common.seed };
     if let Some(folder) = &options.export {
         return experiment.export(&sets, &variants, folder);
     }
@@ -102,15 +102,19 @@ struct Experiment<'a> {
     data: Option<PathBuf>,
     device: &'a Device,
     cells: Cells,
+    /// Of every fold, and of the first of several runs on a fixed split.
+    seed: u64,
 }
 
 impl Experiment<'_> {
     /// Folds and seeds of one result.
     fn runs(&self, set: KimSet) -> Vec<(usize, u64)> {
+        let first = self.seed;
+        let seeds = |count| (0..count).map(|more| (0, first.wrapping_add(more))).collect();
         let mut runs: Vec<(usize, u64)> = match set {
-            KimSet::Sst1 | KimSet::Sst2 => (1..=SEEDS).map(|seed| (0, seed)).collect(),
-            KimSet::Trec => (1..=SEEDS_OF_TREC).map(|seed| (0, seed)).collect(),
-            _ => (0..10).map(|fold| (fold, 1)).collect(),
+            KimSet::Sst1 | KimSet::Sst2 => seeds(SEEDS),
+            KimSet::Trec => seeds(SEEDS_OF_TREC),
+            _ => (0..10).map(|fold| (fold, first)).collect(),
         };
         let rounds = if self.options.quick { Some(1) } else { self.options.rounds };
         runs.truncate(rounds.unwrap_or(runs.len()));
@@ -205,7 +209,8 @@ impl Experiment<'_> {
         let training =
             Training::new(&recipe, sentences, &split, table, BTreeMap::new(), self.device)?;
         let folder = tempfile::tempdir()?;
-        let outcome = fit(&training, &recipe.fit, Run::new(folder.path()))?;
+        let outcome = fit(&training, &recipe.fit, Run::new(folder.path()))
+            .map_err(|error| training.locate(error))?;
         Ok(Cell {
             set: data.set.name().into(),
             variant: variant.name().into(),

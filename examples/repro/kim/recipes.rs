@@ -28,7 +28,7 @@ fn tuned(recipe: &mut Recipe, set: KimSet) {
         recipe.fit.patience = Some(12);
     } else {
         recipe.fit.learning_rate = 1e-3;
-        recipe.word_dropout = 0.3;
+        recipe.vector_dropout = 0.3;
         recipe.label_smoothing = 0.1;
     }
 }
