@@ -5,13 +5,32 @@ use std::borrow::Cow;
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor, WithDType};
 
 use crate::kernels::HasScratch;
+use crate::simd::{self, InstructionSet, Work};
 use crate::{Error, Result};
 
 /// A type the CPU kernels compute in: f32 or f64.
-pub(crate) trait Element: WithDType + HasScratch {}
+pub(crate) trait Element: WithDType + HasScratch {
+    /// Runs `work` compiled for an instruction set, which the processor must have.
+    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output;
 
-impl Element for f32 {}
-impl Element for f64 {}
+    /// Runs `work` compiled for the [instruction set in use](InstructionSet::in_use).
+    fn vectorize<W: Work<Self>>(work: W) -> W::Output {
+        Self::vectorize_with(InstructionSet::in_use(), work)
+    }
+}
+
+impl Element for f32 {
+    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output {
+        simd::vectorize_f32(set, work)
+    }
+}
+
+/// Portable code alone: f64 is there for checking gradients.
+impl Element for f64 {
+    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output {
+        simd::vectorize_f64(set, work)
+    }
+}
 
 /// The type `op` computes in for tensors of type `dtype`: itself for f32 and f64, f32 for f16 and bf16.
 ///

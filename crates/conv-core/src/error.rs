@@ -15,6 +15,13 @@ pub enum Error {
         found: DType,
     },
 
+    /// An instruction set that the processor does not have, or that there is not.
+    #[error("the instruction set {found} is not there; this processor has {}", available())]
+    InstructionSet {
+        /// The set asked for.
+        found: String,
+    },
+
     /// Two arguments have different element types.
     #[error("{op}: the {argument} is {found:?}, the input is {expected:?}")]
     DTypeMismatch {
@@ -244,4 +251,9 @@ mod tests {
         let error = Error::from(traced(message.context("in the layer")));
         assert_eq!(error.to_string(), "in the layer\nno such shape");
     }
+}
+
+fn available() -> String {
+    let sets = crate::InstructionSet::available().map(|set| set.to_string());
+    sets.collect::<Vec<_>>().join(", ")
 }

@@ -114,10 +114,6 @@ impl Axis {
         let reach = (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1;
         reach.saturating_sub(self.input + self.before)
     }
-
-    fn is_pointwise(&self) -> bool {
-        self.kernel == 1 && self.stride == 1 && self.before == 0 && self.input == self.output
-    }
 }
 
 impl Request {
@@ -160,11 +156,6 @@ impl Geometry {
         self.h.kernel * self.w.kernel
     }
 
-    /// The elements of the output.
-    pub fn output_len(&self) -> usize {
-        self.batch * self.groups * self.channels_out * self.pixels_out()
-    }
-
     /// The same geometry with a tall image of width 1 laid on its side, whose elements lie in memory just so: kernels work on
     /// whole rows.
     pub fn with_long_rows(&self) -> Self {
@@ -173,21 +164,6 @@ impl Geometry {
             (1, 1, 0, 1) => Self { h: self.w, w: self.h, ..*self },
             _ => *self,
         }
-    }
-
-    /// Whether each output element sees just the input element in its own place.
-    pub fn is_pointwise(&self) -> bool {
-        self.h.is_pointwise() && self.w.is_pointwise()
-    }
-
-    /// Whether any tap falls on padding.
-    pub fn is_padded(&self) -> bool {
-        [self.h, self.w].iter().any(|axis| axis.before > 0 || axis.after() > 0)
-    }
-
-    /// Multiplications, as a measure of work.
-    pub fn work(&self) -> usize {
-        self.output_len().saturating_mul(self.channels_in * self.taps())
     }
 }
 

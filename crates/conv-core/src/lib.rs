@@ -45,6 +45,7 @@ mod padding;
 mod planes;
 mod pool;
 mod second_order;
+mod simd;
 mod upsample;
 
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
@@ -57,6 +58,7 @@ pub use pool::{
     max_pool1d, max_pool2d,
 };
 pub use second_order::check_first_order;
+pub use simd::InstructionSet;
 pub use upsample::{
     upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d,
 };

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 
 use crate::element::{Element, compute_dtype, read, row_major, zeros};
 use crate::geometry::Geometry;
-use crate::kernels::{bias_gradient, fill_with_bias, forward, input_gradient, weight_gradient};
+use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
 use crate::{Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
@@ -60,13 +60,11 @@ impl Convolution {
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
         let g = &self.geometry;
         let mut y = zeros(self.op, self.output.elem_count())?;
+        let finish = Finish { bias: bias.as_deref(), rectify: false, exact: false };
         if self.transposed {
-            if let Some(bias) = bias {
-                fill_with_bias(&bias, g.pixels_in(), &mut y);
-            }
-            input_gradient(g, &x, &weight, &mut y);
+            input_gradient(g, &x, &weight, finish, &mut y);
         } else {
-            forward(g, &x, &weight, bias.as_deref(), &mut y);
+            forward(g, &x, &weight, finish, &mut y);
         }
         Ok(T::to_cpu_storage_owned(y))
     }
@@ -94,22 +92,23 @@ impl Convolution {
         dy: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
-        // `add` adds to zeros of the shape of an argument that needs its gradient.
-        let gradient = |of: &Tensor, add: &dyn Fn(&mut [T])| -> candle_core::Result<_> {
+        // `fill` fills zeros of the shape of an argument that needs its gradient.
+        let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T])| -> candle_core::Result<_> {
             if !of.track_op() {
                 return Ok(None);
             }
             let mut gradient = zeros(self.op, of.elem_count())?;
-            add(&mut gradient);
+            fill(&mut gradient);
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
+        let finish = Finish { bias: None, rectify: false, exact: false };
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
                     if self.transposed {
                         Ok([
-                            gradient(x_of, &|dx| forward(g, dy, weight, None, dx))?,
+                            gradient(x_of, &|dx| forward(g, dy, weight, finish, dx))?,
                             gradient(weight_of, &|dw| weight_gradient(g, dy, x, dw))?,
                             bias.map_or(Ok(None), |bias| {
                                 gradient(bias, &|db| bias_gradient(g.pixels_in(), dy, db))
@@ -117,7 +116,7 @@ impl Convolution {
                         ])
                     } else {
                         Ok([
-                            gradient(x_of, &|dx| input_gradient(g, dy, weight, dx))?,
+                            gradient(x_of, &|dx| input_gradient(g, dy, weight, finish, dx))?,
                             gradient(weight_of, &|dw| weight_gradient(g, x, dy, dw))?,
                             bias.map_or(Ok(None), |bias| {
                                 gradient(bias, &|db| bias_gradient(g.pixels_out(), dy, db))

@@ -4,13 +4,6 @@ use super::blocks::each_chunk;
 use super::sums::sum;
 use crate::element::Element;
 
-/// Sets every element to the bias of its channel.
-pub(crate) fn fill_with_bias<T: Element>(bias: &[T], pixels: usize, y: &mut [T]) {
-    for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
-        channel.fill(bias[i % bias.len()]);
-    }
-}
-
 /// Adds to `dbias` the gradients of its channel's elements: the batch's samples in order, each in eight partial sums.
 pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) {
     let channels = dbias.len();

@@ -4,13 +4,6 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::geometry::Geometry;
-
-/// Output elements of a channel that are computed together.
-const COLUMNS: usize = 256;
-/// Rows of the unrolled input that are multiplied at once, at least one channel's. With [`COLUMNS`] it bounds the buffer to 256 KiB
-/// in f32 for kernels of up to as many taps; longer ones take a row a tap, 16 MiB for 16384.
-const ROWS: usize = 256;
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;
 /// Multiplications below which handing work to other threads costs more than it saves.
@@ -30,41 +23,6 @@ pub(super) fn parts(
     count: usize,
 ) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
     (0..count).map(move |i| i * total / count..(i + 1) * total / count)
-}
-
-/// A block of output columns: some pixels of one sample, or all pixels of a few samples.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Columns {
-    pub samples: Range<usize>,
-    pub pixels: Range<usize>,
-}
-
-impl Columns {
-    pub fn len(&self) -> usize {
-        self.samples.len() * self.pixels.len()
-    }
-
-    /// All output columns of the batch, block by block.
-    pub fn all(g: &Geometry) -> Vec<Self> {
-        let pixels = g.pixels_out();
-        if pixels < COLUMNS {
-            let samples = split(g.batch, COLUMNS / pixels);
-            samples.map(|samples| Self { samples, pixels: 0..pixels }).collect()
-        } else {
-            (0..g.batch)
-                .flat_map(|b| {
-                    split(pixels, COLUMNS).map(move |pixels| Self { samples: b..b + 1, pixels })
-                })
-                .collect()
-        }
-    }
-}
-
-/// The input channels of a group in blocks whose unrolled rows are multiplied at once.
-pub(super) fn input_channels(
-    g: &Geometry,
-) -> impl ExactSizeIterator<Item = Range<usize>> + Clone + use<> {
-    split(g.channels_in, ROWS / g.taps())
 }
 
 /// How many parts another dimension is worth being cut into where there are `tasks` already.

@@ -1,117 +1,168 @@
-//! Convolution row by row without unrolling: for groups of few output channels, depthwise ones above all.
+//! Convolution row by row, for groups of few output channels, depthwise ones above all: too few to be worth a packed weight.
+//!
+//! A group's input channels are padded into a buffer that stays in the nearest caches; a register of outputs is summed over all
+//! taps and stored once. For the weight's gradient a register of the output's gradient meets eight taps before the next.
+#![allow(unsafe_code)]
 
-use std::ops::Range;
-
-use super::blocks::{each_chunk, split};
-use super::sums::dot;
-use super::unroll::{Run, runs};
+use super::blocks;
+use super::plan::{Padded, Plan};
+use super::scratch::take;
+use super::{Finish, Weight};
 use crate::element::Element;
-use crate::geometry::Geometry;
+use crate::simd::{Lanes, Work};
 
-/// Output elements worked on together, so that they stay in the nearest cache over all channels and taps.
-const PIXELS: usize = 2048;
+/// Taps whose sums are kept in registers.
+const TAPS: usize = 8;
 
-/// A block of output elements, and for each tap the runs it makes of them: the same in every channel.
-struct Block {
-    pixels: Range<usize>,
-    taps: Vec<Vec<Run>>,
-}
-
-fn blocks(g: &Geometry) -> Vec<Block> {
-    split(g.pixels_out(), PIXELS)
-        .map(|pixels| Block {
-            taps: (0..g.taps()).map(|tap| runs(g, tap, &pixels)).collect(),
-            pixels,
-        })
-        .collect()
-}
-
-pub(super) fn forward<T: Element>(
-    g: &Geometry,
+pub(super) fn convolve<T: Element>(
+    plan: &Plan,
     x: &[T],
-    weight: &[T],
-    bias: Option<&[T]>,
+    weight: Weight<'_, T>,
+    finish: Finish<'_, T>,
     y: &mut [T],
 ) {
-    let blocks = blocks(g);
-    let outputs = g.groups * g.channels_out;
-    each_chunk(y, g.pixels_out(), g.work(), |i, y| {
-        let (sample, output) = (i / outputs, i % outputs);
-        y.fill(bias.map_or(T::zero(), |bias| bias[output]));
-        for Block { pixels, taps } in &blocks {
-            let y = &mut y[pixels.clone()];
-            for c in 0..g.channels_in {
-                let x = input(g, x, sample, output / g.channels_out, c);
-                for (tap, runs) in taps.iter().enumerate() {
-                    let weight = weight[(output * g.channels_in + c) * g.taps() + tap];
-                    for run in runs {
-                        let (y, x) = (&mut y[run.outputs(pixels)], run.inputs(x));
-                        if g.w.stride == 1 {
-                            y.iter_mut().zip(x).for_each(|(y, &x)| *y += weight * x);
-                        } else {
-                            let x = x.iter().step_by(g.w.stride);
-                            y.iter_mut().zip(x).for_each(|(y, &x)| *y += weight * x);
+    let (outputs, pixels) = (plan.channels_out, plan.pixels_out());
+    let depth = plan.depth();
+    let mut ordered = take(plan.groups * outputs * depth);
+    for (number, element) in ordered.iter_mut().enumerate() {
+        let (channel, k) = (number / depth, number % depth);
+        let (c, tap) = (k / plan.taps(), k % plan.taps());
+        let (y, x) = (tap / plan.w.taps, tap % plan.w.taps);
+        *element = weight.at(channel / outputs, channel % outputs, c, y, x);
+    }
+    let one = Plan { batch: 1, groups: 1, ..*plan };
+    let input_len = plan.channels_in * plan.pixels_in();
+    blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
+        let group = number % plan.groups;
+        let padded = Padded::new(&one, &x[number * input_len..][..input_len]);
+        let taps = padded.taps(&one);
+        for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
+            let channel = group * outputs + output;
+            let weight = &ordered[channel * depth..][..depth];
+            let bias = finish.bias.map_or(T::zero(), |bias| bias[channel]);
+            let rectify = finish.rectify;
+            T::vectorize(Rows { plan: &one, padded: &padded, taps: &taps, weight, bias, rectify, y });
+        }
+    });
+}
+
+/// The outputs of one channel.
+struct Rows<'a, T: Element> {
+    plan: &'a Plan,
+    padded: &'a Padded<'a, T>,
+    taps: &'a [usize],
+    weight: &'a [T],
+    bias: T,
+    rectify: bool,
+    y: &'a mut [T],
+}
+
+impl<T: Element> Work<T> for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let Self { plan, padded, taps, weight, bias, rectify, y } = self;
+        let width = plan.w.output;
+        assert!(weight.len() == taps.len() && y.len() == plan.pixels_out());
+        for (row, y) in y.chunks_exact_mut(width).enumerate() {
+            let start = padded.pixel(plan, 0, 0, row * width);
+            let x = padded.elements()[start..].as_ptr();
+            for i in (0..width).step_by(L::WIDTH) {
+                let count = L::WIDTH.min(width - i);
+                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
+                unsafe {
+                    let mut sum = L::splat(bias);
+                    for (&tap, &weight) in taps.iter().zip(weight) {
+                        let x = x.add(tap + i);
+                        let x =
+                            if count == L::WIDTH { L::load(x) } else { L::load_first(x, count) };
+                        sum = sum.mul_add(x, L::splat(weight));
+                    }
+                    if rectify {
+                        sum = sum.max(L::splat(T::zero()));
+                    }
+                    sum.store_first(y.as_mut_ptr().add(i), count);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn weight_gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) {
+    let (outputs, inputs, taps) = (plan.channels_out, plan.channels_in, plan.taps());
+    let one = Plan { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*plan };
+    // A chunk is an input channel of a group, with all of its outputs.
+    let mut sums = take(plan.groups * inputs * outputs * taps);
+    sums.fill(T::zero());
+    blocks::each_chunk(&mut sums, outputs * taps, plan.work(), |channel, sums| {
+        let group = channel / inputs;
+        for sample in 0..plan.batch {
+            let number = sample * plan.groups * inputs + channel;
+            let padded = Padded::new(&one, &x[number * plan.pixels_in()..][..plan.pixels_in()]);
+            let places = padded.taps(&one);
+            for (output, sums) in sums.chunks_exact_mut(taps).enumerate() {
+                let number = (sample * plan.groups + group) * outputs + output;
+                let dy = &dy[number * plan.pixels_out()..][..plan.pixels_out()];
+                T::vectorize(Products { plan: &one, padded: &padded, taps: &places, dy, sums });
+            }
+        }
+    });
+    for (channel, sums) in sums.chunks_exact(outputs * taps).enumerate() {
+        let (group, input) = (channel / inputs, channel % inputs);
+        for (output, sums) in sums.chunks_exact(taps).enumerate() {
+            let place = ((group * outputs + output) * inputs + input) * taps;
+            dweight[place..place + taps].copy_from_slice(sums);
+        }
+    }
+}
+
+/// The products of one channel's gradient with one channel's taps, added to `sums`.
+struct Products<'a, T: Element> {
+    plan: &'a Plan,
+    padded: &'a Padded<'a, T>,
+    taps: &'a [usize],
+    dy: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Element> Work<T> for Products<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let Self { plan, padded, taps, dy, sums } = self;
+        let width = plan.w.output;
+        assert!(dy.len() == plan.pixels_out() && sums.len() == taps.len());
+        for (taps, sums) in taps.chunks(TAPS).zip(sums.chunks_mut(TAPS)) {
+            let places: [usize; TAPS] = std::array::from_fn(|i| taps[i.min(taps.len() - 1)]);
+            // SAFETY: as in `Rows`; a register has at most 16 numbers.
+            unsafe {
+                let mut acc = [L::splat(T::zero()); TAPS];
+                for (row, dy) in dy.chunks_exact(width).enumerate() {
+                    let start = padded.pixel(plan, 0, 0, row * width);
+                    let x = padded.elements()[start..].as_ptr();
+                    let mut i = 0;
+                    while i + L::WIDTH <= width {
+                        let dy = L::load(dy.as_ptr().add(i));
+                        for (acc, place) in acc.iter_mut().zip(places) {
+                            *acc = acc.mul_add(L::load(x.add(place + i)), dy);
+                        }
+                        i += L::WIDTH;
+                    }
+                    if i < width {
+                        let dy = L::load_first(dy.as_ptr().add(i), width - i);
+                        for (acc, place) in acc.iter_mut().zip(places) {
+                            *acc = acc.mul_add(L::load_first(x.add(place + i), width - i), dy);
                         }
                     }
                 }
-            }
-        }
-    });
-}
-
-pub(super) fn input_gradient<T: Element>(g: &Geometry, dy: &[T], weight: &[T], dx: &mut [T]) {
-    let blocks = blocks(g);
-    let inputs = g.groups * g.channels_in;
-    each_chunk(dx, g.pixels_in(), g.work(), |i, dx| {
-        let (sample, input) = (i / inputs, i % inputs);
-        let (group, c) = (input / g.channels_in, input % g.channels_in);
-        for Block { pixels, taps } in &blocks {
-            for output in group * g.channels_out..(group + 1) * g.channels_out {
-                let dy = &self::output(g, dy, sample, output)[pixels.clone()];
-                for (tap, runs) in taps.iter().enumerate() {
-                    let weight = weight[(output * g.channels_in + c) * g.taps() + tap];
-                    for run in runs {
-                        let (dy, dx) = (&dy[run.outputs(pixels)], &mut dx[run.input..]);
-                        if g.w.stride == 1 {
-                            dx.iter_mut().zip(dy).for_each(|(d, &y)| *d += weight * y);
-                        } else {
-                            let dx = dx.iter_mut().step_by(g.w.stride);
-                            dx.zip(dy).for_each(|(d, &y)| *d += weight * y);
-                        }
-                    }
+                for (sum, acc) in sums.iter_mut().zip(acc) {
+                    let mut lanes = [T::zero(); 16];
+                    acc.store(lanes.as_mut_ptr());
+                    *sum += lanes[..L::WIDTH].iter().fold(T::zero(), |sum, &lane| sum + lane);
                 }
             }
         }
-    });
-}
-
-pub(super) fn weight_gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) {
-    let blocks = blocks(g);
-    each_chunk(dweight, g.taps(), g.work(), |i, dweight| {
-        let (output, c) = (i / g.channels_in, i % g.channels_in);
-        for sample in 0..g.batch {
-            let x = input(g, x, sample, output / g.channels_out, c);
-            let dy = self::output(g, dy, sample, output);
-            for Block { pixels, taps } in &blocks {
-                let dy = &dy[pixels.clone()];
-                for (dweight, runs) in dweight.iter_mut().zip(taps) {
-                    for run in runs {
-                        *dweight += dot(&dy[run.outputs(pixels)], run.inputs(x), g.w.stride);
-                    }
-                }
-            }
-        }
-    });
-}
-
-/// Channel `c` of `group` of a sample of the input.
-fn input<'a, T>(g: &Geometry, x: &'a [T], sample: usize, group: usize, c: usize) -> &'a [T] {
-    let channel = (sample * g.groups + group) * g.channels_in + c;
-    &x[channel * g.pixels_in()..][..g.pixels_in()]
-}
-
-/// Channel `channel` of a sample of the output.
-fn output<'a, T>(g: &Geometry, y: &'a [T], sample: usize, channel: usize) -> &'a [T] {
-    let channel = sample * g.groups * g.channels_out + channel;
-    &y[channel * g.pixels_out()..][..g.pixels_out()]
+    }
 }

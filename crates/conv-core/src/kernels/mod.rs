@@ -1,14 +1,22 @@
 //! The CPU kernels of a convolution: plain functions over slices and a [`Geometry`], the one place that knows how they work.
 //!
-//! Callers see forward pass, gradients and bias. Inside, work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in
-//! a fixed order, so results do not depend on the number of threads. Where a group has few output channels (a depthwise
-//! convolution) rows are combined directly; else the input is unrolled (im2col) block by block and multiplied by the `gemm`
-//! crate. `reference` says in a few lines what all of them compute.
+//! | kernel | for | how |
+//! |---|---|---|
+//! | [`product`] | the general case | implicit GEMM over gathered columns |
+//! | [`winograd`] | 3×3, stride 1, many channels | 36 products of quarter size |
+//! | [`direct`] | groups of few output channels | row by row |
+//! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
+//! | [`weight`] | the weight's gradient | products of taps and turned gradients |
+//!
+//! All of them read the input padded and split by the stride's phases ([`plan`]), and do their sums in a [`tile`] of vector
+//! registers. Work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in a fixed order, so results
+//! do not depend on the number of threads. `reference` says in a few lines what all of them compute.
 
 mod bias;
 mod blocks;
 mod direct;
-mod matrix;
+mod phases;
+mod plan;
 mod product;
 #[cfg(test)]
 mod reference;
@@ -17,49 +25,118 @@ mod shared;
 mod sums;
 #[cfg(test)]
 mod tests;
-mod unroll;
+mod tile;
+mod weight;
+mod winograd;
 
-pub(crate) use bias::{bias_gradient, fill_with_bias};
+pub(crate) use bias::bias_gradient;
 pub(crate) use scratch::HasScratch;
 
 use crate::element::Element;
 use crate::geometry::Geometry;
+use plan::Plan;
 
-/// Output channels of a group below which unrolling the input costs more than it saves.
+/// Output channels of a group below which packing its weight costs more than it saves.
 const FEW_CHANNELS: usize = 4;
 
-/// The convolution `y` of `x` with `weight`, and the bias of each output channel added.
+/// What is done to a sum before it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finish<'a, T> {
+    /// Added, one for each output channel.
+    pub bias: Option<&'a [T]>,
+    /// Negative ones become 0.
+    pub rectify: bool,
+    /// Only what computes each sum as it is defined (no Winograd).
+    pub exact: bool,
+}
+
+/// A weight as a kernel is to read it, which may be turned around: where its first element lies, and from one group, output
+/// channel, input channel, row and column to the next.
+#[derive(Debug, Clone, Copy)]
+struct Weight<'a, T> {
+    elements: &'a [T],
+    start: usize,
+    group: usize,
+    output: usize,
+    input: usize,
+    row: isize,
+    column: isize,
+}
+
+impl<T: Element> Weight<'_, T> {
+    /// An element by group, output channel and input channel in it, row and column.
+    fn at(&self, group: usize, output: usize, input: usize, row: usize, column: usize) -> T {
+        let channel = self.start + group * self.group + output * self.output + input * self.input;
+        let tap = row as isize * self.row + column as isize * self.column;
+        self.elements[channel.wrapping_add_signed(tap)]
+    }
+}
+
+/// The convolution `y` of `x` with `weight`.
 pub(crate) fn forward<T: Element>(
     g: &Geometry,
     x: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    finish: Finish<'_, T>,
     y: &mut [T],
 ) {
-    let g = &g.with_long_rows();
-    if g.channels_out < FEW_CHANNELS {
-        direct::forward(g, x, weight, bias, y);
-    } else {
-        product::forward(g, x, weight, bias, y);
-    }
+    let plan = Plan::from(&g.with_long_rows());
+    let weight = Weight {
+        elements: weight,
+        start: 0,
+        group: plan.channels_out * plan.depth(),
+        output: plan.depth(),
+        input: plan.taps(),
+        row: plan.w.taps as isize,
+        column: 1,
+    };
+    convolve(&plan, x, weight, finish, y);
 }
 
-/// Adds the gradient with respect to the input to `dx`.
-pub(crate) fn input_gradient<T: Element>(g: &Geometry, dy: &[T], weight: &[T], dx: &mut [T]) {
-    let g = &g.with_long_rows();
-    if g.channels_out < FEW_CHANNELS {
-        direct::input_gradient(g, dy, weight, dx);
-    } else {
-        product::input_gradient(g, dy, weight, dx);
-    }
+/// The gradient `dx` with respect to the input, finished as if it were an output.
+pub(crate) fn input_gradient<T: Element>(
+    g: &Geometry,
+    dy: &[T],
+    weight: &[T],
+    finish: Finish<'_, T>,
+    dx: &mut [T],
+) {
+    let plan = Plan::from(&g.with_long_rows());
+    phases::input_gradient(&plan, dy, weight, finish, dx);
 }
 
-/// Adds the gradient with respect to the weight to `dweight`.
+/// The gradient `dweight` with respect to the weight.
 pub(crate) fn weight_gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) {
-    let g = &g.with_long_rows();
-    if g.channels_out < FEW_CHANNELS {
-        direct::weight_gradient(g, x, dy, dweight);
+    let plan = Plan::from(&g.with_long_rows());
+    if plan.columns() == 0 {
+        dweight.fill(T::zero());
+    } else if plan.channels_out < FEW_CHANNELS {
+        direct::weight_gradient(&plan, x, dy, dweight);
     } else {
-        product::weight_gradient(g, x, dy, dweight);
+        weight::gradient(&plan, x, dy, dweight);
+    }
+}
+
+/// The convolution of `plan` by the kernel that suits it.
+fn convolve<T: Element>(
+    plan: &Plan,
+    x: &[T],
+    weight: Weight<'_, T>,
+    finish: Finish<'_, T>,
+    y: &mut [T],
+) {
+    if plan.columns() == 0 {
+    } else if plan.taps() == 0 {
+        let pixels = plan.pixels_out();
+        for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
+            let bias = finish.bias.map_or(T::zero(), |bias| bias[i % bias.len()]);
+            channel.fill(if finish.rectify && bias < T::zero() { T::zero() } else { bias });
+        }
+    } else if plan.channels_out < FEW_CHANNELS {
+        direct::convolve(plan, x, weight, finish, y);
+    } else if !finish.exact && winograd::suits::<T>(plan) {
+        winograd::convolve(plan, x, weight, finish, y);
+    } else {
+        product::convolve(plan, x, weight, finish, y);
     }
 }

@@ -1,40 +1,37 @@
-//! Buffers that a thread keeps between blocks and calls: fresh ones would cost more in page faults than filling them. They stay as
-//! large as the largest block that the thread has worked on.
+//! Buffers that a thread keeps for the next call: fresh ones would cost more in page faults than filling them.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
 use crate::element::Element;
 
-/// Up to three buffers a block of work needs. What they hold at first is left over from another use.
-#[derive(Default)]
-pub(crate) struct Scratch<T> {
-    /// The unrolled input.
-    pub columns: Vec<T>,
-    /// Columns of the output's gradient, side by side.
-    pub gathered: Vec<T>,
-    /// A product before it is spread.
-    pub product: Vec<T>,
+/// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given back to the system.
+const KEPT: usize = 8;
+const KEPT_ELEMENTS: usize = 1 << 26;
+/// Bytes at a multiple of which a buffer starts: a cache line, which no load of a register then crosses.
+const ALIGNMENT: usize = 64;
+
+/// A buffer of some length. What it holds at first is left over from another use. Dropped, it is there for the next call.
+pub(super) struct Buffer<T: Element> {
+    elements: Vec<T>,
+    start: usize,
+    len: usize,
 }
 
 /// Element types with buffers of their own on each thread.
 pub(crate) trait HasScratch: Sized + 'static {
     /// Calls `work` with this thread's buffers.
-    fn with_scratch<R>(work: impl FnOnce(&mut Scratch<Self>) -> R) -> R;
+    fn with_kept<R>(work: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R;
 }
 
 macro_rules! has_scratch {
     ($($element:ty),*) => {$(
         impl HasScratch for $element {
-            fn with_scratch<R>(work: impl FnOnce(&mut Scratch<Self>) -> R) -> R {
+            fn with_kept<R>(work: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R {
                 thread_local! {
-                    static BUFFERS: Cell<Scratch<$element>> = Cell::default();
+                    static KEPT: RefCell<Vec<Vec<$element>>> = const { RefCell::new(Vec::new()) };
                 }
-                BUFFERS.with(|kept| {
-                    let mut buffers = kept.take();
-                    let result = work(&mut buffers);
-                    kept.set(buffers);
-                    result
-                })
+                KEPT.with_borrow_mut(work)
             }
         }
     )*};
@@ -42,10 +39,73 @@ macro_rules! has_scratch {
 
 has_scratch!(f32, f64);
 
-/// The first `len` elements of `buffer`, grown where it is shorter.
-pub(super) fn sized<T: Element>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
-    if buffer.len() < len {
-        buffer.resize(len, T::zero());
+/// A buffer of `len` elements: the smallest kept one that is large enough, or the largest, grown.
+pub(super) fn take<T: Element>(len: usize) -> Buffer<T> {
+    let room = len + ALIGNMENT / size_of::<T>();
+    let mut elements = T::with_kept(|kept| {
+        let fits = kept.iter().position(|buffer| buffer.len() >= room);
+        let last = kept.len().checked_sub(1);
+        fits.or(last).map(|place| kept.remove(place)).unwrap_or_default()
+    });
+    if elements.len() < room {
+        // Growing would copy what nobody needs.
+        elements = vec![T::zero(); room];
     }
-    &mut buffer[..len]
+    let start = elements.as_ptr().align_offset(ALIGNMENT).min(room - len);
+    Buffer { elements, start, len }
+}
+
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.elements[self.start..][..self.len]
+    }
+}
+
+impl<T: Element> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.elements[self.start..][..self.len]
+    }
+}
+
+impl<T: Element> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let elements = std::mem::take(&mut self.elements);
+        T::with_kept(|kept| {
+            let place = kept.partition_point(|buffer| buffer.len() < elements.len());
+            kept.insert(place, elements);
+            while kept.len() > KEPT || kept.iter().map(Vec::len).sum::<usize>() > KEPT_ELEMENTS {
+                // The smallest first: it is the cheapest to get again.
+                kept.remove(0);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_aligned_and_used_again() {
+        let first = take::<f32>(1000);
+        let address = first.as_ptr();
+        assert_eq!((address as usize % ALIGNMENT, first.len()), (0, 1000));
+        let second = take::<f32>(10);
+        assert_ne!(second.as_ptr(), address);
+        drop((first, second));
+        assert_eq!(take::<f32>(900).as_ptr(), address);
+        assert_eq!(take::<f32>(0).len(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        drop((0..20).map(|_| take::<f64>(10)).collect::<Vec<_>>());
+        drop(take::<f64>(KEPT_ELEMENTS + 1));
+        f64::with_kept(|kept| {
+            assert!(kept.len() <= KEPT);
+            assert!(kept.iter().map(Vec::len).sum::<usize>() <= KEPT_ELEMENTS);
+        });
+    }
 }

@@ -1,10 +1,12 @@
 //! The kernels against the reference, on small geometries of every kind and on ones that cross every block boundary.
 
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use super::{bias_gradient, forward, input_gradient, reference, weight_gradient};
-use crate::Result;
+use super::{Finish, bias_gradient, forward, input_gradient, reference, weight_gradient};
+use crate::element::Element;
 use crate::geometry::{Axis, Geometry, Request};
+use crate::{InstructionSet, Result};
 
 fn axis(
     size: usize,
@@ -20,40 +22,62 @@ fn values(len: usize, salt: usize) -> Vec<f64> {
     (0..len).map(|i| ((i * 37 + salt * 101) % 61) as f64 / 30.5 - 1.0).collect()
 }
 
-fn close(what: &str, g: &Geometry, found: &[f64], expected: &[f64]) {
+fn cast<T: Element>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&value| T::from_f64(value)).collect()
+}
+
+/// Every number to `error` of the largest.
+fn close<T: Element>(what: &str, g: &Geometry, error: f64, found: &[T], expected: &[f64]) {
+    let largest = expected.iter().fold(1.0f64, |largest, e| largest.max(e.abs()));
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        let scale = e.abs().max(1.0);
-        assert!((f - e).abs() <= 1e-10 * scale, "{what}[{i}]: {f}, expected {e}, for {g:?}");
+        let f = f.to_f64();
+        assert!((f - e).abs() <= error * largest, "{what}[{i}]: {f}, expected {e}, for {g:?}");
     }
 }
 
-fn agree(g: &Geometry) {
-    let channels = g.groups * g.channels_out;
-    let x = values(g.batch * g.groups * g.channels_in * g.pixels_in(), 1);
+/// All kernels in `T`, with and without Winograd, against the reference in f64.
+fn agree<T: Element>(g: &Geometry, error: f64) {
+    let (channels, inputs) = (g.groups * g.channels_out, g.groups * g.channels_in);
+    let x = values(g.batch * inputs * g.pixels_in(), 1);
     let weight = values(channels * g.channels_in * g.taps(), 2);
-    let bias = values(channels, 3);
-    let dy = values(g.output_len(), 4);
+    let bias = values(channels.max(inputs), 3);
+    let dy = values(g.batch * channels * g.pixels_out(), 4);
+    let [x_of, weight_of, dy_of] = [&x, &weight, &dy].map(|values| cast::<T>(values));
+    let bias_of = cast::<T>(&bias);
 
-    let mut y = [vec![f64::NAN; dy.len()], vec![f64::NAN; dy.len()]];
-    forward(g, &x, &weight, Some(&bias), &mut y[0]);
-    reference::forward(g, &x, &weight, Some(&bias), &mut y[1]);
-    close("y", g, &y[0], &y[1]);
+    let mut y = vec![0.0; dy.len()];
+    reference::forward(g, &x, &weight, Some(&bias[..channels]), &mut y);
+    let mut dx = vec![0.0; x.len()];
+    reference::input_gradient(g, &dy, &weight, &mut dx);
+    for (exact, rectify) in [(true, false), (false, false), (false, true)] {
+        let bias = |channels: usize| Some(&bias_of[..channels]);
+        let relu = |x: f64| if rectify { x.max(0.0) } else { x };
+        let mut found = cast::<T>(&vec![f64::NAN; y.len()]);
+        let finish = Finish { bias: bias(channels), rectify, exact };
+        forward(g, &x_of, &weight_of, finish, &mut found);
+        let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
+        close("y", g, error, &found, &expected);
 
-    // The gradients add to what is there.
-    let mut dx = [values(x.len(), 5), values(x.len(), 5)];
-    input_gradient(g, &dy, &weight, &mut dx[0]);
-    reference::input_gradient(g, &dy, &weight, &mut dx[1]);
-    close("dx", g, &dx[0], &dx[1]);
+        let mut found = cast::<T>(&vec![f64::NAN; dx.len()]);
+        let finish = Finish { bias: bias(inputs), rectify, exact };
+        input_gradient(g, &dy_of, &weight_of, finish, &mut found);
+        let channel = |i: usize| i / g.pixels_in() % inputs;
+        let expected: Vec<_> =
+            dx.iter().enumerate().map(|(i, dx)| relu(dx + values(inputs, 3)[channel(i)])).collect();
+        close("dx", g, error, &found, &expected);
+    }
 
-    let mut dw = [values(weight.len(), 6), values(weight.len(), 6)];
-    weight_gradient(g, &x, &dy, &mut dw[0]);
-    reference::weight_gradient(g, &x, &dy, &mut dw[1]);
-    close("dweight", g, &dw[0], &dw[1]);
+    let mut dw = vec![0.0; weight.len()];
+    reference::weight_gradient(g, &x, &dy, &mut dw);
+    let mut found = cast::<T>(&vec![f64::NAN; dw.len()]);
+    weight_gradient(g, &x_of, &dy_of, &mut found);
+    close("dweight", g, error, &found, &dw);
 
-    let mut db = [values(channels, 7), values(channels, 7)];
-    bias_gradient(g.pixels_out(), &dy, &mut db[0]);
-    reference::bias_gradient(channels, g.pixels_out(), &dy, &mut db[1]);
-    close("dbias", g, &db[0], &db[1]);
+    let mut db = values(channels, 7);
+    let mut found = cast::<T>(&db);
+    bias_gradient(g.pixels_out(), &dy_of, &mut found);
+    reference::bias_gradient(channels, g.pixels_out(), &dy, &mut db);
+    close("dbias", g, error, &found, &db);
 }
 
 fn any_axis() -> impl Strategy<Value = Axis> {
@@ -65,44 +89,92 @@ fn any_axis() -> impl Strategy<Value = Axis> {
     )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+fn any_geometry() -> impl Strategy<Value = Geometry> {
+    (0..4usize, 1..4usize, 1..4usize, 1..20usize, any_axis(), any_axis()).prop_map(
+        |(batch, groups, channels_in, channels_out, h, w)| Geometry {
+            batch,
+            groups,
+            channels_in,
+            channels_out,
+            h,
+            w,
+        },
+    )
+}
 
-    #[test]
-    fn kernels_compute_what_the_reference_says(
-        batch in 0..4usize, groups in 1..4usize, channels_in in 1..4usize, channels_out in 1..7usize,
-        h in any_axis(), w in any_axis(),
-    ) {
-        agree(&Geometry { batch, groups, channels_in, channels_out, h, w });
-    }
+fn kernels_agree<T: Element>(cases: u32, error: f64) -> Result<()> {
+    let mut runner = TestRunner::new(Config { cases, ..Config::default() });
+    let result = runner.run(&any_geometry(), |g| {
+        agree::<T>(&g, error);
+        Ok::<_, TestCaseError>(())
+    });
+    assert!(result.is_ok(), "{result:?}");
+    larger().map(|all| all.iter().for_each(|g| agree::<T>(g, error)))
 }
 
 #[test]
-fn blocks_of_every_kind_agree_with_the_reference() -> Result<()> {
-    let one = axis(1, 1, 1, 1, (0, 0))?;
-    let same = |size, kernel| axis(size, kernel, 1, 1, (kernel / 2, kernel / 2));
-    for (batch, groups, channels_in, channels_out, h, w) in [
-        // Samples side by side in a block of columns, and a block of few.
-        (7, 1, 5, 9, one, axis(60, 3, 1, 1, (0, 2))?),
-        // Several blocks of columns in a sample, ending inside a row.
-        (2, 1, 3, 5, same(31, 3)?, same(29, 5)?),
-        // Several blocks of input channels.
-        (2, 1, 200, 4, one, axis(40, 4, 1, 2, (3, 0))?),
-        // Output channels in parts, one block of columns.
-        (1, 1, 3, 130, same(5, 3)?, same(6, 3)?),
-        // 1×1: views of a large sample, copies of small ones.
-        (2, 2, 5, 6, axis(20, 1, 1, 1, (0, 0))?, axis(21, 1, 1, 1, (0, 0))?),
-        (5, 1, 300, 6, axis(3, 1, 1, 1, (0, 0))?, axis(4, 1, 1, 1, (0, 0))?),
-        // One channel, a long kernel, and a stride that leaves a rest.
-        (1, 1, 1, 8, one, axis(3000, 400, 7, 1, (0, 0))?),
-        // Width 1, directly and by products.
-        (2, 2, 2, 1, axis(5000, 5, 2, 3, (1, 1))?, one),
-        (2, 1, 3, 5, axis(700, 5, 2, 3, (1, 1))?, one),
-        // Depthwise, several blocks of pixels.
-        (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
-        (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
-    ] {
-        agree(&Geometry { batch, groups, channels_in, channels_out, h, w });
+fn in_f64_kernels_compute_what_the_reference_says() -> Result<()> {
+    kernels_agree::<f64>(300, 1e-12)
+}
+
+#[test]
+fn in_f32_they_do_so_with_every_instruction_set() -> Result<()> {
+    let test = "kernels::tests::in_f32_they_do_so_with_every_instruction_set";
+    for set in InstructionSet::available() {
+        if gradcheck::in_process_with("CONVOKE_ISA", &set.to_string(), test) {
+            assert_eq!(InstructionSet::in_use(), set);
+            return kernels_agree::<f32>(300, 3e-5);
+        }
     }
     Ok(())
+}
+
+/// One geometry at each edge of blocks, panels and tiles.
+fn larger() -> Result<Vec<Geometry>> {
+    let one = axis(1, 1, 1, 1, (0, 0))?;
+    let same = |size, kernel| axis(size, kernel, 1, 1, (kernel / 2, kernel / 2));
+    let geometries = [
+        // Panels of columns that cross samples, a rest in the last.
+        (7, 1, 5, 9, one, axis(60, 3, 1, 1, (0, 2))?),
+        // Rows of just one, two and three registers of each set, and one more or less.
+        (2, 1, 3, 8, one, axis(48, 3, 1, 1, (1, 1))?),
+        (2, 1, 3, 8, one, axis(49, 3, 1, 1, (1, 1))?),
+        (1, 1, 3, 7, one, axis(26, 4, 1, 1, (0, 0))?),
+        (3, 1, 2, 65, one, axis(97, 2, 1, 1, (1, 0))?),
+        // Several blocks of columns in a sample, ending inside a row.
+        (2, 1, 3, 5, same(31, 3)?, same(29, 5)?),
+        // Several slices of the depth, with panels that cross samples.
+        (3, 1, 200, 4, one, axis(40, 4, 1, 2, (3, 0))?),
+        (2, 2, 180, 70, one, axis(61, 3, 1, 1, (1, 1))?),
+        // Output channels in shares, a rest in the last panel.
+        (1, 1, 3, 130, same(5, 3)?, same(6, 3)?),
+        (1, 2, 30, 203, same(5, 3)?, same(6, 3)?),
+        // 1×1, with and without a stride.
+        (2, 2, 5, 6, axis(20, 1, 1, 1, (0, 0))?, axis(21, 1, 1, 1, (0, 0))?),
+        (5, 1, 300, 6, axis(3, 1, 1, 1, (0, 0))?, axis(4, 1, 1, 1, (0, 0))?),
+        (2, 1, 9, 12, axis(9, 1, 2, 1, (0, 0))?, axis(10, 1, 2, 1, (0, 0))?),
+        // One channel, a long kernel, and a stride that leaves a rest.
+        (1, 1, 1, 8, one, axis(3000, 400, 7, 1, (0, 0))?),
+        (2, 1, 1, 40, one, axis(700, 40, 4, 1, (0, 0))?),
+        // Width 1.
+        (2, 2, 2, 1, axis(5000, 5, 2, 3, (1, 1))?, one),
+        (2, 1, 3, 5, axis(700, 5, 2, 3, (1, 1))?, one),
+        // Few output channels: depthwise, and not.
+        (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
+        (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
+        (2, 1, 40, 1, same(9, 3)?, same(17, 3)?),
+        // Winograd: whole tiles, rests on both sides, groups, uneven padding, panels that cross samples.
+        (2, 1, 32, 24, same(28, 3)?, same(28, 3)?),
+        (1, 2, 25, 29, axis(43, 3, 1, 1, (0, 2))?, axis(46, 3, 1, 1, (2, 0))?),
+        (9, 1, 24, 30, same(14, 3)?, axis(15, 3, 1, 1, (0, 0))?),
+    ];
+    let geometry = |(batch, groups, channels_in, channels_out, h, w)| Geometry {
+        batch,
+        groups,
+        channels_in,
+        channels_out,
+        h,
+        w,
+    };
+    Ok(geometries.map(geometry).to_vec())
 }

@@ -1,0 +1,62 @@
+//! Every operation of every instruction set present, against numbers in arrays.
+
+use super::{Lanes, Work};
+use crate::InstructionSet;
+use crate::element::Element;
+
+struct Operations;
+
+impl Work<f32> for Operations {
+    type Output = ();
+
+    unsafe fn run<L: Lanes<Element = f32>>(self) {
+        let width = L::WIDTH;
+        let numbers: Vec<f32> = (0..8 * width * width).map(|i| i as f32 - 7.0).collect();
+        let (a, b, c) = (&numbers[..width], &numbers[width..], &numbers[3 * width..]);
+        let list = |f: &dyn Fn(usize) -> f32| (0..width).map(f).collect::<Vec<_>>();
+        // SAFETY: the set is there, and all lengths are those of registers.
+        unsafe {
+            let read = |register: L| {
+                let mut to = vec![0.0; width];
+                register.store(to.as_mut_ptr());
+                to
+            };
+            let load = |from: &[f32]| L::load(from[..width].as_ptr());
+            let (la, lb, lc) = (load(a), load(b), load(c));
+            assert_eq!(read(la), a);
+            assert_eq!(read(L::splat(3.5)), vec![3.5; width]);
+            assert_eq!(read(la.add(lb)), list(&|i| a[i] + b[i]));
+            assert_eq!(read(la.sub(lb)), list(&|i| a[i] - b[i]));
+            assert_eq!(read(la.mul(lb)), list(&|i| a[i] * b[i]));
+            assert_eq!(read(la.mul_add(lb, lc)), list(&|i| a[i] + b[i] * c[i]));
+            assert_eq!(read(la.max(L::splat(0.0))), list(&|i| a[i].max(0.0)));
+            // What is not a number stays so in a rectifier.
+            assert!(read(L::splat(f32::NAN).max(la)).iter().all(|x| x.is_nan()));
+            for count in 0..=width {
+                let first = read(L::load_first(a.as_ptr(), count));
+                assert_eq!(first, list(&|i| if i < count { a[i] } else { 0.0 }));
+                let mut to = vec![9.0; width];
+                la.store_first(to.as_mut_ptr(), count);
+                assert_eq!(to, list(&|i| if i < count { a[i] } else { 9.0 }));
+            }
+            let mut to = vec![0.0; 4 * width];
+            L::interleave([la, lb, lc, la], to.as_mut_ptr());
+            let from = [a, b, c, a];
+            let expected: Vec<f32> = (0..4 * width).map(|i| from[i % 4][i / 4]).collect();
+            assert_eq!(to, expected);
+            let (from_stride, to_stride) = (width + 3, width + 1);
+            let mut to = vec![0.0; width * to_stride];
+            L::transpose(numbers.as_ptr(), from_stride, to.as_mut_ptr(), to_stride);
+            for (i, j) in (0..width * width).map(|at| (at / width, at % width)) {
+                assert_eq!(to[j * to_stride + i], numbers[i * from_stride + j]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_set_does_what_its_operations_say() {
+    for set in InstructionSet::available() {
+        f32::vectorize_with(set, Operations);
+    }
+}
