@@ -61,6 +61,17 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// A gradient that is not of its output's shape.
+    #[error("{op}: the output's gradient has shape {found:?}, the output {expected:?}")]
+    Gradient {
+        /// The operation.
+        op: &'static str,
+        /// The gradient's shape.
+        found: Vec<usize>,
+        /// The output's.
+        expected: Vec<usize>,
+    },
+
     /// A stride, dilation, group count, kernel size or channel count is 0.
     #[error("{op}: the {what} is 0, expected at least 1")]
     Zero {
@@ -236,6 +247,11 @@ impl From<Error> for candle_core::Error {
     }
 }
 
+fn available() -> String {
+    let sets = crate::InstructionSet::available().map(|set| set.to_string());
+    sets.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,9 +267,4 @@ mod tests {
         let error = Error::from(traced(message.context("in the layer")));
         assert_eq!(error.to_string(), "in the layer\nno such shape");
     }
-}
-
-fn available() -> String {
-    let sets = crate::InstructionSet::available().map(|set| set.to_string());
-    sets.collect::<Vec<_>>().join(", ")
 }

@@ -1,18 +1,20 @@
 //! Convolution row by row, for groups of few output channels, depthwise ones above all: too few to be worth a packed weight.
 //!
 //! A group's input channels are padded into a buffer that stays in the nearest caches; a register of outputs is summed over all
-//! taps and stored once. For the weight's gradient a register of the output's gradient meets eight taps before the next.
+//! taps and stored once. For the weight's gradient a register of the output's gradient meets nine taps before the next.
 #![allow(unsafe_code)]
 
 use super::blocks;
-use super::plan::{Padded, Plan};
+use super::plan::{Layout, Padded, Plan};
 use super::scratch::take;
 use super::{Finish, Weight};
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
 
-/// Taps whose sums are kept in registers.
-const TAPS: usize = 8;
+/// Taps whose sums are kept in registers: those of the commonest kernel.
+const TAPS: usize = 9;
+/// Rows of outputs that are summed side by side, so that no sum waits for the one before.
+const ROWS: usize = 4;
 
 pub(super) fn convolve<T: Element>(
     plan: &Plan,
@@ -31,11 +33,12 @@ pub(super) fn convolve<T: Element>(
         *element = weight.at(channel / outputs, channel % outputs, c, y, x);
     }
     let one = Plan { batch: 1, groups: 1, ..*plan };
+    let layout = Layout::new(&one);
+    let taps = layout.taps(&one);
     let input_len = plan.channels_in * plan.pixels_in();
     blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
         let group = number % plan.groups;
-        let padded = Padded::new(&one, &x[number * input_len..][..input_len]);
-        let taps = padded.taps(&one);
+        let padded = Padded::new(&one, &layout, &x[number * input_len..][..input_len]);
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
             let weight = &ordered[channel * depth..][..depth];
@@ -61,29 +64,59 @@ impl<T: Element> Work<T> for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { plan, padded, taps, weight, bias, rectify, y } = self;
-        let width = plan.w.output;
-        assert!(weight.len() == taps.len() && y.len() == plan.pixels_out());
-        for (row, y) in y.chunks_exact_mut(width).enumerate() {
-            let start = padded.pixel(plan, 0, 0, row * width);
-            let x = padded.elements()[start..].as_ptr();
-            for i in (0..width).step_by(L::WIDTH) {
-                let count = L::WIDTH.min(width - i);
-                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
+    unsafe fn run<L: Lanes<Element = T>>(mut self) {
+        let (height, width) = (self.plan.h.output, self.plan.w.output);
+        for first in (0..height).step_by(ROWS) {
+            for column in (0..width).step_by(L::WIDTH) {
+                let count = L::WIDTH.min(width - column);
+                // SAFETY: by contract.
                 unsafe {
-                    let mut sum = L::splat(bias);
-                    for (&tap, &weight) in taps.iter().zip(weight) {
-                        let x = x.add(tap + i);
-                        let x =
-                            if count == L::WIDTH { L::load(x) } else { L::load_first(x, count) };
-                        sum = sum.mul_add(x, L::splat(weight));
+                    match (height - first >= ROWS, count == L::WIDTH) {
+                        (true, true) => self.rows::<L, ROWS, true>(first, column, count),
+                        (true, false) => self.rows::<L, ROWS, false>(first, column, count),
+                        (false, _) => {
+                            for row in first..height {
+                                self.rows::<L, 1, false>(row, column, count);
+                            }
+                        }
                     }
-                    if rectify {
-                        sum = sum.max(L::splat(T::zero()));
-                    }
-                    sum.store_first(y.as_mut_ptr().add(i), count);
                 }
+            }
+        }
+    }
+}
+
+impl<T: Element> Rows<'_, T> {
+    /// `count` outputs of `R` rows, where `WHOLE` a register of them.
+    ///
+    /// # Safety
+    /// The set of `L`.
+    #[inline(always)]
+    unsafe fn rows<L: Lanes<Element = T>, const R: usize, const WHOLE: bool>(
+        &mut self,
+        row: usize,
+        column: usize,
+        count: usize,
+    ) {
+        let width = self.plan.w.output;
+        let stride = self.plan.h.stride * self.padded.layout.row;
+        let x = self.padded.elements()[row * stride + column..].as_ptr();
+        let y = &mut self.y[row * width + column..][..(R - 1) * width + count];
+        // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
+        unsafe {
+            let mut sums = [L::splat(self.bias); R];
+            for (&tap, &weight) in self.taps.iter().zip(self.weight) {
+                let weight = L::splat(weight);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let x = x.add(tap + i * stride);
+                    let x = if WHOLE { L::load(x) } else { L::load_first(x, count) };
+                    *sum = sum.mul_add(x, weight);
+                }
+            }
+            for (i, sum) in sums.into_iter().enumerate() {
+                let sum = if self.rectify { sum.max(L::constant(0.0)) } else { sum };
+                let y = y.as_mut_ptr().add(i * width);
+                if WHOLE { sum.store(y) } else { sum.store_first(y, count) }
             }
         }
     }
@@ -92,6 +125,8 @@ impl<T: Element> Work<T> for Rows<'_, T> {
 pub(super) fn weight_gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) {
     let (outputs, inputs, taps) = (plan.channels_out, plan.channels_in, plan.taps());
     let one = Plan { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*plan };
+    let layout = Layout::new(&one);
+    let places = layout.taps(&one);
     // A chunk is an input channel of a group, with all of its outputs.
     let mut sums = take(plan.groups * inputs * outputs * taps);
     sums.fill(T::zero());
@@ -99,8 +134,8 @@ pub(super) fn weight_gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweigh
         let group = channel / inputs;
         for sample in 0..plan.batch {
             let number = sample * plan.groups * inputs + channel;
-            let padded = Padded::new(&one, &x[number * plan.pixels_in()..][..plan.pixels_in()]);
-            let places = padded.taps(&one);
+            let x = &x[number * plan.pixels_in()..][..plan.pixels_in()];
+            let padded = Padded::new(&one, &layout, x);
             for (output, sums) in sums.chunks_exact_mut(taps).enumerate() {
                 let number = (sample * plan.groups + group) * outputs + output;
                 let dy = &dy[number * plan.pixels_out()..][..plan.pixels_out()];
@@ -140,7 +175,7 @@ impl<T: Element> Work<T> for Products<'_, T> {
             unsafe {
                 let mut acc = [L::splat(T::zero()); TAPS];
                 for (row, dy) in dy.chunks_exact(width).enumerate() {
-                    let start = padded.pixel(plan, 0, 0, row * width);
+                    let start = row * plan.h.stride * padded.layout.row;
                     let x = padded.elements()[start..].as_ptr();
                     let mut i = 0;
                     while i + L::WIDTH <= width {

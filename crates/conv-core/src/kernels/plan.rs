@@ -86,50 +86,44 @@ impl Plan {
     }
 }
 
-/// The input as kernels read it. With a stride of 2, a row `a b c d e` becomes `a c e | b d`: then each tap of neighbouring
-/// outputs reads neighbouring elements, whatever the stride.
-///
-/// Borrowed where the input lies so already.
-pub(super) struct Padded<'a, T: Element> {
-    buffer: Option<Buffer<T>>,
-    input: &'a [T],
+/// Where the elements of a padded input lie. With a stride of 2, a row `a b c d e` becomes `a c e | b d`: then each tap of
+/// neighbouring outputs reads neighbouring elements, whatever the stride.
+#[derive(Debug)]
+pub(super) struct Layout {
     /// Elements from one phase of a row to the next, from a row to the next, and from a channel to the next.
     phase: usize,
-    row: usize,
+    pub row: usize,
     plane: usize,
+    /// What the phases of a row are made of; nothing where the input lies as it should.
+    phases: Vec<Phase>,
 }
 
-impl<'a, T: Element> Padded<'a, T> {
-    pub fn new(plan: &Plan, input: &'a [T]) -> Self {
+/// A phase of a row: zeros, then `seen` elements of the input from `start` on, then zeros.
+#[derive(Debug)]
+struct Phase {
+    zeros: usize,
+    start: usize,
+    seen: usize,
+}
+
+impl Layout {
+    pub fn new(plan: &Plan) -> Self {
         let Plan { h, w, .. } = plan;
         if w.stride == 1 && h.is_inside() && w.is_inside() {
             let (row, plane) = (w.input, plan.pixels_in());
-            return Self { buffer: None, input, phase: 0, row, plane };
+            return Self { phase: 0, row, plane, phases: Vec::new() };
         }
-        let phases = if w.taps == 1 { 1 } else { w.stride };
         let phase = w.reach().div_ceil(w.stride);
-        let (row, rows) = (phases * phase, h.reach());
-        let plane = rows * row;
-        let mut buffer = take(plan.batch * plan.groups * plan.channels_in * plane);
-        each_chunk(&mut buffer, plane, 1 << 20, |channel, plane| {
-            let input = &input[channel * plan.pixels_in()..][..plan.pixels_in()];
-            for (y, row) in plane.chunks_exact_mut(row).enumerate() {
-                let y = y as isize - h.before;
-                if y < 0 || y >= h.input as isize {
-                    row.fill(T::zero());
-                    continue;
-                }
-                let input = &input[y as usize * w.input..][..w.input];
-                for (first, row) in row.chunks_exact_mut(phase).enumerate() {
-                    spread(input, first as isize - w.before, w.stride, row);
-                }
-            }
-        });
-        Self { buffer: Some(buffer), input, phase, row, plane }
-    }
-
-    pub fn elements(&self) -> &[T] {
-        self.buffer.as_deref().unwrap_or(self.input)
+        let part = |first: usize| {
+            let first = first as isize - w.before;
+            let zeros = ((-first).max(0) as usize).div_ceil(w.stride).min(phase);
+            let start = (first + (zeros * w.stride) as isize) as usize;
+            let seen = w.input.saturating_sub(start).div_ceil(w.stride).min(phase - zeros);
+            Phase { zeros, start, seen }
+        };
+        let phases: Vec<_> = (0..if w.taps == 1 { 1 } else { w.stride }).map(part).collect();
+        let row = phases.len() * phase;
+        Self { phase, row, plane: h.reach() * row, phases }
     }
 
     /// Where a tap of a channel lies, from the pixel's place on.
@@ -137,13 +131,6 @@ impl<'a, T: Element> Padded<'a, T> {
         let (y, x) = (ky * plan.h.dilation, kx * plan.w.dilation);
         let (phase, x) = (x % plan.w.stride, x / plan.w.stride);
         channel * self.plane + y * self.row + phase * self.phase + x
-    }
-
-    /// Where the window of an output pixel starts, in the first channel of a group.
-    pub fn pixel(&self, plan: &Plan, sample: usize, group: usize, pixel: usize) -> usize {
-        let (y, x) = (pixel / plan.w.output, pixel % plan.w.output);
-        let channel = (sample * plan.groups + group) * plan.channels_in;
-        channel * self.plane + y * plan.h.stride * self.row + x
     }
 
     /// The places of all taps of a group's channels, in the order of the weight.
@@ -155,22 +142,65 @@ impl<'a, T: Element> Padded<'a, T> {
             .map(|(c, y, x)| self.tap(plan, c, y, x))
             .collect()
     }
+
+    /// Where the window of an output pixel starts, in the first channel of a group.
+    pub fn pixel(&self, plan: &Plan, sample: usize, group: usize, pixel: usize) -> usize {
+        let (y, x) = (pixel / plan.w.output, pixel % plan.w.output);
+        let channel = (sample * plan.groups + group) * plan.channels_in;
+        channel * self.plane + y * plan.h.stride * self.row + x
+    }
+
+    /// Lays one channel out.
+    fn lay<T: Element>(&self, plan: &Plan, input: &[T], plane: &mut [T]) {
+        let Plan { h, w, .. } = plan;
+        for (y, row) in plane.chunks_exact_mut(self.row).enumerate() {
+            let y = y as isize - h.before;
+            if y < 0 || y >= h.input as isize {
+                row.fill(T::zero());
+                continue;
+            }
+            let input = &input[y as usize * w.input..][..w.input];
+            for (part, row) in self.phases.iter().zip(row.chunks_exact_mut(self.phase)) {
+                let (before, row) = row.split_at_mut(part.zeros);
+                let (inside, after) = row.split_at_mut(part.seen);
+                before.fill(T::zero());
+                after.fill(T::zero());
+                if inside.is_empty() {
+                } else if w.stride == 1 {
+                    inside.copy_from_slice(&input[part.start..][..part.seen]);
+                } else {
+                    let input = input[part.start..].iter().step_by(w.stride);
+                    inside.iter_mut().zip(input).for_each(|(to, &x)| *to = x);
+                }
+            }
+        }
+    }
 }
 
-/// `row[i] = input[first + i · stride]`, zeros outside.
-fn spread<T: Element>(input: &[T], first: isize, stride: usize, row: &mut [T]) {
-    let zeros = ((-first).max(0) as usize).div_ceil(stride).min(row.len());
-    let (before, row) = row.split_at_mut(zeros);
-    before.fill(T::zero());
-    let start = (first + (zeros * stride) as isize) as usize;
-    let seen = input.len().saturating_sub(start).div_ceil(stride).min(row.len());
-    let (inside, after) = row.split_at_mut(seen);
-    after.fill(T::zero());
-    if seen == 0 {
-    } else if stride == 1 {
-        inside.copy_from_slice(&input[start..start + seen]);
-    } else {
-        inside.iter_mut().zip(input[start..].iter().step_by(stride)).for_each(|(r, &x)| *r = x);
+/// The input as kernels read it, borrowed where it lies so already.
+pub(super) struct Padded<'a, T: Element> {
+    pub layout: &'a Layout,
+    buffer: Option<Buffer<T>>,
+    input: &'a [T],
+}
+
+impl<'a, T: Element> Padded<'a, T> {
+    pub fn new(plan: &Plan, layout: &'a Layout, input: &'a [T]) -> Self {
+        if layout.phases.is_empty() {
+            return Self { layout, buffer: None, input };
+        }
+        let pixels = plan.pixels_in();
+        let channels = plan.batch * plan.groups * plan.channels_in;
+        let mut buffer = take(channels * layout.plane);
+        let work = buffer.len();
+        each_chunk(&mut buffer, layout.plane, work, |channel, plane| {
+            layout.lay(plan, &input[channel * pixels..][..pixels], plane);
+        });
+        Self { layout, buffer: Some(buffer), input }
+    }
+
+    pub fn elements(&self) -> &[T] {
+        self.buffer.as_deref().unwrap_or(self.input)
     }
 }
 
@@ -183,9 +213,9 @@ pub(super) struct Run {
 }
 
 /// The runs that the output columns `start..start + len` of a group consist of, where columns count over samples and pixels.
-pub(super) fn runs<T: Element>(
+pub(super) fn runs(
     plan: &Plan,
-    padded: &Padded<'_, T>,
+    layout: &Layout,
     group: usize,
     start: usize,
     len: usize,
@@ -197,7 +227,7 @@ pub(super) fn runs<T: Element>(
     while at < len {
         let (sample, pixel) = ((start + at) / pixels, (start + at) % pixels);
         let run = (width - pixel % width).min(len - at);
-        into.push(Run { source: padded.pixel(plan, sample, group, pixel), at, len: run });
+        into.push(Run { source: layout.pixel(plan, sample, group, pixel), at, len: run });
         at += run;
     }
 }

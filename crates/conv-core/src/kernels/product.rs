@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::blocks;
-use super::plan::{Padded, Plan, Run, runs};
+use super::plan::{Layout, Padded, Plan, Run, runs};
 use super::scratch::{Buffer, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, pack, panel, width};
@@ -34,9 +34,8 @@ fn packed<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Buffer<T> {
     let work = packed.len();
     blocks::each_chunk(&mut packed, PANEL * depth, work, |number, panel| {
         let (group, first) = (number / panels, number % panels * PANEL);
-        pack(outputs - first, panel, plan, |row, input, y, x| {
-            weight.at(group, first + row, input, y, x)
-        });
+        let start = weight.start + group * weight.group + first * weight.output;
+        pack(plan, weight, start, (outputs - first).min(PANEL), panel);
     });
     packed
 }
@@ -51,8 +50,9 @@ pub(super) fn convolve<T: Element>(
 ) {
     let weight = packed(plan, weight);
     let columns = plan.columns();
-    let padded = Padded::new(plan, x);
-    let taps = padded.taps(plan);
+    let layout = Layout::new(plan);
+    let padded = Padded::new(plan, &layout, x);
+    let taps = layout.taps(plan);
     let column_blocks: Vec<_> = blocks::split(columns, COLUMNS).collect();
     let panels = plan.channels_out.div_ceil(PANEL);
     let shares = plan.channels_out / FEWEST_OUTPUTS;
@@ -100,7 +100,7 @@ impl<T: Element> Work<T> for Block<'_, T> {
         let mut panel_runs = vec![Vec::new(); count];
         for (p, runs_of) in panel_runs.iter_mut().enumerate() {
             let start = self.columns.start + p * width;
-            runs(plan, padded, self.group, start, width.min(self.columns.end - start), runs_of);
+            runs(plan, padded.layout, self.group, start, width.min(self.columns.end - start), runs_of);
         }
         let elements = padded.elements().as_ptr();
         let in_place = |runs: &[Run]| {
@@ -208,7 +208,7 @@ impl<T: Element> Block<'_, T> {
 /// # Safety
 /// The set of `L`; every tap of every run lies inside of `elements`, and the runs inside of the panel's width.
 #[inline(always)]
-unsafe fn gather<L: Lanes>(
+pub(super) unsafe fn gather<L: Lanes>(
     elements: *const L::Element,
     taps: &[usize],
     runs: &[Run],

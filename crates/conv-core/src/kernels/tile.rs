@@ -4,6 +4,7 @@
 //! multiply-adds for 11 loads. With AVX2 there is room for 4 rows.
 #![allow(unsafe_code)]
 
+use super::Weight;
 use super::plan::Plan;
 use crate::element::Element;
 use crate::simd::Lanes;
@@ -45,7 +46,10 @@ pub(super) unsafe fn multiply<L: Lanes, const R: usize, const V: usize>(
         let right = right(k);
         // SAFETY: by contract.
         unsafe {
-            let b: [L; V] = std::array::from_fn(|v| L::load(right.add(v * L::WIDTH)));
+            let mut b = [L::constant(0.0); V];
+            for (v, b) in b.iter_mut().enumerate() {
+                *b = L::load(right.add(v * L::WIDTH));
+            }
             for (i, acc) in acc.iter_mut().enumerate() {
                 let a = L::splat(left(k, i));
                 for v in 0..V {
@@ -149,19 +153,24 @@ unsafe fn rows_of<L: Lanes, const V: usize>(
     }
 }
 
-/// A panel of a weight: `[channels · taps][PANEL]`, with zeros for rows from `rows` on. `at(row, channel, y, x)` is an element.
+/// A panel of a weight: `[channels · taps][PANEL]`, with zeros for rows from `rows` on. Row `i` starts at `start + i · output`.
 pub(super) fn pack<T: Element>(
+    plan: &Plan,
+    weight: Weight<'_, T>,
+    start: usize,
     rows: usize,
     panel: &mut [T],
-    plan: &Plan,
-    at: impl Fn(usize, usize, usize, usize) -> T,
 ) {
+    if rows < PANEL {
+        panel.fill(T::zero());
+    }
     let mut steps = panel.chunks_exact_mut(PANEL);
     for c in 0..plan.channels_in {
-        for y in 0..plan.h.taps {
-            for (x, step) in (0..plan.w.taps).zip(&mut steps) {
-                for (i, element) in step.iter_mut().enumerate() {
-                    *element = if i < rows { at(i, c, y, x) } else { T::zero() };
+        for y in 0..plan.h.taps as isize {
+            for (x, step) in (0..plan.w.taps as isize).zip(&mut steps) {
+                let tap = (start + c * weight.input).wrapping_add_signed(y * weight.row + x * weight.column);
+                for (i, element) in step.iter_mut().enumerate().take(rows) {
+                    *element = weight.elements[tap + i * weight.output];
                 }
             }
         }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::blocks;
-use super::plan::{Padded, Plan, Run, runs};
+use super::plan::{Layout, Padded, Plan, Run, runs};
 use super::scratch::take;
 use super::shared::Shared;
 use super::tile::{PANEL, REGISTERS, Store, multiply, write};
@@ -18,88 +18,52 @@ use crate::simd::{Lanes, Work};
 const PIXELS: usize = 384;
 /// Numbers in the widest register: rows of the turned gradient are a multiple of it.
 const WIDEST: usize = 16;
+/// Half a panel: the rows of a tile where registers are few.
+const HALF: usize = PANEL / 2;
+/// Tasks that a group is cut into.
+const TASKS: usize = 16;
 
 pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) {
-    let columns = plan.columns();
-    if columns == 0 {
-        dweight.fill(T::zero());
-        return;
-    }
-    let padded = Padded::new(plan, x);
-    let taps = padded.taps(plan);
+    let layout = Layout::new(plan);
+    let padded = Padded::new(plan, &layout, x);
+    let taps = layout.taps(plan);
     let (outputs, depth) = (plan.channels_out, plan.depth());
     let row = outputs.next_multiple_of(WIDEST);
-    let pixel_blocks: Vec<Range<usize>> = (0..columns.div_ceil(PIXELS))
-        .map(|i| i * PIXELS..columns.min((i + 1) * PIXELS))
-        .collect();
-    for group in 0..plan.groups {
-        let mut turned = take::<T>(columns * row);
-        blocks::each_chunk(&mut turned, PIXELS * row, columns * row, |block, turned| {
-            let pixels = pixel_blocks[block].clone();
-            T::vectorize(Turn { plan, dy, group, pixels, row, turned });
-        });
-        let mut block_runs: Vec<Vec<Run>> = vec![Vec::new(); pixel_blocks.len()];
-        for (pixels, of_block) in pixel_blocks.iter().zip(&mut block_runs) {
-            runs(plan, &padded, group, pixels.start, pixels.len(), of_block);
-        }
-        let mut sums = take::<T>(depth.next_multiple_of(PANEL) * row);
-        // Rows of taps in sixteen shares of near-equal size, or one for each panel.
-        let panels = depth.div_ceil(PANEL);
-        let shares: Vec<_> = blocks::parts(panels, blocks::worth(1, panels)).collect();
-        let shared = Shared::new(&mut sums);
-        blocks::each(shares.len(), plan.work() / plan.groups, |share| {
-            let panels = shares[share].clone();
-            let len = panels.len() * PANEL * row;
-            // SAFETY: shares do not overlap.
-            let sums = unsafe { shared.part(panels.start * PANEL * row, len) };
-            T::vectorize(Sums {
-                elements: padded.elements(),
-                taps: &taps,
-                runs: &block_runs,
-                turned: &turned,
-                row,
-                outputs,
-                panels,
-                sums,
-            });
-        });
-        let dweight = &mut dweight[group * outputs * depth..][..outputs * depth];
-        T::vectorize(TurnBack { sums: &sums, row, outputs, depth, dweight });
+    let pixel_blocks: Vec<_> = blocks::split(plan.columns(), PIXELS).collect();
+    let panels = depth.div_ceil(PANEL);
+    // Shares of the pixels have sums of their own, which are added up in order; shares of the taps turn the gradients again. The
+    // one or the other, as the gradient or the weight is larger.
+    let (pixel_shares, tap_shares) = match plan.columns() > depth {
+        true => (TASKS.min(pixel_blocks.len()), 1),
+        false => (1, TASKS.min(panels)),
+    };
+    let pixel_shares: Vec<_> = blocks::parts(pixel_blocks.len(), pixel_shares).collect();
+    let tap_shares: Vec<_> = blocks::parts(panels, tap_shares).collect();
+    let len = panels * PANEL * row;
+    let mut sums = take::<T>(plan.groups * pixel_shares.len() * len);
+    let shared = Shared::new(&mut sums);
+    let tasks = plan.groups * pixel_shares.len() * tap_shares.len();
+    blocks::each(tasks, plan.work(), |task| {
+        let (number, task) = (task % tap_shares.len(), task / tap_shares.len());
+        let panels = tap_shares[number].clone();
+        let (start, part) = (panels.start * PANEL * row, panels.len() * PANEL * row);
+        // SAFETY: tasks differ in group, pixels or taps.
+        let sums = unsafe { shared.part(task * len + start, part) };
+        let (share, group) = (task % pixel_shares.len(), task / pixel_shares.len());
+        let pixels = &pixel_blocks[pixel_shares[share].clone()];
+        T::vectorize(Sums { plan, padded: &padded, taps: &taps, dy, group, row, pixels, panels, sums });
+    });
+    let of_group = pixel_shares.len() * len;
+    let groups = sums.chunks_exact_mut(of_group).zip(dweight.chunks_exact_mut(outputs * depth));
+    for (sums, dweight) in groups {
+        T::vectorize(TurnBack { sums, len, row, outputs, depth, dweight });
     }
 }
 
-/// Turns `[channel][pixel]` of some columns into `[pixel][channel]`.
-struct Turn<'a, T> {
-    plan: &'a Plan,
-    dy: &'a [T],
-    group: usize,
-    pixels: Range<usize>,
-    row: usize,
-    turned: &'a mut [T],
-}
-
-impl<T: Element> Work<T> for Turn<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { plan, dy, group, pixels, row, turned } = self;
-        let (outputs, all) = (plan.channels_out, plan.pixels_out());
-        let mut start = pixels.start;
-        while start < pixels.end {
-            let (sample, pixel) = (start / all, start % all);
-            let len = (all - pixel).min(pixels.end - start);
-            let from = &dy[(sample * plan.groups + group) * outputs * all + pixel..];
-            let to = &mut turned[(start - pixels.start) * row..];
-            // SAFETY: `outputs` rows of `len` inside dy, and `len` rows inside the block.
-            unsafe { transpose::<L>(from, all, (outputs, len), to, row) };
-            start += len;
-        }
-    }
-}
-
+/// The sum of all shares' sums, turned to `[output channel][channel · tap]`.
 struct TurnBack<'a, T> {
-    sums: &'a [T],
+    sums: &'a mut [T],
+    len: usize,
     row: usize,
     outputs: usize,
     depth: usize,
@@ -111,9 +75,13 @@ impl<T: Element> Work<T> for TurnBack<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { sums, row, outputs, depth, dweight } = self;
+        let Self { sums, len, row, outputs, depth, dweight } = self;
+        let (total, others) = sums.split_at_mut(len);
+        for other in others.chunks_exact(len) {
+            total.iter_mut().zip(other).for_each(|(total, &other)| *total += other);
+        }
         // SAFETY: `depth` rows of `outputs`, and as many the other way round.
-        unsafe { transpose::<L>(sums, row, (depth, outputs), dweight, depth) };
+        unsafe { transpose::<L>(total, row, (depth, outputs), dweight, depth) };
     }
 }
 
@@ -153,14 +121,16 @@ unsafe fn transpose<L: Lanes>(
     }
 }
 
-/// Some panels of taps, over all pixels and channels.
-struct Sums<'a, T> {
-    elements: &'a [T],
+/// Some panels of taps, over some blocks of pixels and all output channels.
+struct Sums<'a, T: Element> {
+    plan: &'a Plan,
+    padded: &'a Padded<'a, T>,
     taps: &'a [usize],
-    runs: &'a [Vec<Run>],
-    turned: &'a [T],
+    dy: &'a [T],
+    group: usize,
+    /// Elements of a pixel's turned gradients.
     row: usize,
-    outputs: usize,
+    pixels: &'a [Range<usize>],
     panels: Range<usize>,
     sums: &'a mut [T],
 }
@@ -171,21 +141,27 @@ impl<T: Element> Work<T> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(mut self) {
         // Registers of a pixel's channels, in near-equal shares of at most three.
-        let registers = self.outputs.div_ceil(L::WIDTH);
+        let registers = self.plan.channels_out.div_ceil(L::WIDTH);
         let shares: Vec<_> = blocks::split(registers, REGISTERS).collect();
-        for block in 0..self.runs.len() {
+        let mut turned = take::<T>(PIXELS * self.row);
+        let mut runs_of = Vec::new();
+        for (number, pixels) in self.pixels.iter().enumerate() {
+            runs(self.plan, self.padded.layout, self.group, pixels.start, pixels.len(), &mut runs_of);
+            // SAFETY: by contract.
+            unsafe { self.turn::<L>(pixels, &mut turned) };
             for share in &shares {
                 for panel in 0..self.panels.len() {
-                    let first = share.start * L::WIDTH;
+                    let place = (panel, share.start * L::WIDTH);
+                    let add = number > 0;
                     // SAFETY: by contract.
                     unsafe {
                         match (share.len(), L::ROWS == PANEL) {
-                            (1, true) => self.tile::<L, PANEL, 1>(block, panel, first),
-                            (2, true) => self.tile::<L, PANEL, 2>(block, panel, first),
-                            (_, true) => self.tile::<L, PANEL, 3>(block, panel, first),
-                            (1, false) => self.tile::<L, { PANEL / 2 }, 1>(block, panel, first),
-                            (2, false) => self.tile::<L, { PANEL / 2 }, 2>(block, panel, first),
-                            (_, false) => self.tile::<L, { PANEL / 2 }, 3>(block, panel, first),
+                            (1, true) => self.tile::<L, PANEL, 1>(&runs_of, &turned, place, add),
+                            (2, true) => self.tile::<L, PANEL, 2>(&runs_of, &turned, place, add),
+                            (_, true) => self.tile::<L, PANEL, 3>(&runs_of, &turned, place, add),
+                            (1, false) => self.tile::<L, HALF, 1>(&runs_of, &turned, place, add),
+                            (2, false) => self.tile::<L, HALF, 2>(&runs_of, &turned, place, add),
+                            (_, false) => self.tile::<L, HALF, 3>(&runs_of, &turned, place, add),
                         }
                     }
                 }
@@ -195,37 +171,56 @@ impl<T: Element> Work<T> for Sums<'_, T> {
 }
 
 impl<T: Element> Sums<'_, T> {
-    /// Adds a block's pixels to the sums of a panel of taps and `V` registers of channels from `first` on.
+    /// Turns the gradients of some pixels from `[channel][pixel]` to `[pixel][channel]`.
+    ///
+    /// # Safety
+    /// The set of `L`.
+    #[inline(always)]
+    unsafe fn turn<L: Lanes<Element = T>>(&self, pixels: &Range<usize>, turned: &mut [T]) {
+        let (outputs, all) = (self.plan.channels_out, self.plan.pixels_out());
+        let mut start = pixels.start;
+        while start < pixels.end {
+            let (sample, pixel) = (start / all, start % all);
+            let len = (all - pixel).min(pixels.end - start);
+            let from = (sample * self.plan.groups + self.group) * outputs * all + pixel;
+            let to = &mut turned[(start - pixels.start) * self.row..];
+            // SAFETY: by contract.
+            unsafe { transpose::<L>(&self.dy[from..], all, (outputs, len), to, self.row) };
+            start += len;
+        }
+    }
+
+    /// A panel of taps times some registers of channels, over a block of pixels.
     ///
     /// # Safety
     /// The set of `L`.
     #[inline(always)]
     unsafe fn tile<L: Lanes<Element = T>, const R: usize, const V: usize>(
         &mut self,
-        block: usize,
-        panel: usize,
-        first: usize,
+        runs: &[Run],
+        turned: &[T],
+        (panel, first): (usize, usize),
+        add: bool,
     ) {
         for part in (0..PANEL).step_by(R) {
             let tap = (self.panels.start + panel) * PANEL + part;
             // Past the last tap the last one is computed again, into rows that nobody reads.
             let last = self.taps.len() - 1;
             let taps: [usize; R] = std::array::from_fn(|i| self.taps[(tap + i).min(last)]);
-            // SAFETY: every tap of every run lies inside of the padded input; a block's turned gradients have a row for each pixel,
-            // as wide as whole registers; the sums have PANEL rows for each panel.
+            let row = self.row;
+            let to = &mut self.sums[(panel * PANEL + part) * row + first..];
+            // SAFETY: every tap of every run lies inside of the padded input; the turned gradients have a row for each pixel of the
+            // block, as wide as whole registers; the sums have PANEL rows for each panel.
             unsafe {
-                let mut acc = [[L::splat(T::zero()); V]; R];
-                let turned = self.turned[block * PIXELS * self.row + first..].as_ptr();
-                for run in &self.runs[block] {
-                    let x = self.elements.as_ptr().add(run.source);
+                let mut acc = [[L::constant(0.0); V]; R];
+                for run in runs {
+                    let x = self.padded.elements().as_ptr().add(run.source);
                     let x: [*const T; R] = std::array::from_fn(|i| x.add(taps[i]));
-                    let dy = turned.add(run.at * self.row);
-                    let row = self.row;
+                    let dy = turned[run.at * row + first..].as_ptr();
                     multiply(run.len, |n, i| *x[i].add(n), |n| dy.add(n * row), &mut acc);
                 }
-                let to = &mut self.sums[(panel * PANEL + part) * self.row + first..];
-                let store = Store { add: block > 0, bias: None, rectify: false };
-                write(&acc, store, to.as_mut_ptr(), self.row, R, V * L::WIDTH);
+                let store = Store { add, bias: None, rectify: false };
+                write(&acc, store, to.as_mut_ptr(), row, R, V * L::WIDTH);
             }
         }
     }

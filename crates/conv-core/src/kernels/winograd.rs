@@ -10,7 +10,8 @@ use std::any::TypeId;
 use std::ops::Range;
 
 use super::blocks;
-use super::plan::{Padded, Plan, Run, Side, runs};
+use super::plan::{Layout, Padded, Plan, Run, Side, runs};
+use super::product::gather;
 use super::scratch::{Buffer, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, panel, width};
@@ -57,7 +58,8 @@ pub(super) fn convolve<T: Element>(
         ..*side
     };
     let tiles = Plan { h: windows(&plan.h), w: windows(&plan.w), ..*plan };
-    let padded = Padded::new(&tiles, x);
+    let layout = Layout::new(&tiles);
+    let padded = Padded::new(&tiles, &layout, x);
     let columns = tiles.columns();
     // As many as the widest set's panel has; narrower sets take several panels.
     let column_blocks: Vec<_> =
@@ -172,13 +174,14 @@ impl<T: Element> Work<T> for Block<'_, T> {
         let (panels, width) = (outputs.div_ceil(PANEL), width::<L>());
         let mut windows = take::<T>(PLACES * inputs * width);
         let mut products = take::<T>(PLACES * panels * PANEL * width);
+        let taps = self.padded.layout.taps(self.tiles);
         let mut of_panel = Vec::new();
         for start in self.columns.clone().step_by(width) {
             let columns = width.min(self.columns.end - start);
-            runs(self.tiles, self.padded, self.group, start, columns, &mut of_panel);
+            runs(self.tiles, self.padded.layout, self.group, start, columns, &mut of_panel);
             // SAFETY: see the three.
             unsafe {
-                self.turn_windows::<L>(&of_panel, columns, &mut windows);
+                self.turn_windows::<L>(&taps, &of_panel, columns, &mut windows);
                 let registers = columns.next_multiple_of(L::WIDTH);
                 for place in 0..PLACES {
                     let right = windows[place * inputs * width..].as_ptr();
@@ -207,35 +210,38 @@ impl<T: Element> Block<'_, T> {
     #[inline(always)]
     unsafe fn turn_windows<L: Lanes<Element = T>>(
         &self,
+        taps: &[usize],
         runs: &[Run],
         columns: usize,
         windows: &mut [T],
     ) {
         let width = width::<L>();
         let inputs = self.plan.channels_in;
-        let elements = self.padded.elements();
-        let mut gathered = [[T::zero(); 48]; PLACES];
-        for c in 0..inputs {
-            for (place, gathered) in gathered.iter_mut().enumerate() {
-                let tap = self.padded.tap(self.tiles, c, place / WINDOW, place % WINDOW);
-                for run in runs {
-                    let from = &elements[run.source + tap..][..run.len];
-                    gathered[run.at..run.at + run.len].copy_from_slice(from);
-                }
-            }
+        let elements = self.padded.elements().as_ptr();
+        let mut gathered = take::<T>(PLACES * width);
+        for (channel, taps) in taps.chunks_exact(PLACES).enumerate() {
+            // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
+            unsafe { gather::<L>(elements, taps, runs, &mut gathered) };
             for first in (0..columns).step_by(L::WIDTH) {
                 // SAFETY: whole registers of `gathered`, which has as many columns as the widest panel, and of `windows`.
                 unsafe {
-                    let rows: [[L; WINDOW]; WINDOW] = std::array::from_fn(|y| {
-                        turn_window(std::array::from_fn(|x| {
-                            L::load(gathered[y * WINDOW + x][first..].as_ptr())
-                        }))
-                    });
+                    let zero = L::constant(0.0);
+                    let mut rows = [[zero; WINDOW]; WINDOW];
+                    for (y, row) in rows.iter_mut().enumerate() {
+                        let mut window = [zero; WINDOW];
+                        for (x, place) in window.iter_mut().enumerate() {
+                            let from = (y * WINDOW + x) * width + first;
+                            *place = L::load(gathered.as_ptr().add(from));
+                        }
+                        *row = turn_window(window);
+                    }
                     for x in 0..WINDOW {
-                        let column = turn_window(std::array::from_fn(|y| rows[y][x]));
+                        let [a, b, c, d, e, f] = &rows;
+                        let column = turn_window([a[x], b[x], c[x], d[x], e[x], f[x]]);
                         for (y, place) in column.into_iter().enumerate() {
-                            let to = ((y * WINDOW + x) * inputs + c) * width + first;
-                            place.store(windows[to..][..L::WIDTH].as_mut_ptr());
+                            let to = ((y * WINDOW + x) * inputs + channel) * width + first;
+                            debug_assert!(to + L::WIDTH <= windows.len());
+                            place.store(windows.as_mut_ptr().add(to));
                         }
                     }
                 }
@@ -267,15 +273,19 @@ impl<T: Element> Block<'_, T> {
             for first in (0..columns).step_by(L::WIDTH) {
                 // SAFETY: whole registers of products, and of lines, which hold the widest panel's tiles.
                 unsafe {
-                    let rows: [[L; TILE]; WINDOW] = std::array::from_fn(|y| {
-                        turn_product(std::array::from_fn(|x| {
+                    let mut rows = [[L::constant(0.0); TILE]; WINDOW];
+                    for (y, row) in rows.iter_mut().enumerate() {
+                        let mut products_of_row = [L::constant(0.0); WINDOW];
+                        for (x, product) in products_of_row.iter_mut().enumerate() {
                             let place = (y * WINDOW + x) * panels * PANEL + output;
-                            L::load(products[place * width + first..][..L::WIDTH].as_ptr())
-                        }))
-                    });
+                            *product = L::load(products.as_ptr().add(place * width + first));
+                        }
+                        *row = turn_product(products_of_row);
+                    }
                     let mut tile = [[L::splat(bias); TILE]; TILE];
                     for x in 0..TILE {
-                        let column = turn_product(std::array::from_fn(|y| rows[y][x]));
+                        let [a, b, c, d, e, f] = &rows;
+                        let column = turn_product([a[x], b[x], c[x], d[x], e[x], f[x]]);
                         for (y, element) in column.into_iter().enumerate() {
                             tile[y][x] = tile[y][x].add(element);
                             if self.finish.rectify {

@@ -2,7 +2,8 @@
 //!
 //! A kernel is a [`Work`]: its `run` is generic over [`Lanes`], a register of some instruction set. [`Element::vectorize`] picks
 //! the best set that the processor has, once, and runs the work compiled for it. Whatever `run` calls must be inlined into it
-//! (`#[inline(always)]`), since only there the compiler may use the set's instructions; plain loops inside profit as well.
+//! (`#[inline(always)]`), since only there the compiler may use the set's instructions; plain loops inside profit as well. Closures
+//! given to functions of the standard library (such as `array::from_fn`) may stay outside: loops do not.
 //!
 //! [`Element::vectorize`]: crate::element::Element::vectorize
 #![allow(unsafe_code)]

@@ -105,12 +105,17 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         unsafe {
-            let rows = |i: usize| _mm512_loadu_ps(from.add(i * from_stride));
             // Of four rows each: quarters of registers are columns of a block of 4×4.
-            let blocks: [[__m512; 4]; 4] =
-                std::array::from_fn(|i| quarters512(std::array::from_fn(|j| rows(4 * i + j))));
+            let mut blocks = [[_mm512_setzero_ps(); 4]; 4];
+            for (i, block) in blocks.iter_mut().enumerate() {
+                for (j, row) in block.iter_mut().enumerate() {
+                    *row = _mm512_loadu_ps(from.add((4 * i + j) * from_stride));
+                }
+                *block = quarters512(*block);
+            }
+            let [a, b, c, d] = &blocks;
             for column in 0..4 {
-                let of_column = std::array::from_fn(|i| blocks[i][column]);
+                let of_column = [a[column], b[column], c[column], d[column]];
                 for (quarter, row) in by_quarter(of_column).into_iter().enumerate() {
                     _mm512_storeu_ps(to.add((4 * quarter + column) * to_stride), row);
                 }
@@ -251,9 +256,14 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         unsafe {
-            let rows = |i: usize| _mm256_loadu_ps(from.add(i * from_stride));
-            let upper = halves256(std::array::from_fn(rows));
-            let lower = halves256(std::array::from_fn(|i| rows(4 + i)));
+            let mut blocks = [[_mm256_setzero_ps(); 4]; 2];
+            for (i, block) in blocks.iter_mut().enumerate() {
+                for (j, row) in block.iter_mut().enumerate() {
+                    *row = _mm256_loadu_ps(from.add((4 * i + j) * from_stride));
+                }
+                *block = halves256(*block);
+            }
+            let [upper, lower] = &blocks;
             for column in 0..4 {
                 let (a, b) = (upper[column], lower[column]);
                 let (first, second) =
