@@ -36,6 +36,8 @@ pub struct Cell {
 pub struct Cells {
     path: PathBuf,
     cells: Vec<Cell>,
+    /// Whether the file ends in a line that a writer was interrupted in.
+    torn: bool,
 }
 
 impl Cells {
@@ -50,8 +52,13 @@ impl Cells {
             serde_json::from_str(line)
                 .with_context(|| format!("{} line {}", path.display(), number + 1))
         };
-        let cells = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
-        Ok(Self { path: path.into(), cells })
+        let mut cells: Vec<Result<Cell>> = text.lines().enumerate().map(parse).collect();
+        let torn = !text.ends_with('\n') && cells.last().is_some_and(Result::is_err);
+        if torn {
+            cells.pop();
+        }
+        let cells = cells.into_iter().collect::<Result<_>>()?;
+        Ok(Self { path: path.into(), cells, torn })
     }
 
     /// The cells that `wanted` picks.
@@ -62,14 +69,15 @@ impl Cells {
     /// Keeps a cell, in place of an older one of the same run.
     pub fn keep(&mut self, cell: Cell) -> Result<()> {
         let key = |c: &Cell| (c.set.clone(), c.variant.clone(), c.recipe.clone(), c.round, c.seed);
-        let replaces = self.cells.iter().any(|old| key(old) == key(&cell));
+        let rewrite = self.torn || self.cells.iter().any(|old| key(old) == key(&cell));
         self.cells.retain(|old| key(old) != key(&cell));
         self.cells.push(cell);
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
         let line = |cell: &Cell| Ok::<_, serde_json::Error>(serde_json::to_string(cell)? + "\n");
-        if replaces {
+        if rewrite {
+            self.torn = false;
             let text = self.cells.iter().map(line).collect::<Result<String, _>>()?;
             return Ok(conv_train::files::write_atomic(&self.path, text.as_bytes())?);
         }

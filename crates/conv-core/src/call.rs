@@ -118,7 +118,7 @@ impl Call<'_> {
     ) -> Result<()> {
         let op = self.op;
         if groups == 0 {
-            return Err(Error::Zero { op, what: "groups" });
+            return Err(Error::Zero { op, what: "number of groups" });
         }
         for (which, channels) in [("input", inputs), ("output", outputs)] {
             if channels == 0 {

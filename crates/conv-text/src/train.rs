@@ -334,6 +334,7 @@ impl Learner for Training<'_> {
         }
         serde_json::json!({
             "network": self.model.config(),
+            "vectors": self.source,
             "label_smoothing": self.recipe.label_smoothing,
             "balanced": self.recipe.balanced,
             "data": format!("{} train, {} dev, {hash:016x}", split.train.len(), split.dev.len()),

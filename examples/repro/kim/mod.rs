@@ -11,12 +11,14 @@ use crate::cells::{Cell, Cells};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use conv_text::data::{KimData, KimSet};
 use conv_text::{Sentences, Table, Training, Variant};
-use conv_train::{Run, fit};
+use conv_train::{End, Run, fit};
 use recipes::Named;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Seed of every split.
 const SPLITS: u64 = 2014;
@@ -37,7 +39,7 @@ pub struct Options {
     #[arg(long, default_value = recipes::PAPER.name, value_parser = Named::parse)]
     recipe: Named,
     /// At most so many folds or seeds of a set [default: 10 folds, or 10 seeds on TREC, 3 on SST]
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100))]
     rounds: Option<usize>,
     /// Run again what has been run
     #[arg(long)]
@@ -73,16 +75,16 @@ pub fn run(
             vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa]
         }
         [] => KimSet::ALL.to_vec(),
-        sets => sets.to_vec(),
+        sets => KimSet::ALL.into_iter().filter(|set| sets.contains(set)).collect(),
     };
     let variants = match options.variants.as_slice() {
         [] if options.quick => vec![Variant::Rand, Variant::NonStatic],
         [] => Variant::ALL.to_vec(),
-        variants => variants.to_vec(),
+        variants => Variant::ALL.into_iter().filter(|v| variants.contains(v)).collect(),
     };
     let kept = if options.quick { "runs/kim-quick.jsonl" } else { "docs/results/kim.jsonl" };
     let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
-    let mut experiment = Experiment { options, data, device, cells, seed: common.seed };
+    let mut experiment = Experiment { options, data, device, cells, seed: common.seed, stop: None };
     if let Some(folder) = &options.export {
         return experiment.export(&sets, &variants, folder);
     }
@@ -90,6 +92,7 @@ pub fn run(
         return conv_cli::print(common.json, &experiment.speed(sets[0], variants[0], steps)?);
     }
     if !options.print {
+        experiment.stop = Some(conv_cli::stop_on_ctrl_c()?);
         for &set in &sets {
             experiment.complete(set, &variants)?;
         }
@@ -104,6 +107,7 @@ struct Experiment<'a> {
     cells: Cells,
     /// Of every fold, and of the first of several runs on a fixed split.
     seed: u64,
+    stop: Option<&'static AtomicBool>,
 }
 
 impl Experiment<'_> {
@@ -209,8 +213,11 @@ impl Experiment<'_> {
         let training =
             Training::new(&recipe, sentences, &split, table, BTreeMap::new(), self.device)?;
         let folder = tempfile::tempdir()?;
-        let outcome = fit(&training, &recipe.fit, Run::new(folder.path()))
-            .map_err(|error| training.locate(error))?;
+        let run = Run { stop: self.stop, ..Run::new(folder.path()) };
+        let outcome = fit(&training, &recipe.fit, run).map_err(|error| training.locate(error))?;
+        if outcome.end == End::Interrupted {
+            bail!("stopped; the same command goes on with this run, from its start");
+        }
         Ok(Cell {
             set: data.set.name().into(),
             variant: variant.name().into(),

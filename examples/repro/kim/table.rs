@@ -63,7 +63,7 @@ pub fn table2(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) ->
             runs: cells.len(),
             twin: summary(&twins).0,
             difference: Difference::of(&cells, &twins),
-            seconds: cells.iter().map(|cell| cell.seconds).sum(),
+            seconds: cells.iter().fold(0.0, |sum, cell| sum + cell.seconds),
         });
     }
     Ok(Table2 { recipe, rows })
@@ -98,6 +98,13 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// By more than a standard error.
+    fn is_worse(&self) -> bool {
+        self.error.is_some_and(|error| self.mean < -error)
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.error {
@@ -113,6 +120,7 @@ impl Row {
             (None, _) => "not run",
             (Some(_), None) => "no bar",
             (Some(ours), Some(bar)) if ours < bar => "MISSED",
+            _ if self.difference.as_ref().is_some_and(Difference::is_worse) => "BELOW TWIN",
             _ => "holds",
         }
     }
@@ -166,7 +174,7 @@ impl fmt::Display for Table2 {
                 )?;
             }
         }
-        let hours = self.rows.iter().map(|row| row.seconds).sum::<f64>() / 3600.0;
+        let hours = self.rows.iter().fold(0.0, |sum, row| sum + row.seconds) / 3600.0;
         write!(f, "\n{hours:.1} hours of training in all, each run on one thread or more")
     }
 }

@@ -87,6 +87,9 @@ impl Repository {
     pub fn fetch(&self, name: &str) -> Result<PathBuf> {
         let path = self.snapshot.join(within(name, &format!("a snapshot of {}", self.id))?);
         if path.is_file() {
+            if self.remote.is_some() {
+                self.remember()?;
+            }
             return Ok(path);
         }
         let Some(remote) = &self.remote else {
