@@ -59,7 +59,7 @@ fn zeros_where_at_least_one_is_needed() -> Result<()> {
     for (config, what) in [
         (Conv1dConfig { stride: 0, ..default }, "stride"),
         (Conv1dConfig { dilation: 0, ..default }, "dilation"),
-        (Conv1dConfig { groups: 0, ..default }, "groups"),
+        (Conv1dConfig { groups: 0, ..default }, "number of groups"),
     ] {
         let expected = format!("conv1d: the {what} is 0, expected at least 1");
         assert_eq!(conv1d_text(&x, &weight, config)?, expected);

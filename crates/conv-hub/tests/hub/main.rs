@@ -77,6 +77,11 @@ fn a_model_is_fetched_once_and_then_read_from_the_cache_offline() {
     assert_eq!(offline.model_folder("convoke/tiny").unwrap(), folder);
     assert_eq!(offline.model_folder(&format!("convoke/tiny@{COMMIT}")).unwrap(), folder);
     assert_eq!(server.requests().len(), asked.len() + 2, "offline nobody is asked");
+
+    // Another name of a commit whose files are there already is found offline too.
+    assert!(offline.model_folder("convoke/tiny@v1").is_err());
+    hub(&server, cache.path(), false).model_folder("convoke/tiny@v1").unwrap();
+    assert_eq!(offline.model_folder("convoke/tiny@v1").unwrap(), folder);
 }
 
 #[test]
