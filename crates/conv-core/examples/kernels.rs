@@ -1,4 +1,5 @@
 //! Times of the convolution kernels, and how much of the processor's peak they reach.
+#![allow(clippy::print_stdout)]
 use candle_core::{DType, Device, Tensor, Var};
 use conv_core::{Conv2dConfig, Padding2d, conv2d};
 use std::time::Instant;

@@ -4,7 +4,7 @@ use candle_core::{Shape, Tensor};
 
 use crate::geometry::{Axis, Geometry, Request, fits};
 use crate::operation::Convolution;
-use crate::{Conv2dConfig, ConvTranspose2dConfig, Error, Padding2d, Result};
+use crate::{Conv2dConfig, ConvTranspose2dConfig, Error, Padding2d, Precision, Result};
 
 /// The arguments of a convolution in one or two dimensions.
 pub(crate) struct Call<'a> {
@@ -173,6 +173,6 @@ impl Call<'_> {
             true => Shape::from((batch, outputs, width)),
             false => Shape::from(&output[..]),
         };
-        Ok(Convolution { op, geometry, transposed, output })
+        Ok(Convolution { op, geometry, transposed, precision: Precision::current(), output })
     }
 }

@@ -110,8 +110,7 @@ pub fn conv2d_gradients(
     config: &Conv2dConfig,
 ) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let (op, dims) = ("conv2d", ("[B, C, H, W]", "[O, C / groups, KH, KW]"));
-    let convolution =
-        Call { op, rank: 4, dims, x, weight, bias: None }.convolution(config)?;
+    let convolution = Call { op, rank: 4, dims, x, weight, bias: None }.convolution(config)?;
     if dy.shape() != &convolution.output {
         let (found, expected) = (dy.dims().to_vec(), convolution.output.dims().to_vec());
         return Err(crate::Error::Gradient { op, found, expected });

@@ -7,7 +7,8 @@
 //! refused by an [`Error`] that names the operation and both numbers.
 //!
 //! On the CPU, kernels of our own cut the work into blocks that depend on the geometry alone and add sums in a fixed order, so
-//! the result does not depend on the number of threads. On CUDA and Metal the same functions run candle's forward operations,
+//! the result does not depend on the number of threads. They use the processor's best vector instructions
+//! ([`InstructionSet`]); [`Precision::Exact`] turns off the one algorithm that rounds more than the definition. On CUDA and Metal the same functions run candle's forward operations,
 //! with gradients composed of those that are right. Gradients are constants: there are no second derivatives.
 //!
 //! # Example
@@ -44,6 +45,7 @@ mod operation;
 mod padding;
 mod planes;
 mod pool;
+mod precision;
 mod second_order;
 mod simd;
 mod upsample;
@@ -57,6 +59,7 @@ pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,
     max_pool1d, max_pool2d,
 };
+pub use precision::Precision;
 pub use second_order::check_first_order;
 pub use simd::InstructionSet;
 pub use upsample::{

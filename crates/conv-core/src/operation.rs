@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 use crate::element::{Element, compute_dtype, read, row_major, zeros};
 use crate::geometry::Geometry;
 use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
-use crate::{Result, check_first_order, device};
+use crate::{Precision, Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub(crate) struct Convolution {
     /// For a transpose, the geometry of the convolution that it is the transpose of.
     pub geometry: Geometry,
     pub transposed: bool,
+    pub precision: Precision,
     /// The shape of the result.
     pub output: Shape,
 }
@@ -60,13 +61,17 @@ impl Convolution {
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
         let g = &self.geometry;
         let mut y = zeros(self.op, self.output.elem_count())?;
-        let finish = Finish { bias: bias.as_deref(), rectify: false, exact: false };
+        let finish = self.finish(bias.as_deref());
         if self.transposed {
             input_gradient(g, &x, &weight, finish, &mut y);
         } else {
             forward(g, &x, &weight, finish, &mut y);
         }
         Ok(T::to_cpu_storage_owned(y))
+    }
+
+    fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
+        Finish { bias, rectify: false, exact: self.precision == Precision::Exact }
     }
 
     /// The gradients of those arguments that need one.
@@ -102,7 +107,7 @@ impl Convolution {
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
-        let finish = Finish { bias: None, rectify: false, exact: false };
+        let finish = self.finish(None);
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {

@@ -44,7 +44,15 @@ pub(super) fn convolve<T: Element>(
             let weight = &ordered[channel * depth..][..depth];
             let bias = finish.bias.map_or(T::zero(), |bias| bias[channel]);
             let rectify = finish.rectify;
-            T::vectorize(Rows { plan: &one, padded: &padded, taps: &taps, weight, bias, rectify, y });
+            T::vectorize(Rows {
+                plan: &one,
+                padded: &padded,
+                taps: &taps,
+                weight,
+                bias,
+                rectify,
+                y,
+            });
         }
     });
 }

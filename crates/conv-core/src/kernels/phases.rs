@@ -26,7 +26,8 @@ impl Phase {
         (0..stride.min(side.input))
             .map(|first| {
                 let place = first as isize + side.before;
-                let meets = |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
+                let meets =
+                    |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
                 let tap = (0..side.taps.min(step)).find(meets);
                 let taps = tap.map_or(0, |tap| (side.taps - tap).div_ceil(step));
                 // Where the phase's first element meets the gradient, at its first tap.

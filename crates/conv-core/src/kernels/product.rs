@@ -100,7 +100,14 @@ impl<T: Element> Work<T> for Block<'_, T> {
         let mut panel_runs = vec![Vec::new(); count];
         for (p, runs_of) in panel_runs.iter_mut().enumerate() {
             let start = self.columns.start + p * width;
-            runs(plan, padded.layout, self.group, start, width.min(self.columns.end - start), runs_of);
+            runs(
+                plan,
+                padded.layout,
+                self.group,
+                start,
+                width.min(self.columns.end - start),
+                runs_of,
+            );
         }
         let elements = padded.elements().as_ptr();
         let in_place = |runs: &[Run]| {
@@ -169,9 +176,8 @@ impl<T: Element> Block<'_, T> {
             let store = Store { add: slice.start > 0, bias, rectify };
             let left = &self.weight[(group * weight_panels + number) * PANEL * depth..];
             let left = left[slice.start * PANEL..slice.end * PANEL].as_ptr();
-            let row = |sample: usize, i: usize| {
-                (sample * plan.groups * outputs + channel + i) * pixels
-            };
+            let row =
+                |sample: usize, i: usize| (sample * plan.groups * outputs + channel + i) * pixels;
             // SAFETY: blocks differ in group, weights or columns, so that no two write the same element.
             unsafe {
                 if pixel + columns <= pixels {

@@ -168,7 +168,8 @@ pub(super) fn pack<T: Element>(
     for c in 0..plan.channels_in {
         for y in 0..plan.h.taps as isize {
             for (x, step) in (0..plan.w.taps as isize).zip(&mut steps) {
-                let tap = (start + c * weight.input).wrapping_add_signed(y * weight.row + x * weight.column);
+                let tap = (start + c * weight.input)
+                    .wrapping_add_signed(y * weight.row + x * weight.column);
                 for (i, element) in step.iter_mut().enumerate().take(rows) {
                     *element = weight.elements[tap + i * weight.output];
                 }

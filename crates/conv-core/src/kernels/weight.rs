@@ -51,7 +51,17 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
         let sums = unsafe { shared.part(task * len + start, part) };
         let (share, group) = (task % pixel_shares.len(), task / pixel_shares.len());
         let pixels = &pixel_blocks[pixel_shares[share].clone()];
-        T::vectorize(Sums { plan, padded: &padded, taps: &taps, dy, group, row, pixels, panels, sums });
+        T::vectorize(Sums {
+            plan,
+            padded: &padded,
+            taps: &taps,
+            dy,
+            group,
+            row,
+            pixels,
+            panels,
+            sums,
+        });
     });
     let of_group = pixel_shares.len() * len;
     let groups = sums.chunks_exact_mut(of_group).zip(dweight.chunks_exact_mut(outputs * depth));
@@ -146,7 +156,14 @@ impl<T: Element> Work<T> for Sums<'_, T> {
         let mut turned = take::<T>(PIXELS * self.row);
         let mut runs_of = Vec::new();
         for (number, pixels) in self.pixels.iter().enumerate() {
-            runs(self.plan, self.padded.layout, self.group, pixels.start, pixels.len(), &mut runs_of);
+            runs(
+                self.plan,
+                self.padded.layout,
+                self.group,
+                pixels.start,
+                pixels.len(),
+                &mut runs_of,
+            );
             // SAFETY: by contract.
             unsafe { self.turn::<L>(pixels, &mut turned) };
             for share in &shares {

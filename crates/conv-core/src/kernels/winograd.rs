@@ -319,7 +319,8 @@ impl<T: Element> Block<'_, T> {
 unsafe fn turn_window<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
-        let (even, odd) = (d[4].mul_add(L::constant(-4.), d[2]), d[3].mul_add(L::constant(-4.), d[1]));
+        let (even, odd) =
+            (d[4].mul_add(L::constant(-4.), d[2]), d[3].mul_add(L::constant(-4.), d[1]));
         let (even2, odd2) = (d[4].sub(d[2]), d[3].sub(d[1]).mul(L::constant(2.)));
         [
             d[4].mul_add(L::constant(-5.), d[2]).mul_add(L::constant(4.), d[0]),
