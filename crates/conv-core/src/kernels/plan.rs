@@ -31,7 +31,10 @@ pub(super) struct Plan {
 
 impl From<&Axis> for Side {
     fn from(axis: &Axis) -> Self {
-        let Axis { input, kernel, stride, dilation, before, output } = *axis;
+        let Axis { input, kernel, before, output, .. } = *axis;
+        // A single output has no next one, and a single tap neither.
+        let stride = if output == 1 { 1 } else { axis.stride };
+        let dilation = if kernel == 1 { 1 } else { axis.dilation };
         Self { input, taps: kernel, stride, dilation, before: before as isize, output }
     }
 }
