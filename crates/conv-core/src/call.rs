@@ -2,6 +2,7 @@
 
 use candle_core::{Shape, Tensor};
 
+use crate::element::room;
 use crate::geometry::{Axis, Geometry, Request, fits};
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, ConvTranspose2dConfig, Error, Padding2d, Precision, Result};
@@ -146,6 +147,21 @@ impl Call<'_> {
         fits(op, "input", self.x.dims())?;
         fits(op, "weight", self.weight.dims())?;
         fits(op, "output", &output)?;
+        // What kernels pad: the input as far as windows see, and for its gradient the output's by the dilated kernel.
+        let Geometry { batch, groups, channels_in, channels_out, h, w } = geometry;
+        let seen =
+            |axis: &Axis| axis.before.saturating_add(axis.input).saturating_add(axis.after());
+        let spread = |axis: &Axis| {
+            axis.output.saturating_add((axis.kernel - 1).saturating_mul(axis.dilation))
+        };
+        for (what, channels, height, width) in [
+            ("padded input", channels_in, seen(&h), seen(&w)),
+            ("padded gradient", channels_out, spread(&h), spread(&w)),
+        ] {
+            let sizes = [batch, groups * channels, height, width];
+            fits(op, what, &sizes)?;
+            room::<f64>(op, sizes.iter().product())?;
+        }
         let [batch, outputs, _, width] = output;
         if let Some(bias) = self.bias.filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Bias { op, found: bias.dims().to_vec(), expected: outputs });
