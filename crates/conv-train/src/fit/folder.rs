@@ -16,8 +16,18 @@ pub(super) struct Folder {
     pub best: PathBuf,
     /// Where files are until they are whole.
     pub unfinished: PathBuf,
-    /// Locked until it is closed.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A locked file.
+struct Lock(File);
+
+/// Closing the file would not do: a process that was started meanwhile has it open until it runs its own program.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where there are no locks, there is nothing to undo.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Folder {
@@ -59,14 +69,32 @@ impl Folder {
     }
 }
 
-fn locked(path: &Path, folder: &Path) -> Result<File> {
+fn locked(path: &Path, folder: &Path) -> Result<Lock> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
     let file = file.map_err(in_file("open", path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::RunLocked { path: folder.into() }),
         // Some network file systems have no locks; one trains there without that protection.
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(Lock(file)),
         Err(TryLockError::Error(error)) => Err(in_file("lock", path)(error).into()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A second handle of the open file is what a child has of it between fork and exec.
+    #[test]
+    fn a_folder_is_free_as_soon_as_it_is_dropped() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder::take(path.path()).unwrap();
+        assert!(matches!(Folder::take(path.path()), Err(Error::RunLocked { .. })));
+        let of_a_child = folder._lock.0.try_clone().unwrap();
+        drop(folder);
+        Folder::take(path.path()).unwrap();
+        drop(of_a_child);
     }
 }
