@@ -78,12 +78,17 @@ pub(crate) fn read<T: Element, R>(
 /// # Errors
 /// [`Error::OutOfMemory`] where so large a buffer cannot be had, which would else end the process.
 pub(crate) fn zeros<T: Element>(op: &'static str, len: usize) -> Result<Vec<T>> {
+    try_zeros(len).ok_or(Error::OutOfMemory { op, elements: len })
+}
+
+/// `len` zeros, or nothing where so large a buffer cannot be had.
+pub(crate) fn try_zeros<T: Element>(len: usize) -> Option<Vec<T>> {
     /// Elements above which the allocator is asked first, at the price of a second call.
     const LARGE: usize = 1 << 26;
     if len > LARGE {
-        room::<T>(op, len)?;
+        Vec::<T>::new().try_reserve_exact(len).ok()?;
     }
-    Ok(vec![T::zero(); len])
+    Some(vec![T::zero(); len])
 }
 
 /// An empty vector with room for `len` elements.

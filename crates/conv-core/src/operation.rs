@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 
 use crate::element::{Element, compute_dtype, read, row_major, zeros};
 use crate::geometry::Geometry;
-use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
+use crate::kernels::{Done, Finish, bias_gradient, forward, input_gradient, weight_gradient};
 use crate::{Precision, Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
@@ -63,10 +63,11 @@ impl Convolution {
         let mut y = zeros(self.op, self.output.elem_count())?;
         let finish = self.finish(bias.as_deref());
         if self.transposed {
-            input_gradient(g, &x, &weight, finish, &mut y);
+            input_gradient(g, &x, &weight, finish, &mut y)
         } else {
-            forward(g, &x, &weight, finish, &mut y);
+            forward(g, &x, &weight, finish, &mut y)
         }
+        .map_err(|no_room| no_room.in_operation(self.op))?;
         Ok(T::to_cpu_storage_owned(y))
     }
 
@@ -98,12 +99,12 @@ impl Convolution {
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
         // `fill` fills zeros of the shape of an argument that needs its gradient.
-        let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T])| -> candle_core::Result<_> {
+        let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T]) -> Done| -> candle_core::Result<_> {
             if !of.track_op() {
                 return Ok(None);
             }
             let mut gradient = zeros(self.op, of.elem_count())?;
-            fill(&mut gradient);
+            fill(&mut gradient).map_err(|no_room| no_room.in_operation(self.op))?;
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::scratch::Done;
+
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;
 /// Multiplications below which handing work to other threads costs more than it saves.
@@ -31,11 +33,11 @@ pub(super) fn worth(tasks: usize, most: usize) -> usize {
 }
 
 /// Calls `task` with each of `0..count`, on several threads where the whole `work` (in multiplications) is worth it.
-pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
+pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) -> Done + Sync + Send) -> Done {
     if work < SMALL || count < 2 {
-        (0..count).for_each(task);
+        (0..count).try_for_each(task)
     } else {
-        (0..count).into_par_iter().for_each(task);
+        (0..count).into_par_iter().try_for_each(task)
     }
 }
 
@@ -44,13 +46,13 @@ pub(super) fn each_chunk<T: Send>(
     slice: &mut [T],
     size: usize,
     work: usize,
-    task: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
+    task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
+) -> Done {
     let size = size.max(1);
     if work < SMALL || slice.len() <= size {
-        slice.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+        slice.chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
     } else {
-        slice.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+        slice.par_chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
     }
 }
 

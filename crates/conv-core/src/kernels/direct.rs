@@ -6,7 +6,7 @@
 
 use super::blocks;
 use super::plan::{Layout, Padded, Plan};
-use super::scratch::take;
+use super::scratch::{Done, take};
 use super::{Finish, Weight};
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
@@ -22,10 +22,10 @@ pub(super) fn convolve<T: Element>(
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
-) {
+) -> Done {
     let (outputs, pixels) = (plan.channels_out, plan.pixels_out());
     let depth = plan.depth();
-    let mut ordered = take(plan.groups * outputs * depth);
+    let mut ordered = take(plan.groups * outputs * depth)?;
     for (number, element) in ordered.iter_mut().enumerate() {
         let (channel, k) = (number / depth, number % depth);
         let (c, tap) = (k / plan.taps(), k % plan.taps());
@@ -38,7 +38,7 @@ pub(super) fn convolve<T: Element>(
     let input_len = plan.channels_in * plan.pixels_in();
     blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
         let group = number % plan.groups;
-        let padded = Padded::new(&one, &layout, &x[number * input_len..][..input_len]);
+        let padded = Padded::new(&one, &layout, &x[number * input_len..][..input_len])?;
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
             let weight = &ordered[channel * depth..][..depth];
@@ -54,7 +54,8 @@ pub(super) fn convolve<T: Element>(
                 y,
             });
         }
-    });
+        Ok(())
+    })
 }
 
 /// The outputs of one channel.
@@ -130,27 +131,33 @@ impl<T: Element> Rows<'_, T> {
     }
 }
 
-pub(super) fn weight_gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) {
+pub(super) fn weight_gradient<T: Element>(
+    plan: &Plan,
+    x: &[T],
+    dy: &[T],
+    dweight: &mut [T],
+) -> Done {
     let (outputs, inputs, taps) = (plan.channels_out, plan.channels_in, plan.taps());
     let one = Plan { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*plan };
     let layout = Layout::new(&one);
     let places = layout.taps(&one);
     // A chunk is an input channel of a group, with all of its outputs.
-    let mut sums = take(plan.groups * inputs * outputs * taps);
+    let mut sums = take(plan.groups * inputs * outputs * taps)?;
     sums.fill(T::zero());
     blocks::each_chunk(&mut sums, outputs * taps, plan.work(), |channel, sums| {
         let group = channel / inputs;
         for sample in 0..plan.batch {
             let number = sample * plan.groups * inputs + channel;
             let x = &x[number * plan.pixels_in()..][..plan.pixels_in()];
-            let padded = Padded::new(&one, &layout, x);
+            let padded = Padded::new(&one, &layout, x)?;
             for (output, sums) in sums.chunks_exact_mut(taps).enumerate() {
                 let number = (sample * plan.groups + group) * outputs + output;
                 let dy = &dy[number * plan.pixels_out()..][..plan.pixels_out()];
                 T::vectorize(Products { plan: &one, padded: &padded, taps: &places, dy, sums });
             }
         }
-    });
+        Ok(())
+    })?;
     for (channel, sums) in sums.chunks_exact(outputs * taps).enumerate() {
         let (group, input) = (channel / inputs, channel % inputs);
         for (output, sums) in sums.chunks_exact(taps).enumerate() {
@@ -158,6 +165,7 @@ pub(super) fn weight_gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweigh
             dweight[place..place + taps].copy_from_slice(sums);
         }
     }
+    Ok(())
 }
 
 /// The products of one channel's gradient with one channel's taps, added to `sums`.

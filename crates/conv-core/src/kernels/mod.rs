@@ -6,6 +6,7 @@
 //! | [`winograd`] | 3×3, stride 1, many channels | 36 products of quarter size |
 //! | [`direct`] | groups of few output channels | row by row |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
+//! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
 //! | [`weight`] | the weight's gradient | products of taps and turned gradients |
 //!
 //! All of them read the input padded and split by the stride's phases ([`plan`]), and do their sums in a [`tile`] of vector
@@ -22,6 +23,7 @@ mod product;
 mod reference;
 mod scratch;
 mod shared;
+mod spread;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ mod weight;
 mod winograd;
 
 pub(crate) use bias::bias_gradient;
-pub(crate) use scratch::HasScratch;
+pub(crate) use scratch::{Done, HasScratch};
 
 use crate::element::Element;
 use crate::geometry::Geometry;
@@ -79,7 +81,7 @@ pub(crate) fn forward<T: Element>(
     weight: &[T],
     finish: Finish<'_, T>,
     y: &mut [T],
-) {
+) -> Done {
     let plan = Plan::from(&g.with_long_rows());
     let weight = Weight {
         elements: weight,
@@ -90,7 +92,7 @@ pub(crate) fn forward<T: Element>(
         row: plan.w.taps as isize,
         column: 1,
     };
-    convolve(&plan, x, weight, finish, y);
+    convolve(&plan, x, weight, finish, y)
 }
 
 /// The gradient `dx` with respect to the input, finished as if it were an output.
@@ -100,20 +102,30 @@ pub(crate) fn input_gradient<T: Element>(
     weight: &[T],
     finish: Finish<'_, T>,
     dx: &mut [T],
-) {
+) -> Done {
     let plan = Plan::from(&g.with_long_rows());
-    phases::input_gradient(&plan, dy, weight, finish, dx);
+    if spread::suits(&plan) {
+        spread::input_gradient(&plan, dy, weight, finish, dx)
+    } else {
+        phases::input_gradient(&plan, dy, weight, finish, dx)
+    }
 }
 
 /// The gradient `dweight` with respect to the weight.
-pub(crate) fn weight_gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) {
+pub(crate) fn weight_gradient<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    dy: &[T],
+    dweight: &mut [T],
+) -> Done {
     let plan = Plan::from(&g.with_long_rows());
     if plan.columns() == 0 {
         dweight.fill(T::zero());
+        Ok(())
     } else if plan.channels_out < FEW_CHANNELS {
-        direct::weight_gradient(&plan, x, dy, dweight);
+        direct::weight_gradient(&plan, x, dy, dweight)
     } else {
-        weight::gradient(&plan, x, dy, dweight);
+        weight::gradient(&plan, x, dy, dweight)
     }
 }
 
@@ -124,19 +136,21 @@ fn convolve<T: Element>(
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
-) {
+) -> Done {
     if plan.columns() == 0 {
+        Ok(())
     } else if plan.taps() == 0 {
         let pixels = plan.pixels_out();
         for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
             let bias = finish.bias.map_or(T::zero(), |bias| bias[i % bias.len()]);
             channel.fill(if finish.rectify && bias < T::zero() { T::zero() } else { bias });
         }
+        Ok(())
     } else if plan.channels_out < FEW_CHANNELS {
-        direct::convolve(plan, x, weight, finish, y);
+        direct::convolve(plan, x, weight, finish, y)
     } else if !finish.exact && winograd::suits::<T>(plan) {
-        winograd::convolve(plan, x, weight, finish, y);
+        winograd::convolve(plan, x, weight, finish, y)
     } else {
-        product::convolve(plan, x, weight, finish, y);
+        product::convolve(plan, x, weight, finish, y)
     }
 }

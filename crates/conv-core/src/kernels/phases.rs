@@ -5,7 +5,7 @@
 
 use super::blocks::each_chunk;
 use super::plan::{Plan, Side};
-use super::scratch::take;
+use super::scratch::{Done, take};
 use super::{Finish, Weight, convolve};
 use crate::element::Element;
 
@@ -64,7 +64,7 @@ pub(super) fn input_gradient<T: Element>(
     weight: &[T],
     finish: Finish<'_, T>,
     dx: &mut [T],
-) {
+) -> Done {
     let (rows, columns) = (Phase::all(&plan.h), Phase::all(&plan.w));
     let part = |row: &Phase, column: &Phase, dx: &mut [T]| {
         let turned = Plan {
@@ -83,21 +83,19 @@ pub(super) fn input_gradient<T: Element>(
             row: -((row.step * plan.w.taps) as isize),
             column: -(column.step as isize),
         };
-        convolve(&turned, dy, weight, finish, dx);
+        convolve(&turned, dy, weight, finish, dx)
     };
     if let ([row], [column]) = (&rows[..], &columns[..]) {
         return part(row, column, dx);
     }
     let channels = plan.batch * plan.groups * plan.channels_in;
     let phases: Vec<_> = rows.iter().flat_map(|r| columns.iter().map(move |c| (r, c))).collect();
-    let parts: Vec<_> = phases
-        .iter()
-        .map(|(row, column)| {
-            let mut of_phase = take(channels * row.side.output * column.side.output);
-            part(row, column, &mut of_phase);
-            of_phase
-        })
-        .collect();
+    let mut parts = Vec::with_capacity(phases.len());
+    for (row, column) in &phases {
+        let mut of_phase = take(channels * row.side.output * column.side.output)?;
+        part(row, column, &mut of_phase)?;
+        parts.push(of_phase);
+    }
     let width = plan.w.input;
     each_chunk(dx, plan.pixels_in(), plan.batch * channels, |channel, dx| {
         for ((row, column), part) in phases.iter().zip(&parts) {
@@ -109,5 +107,6 @@ pub(super) fn input_gradient<T: Element>(
                 dx.zip(part).for_each(|(dx, &part)| *dx = part);
             }
         }
-    });
+        Ok(())
+    })
 }

@@ -1,7 +1,9 @@
 //! What the kernels compute, and the layout of the input they read: padded, and its columns split by the stride's phases.
 
+use std::ops::Range;
+
 use super::blocks::each_chunk;
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, NoRoom, take};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 
@@ -53,6 +55,19 @@ impl Side {
         (self.output - 1) * self.stride + (self.taps - 1) * self.dilation + 1
     }
 
+    /// The outputs that meet an element of the input at `tap`.
+    pub fn inside(&self, tap: usize) -> Range<usize> {
+        let offset = (tap * self.dilation) as isize - self.before;
+        let reach_of = |end: isize| (end.max(0) as usize).div_ceil(self.stride).min(self.output);
+        let end = reach_of(self.input as isize - offset);
+        reach_of(-offset).min(end)..end
+    }
+
+    /// Which element that is; there must be one.
+    pub fn position(&self, output: usize, tap: usize) -> usize {
+        (output * self.stride + tap * self.dilation).wrapping_add_signed(-self.before)
+    }
+
     /// Whether every window sees elements of the input alone.
     fn is_inside(&self) -> bool {
         self.before == 0 && self.reach() <= self.input
@@ -90,20 +105,22 @@ impl Plan {
 }
 
 /// Where the elements of a padded input lie. With a stride of 2, a row `a b c d e` becomes `a c e | b d`: then each tap of
-/// neighbouring outputs reads neighbouring elements, whatever the stride.
+/// neighbouring outputs reads neighbouring elements, whatever the stride. Phases that no tap reads are left out.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// Elements from one phase of a row to the next, from a row to the next, and from a channel to the next.
     phase: usize,
     pub row: usize,
     plane: usize,
-    /// What the phases of a row are made of; nothing where the input lies as it should.
+    /// What the phases of a row are made of, in order; nothing where the input lies as it should.
     phases: Vec<Phase>,
 }
 
 /// A phase of a row: zeros, then `seen` elements of the input from `start` on, then zeros.
 #[derive(Debug)]
 struct Phase {
+    /// Its first element in the padded row; the others follow a stride apart.
+    first: usize,
     zeros: usize,
     start: usize,
     seen: usize,
@@ -117,14 +134,17 @@ impl Layout {
             return Self { phase: 0, row, plane, phases: Vec::new() };
         }
         let phase = w.reach().div_ceil(w.stride);
-        let part = |first: usize| {
-            let first = first as isize - w.before;
+        let part = |number: usize| {
+            let first = number as isize - w.before;
             let zeros = ((-first).max(0) as usize).div_ceil(w.stride).min(phase);
             let start = (first + (zeros * w.stride) as isize) as usize;
             let seen = w.input.saturating_sub(start).div_ceil(w.stride).min(phase - zeros);
-            Phase { zeros, start, seen }
+            Phase { first: number, zeros, start, seen }
         };
-        let phases: Vec<_> = (0..if w.taps == 1 { 1 } else { w.stride }).map(part).collect();
+        let mut numbers: Vec<_> = (0..w.taps).map(|tap| tap * w.dilation % w.stride).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let phases: Vec<_> = numbers.into_iter().map(part).collect();
         let row = phases.len() * phase;
         Self { phase, row, plane: h.reach() * row, phases }
     }
@@ -132,7 +152,8 @@ impl Layout {
     /// Where a tap of a channel lies, from the pixel's place on.
     pub fn tap(&self, plan: &Plan, channel: usize, ky: usize, kx: usize) -> usize {
         let (y, x) = (ky * plan.h.dilation, kx * plan.w.dilation);
-        let (phase, x) = (x % plan.w.stride, x / plan.w.stride);
+        let (first, x) = (x % plan.w.stride, x / plan.w.stride);
+        let phase = self.phases.partition_point(|phase| phase.first < first);
         channel * self.plane + y * self.row + phase * self.phase + x
     }
 
@@ -188,18 +209,19 @@ pub(super) struct Padded<'a, T: Element> {
 }
 
 impl<'a, T: Element> Padded<'a, T> {
-    pub fn new(plan: &Plan, layout: &'a Layout, input: &'a [T]) -> Self {
+    pub fn new(plan: &Plan, layout: &'a Layout, input: &'a [T]) -> Result<Self, NoRoom> {
         if layout.phases.is_empty() {
-            return Self { layout, buffer: None, input };
+            return Ok(Self { layout, buffer: None, input });
         }
         let pixels = plan.pixels_in();
         let channels = plan.batch * plan.groups * plan.channels_in;
-        let mut buffer = take(channels * layout.plane);
+        let mut buffer = take(channels.saturating_mul(layout.plane))?;
         let work = buffer.len();
         each_chunk(&mut buffer, layout.plane, work, |channel, plane| {
             layout.lay(plan, &input[channel * pixels..][..pixels], plane);
-        });
-        Self { layout, buffer: Some(buffer), input }
+            Ok(())
+        })?;
+        Ok(Self { layout, buffer: Some(buffer), input })
     }
 
     pub fn elements(&self) -> &[T] {

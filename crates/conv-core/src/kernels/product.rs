@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::blocks;
 use super::plan::{Layout, Padded, Plan, Run, runs};
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, Done, NoRoom, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, pack, panel, width};
 use super::{Finish, Weight};
@@ -27,17 +27,18 @@ const READ_IN_PLACE: usize = 64;
 const FEWEST_OUTPUTS: usize = 64;
 
 /// The weight of all groups in panels.
-fn packed<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Buffer<T> {
+fn packed<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Result<Buffer<T>, NoRoom> {
     let (outputs, depth) = (plan.channels_out, plan.depth());
     let panels = outputs.div_ceil(PANEL);
-    let mut packed = take(plan.groups * panels * PANEL * depth);
+    let mut packed = take(plan.groups * panels * PANEL * depth)?;
     let work = packed.len();
     blocks::each_chunk(&mut packed, PANEL * depth, work, |number, panel| {
         let (group, first) = (number / panels, number % panels * PANEL);
         let start = weight.start + group * weight.group + first * weight.output;
         pack(plan, weight, start, (outputs - first).min(PANEL), panel);
-    });
-    packed
+        Ok(())
+    })?;
+    Ok(packed)
 }
 
 /// `y = weight · x`, finished.
@@ -47,11 +48,11 @@ pub(super) fn convolve<T: Element>(
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
-) {
-    let weight = packed(plan, weight);
+) -> Done {
+    let weight = packed(plan, weight)?;
     let columns = plan.columns();
     let layout = Layout::new(plan);
-    let padded = Padded::new(plan, &layout, x);
+    let padded = Padded::new(plan, &layout, x)?;
     let taps = layout.taps(plan);
     let column_blocks: Vec<_> = blocks::split(columns, COLUMNS).collect();
     let panels = plan.channels_out.div_ceil(PANEL);
@@ -72,8 +73,8 @@ pub(super) fn convolve<T: Element>(
             panels: shares[share].clone(),
             columns: column_blocks[block].clone(),
             y: &y,
-        });
-    });
+        })
+    })
 }
 
 struct Block<'a, T: Element> {
@@ -90,10 +91,10 @@ struct Block<'a, T: Element> {
 }
 
 impl<T: Element> Work<T> for Block<'_, T> {
-    type Output = ();
+    type Output = Done;
 
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         let Self { plan, padded, taps, .. } = self;
         let width = width::<L>();
         let count = self.columns.len().div_ceil(width);
@@ -123,9 +124,9 @@ impl<T: Element> Work<T> for Block<'_, T> {
             }
         }
         if panel_runs.iter().all(|runs| in_place(runs)) {
-            return;
+            return Ok(());
         }
-        let mut gathered = take::<T>(count * DEPTH.min(depth) * width);
+        let mut gathered = take::<T>(count * DEPTH.min(depth) * width)?;
         for first in (0..depth).step_by(DEPTH) {
             let slice = first..depth.min(first + DEPTH);
             let panel_len = slice.len() * width;
@@ -143,6 +144,7 @@ impl<T: Element> Work<T> for Block<'_, T> {
                 }
             }
         }
+        Ok(())
     }
 }
 

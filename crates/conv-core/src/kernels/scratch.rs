@@ -3,13 +3,29 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-use crate::element::Element;
+use crate::Error;
+use crate::element::{Element, try_zeros};
 
 /// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given back to the system.
 const KEPT: usize = 8;
 const KEPT_ELEMENTS: usize = 1 << 26;
 /// Bytes at a multiple of which a buffer starts: a cache line, which no load of a register then crosses.
 const ALIGNMENT: usize = 64;
+
+/// Memory for so many elements is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom {
+    elements: usize,
+}
+
+/// What is not to be had ends what is done, without a result.
+pub(crate) type Done = Result<(), NoRoom>;
+
+impl NoRoom {
+    pub fn in_operation(self, op: &'static str) -> Error {
+        Error::OutOfMemory { op, elements: self.elements }
+    }
+}
 
 /// A buffer of some length. What it holds at first is left over from another use. Dropped, it is there for the next call.
 pub(super) struct Buffer<T: Element> {
@@ -40,8 +56,8 @@ macro_rules! has_scratch {
 has_scratch!(f32, f64);
 
 /// A buffer of `len` elements: the smallest kept one that is large enough, or the largest, grown.
-pub(super) fn take<T: Element>(len: usize) -> Buffer<T> {
-    let room = len + ALIGNMENT / size_of::<T>();
+pub(super) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
+    let room = len.saturating_add(ALIGNMENT / size_of::<T>());
     let mut elements = T::with_kept(|kept| {
         let fits = kept.iter().position(|buffer| buffer.len() >= room);
         let last = kept.len().checked_sub(1);
@@ -49,10 +65,10 @@ pub(super) fn take<T: Element>(len: usize) -> Buffer<T> {
     });
     if elements.len() < room {
         // Growing would copy what nobody needs.
-        elements = vec![T::zero(); room];
+        elements = try_zeros(room).ok_or(NoRoom { elements: len })?;
     }
     let start = elements.as_ptr().align_offset(ALIGNMENT).min(room - len);
-    Buffer { elements, start, len }
+    Ok(Buffer { elements, start, len })
 }
 
 impl<T: Element> Deref for Buffer<T> {
@@ -88,21 +104,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_is_aligned_and_used_again() {
-        let first = take::<f32>(1000);
+    fn a_buffer_is_aligned_and_used_again() -> Result<(), NoRoom> {
+        let first = take::<f32>(1000)?;
         let address = first.as_ptr();
         assert_eq!((address as usize % ALIGNMENT, first.len()), (0, 1000));
-        let second = take::<f32>(10);
+        let second = take::<f32>(10)?;
         assert_ne!(second.as_ptr(), address);
         drop((first, second));
-        assert_eq!(take::<f32>(900).as_ptr(), address);
-        assert_eq!(take::<f32>(0).len(), 0);
+        assert_eq!(take::<f32>(900)?.as_ptr(), address);
+        assert_eq!(take::<f32>(0)?.len(), 0);
+        Ok(())
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         drop((0..20).map(|_| take::<f64>(10)).collect::<Vec<_>>());
         drop(take::<f64>(KEPT_ELEMENTS + 1));
+        for elements in [usize::MAX, isize::MAX as usize / 8, isize::MAX as usize / 2] {
+            assert_eq!(take::<f64>(elements).err(), Some(NoRoom { elements }));
+        }
         f64::with_kept(|kept| {
             assert!(kept.len() <= KEPT);
             assert!(kept.iter().map(Vec::len).sum::<usize>() <= KEPT_ELEMENTS);

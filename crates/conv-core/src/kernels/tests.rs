@@ -54,13 +54,13 @@ fn agree<T: Element>(g: &Geometry, error: f64) {
         let relu = |x: f64| if rectify { x.max(0.0) } else { x };
         let mut found = cast::<T>(&vec![f64::NAN; y.len()]);
         let finish = Finish { bias: bias(channels), rectify, exact };
-        forward(g, &x_of, &weight_of, finish, &mut found);
+        forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
         let mut found = cast::<T>(&vec![f64::NAN; dx.len()]);
         let finish = Finish { bias: bias(inputs), rectify, exact };
-        input_gradient(g, &dy_of, &weight_of, finish, &mut found);
+        input_gradient(g, &dy_of, &weight_of, finish, &mut found).expect("there is room");
         let channel = |i: usize| i / g.pixels_in() % inputs;
         let expected: Vec<_> =
             dx.iter().enumerate().map(|(i, dx)| relu(dx + values(inputs, 3)[channel(i)])).collect();
@@ -70,12 +70,12 @@ fn agree<T: Element>(g: &Geometry, error: f64) {
     let mut dw = vec![0.0; weight.len()];
     reference::weight_gradient(g, &x, &dy, &mut dw);
     let mut found = cast::<T>(&vec![f64::NAN; dw.len()]);
-    weight_gradient(g, &x_of, &dy_of, &mut found);
+    weight_gradient(g, &x_of, &dy_of, &mut found).expect("there is room");
     close("dweight", g, error, &found, &dw);
 
     let mut db = values(channels, 7);
     let mut found = cast::<T>(&db);
-    bias_gradient(g.pixels_out(), &dy_of, &mut found);
+    bias_gradient(g.pixels_out(), &dy_of, &mut found).expect("there is room");
     reference::bias_gradient(channels, g.pixels_out(), &dy, &mut db);
     close("dbias", g, error, &found, &db);
 }
@@ -163,6 +163,12 @@ fn larger() -> Result<Vec<Geometry>> {
         (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
         (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
         (2, 1, 40, 1, same(9, 3)?, same(17, 3)?),
+        // Input much larger than output: a kernel over the whole image, over its width, and with a stride and padding; one that
+        // would take too much room.
+        (3, 1, 10, 20, axis(6, 6, 1, 1, (0, 0))?, axis(6, 6, 3, 1, (0, 0))?),
+        (5, 2, 1, 9, axis(20, 3, 1, 1, (2, 2))?, axis(30, 30, 1, 1, (0, 0))?),
+        (2, 3, 4, 2, axis(33, 11, 2, 2, (1, 0))?, axis(30, 25, 2, 1, (1, 1))?),
+        (2, 1, 2, 4, one, axis(700, 460, 1, 1, (1, 0))?),
         // Winograd: whole tiles, rests on both sides, groups, uneven padding, panels that cross samples.
         (2, 1, 32, 24, same(28, 3)?, same(28, 3)?),
         (1, 2, 25, 29, axis(43, 3, 1, 1, (0, 2))?, axis(46, 3, 1, 1, (2, 0))?),

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::blocks;
 use super::plan::{Layout, Padded, Plan, Run, runs};
-use super::scratch::take;
+use super::scratch::{Done, take};
 use super::shared::Shared;
 use super::tile::{PANEL, REGISTERS, Store, multiply, write};
 use crate::element::Element;
@@ -20,27 +20,27 @@ const PIXELS: usize = 384;
 const WIDEST: usize = 16;
 /// Half a panel: the rows of a tile where registers are few.
 const HALF: usize = PANEL / 2;
-/// Tasks that a group is cut into.
-const TASKS: usize = 16;
+/// Shares of the pixels that have sums of their own, and elements that all of these may have together.
+const PIXEL_SHARES: usize = 16;
+const SUMS: usize = 1 << 22;
 
-pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) {
+pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) -> Done {
     let layout = Layout::new(plan);
-    let padded = Padded::new(plan, &layout, x);
+    let padded = Padded::new(plan, &layout, x)?;
     let taps = layout.taps(plan);
     let (outputs, depth) = (plan.channels_out, plan.depth());
     let row = outputs.next_multiple_of(WIDEST);
     let pixel_blocks: Vec<_> = blocks::split(plan.columns(), PIXELS).collect();
     let panels = depth.div_ceil(PANEL);
+    let len = panels * PANEL * row;
     // Shares of the pixels have sums of their own, which are added up in order; shares of the taps turn the gradients again. The
-    // one or the other, as the gradient or the weight is larger.
-    let (pixel_shares, tap_shares) = match plan.columns() > depth {
-        true => (TASKS.min(pixel_blocks.len()), 1),
-        false => (1, TASKS.min(panels)),
-    };
+    // first where there are more pixels than taps, the second for what is left.
+    let most = if plan.columns() > depth { SUMS / (plan.groups * len) } else { 1 };
+    let pixel_shares = PIXEL_SHARES.min(pixel_blocks.len()).min(most).max(1);
+    let tap_shares = blocks::worth(plan.groups * pixel_shares, panels);
     let pixel_shares: Vec<_> = blocks::parts(pixel_blocks.len(), pixel_shares).collect();
     let tap_shares: Vec<_> = blocks::parts(panels, tap_shares).collect();
-    let len = panels * PANEL * row;
-    let mut sums = take::<T>(plan.groups * pixel_shares.len() * len);
+    let mut sums = take::<T>(plan.groups * pixel_shares.len() * len)?;
     let shared = Shared::new(&mut sums);
     let tasks = plan.groups * pixel_shares.len() * tap_shares.len();
     blocks::each(tasks, plan.work(), |task| {
@@ -61,13 +61,14 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
             pixels,
             panels,
             sums,
-        });
-    });
+        })
+    })?;
     let of_group = pixel_shares.len() * len;
     let groups = sums.chunks_exact_mut(of_group).zip(dweight.chunks_exact_mut(outputs * depth));
     for (sums, dweight) in groups {
         T::vectorize(TurnBack { sums, len, row, outputs, depth, dweight });
     }
+    Ok(())
 }
 
 /// The sum of all shares' sums, turned to `[output channel][channel · tap]`.
@@ -146,14 +147,14 @@ struct Sums<'a, T: Element> {
 }
 
 impl<T: Element> Work<T> for Sums<'_, T> {
-    type Output = ();
+    type Output = Done;
 
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(mut self) {
+    unsafe fn run<L: Lanes<Element = T>>(mut self) -> Done {
         // Registers of a pixel's channels, in near-equal shares of at most three.
         let registers = self.plan.channels_out.div_ceil(L::WIDTH);
         let shares: Vec<_> = blocks::split(registers, REGISTERS).collect();
-        let mut turned = take::<T>(PIXELS * self.row);
+        let mut turned = take::<T>(PIXELS.min(self.plan.columns()) * self.row)?;
         let mut runs_of = Vec::new();
         for (number, pixels) in self.pixels.iter().enumerate() {
             runs(
@@ -184,6 +185,7 @@ impl<T: Element> Work<T> for Sums<'_, T> {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::blocks;
 use super::plan::{Layout, Padded, Plan, Run, Side, runs};
 use super::product::gather;
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, Done, NoRoom, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, panel, width};
 use super::{Finish, Weight};
@@ -49,8 +49,8 @@ pub(super) fn convolve<T: Element>(
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
-) {
-    let weight = turned(plan, weight);
+) -> Done {
+    let weight = turned(plan, weight)?;
     let windows = |side: &Side| Side {
         taps: WINDOW,
         stride: TILE,
@@ -59,7 +59,7 @@ pub(super) fn convolve<T: Element>(
     };
     let tiles = Plan { h: windows(&plan.h), w: windows(&plan.w), ..*plan };
     let layout = Layout::new(&tiles);
-    let padded = Padded::new(&tiles, &layout, x);
+    let padded = Padded::new(&tiles, &layout, x)?;
     let columns = tiles.columns();
     // As many as the widest set's panel has; narrower sets take several panels.
     let column_blocks: Vec<_> =
@@ -76,22 +76,23 @@ pub(super) fn convolve<T: Element>(
             group,
             columns: column_blocks[block].clone(),
             y: &y,
-        });
-    });
+        })
+    })
 }
 
 /// `G g Gᵀ` of all kernels, in panels: `[group][place][output channels / PANEL][input channels][PANEL]`.
-fn turned<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Buffer<T> {
+fn turned<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Result<Buffer<T>, NoRoom> {
     let (inputs, panels) = (plan.channels_in, plan.channels_out.div_ceil(PANEL));
     let place_len = panels * inputs * PANEL;
-    let mut all = take(plan.groups * PLACES * place_len);
+    let mut all = take(plan.groups * PLACES * place_len)?;
     let work = 8 * all.len();
     let shared = Shared::new(&mut all);
     blocks::each(plan.groups * panels, work, |number| {
         let (group, panel) = (number / panels, number % panels);
         T::vectorize(TurnWeight { plan, weight, group, panel, place_len, turned: &shared });
-    });
-    all
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 struct TurnWeight<'a, T: Element> {
@@ -166,14 +167,14 @@ struct Block<'a, T: Element> {
 }
 
 impl<T: Element> Work<T> for Block<'_, T> {
-    type Output = ();
+    type Output = Done;
 
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         let (inputs, outputs) = (self.plan.channels_in, self.plan.channels_out);
         let (panels, width) = (outputs.div_ceil(PANEL), width::<L>());
-        let mut windows = take::<T>(PLACES * inputs * width);
-        let mut products = take::<T>(PLACES * panels * PANEL * width);
+        let mut windows = take::<T>(PLACES * inputs * width)?;
+        let mut products = take::<T>(PLACES * panels * PANEL * width)?;
         let taps = self.padded.layout.taps(self.tiles);
         let mut of_panel = Vec::new();
         for start in self.columns.clone().step_by(width) {
@@ -181,7 +182,7 @@ impl<T: Element> Work<T> for Block<'_, T> {
             runs(self.tiles, self.padded.layout, self.group, start, columns, &mut of_panel);
             // SAFETY: see the three.
             unsafe {
-                self.turn_windows::<L>(&taps, &of_panel, columns, &mut windows);
+                self.turn_windows::<L>(&taps, &of_panel, columns, &mut windows)?;
                 let registers = columns.next_multiple_of(L::WIDTH);
                 for place in 0..PLACES {
                     let right = windows[place * inputs * width..].as_ptr();
@@ -199,6 +200,7 @@ impl<T: Element> Work<T> for Block<'_, T> {
                 self.turn_back::<L>(&of_panel, start, columns, &products);
             }
         }
+        Ok(())
     }
 }
 
@@ -214,11 +216,11 @@ impl<T: Element> Block<'_, T> {
         runs: &[Run],
         columns: usize,
         windows: &mut [T],
-    ) {
+    ) -> Done {
         let width = width::<L>();
         let inputs = self.plan.channels_in;
         let elements = self.padded.elements().as_ptr();
-        let mut gathered = take::<T>(PLACES * width);
+        let mut gathered = take::<T>(PLACES * width)?;
         for (channel, taps) in taps.chunks_exact(PLACES).enumerate() {
             // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
             unsafe { gather::<L>(elements, taps, runs, &mut gathered) };
@@ -247,6 +249,7 @@ impl<T: Element> Block<'_, T> {
                 }
             }
         }
+        Ok(())
     }
 
     /// `Aᵀ m A` of the panel's products, finished and written to the output.

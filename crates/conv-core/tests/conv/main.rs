@@ -3,6 +3,7 @@
 
 mod candle;
 mod cases;
+mod far;
 mod gradients;
 mod pytorch;
 mod refusals;
