@@ -65,6 +65,14 @@ proptest! {
     }
 }
 
+/// Of the floats' bytes some are digits, and some a line feed.
+#[test]
+fn a_first_number_that_reads_as_text_is_no_text() {
+    let values = vec![f32::from_le_bytes(*b"3\n%@"), 0.0];
+    let rows = [("日".to_string(), values.clone()), ("a".to_string(), vec![0.0, 0.0])];
+    assert_eq!(parse(&binary(&rows, false), None).get("日"), Some(&values[..]));
+}
+
 #[test]
 fn a_word_may_have_spaces_and_other_whitespace() {
     let vectors = parse(

@@ -55,14 +55,14 @@ pub(super) fn tell(mut reader: impl BufRead) -> Result<(impl BufRead, Form), Vec
     let (first, rest) = head.split_at(end);
     let form = match header(first) {
         None => Form::GloVe,
-        Some(_) if ends_in_a_number(rest.trim_ascii_start()) => Form::Word2VecText,
+        Some((_, dimension)) if is_text(rest.trim_ascii_start(), dimension) => Form::Word2VecText,
         Some(_) => Form::Word2VecBinary,
     };
     Ok((Cursor::new(head).chain(reader), form))
 }
 
-/// Whether the first row is text: its last number reads as one. (The bytes of a float are hardly ever digits.)
-fn ends_in_a_number(rows: &[u8]) -> bool {
+/// Whether the first row is text: it ends in as many numbers as the header says, or is a word and numbers for all that.
+fn is_text(rows: &[u8], dimension: u64) -> bool {
     let row = match rows.iter().position(|&byte| byte == b'\n') {
         Some(end) => rows[..end].trim_ascii_end(),
         // The row goes on beyond what was looked at: its last field may be cut.
@@ -71,6 +71,10 @@ fn ends_in_a_number(rows: &[u8]) -> bool {
             _ => rows.trim_ascii_end(),
         },
     };
-    let field = row.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    std::str::from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok())
+    let is_number =
+        |field: &&[u8]| std::str::from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok());
+    let fields = || row.rsplit(|&byte| byte == b' ');
+    let numbers = fields().take_while(is_number).count();
+    // A single number may be the bytes of a float.
+    numbers as u64 >= dimension || numbers > 1 && numbers + 1 == fields().count()
 }
