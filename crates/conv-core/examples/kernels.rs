@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let both = time(&mut || {
             let start = Instant::now();
             conv2d(&xd, &wd, Some(&b), &config)?;
-            conv_core::conv2d_gradients(&seen, &w, &dy, &config)?;
+            conv_core::gradients::conv2d(&seen, &w, Some(&b), &dy, &config)?;
             Ok(start.elapsed().as_secs_f64())
         })?;
         let passes = if dx { 3.0 } else { 2.0 };

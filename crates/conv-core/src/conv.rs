@@ -87,33 +87,11 @@ pub fn conv2d(
     bias: Option<&Tensor>,
     config: &Conv2dConfig,
 ) -> Result<Tensor> {
-    let call = Call {
-        op: "conv2d",
-        rank: 4,
-        dims: ("[B, C, H, W]", "[O, C / groups, KH, KW]"),
-        x,
-        weight,
-        bias,
-    };
-    call.convolution(config)?.apply(x, weight, bias)
+    call(x, weight, bias).convolution(config)?.apply(x, weight, bias)
 }
 
-/// The backward pass of [`conv2d`] alone: the gradients of `x` and `weight`, given that of the output. One that is not
-/// tracked (neither a variable nor computed from one) has none, and costs nothing.
-///
-/// # Errors
-/// As [`conv2d`], and a `dy` that is not of the output's shape.
-pub fn conv2d_gradients(
-    x: &Tensor,
-    weight: &Tensor,
-    dy: &Tensor,
-    config: &Conv2dConfig,
-) -> Result<(Option<Tensor>, Option<Tensor>)> {
-    let (op, dims) = ("conv2d", ("[B, C, H, W]", "[O, C / groups, KH, KW]"));
-    let convolution = Call { op, rank: 4, dims, x, weight, bias: None }.convolution(config)?;
-    if dy.shape() != &convolution.output {
-        let (found, expected) = (dy.dims().to_vec(), convolution.output.dims().to_vec());
-        return Err(crate::Error::Gradient { op, found, expected });
-    }
-    Ok(candle_core::CustomOp2::bwd(&convolution, x, weight, dy, dy)?)
+/// A call of [`conv2d`].
+pub(crate) fn call<'a>(x: &'a Tensor, weight: &'a Tensor, bias: Option<&'a Tensor>) -> Call<'a> {
+    let dims = ("[B, C, H, W]", "[O, C / groups, KH, KW]");
+    Call { op: "conv2d", rank: 4, dims, x, weight, bias }
 }

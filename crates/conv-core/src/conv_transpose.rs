@@ -99,13 +99,11 @@ pub fn conv_transpose2d(
     bias: Option<&Tensor>,
     config: &ConvTranspose2dConfig,
 ) -> Result<Tensor> {
-    let call = Call {
-        op: "conv_transpose2d",
-        rank: 4,
-        dims: ("[B, C, H, W]", "[C, O / groups, KH, KW]"),
-        x,
-        weight,
-        bias,
-    };
-    call.transposed(config)?.apply(x, weight, bias)
+    call(x, weight, bias).transposed(config)?.apply(x, weight, bias)
+}
+
+/// A call of [`conv_transpose2d`].
+pub(crate) fn call<'a>(x: &'a Tensor, weight: &'a Tensor, bias: Option<&'a Tensor>) -> Call<'a> {
+    let dims = ("[B, C, H, W]", "[C, O / groups, KH, KW]");
+    Call { op: "conv_transpose2d", rank: 4, dims, x, weight, bias }
 }

@@ -40,6 +40,7 @@ mod device;
 mod element;
 mod error;
 mod geometry;
+pub mod gradients;
 mod kernels;
 mod operation;
 mod padding;
@@ -51,7 +52,7 @@ mod simd;
 mod upsample;
 
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
-pub use conv::{conv1d, conv2d, conv2d_gradients};
+pub use conv::{conv1d, conv2d};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result, without_backtrace};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};

@@ -76,7 +76,7 @@ impl Convolution {
     }
 
     /// The gradients of those arguments that need one.
-    fn gradients(
+    pub fn gradients(
         &self,
         x: &Tensor,
         weight: &Tensor,

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::element::{Element, zeros};
+use crate::kernels::{Done, NoRoom};
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;
@@ -18,19 +19,21 @@ pub(crate) fn fill_planes<T: Element>(
     planes: usize,
     plane_len: usize,
     cost: usize,
-    work: impl Fn(usize, &mut [T]) + Sync,
+    work: impl Fn(usize, &mut [T]) -> Done + Sync,
 ) -> Result<Vec<T>> {
     let mut out = zeros(op, planes * plane_len)?;
     let per_block = BLOCK.div_ceil(cost.max(1));
     let block = |(index, block): (usize, &mut [T])| {
         for (plane, out) in block.chunks_exact_mut(plane_len).enumerate() {
-            work(index * per_block + plane, out);
+            work(index * per_block + plane, out)?;
         }
+        Ok(())
     };
-    if planes <= per_block {
-        block((0, &mut out));
+    let done = if planes <= per_block {
+        block((0, &mut out))
     } else {
-        out.par_chunks_mut(per_block * plane_len).enumerate().for_each(block);
-    }
+        out.par_chunks_mut(per_block * plane_len).enumerate().try_for_each(block)
+    };
+    done.map_err(|no_room: NoRoom| no_room.in_operation(op))?;
     Ok(out)
 }

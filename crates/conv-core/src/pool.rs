@@ -4,9 +4,11 @@
 //! 2-D pooling of height 1.
 
 mod axis;
+mod columns;
 mod composed;
 mod config;
 mod op;
+mod plane;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use candle_core::{Shape, Tensor};
 use crate::element::compute_dtype;
 use crate::geometry::{Axis, Request, fits};
 use crate::{Error, Padding2d, Result};
-use op::{Pool, Reduction};
+pub(crate) use op::{Pool, Reduction};
 use window::Windows;
 
 pub use config::{Pool1dConfig, Pool2dConfig};
@@ -57,7 +59,7 @@ pub fn avg_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
 /// # Errors
 /// As [`max_pool1d`].
 pub fn max_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
-    pool2d("max_pool2d", x, config, Reduction::Max)
+    run(pool2d("max_pool2d", x, config, Reduction::Max)?, x)
 }
 
 /// The mean of the elements under each window.
@@ -68,7 +70,8 @@ pub fn max_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
 /// # Errors
 /// As [`max_pool1d`].
 pub fn avg_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
-    pool2d("avg_pool2d", x, config, Reduction::Mean { with_padding: config.count_include_pad })
+    let with_padding = config.count_include_pad;
+    run(pool2d("avg_pool2d", x, config, Reduction::Mean { with_padding })?, x)
 }
 
 /// The largest element of each channel, as [`max_pool1d`] over all places.
@@ -103,7 +106,7 @@ fn global_pool(op: &'static str, x: &Tensor, reduction: Reduction) -> Result<Ten
     };
     let config = Pool2dConfig { kernel: (1, places.max(1)), ..Default::default() };
     let windows = windows(op, [batch, channels, 1, places], ["height", axis], &config)?;
-    run(op, x, windows, reduction, Shape::from((batch, channels)))
+    run(Pool { op, windows, reduction, output: Shape::from((batch, channels)) }, x)
 }
 
 fn pool1d(
@@ -124,21 +127,22 @@ fn pool1d(
         count_include_pad: config.count_include_pad,
     };
     let windows = windows(op, [batch, channels, 1, time], ["height", "time"], &config)?;
-    run(op, x, windows, reduction, Shape::from((batch, channels, windows.cols.output)))
+    let output = Shape::from((batch, channels, windows.cols.output));
+    run(Pool { op, windows, reduction, output }, x)
 }
 
-fn pool2d(
+pub(crate) fn pool2d(
     op: &'static str,
     x: &Tensor,
     config: &Pool2dConfig,
     reduction: Reduction,
-) -> Result<Tensor> {
+) -> Result<Pool> {
     let &[batch, channels, height, width] = x.dims() else {
         return Err(rank(op, x, "[B, C, H, W]"));
     };
     let windows = windows(op, [batch, channels, height, width], ["height", "width"], config)?;
     let output = Shape::from((batch, channels, windows.rows.output, windows.cols.output));
-    run(op, x, windows, reduction, output)
+    Ok(Pool { op, windows, reduction, output })
 }
 
 /// The windows over `[B, C, H, W]`, checked; `axes` are the names of the last two.
@@ -175,18 +179,12 @@ fn windows(
     Ok(Windows { rows, cols, after: (bottom, right) })
 }
 
-fn run(
-    op: &'static str,
-    x: &Tensor,
-    windows: Windows,
-    reduction: Reduction,
-    output: Shape,
-) -> Result<Tensor> {
-    let computed = x.to_dtype(compute_dtype(op, x.dtype())?)?;
+fn run(pool: Pool, x: &Tensor) -> Result<Tensor> {
+    let computed = x.to_dtype(compute_dtype(pool.op, x.dtype())?)?;
     let y = if x.device().is_cpu() {
-        computed.apply_op1(Pool { op, windows, reduction, output })?
+        computed.apply_op1(pool)?
     } else {
-        composed::pool(op, &computed, &windows, reduction)?.reshape(output)?
+        composed::pool(pool.op, &computed, &pool.windows, pool.reduction)?.reshape(pool.output)?
     };
     Ok(y.to_dtype(x.dtype())?)
 }

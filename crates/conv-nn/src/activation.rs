@@ -25,7 +25,7 @@ fn composed(x: &Tensor) -> Result<Tensor> {
     Ok(x.le(0f64)?.where_cond(&x.zeros_like()?, x)?)
 }
 
-struct Relu;
+pub(crate) struct Relu;
 
 impl Kernel for Relu {
     const NAME: &'static str = "relu";
@@ -35,21 +35,31 @@ impl Kernel for Relu {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        fill(x.len(), BLOCK, |start, y| {
-            for (y, &x) in y.iter_mut().zip(&x[start..]) {
-                // Not `x > 0`, which would turn NaN into 0.
-                *y = if x <= T::zero() { T::zero() } else { x };
-            }
-        })
+        fill(
+            x.len(),
+            BLOCK,
+            #[inline(always)]
+            |start, y| {
+                for (y, &x) in y.iter_mut().zip(&x[start..]) {
+                    // Not `x > 0`, which would turn NaN into 0.
+                    *y = if x <= T::zero() { T::zero() } else { x };
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
-        fill(x.len(), BLOCK, |start, out| {
-            let arguments = x[start..].iter().zip(&gradient[start..]);
-            for (out, (&x, &gradient)) in out.iter_mut().zip(arguments) {
-                *out = if x <= T::zero() { T::zero() } else { gradient };
-            }
-        })
+        fill(
+            x.len(),
+            BLOCK,
+            #[inline(always)]
+            |start, out| {
+                let arguments = x[start..].iter().zip(&gradient[start..]);
+                for (out, (&x, &gradient)) in out.iter_mut().zip(arguments) {
+                    *out = if x <= T::zero() { T::zero() } else { gradient };
+                }
+            },
+        )
     }
 }
 

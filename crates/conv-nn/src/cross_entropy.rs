@@ -2,10 +2,11 @@
 //! operation.
 
 use crate::kernel::{BLOCK, Kernel, apply, check_real, fill_rows, read_ids, with_elements};
-use crate::real::Real;
+use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
 use candle_core::{DType, Tensor};
+use conv_core::InstructionSet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -64,25 +65,26 @@ pub fn cross_entropy(
     targets: &Tensor,
     config: &CrossEntropyConfig,
 ) -> Result<Tensor> {
-    let loss = Loss::new(logits, targets, config)?;
-    let total = loss.total_weight();
-    let losses = if logits.device().is_cpu() {
-        let normalisers = match logits.dtype() {
-            DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.normalisers(x))?,
-            _ => with_elements::<f32, _, 1>([logits], |[x]| loss.normalisers(x))?,
-        };
-        apply(Loss { normalisers, ..loss }, logits)?
+    if logits.device().is_cpu() {
+        let (loss, total) = Loss::prepared(logits, targets, config)?;
+        config.reduction.of(&apply(loss, logits)?, total)
     } else {
-        loss.composed(logits)?
-    };
-    Ok(match config.reduction {
-        Reduction::Mean => (losses.sum_all()? / total)?,
-        Reduction::Sum => losses.sum_all()?,
-        Reduction::None => losses,
-    })
+        let loss = Loss::new(logits, targets, config)?;
+        config.reduction.of(&loss.composed(logits)?, loss.total_weight())
+    }
 }
 
-struct Loss {
+impl Reduction {
+    pub(crate) fn of(&self, losses: &Tensor, total_weight: f64) -> Result<Tensor> {
+        Ok(match self {
+            Reduction::Mean => (losses.sum_all()? / total_weight)?,
+            Reduction::Sum => losses.sum_all()?,
+            Reduction::None => losses.clone(),
+        })
+    }
+}
+
+pub(crate) struct Loss {
     /// `None` is ignored.
     targets: Vec<Option<u32>>,
     classes: usize,
@@ -130,6 +132,36 @@ impl Loss {
         Ok(Self { targets, classes, smoothing, weights, normalisers: Vec::new() })
     }
 
+    /// Ready to run on `logits`, and the sum of the targets' weights.
+    pub(crate) fn prepared(
+        logits: &Tensor,
+        targets: &Tensor,
+        config: &CrossEntropyConfig,
+    ) -> Result<(Self, f64)> {
+        let loss = Self::new(logits, targets, config)?;
+        let normalisers = match logits.dtype() {
+            DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.normalisers(x))?,
+            _ => with_elements::<f32, _, 1>([logits], |[x]| loss.normalisers(x))?,
+        };
+        let total = loss.total_weight();
+        Ok((Self { normalisers, ..loss }, total))
+    }
+
+    /// One loss a sample, outside of any graph.
+    pub(crate) fn losses(&self, logits: &Tensor) -> Result<Tensor> {
+        let samples = self.targets.len();
+        Ok(match logits.dtype() {
+            DType::F64 => {
+                let losses = with_elements::<f64, _, 1>([logits], |[x]| self.forward(x))?;
+                Tensor::from_vec(losses, samples, logits.device())?
+            }
+            _ => {
+                let losses = with_elements::<f32, _, 1>([logits], |[x]| self.forward(x))?;
+                Tensor::from_vec(losses, samples, logits.device())?
+            }
+        })
+    }
+
     fn weight(&self, class: usize) -> f64 {
         self.weights.as_ref().map_or(1.0, |weights| f64::from(weights[class]))
     }
@@ -153,7 +185,11 @@ impl Loss {
                 if target.is_none() {
                     return (0.0, 0.0);
                 }
-                let (shift, log) = normaliser(&x[row * self.classes..][..self.classes]);
+                let x = &x[row * self.classes..][..self.classes];
+                let (shift, log) = InstructionSet::vectorize(
+                    #[inline(always)]
+                    || normaliser(x),
+                );
                 (shift.to_f64(), log.to_f64())
             })
             .collect()
@@ -190,45 +226,65 @@ impl Kernel for Loss {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let classes = self.classes;
-        fill_rows(self.targets.len(), 1, classes, |row, loss| {
-            let Some(target) = self.targets[row] else {
-                return;
-            };
-            let x = &x[row * classes..][..classes];
-            let (shift, log) = self.normalisers[row];
-            let (shift, log) = (T::from_f64(shift), T::from_f64(log));
-            let (own, each) = self.factors(target as usize);
-            loss[0] = T::from_f64(own) * (log - (x[target as usize] - shift));
-            if self.smoothing > 0.0 {
-                let all = x.iter().enumerate().fold(T::zero(), |all, (class, &x)| {
-                    all + T::from_f64(self.weight(class)) * (log - (x - shift))
-                });
-                loss[0] += T::from_f64(each) * all;
-            }
-        })
+        fill_rows(
+            self.targets.len(),
+            1,
+            classes,
+            #[inline(always)]
+            |row, loss| {
+                let Some(target) = self.targets[row] else {
+                    return;
+                };
+                let x = &x[row * classes..][..classes];
+                let (shift, log) = self.normalisers[row];
+                let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+                let (own, each) = self.factors(target as usize);
+                loss[0] = T::from_f64(own) * (log - (x[target as usize] - shift));
+                if self.smoothing > 0.0 {
+                    let all = match &self.weights {
+                        None => sum([x], |[x]| log - (x - shift)),
+                        Some(_) => x.iter().enumerate().fold(T::zero(), |all, (class, &x)| {
+                            all + T::from_f64(self.weight(class)) * (log - (x - shift))
+                        }),
+                    };
+                    loss[0] += T::from_f64(each) * all;
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
         let classes = self.classes;
         let all_weights: f64 = (0..classes).map(|class| self.weight(class)).sum();
-        fill_rows(x.len(), classes, classes, |row, out| {
-            let Some(target) = self.targets[row] else {
-                return;
-            };
-            let (shift, log) = self.normalisers[row];
-            let (shift, log) = (T::from_f64(shift), T::from_f64(log));
-            let (own, each) = self.factors(target as usize);
-            let scale = gradient[row] * T::from_f64(own + each * all_weights);
-            for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
-                *out = scale * ((x - shift) - log).exponential();
-            }
-            if self.smoothing > 0.0 {
-                for (class, out) in out.iter_mut().enumerate() {
-                    *out -= gradient[row] * T::from_f64(each * self.weight(class));
+        fill_rows(
+            x.len(),
+            classes,
+            classes,
+            #[inline(always)]
+            |row, out| {
+                let Some(target) = self.targets[row] else {
+                    return;
+                };
+                let (shift, log) = self.normalisers[row];
+                let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+                let (own, each) = self.factors(target as usize);
+                let scale = gradient[row] * T::from_f64(own + each * all_weights);
+                // Without class weights every class has the same share of the smoothing.
+                let shared = match self.weights {
+                    None => gradient[row] * T::from_f64(each),
+                    Some(_) => T::zero(),
+                };
+                for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
+                    *out = scale * ((x - shift) - log).exponential() - shared;
                 }
-            }
-            out[target as usize] -= gradient[row] * T::from_f64(own);
-        })
+                if self.smoothing > 0.0 && self.weights.is_some() {
+                    for (class, out) in out.iter_mut().enumerate() {
+                        *out -= gradient[row] * T::from_f64(each * self.weight(class));
+                    }
+                }
+                out[target as usize] -= gradient[row] * T::from_f64(own);
+            },
+        )
     }
 }
 

@@ -69,16 +69,21 @@ impl Kernel for Dropout {
         let scale = T::from_f64(1.0 / (1.0 - self.p));
         // Of 31 bits, since vectors compare signed numbers; p = 1 leaves none above.
         let last_dropped = ((self.p * 2f64.powi(31)) as i64 - 1) as i32;
-        fill(x.len(), STREAM, |start, y| {
-            let mut rng = ChaCha8Rng::from_seed(self.key);
-            rng.set_stream((start / STREAM) as u64);
-            let mut bits = [0u32; STREAM];
-            rng.fill(&mut bits[..y.len()]);
-            for ((y, &x), &bits) in y.iter_mut().zip(&x[start..]).zip(&bits) {
-                let kept = (bits >> 1) as i32 > last_dropped;
-                *y = if kept { x * scale } else { T::zero() };
-            }
-        })
+        fill(
+            x.len(),
+            STREAM,
+            #[inline(always)]
+            |start, y| {
+                let mut rng = ChaCha8Rng::from_seed(self.key);
+                rng.set_stream((start / STREAM) as u64);
+                let mut bits = [0u32; STREAM];
+                rng.fill(&mut bits[..y.len()]);
+                for ((y, &x), &bits) in y.iter_mut().zip(&x[start..]).zip(&bits) {
+                    let kept = (bits >> 1) as i32 > last_dropped;
+                    *y = if kept { x * scale } else { T::zero() };
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {

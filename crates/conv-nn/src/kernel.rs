@@ -4,24 +4,31 @@
 use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
-use conv_core::check_first_order;
+use conv_core::{InstructionSet, check_first_order};
 use rayon::prelude::*;
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
 
-/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`.
+/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`. Marked
+/// `#[inline(always)]`, it is compiled for the processor's vectors.
 pub(crate) fn fill<T: Real>(
     len: usize,
     block: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
     let mut out = vec![T::zero(); len];
+    let make = |start, out: &mut [T]| {
+        InstructionSet::vectorize(
+            #[inline(always)]
+            || f(start, out),
+        )
+    };
     if len > block {
-        out.par_chunks_mut(block).enumerate().for_each(|(number, out)| f(number * block, out));
+        out.par_chunks_mut(block).enumerate().for_each(|(number, out)| make(number * block, out));
     } else if len > 0 {
         // Waking a thread would cost more than the work.
-        f(0, &mut out);
+        make(0, &mut out);
     }
     out
 }
@@ -35,11 +42,16 @@ pub(crate) fn fill_rows<T: Real>(
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
     let block = (BLOCK / cost.max(1)).max(1) * width;
-    fill(len, block, |start, out| {
-        for (row, out) in out.chunks_exact_mut(width).enumerate() {
-            f(start / width + row, out);
-        }
-    })
+    fill(
+        len,
+        block,
+        #[inline(always)]
+        |start, out| {
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                f(start / width + row, out);
+            }
+        },
+    )
 }
 
 /// Sums of `width` over rows, each added by `f(its number, the sums)`: in blocks, whose sums are
@@ -53,9 +65,14 @@ pub(crate) fn sum_rows<T: Real>(
     let block = (BLOCK / cost.max(1)).max(1);
     let sum_block = |number: usize| {
         let mut sums = vec![T::zero(); width];
-        for row in number * block..rows.min((number + 1) * block) {
-            f(row, &mut sums);
-        }
+        InstructionSet::vectorize(
+            #[inline(always)]
+            || {
+                for row in number * block..rows.min((number + 1) * block) {
+                    f(row, &mut sums);
+                }
+            },
+        );
         sums
     };
     let mut total = sum_block(0);
@@ -110,6 +127,19 @@ pub(crate) fn check_real(
     }
 }
 
+/// Refuses a gradient of another shape than its result.
+pub(crate) fn check_gradient(
+    operation: &'static str,
+    expected: &[usize],
+    dy: &Tensor,
+) -> Result<()> {
+    if dy.dims() == expected {
+        return Ok(());
+    }
+    let (argument, found, expected) = ("the gradient", dy.dims().to_vec(), format!("{expected:?}"));
+    Err(Error::Shape { operation, argument, found, expected })
+}
+
 /// The ids of a `u32` tensor of any shape, in row-major order.
 pub(crate) fn read_ids(
     operation: &'static str,
@@ -143,6 +173,17 @@ pub(crate) trait Kernel: Send + Sync + 'static {
 pub(crate) fn apply<K: Kernel>(kernel: K, x: &Tensor) -> Result<Tensor> {
     check_real(K::NAME, "its input", x.dtype())?;
     Ok(x.contiguous()?.apply_op1(Operation(kernel))?)
+}
+
+/// The gradient of `x` in [`apply`], whose result is `y`.
+pub(crate) fn gradient<K: Kernel>(
+    kernel: K,
+    x: &Tensor,
+    y: &Tensor,
+    dy: &Tensor,
+) -> Result<Tensor> {
+    check_gradient(K::NAME, &kernel.output(x.dims()), dy)?;
+    Ok(Operation(kernel).bwd(x, y, dy)?.map_or_else(|| x.zeros_like(), Ok)?)
 }
 
 struct Operation<K>(K);

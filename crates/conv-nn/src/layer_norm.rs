@@ -1,6 +1,6 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{check_real, elements, fill_rows, sum_rows, with_elements};
+use crate::kernel::{check_gradient, check_real, elements, fill_rows, sum_rows, with_elements};
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
@@ -70,6 +70,14 @@ impl LayerNorm {
         check_real(operation, "its input", x.dtype())
     }
 
+    pub(crate) fn gradients(&self, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        self.check(x)?;
+        check_gradient(Normalise::NAME, x.dims(), dy)?;
+        let operation = Normalise { epsilon: self.config.epsilon };
+        let (x, weight, bias) = operation.bwd(x, &self.weight, &self.bias, dy, dy)?;
+        Ok([x, weight, bias])
+    }
+
     fn composed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
@@ -98,6 +106,7 @@ impl Normalise {
     const NAME: &'static str = "layer_norm";
 
     /// The mean of a row, and what its deviations are multiplied by.
+    #[inline(always)]
     fn moments<T: Real>(&self, x: &[T]) -> (T, T) {
         let count = T::from_f64(x.len() as f64);
         let mean = sum([x], |[x]| x) / count;
@@ -107,47 +116,66 @@ impl Normalise {
 
     fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
         let width = weight.len();
-        fill_rows(x.len(), width, width, |row, y| {
-            let x = &x[row * width..][..width];
-            let (mean, scale) = self.moments(x);
-            let parameters = weight.iter().zip(bias);
-            for (y, (&x, (&weight, &bias))) in y.iter_mut().zip(x.iter().zip(parameters)) {
-                *y = (x - mean) * scale * weight + bias;
-            }
-        })
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, y| {
+                let x = &x[row * width..][..width];
+                let (mean, scale) = self.moments(x);
+                let parameters = weight.iter().zip(bias);
+                for (y, (&x, (&weight, &bias))) in y.iter_mut().zip(x.iter().zip(parameters)) {
+                    *y = (x - mean) * scale * weight + bias;
+                }
+            },
+        )
     }
 
     fn input_gradient<T: Real>(&self, x: &[T], weight: &[T], gradient: &[T]) -> Vec<T> {
         let width = weight.len();
         let count = T::from_f64(width as f64);
-        fill_rows(x.len(), width, width, |row, out| {
-            let x = &x[row * width..][..width];
-            let gradient = &gradient[row * width..][..width];
-            let (mean, scale) = self.moments(x);
-            // The normalised row is orthogonal to what moves its mean or its variance: both are
-            // taken out of the gradient.
-            let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
-            let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
-            let along_row = along_row * scale * scale;
-            for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight)) {
-                *out = (g * w - along_mean - (x - mean) * along_row) * scale;
-            }
-        })
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, out| {
+                let x = &x[row * width..][..width];
+                let gradient = &gradient[row * width..][..width];
+                let (mean, scale) = self.moments(x);
+                // The normalised row is orthogonal to what moves its mean or its variance: both are
+                // taken out of the gradient.
+                let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
+                let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
+                let along_row = along_row * scale * scale;
+                for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight))
+                {
+                    *out = (g * w - along_mean - (x - mean) * along_row) * scale;
+                }
+            },
+        )
     }
 
     /// The weight's and the bias's gradients, one after the other.
     fn parameter_gradients<T: Real>(&self, x: &[T], width: usize, gradient: &[T]) -> Vec<T> {
-        sum_rows(x.len() / width.max(1), 2 * width, width, |row, sums| {
-            let x = &x[row * width..][..width];
-            let gradient = &gradient[row * width..][..width];
-            let (mean, scale) = self.moments(x);
-            let (weight, bias) = sums.split_at_mut(width);
-            let sums = weight.iter_mut().zip(bias);
-            for ((weight, bias), (&x, &gradient)) in sums.zip(x.iter().zip(gradient)) {
-                *weight += gradient * (x - mean) * scale;
-                *bias += gradient;
-            }
-        })
+        sum_rows(
+            x.len() / width.max(1),
+            2 * width,
+            width,
+            #[inline(always)]
+            |row, sums| {
+                let x = &x[row * width..][..width];
+                let gradient = &gradient[row * width..][..width];
+                let (mean, scale) = self.moments(x);
+                let (weight, bias) = sums.split_at_mut(width);
+                let sums = weight.iter_mut().zip(bias);
+                for ((weight, bias), (&x, &gradient)) in sums.zip(x.iter().zip(gradient)) {
+                    *weight += gradient * (x - mean) * scale;
+                    *bias += gradient;
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(

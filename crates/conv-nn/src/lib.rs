@@ -43,11 +43,14 @@
 #![deny(missing_docs)]
 
 mod activation;
+mod batch_norm;
 mod conv;
 mod cross_entropy;
 mod dropout;
 mod embedding;
 mod error;
+mod glu;
+pub mod gradients;
 mod init;
 mod kernel;
 mod layer_norm;
@@ -60,11 +63,13 @@ pub mod rng;
 mod softmax;
 
 pub use activation::relu;
+pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv::{Conv1d, Conv2d, conv1d, conv1d_no_bias, conv2d, conv2d_no_bias};
 pub use cross_entropy::{CrossEntropyConfig, Reduction, cross_entropy};
 pub use dropout::dropout;
 pub use embedding::{Embedding, EmbeddingConfig, embedding};
 pub use error::{Error, Result};
+pub use glu::glu;
 pub use init::Init;
 pub use layer_norm::{LayerNorm, LayerNormConfig, layer_norm};
 pub use linear::{Linear, linear, linear_no_bias};

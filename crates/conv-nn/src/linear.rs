@@ -122,11 +122,17 @@ impl Product {
     fn bias_gradient<T: Real>(gradient: &Tensor) -> candle_core::Result<Tensor> {
         let (rows, width) = gradient.dims2()?;
         let sums = with_elements::<T, _, 1>([gradient], |[gradient]| {
-            sum_rows(rows, width, width, |row, sums: &mut [T]| {
-                for (sum, gradient) in sums.iter_mut().zip(&gradient[row * width..]) {
-                    *sum += *gradient;
-                }
-            })
+            sum_rows(
+                rows,
+                width,
+                width,
+                #[inline(always)]
+                |row, sums: &mut [T]| {
+                    for (sum, gradient) in sums.iter_mut().zip(&gradient[row * width..]) {
+                        *sum += *gradient;
+                    }
+                },
+            )
         })?;
         Tensor::from_vec(sums, width, gradient.device())
     }

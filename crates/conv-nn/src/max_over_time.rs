@@ -115,17 +115,28 @@ impl Kernel for Pick {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        fill(self.winners.len(), BLOCK, |start, y| {
-            for (row, y) in (start..).zip(y) {
-                *y = x[row * self.time + self.winners[row] as usize];
-            }
-        })
+        fill(
+            self.winners.len(),
+            BLOCK,
+            #[inline(always)]
+            |start, y| {
+                for (row, y) in (start..).zip(y) {
+                    *y = x[row * self.time + self.winners[row] as usize];
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
-        fill_rows(x.len(), self.time, self.time, |row, out| {
-            out[self.winners[row] as usize] = gradient[row];
-        })
+        fill_rows(
+            x.len(),
+            self.time,
+            self.time,
+            #[inline(always)]
+            |row, out| {
+                out[self.winners[row] as usize] = gradient[row];
+            },
+        )
     }
 }
 

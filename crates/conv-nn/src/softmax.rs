@@ -47,7 +47,11 @@ pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
     })
 }
 
-fn along(x: &Tensor, dim: impl Dim, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+pub(crate) fn along(
+    x: &Tensor,
+    dim: impl Dim,
+    f: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
     let dim = dim.to_index(x.shape(), "softmax")?;
     let last = x.rank() - 1;
     Ok(f(&x.transpose(dim, last)?)?.transpose(dim, last)?)
@@ -61,13 +65,14 @@ pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The largest element, and ln Σ exp(x - it): NaN where an element is, or where all are -∞.
+#[inline(always)]
 pub(crate) fn normaliser<T: Real>(x: &[T]) -> (T, T) {
     let shift = maximum(x);
     (shift, sum([x], |[x]| (x - shift).exponential()).ln())
 }
 
-struct Softmax {
-    width: usize,
+pub(crate) struct Softmax {
+    pub width: usize,
 }
 
 impl Kernel for Softmax {
@@ -79,29 +84,41 @@ impl Kernel for Softmax {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let width = self.width;
-        fill_rows(x.len(), width, width, |row, y| {
-            let x = &x[row * width..][..width];
-            let shift = maximum(x);
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - shift).exponential();
-            }
-            let scale = T::one() / sum([y], |[y]| y);
-            for y in y {
-                *y *= scale;
-            }
-        })
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, y| {
+                let x = &x[row * width..][..width];
+                let shift = maximum(x);
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = (x - shift).exponential();
+                }
+                let scale = T::one() / sum([y], |[y]| y);
+                for y in y {
+                    *y *= scale;
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
         let width = self.width;
-        fill_rows(y.len(), width, width, |row, out| {
-            let y = &y[row * width..][..width];
-            let gradient = &gradient[row * width..][..width];
-            let mean = sum([y, gradient], |[y, gradient]| y * gradient);
-            for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
-                *out = y * (gradient - mean);
-            }
-        })
+        fill_rows(
+            y.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, out| {
+                let y = &y[row * width..][..width];
+                let gradient = &gradient[row * width..][..width];
+                let mean = sum([y, gradient], |[y, gradient]| y * gradient);
+                for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
+                    *out = y * (gradient - mean);
+                }
+            },
+        )
     }
 }
 
@@ -118,27 +135,39 @@ impl Kernel for LogSoftmax {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let width = self.width;
-        fill_rows(x.len(), width, width, |row, y| {
-            let x = &x[row * width..][..width];
-            let (shift, log) = normaliser(x);
-            for (y, &x) in y.iter_mut().zip(x) {
-                // Shift first: x and the shift are close where it matters, and their difference is
-                // exact there.
-                *y = (x - shift) - log;
-            }
-        })
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, y| {
+                let x = &x[row * width..][..width];
+                let (shift, log) = normaliser(x);
+                for (y, &x) in y.iter_mut().zip(x) {
+                    // Shift first: x and the shift are close where it matters, and their difference is
+                    // exact there.
+                    *y = (x - shift) - log;
+                }
+            },
+        )
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
         let width = self.width;
-        fill_rows(y.len(), width, width, |row, out| {
-            let y = &y[row * width..][..width];
-            let gradient = &gradient[row * width..][..width];
-            let total = sum([gradient], |[gradient]| gradient);
-            for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
-                *out = gradient - y.exponential() * total;
-            }
-        })
+        fill_rows(
+            y.len(),
+            width,
+            width,
+            #[inline(always)]
+            |row, out| {
+                let y = &y[row * width..][..width];
+                let gradient = &gradient[row * width..][..width];
+                let total = sum([gradient], |[gradient]| gradient);
+                for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
+                    *out = gradient - y.exponential() * total;
+                }
+            },
+        )
     }
 }
 

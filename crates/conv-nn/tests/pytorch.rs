@@ -4,8 +4,9 @@
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d};
 use conv_nn::{
-    Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig,
-    Linear, Reduction, argmax_over_time, cross_entropy, log_softmax, relu, softmax,
+    BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig,
+    LayerNorm, LayerNormConfig, Linear, Mode, Reduction, argmax_over_time, cross_entropy, glu,
+    log_softmax, relu, rng, softmax,
 };
 use std::collections::HashMap;
 
@@ -110,6 +111,34 @@ fn embedding() -> Result<()> {
 fn rectifier() -> Result<()> {
     for case in cases("relu")? {
         case.check(&relu(&case.argument("x"))?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn gated_linear_unit() -> Result<()> {
+    for case in cases("glu")? {
+        let dim = case.setting("dim")?.unwrap_or_default() as usize;
+        case.check(&glu(&case.argument("x"), dim)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn batch_norm() -> Result<()> {
+    for case in cases("batch_norm")? {
+        let momentum = case.setting("momentum")?.unwrap_or_default();
+        let config = BatchNormConfig { momentum, ..BatchNormConfig::default() };
+        let running = |name: &str| case.tensors[name].copy();
+        let (mean, variance) = (running("running_mean")?, running("running_var")?);
+        let (weight, bias) = (case.argument("weight"), case.argument("bias"));
+        let layer = BatchNorm::new(weight, bias, mean.clone(), variance.clone(), config);
+        let training = case.setting("training")? == Some(1.0);
+        let mut stream = rng::seeded(1, "batch_norm");
+        let mut mode = if training { Mode::Train(&mut stream) } else { Mode::Eval };
+        case.check(&layer.forward(&case.argument("x"), &mut mode)?)?;
+        case.compare("new_running_mean", &mean)?;
+        case.compare("new_running_var", &variance)?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
-    CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters, cross_entropy, dropout,
-    embedding, layer_norm, linear, log_softmax, max_over_time, relu, rng, softmax,
+    BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters,
+    batch_norm, cross_entropy, dropout, embedding, glu, layer_norm, linear, log_softmax,
+    max_over_time, relu, rng, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -32,7 +33,7 @@ fn results_do_not_depend_on_the_number_of_threads()
         assert!(child.status.success(), "with {threads} threads: {child:?}");
         found.push(std::fs::read_to_string(&output)?);
     }
-    assert!(found[0].lines().count() == 9, "{}", found[0]);
+    assert!(found[0].lines().count() == 12, "{}", found[0]);
     assert_eq!(found[0], found[1]);
     assert_eq!(found[0], found[2]);
     Ok(())
@@ -45,6 +46,7 @@ fn bits() -> Result<String> {
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     let table = embedding(3000, 70, EmbeddingConfig::default(), vb.pp("embedding"))?;
     let first = linear(70, 90, vb.pp("first"))?;
+    let batches = batch_norm(90, BatchNormConfig::default(), vb.pp("batches"))?;
     let norm = layer_norm(90, LayerNormConfig::default(), vb.pp("norm"))?;
     let second = linear(90, 700, vb.pp("second"))?;
 
@@ -57,13 +59,16 @@ fn bits() -> Result<String> {
     let x = dropout(&table.forward(&ids)?, 0.3, &mut Mode::Train(&mut stream))?;
     let x = relu(&norm.forward(&first.forward(&x)?)?)?;
     let x = (softmax(&x, 1)? + log_softmax(&x, 2)?)?;
+    let normalised = batches.forward(&x.transpose(1, 2)?, &mut Mode::Train(&mut stream))?;
+    let gated = glu(&normalised, 1)?;
     let pooled = max_over_time(&x.transpose(1, 2)?, None)?;
     let logits = second.forward(&x)?.flatten_to(1)?;
     let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
-    let loss = (loss + pooled.sum_all()?)?;
+    let loss = ((loss + pooled.sum_all()?)? + gated.sum_all()?)?;
     let gradients = loss.backward()?;
 
-    let mut results = vec![("loss".to_string(), loss), ("pooled".into(), pooled)];
+    let mut results =
+        vec![("loss".to_string(), loss), ("pooled".into(), pooled), ("gated".into(), gated)];
     for (name, var) in parameters.vars() {
         results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
     }

@@ -32,7 +32,7 @@ mod weight;
 mod winograd;
 
 pub(crate) use bias::bias_gradient;
-pub(crate) use scratch::{Done, HasScratch};
+pub(crate) use scratch::{Done, HasScratch, NoRoom, take};
 
 use crate::element::Element;
 use crate::geometry::Geometry;

@@ -28,7 +28,7 @@ impl NoRoom {
 }
 
 /// A buffer of some length. What it holds at first is left over from another use. Dropped, it is there for the next call.
-pub(super) struct Buffer<T: Element> {
+pub(crate) struct Buffer<T: Element> {
     elements: Vec<T>,
     start: usize,
     len: usize,
@@ -56,7 +56,7 @@ macro_rules! has_scratch {
 has_scratch!(f32, f64);
 
 /// A buffer of `len` elements: the smallest kept one that is large enough, or the largest, grown.
-pub(super) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
+pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
     let room = len.saturating_add(ALIGNMENT / size_of::<T>());
     let mut elements = T::with_kept(|kept| {
         let fits = kept.iter().position(|buffer| buffer.len() >= room);

@@ -2,10 +2,13 @@
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 
-use super::window::{Windows, is_nan};
+use super::columns::Columns;
+use super::plane::is_nan;
+use super::window::Windows;
 use crate::element::{Element, read, row_major};
+use crate::kernels::take;
 use crate::planes::fill_planes;
-use crate::{Result, check_first_order};
+use crate::{InstructionSet, Result, check_first_order};
 
 /// What becomes of the elements under a window.
 #[derive(Debug, Clone, Copy)]
@@ -26,39 +29,51 @@ pub(crate) struct Pool {
 impl Pool {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let (windows, inputs) = (&self.windows, self.windows.inputs());
-        let counts = self.counts::<T>()?;
+        let (columns, counts) = (Columns::new(self.op, &windows.cols)?, self.counts::<T>()?);
         fill_planes(self.op, x.len() / inputs, windows.outputs(), windows.cost(), |plane, y| {
             let x = &x[plane * inputs..][..inputs];
-            match self.reduction {
-                Reduction::Max => {
-                    let larger = |a: T, b: T| if b > a || is_nan(b) { b } else { a };
-                    windows.fold(x, y, T::from_f64(f64::NEG_INFINITY), larger);
-                }
-                Reduction::Mean { .. } => {
-                    windows.fold(x, y, T::zero(), |a, b| a + b);
-                    y.iter_mut().zip(&counts).for_each(|(y, &count)| *y /= count);
-                }
-            }
+            InstructionSet::vectorize(
+                #[inline(always)]
+                || match self.reduction {
+                    Reduction::Max => {
+                        windows.fold(&columns, x, y, T::from_f64(f64::NEG_INFINITY), larger)
+                    }
+                    Reduction::Mean { .. } => {
+                        windows.fold(&columns, x, y, T::zero(), T::add)?;
+                        for (y, &count) in y.iter_mut().zip(&counts) {
+                            *y /= count;
+                        }
+                        Ok(())
+                    }
+                },
+            )
         })
     }
 
     fn backward<T: Element>(&self, x: &[T], y: &[T], dy: &[T]) -> Result<Vec<T>> {
         let windows = &self.windows;
         let (inputs, outputs) = (windows.inputs(), windows.outputs());
-        let counts = self.counts::<T>()?;
+        let (columns, counts) = (Columns::new(self.op, &windows.cols)?, self.counts::<T>()?);
         fill_planes(self.op, x.len() / inputs, inputs, windows.cost(), |plane, dx| {
             let dy = &dy[plane * outputs..][..outputs];
-            match self.reduction {
-                Reduction::Max => {
-                    let (x, y) = (&x[plane * inputs..][..inputs], &y[plane * outputs..][..outputs]);
-                    windows.send_to_first(x, y, dy, dx);
-                }
-                Reduction::Mean { .. } => {
-                    let shares: Vec<T> =
-                        dy.iter().zip(&counts).map(|(&dy, &count)| dy / count).collect();
-                    windows.spread(&shares, dx);
-                }
-            }
+            InstructionSet::vectorize(
+                #[inline(always)]
+                || match self.reduction {
+                    Reduction::Max => {
+                        let x = &x[plane * inputs..][..inputs];
+                        let y = &y[plane * outputs..][..outputs];
+                        windows.send_to_first(&columns, [x, y, dy], dx)
+                    }
+                    Reduction::Mean { .. } => {
+                        let mut shares = take::<T>(outputs)?;
+                        for (share, (&dy, &count)) in shares.iter_mut().zip(dy.iter().zip(&counts))
+                        {
+                            *share = dy / count;
+                        }
+                        windows.spread(&columns, &shares, dx)
+                    }
+                },
+            )
         })
     }
 
@@ -78,6 +93,12 @@ impl Pool {
         let dx = read::<T, _>(x, |x| read(y, |y| read(dy, |dy| Ok(self.backward(x, y, dy)?))))?;
         Tensor::from_vec(dx, x.shape(), x.device())
     }
+}
+
+/// The larger number, or the one that is none.
+#[inline(always)]
+fn larger<T: Element>(a: T, b: T) -> T {
+    if (b > a) | is_nan(b) { b } else { a }
 }
 
 impl CustomOp1 for Pool {

@@ -226,6 +226,19 @@ fn impossible_geometry_is_named() -> Result<()> {
         assert!(lacks_memory(&pool(&row, &most)));
     }
     assert!(lacks_memory(&avg_pool1d(&row.narrow(0, 0, 0)?, &most)));
+    // Windows a far stride apart, with nearly all taps on padding: those that are not are few, and found at once.
+    let far = Pool1dConfig {
+        kernel: 1 << 40,
+        dilation: 2,
+        stride: Some(1 << 40),
+        padding: (1 << 40, (1 << 41) - 6),
+        ..one
+    };
+    let x = Var::new(&[[[1f32, 9., 3., 4., 5.]]], &Device::Cpu)?;
+    let y = max_pool1d(&x, &far)?;
+    assert_eq!(y.to_vec3::<f32>()?, [[[5., 5.]]]);
+    let dx = y.backward()?.get(&x).map(|dx| dx.to_vec3::<f32>()).transpose()?;
+    assert_eq!(dx, Some(vec![vec![vec![0., 0., 0., 0., 2.]]]));
     let huge = Pool1dConfig { kernel: 1, padding: (1 << 62, 0), ..one };
     assert!(matches!(max_pool1d(&row, &huge), Err(Error::Overflow { what: "output", .. })));
     Ok(())

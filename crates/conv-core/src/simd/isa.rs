@@ -47,6 +47,26 @@ impl InstructionSet {
         set
     }
 
+    /// Runs `work` compiled for the [set in use](Self::in_use), so that the compiler turns its loops into vectors of that set.
+    ///
+    /// That is for plain loops outside of this crate: what is to profit must be inlined into `work`, and `work` itself be a closure
+    /// marked `#[inline(always)]`. Results are the same for every set, since the compiler does not reorder sums.
+    ///
+    /// ```
+    /// let (a, b) = ([1f32, 2.0, 3.0], [4f32, 5.0, 6.0]);
+    /// let mut sums = [0f32; 3];
+    /// conv_core::InstructionSet::vectorize(#[inline(always)] || {
+    ///     for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(&b)) {
+    ///         *sum = a + b;
+    ///     }
+    /// });
+    /// assert_eq!(sums, [5.0, 7.0, 9.0]);
+    /// ```
+    #[inline]
+    pub fn vectorize<R>(work: impl FnOnce() -> R) -> R {
+        super::vectorize_plain(Self::in_use(), work)
+    }
+
     /// Makes kernels use this set from now on, in all threads. Results of different sets differ by rounding.
     ///
     /// # Errors

@@ -12,6 +12,18 @@ pub(crate) struct Avx512(__m512);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx2(__m256);
 
+/// `work`, compiled for AVX-512.
+#[target_feature(enable = "avx2,fma,avx512f")]
+pub(super) unsafe fn avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// `work`, compiled for AVX2.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 /// The first `count` of sixteen lanes.
 #[inline(always)]
 fn first16(count: usize) -> __mmask16 {

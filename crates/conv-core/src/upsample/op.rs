@@ -25,6 +25,7 @@ impl Upsample {
         let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
         fill_planes(self.op, x.len() / inputs, outputs, inputs + outputs, |plane, y| {
             interpolate(&rows, &cols, width, &x[plane * inputs..][..inputs], y);
+            Ok(())
         })
     }
 
@@ -33,6 +34,7 @@ impl Upsample {
         let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
         fill_planes(self.op, dy.len() / outputs, inputs, inputs + outputs, |plane, dx| {
             interpolate_back(&rows, &cols, width, &dy[plane * outputs..][..outputs], dx);
+            Ok(())
         })
     }
 

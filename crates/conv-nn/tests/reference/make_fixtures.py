@@ -130,7 +130,25 @@ def conv():
             case(name, arguments, lambda **arguments: function(**{"input": arguments["x"], **{k: v for k, v in arguments.items() if k != "x"}}, **settings), **settings)
 
 
-for make in [linear, embedding, relu, layer_norm, softmax, cross_entropy, max_over_time, conv]:
+def glu():
+    for shape, dim in [((3, 8), 1), ((4, 5, 3), 0), ((2, 6, 33), 1)]:
+        case("glu", {"x": torch.randn(shape) * 3}, lambda x: F.glu(x, dim), dim=dim)
+
+
+def batch_norm():
+    for shape, training, momentum in [((5, 3), True, 0.1), ((4, 3, 7), True, 0.3), ((3, 4, 5, 6), True, 0.1),
+                                      ((3, 4, 5, 6), False, 0.1), ((1, 2, 40, 40), True, 1.0)]:
+        channels = shape[1]
+        running = {"running_mean": torch.randn(channels), "running_var": torch.rand(channels) + 0.5}
+        stored = {name: value.clone() for name, value in running.items()}
+        arguments = {"x": torch.randn(shape) * 3 + 1, "weight": torch.randn(channels), "bias": torch.randn(channels)}
+        case("batch_norm", arguments, lambda x, weight, bias: F.batch_norm(x, *running.values(), weight, bias, training, momentum),
+             training=float(training), momentum=momentum, **stored)
+        for name, value in running.items():
+            cases[f"batch_norm.{counts['batch_norm'] - 1}.new_{name}"] = value.clone()
+
+
+for make in [linear, embedding, relu, layer_norm, softmax, cross_entropy, max_over_time, conv, glu, batch_norm]:
     make()
 path = Path(__file__).with_name("fixtures.safetensors")
 save_file(cases, path)

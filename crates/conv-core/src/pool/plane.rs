@@ -1,0 +1,192 @@
+//! The kernels of one plane (one channel of one sample).
+
+use super::columns::Columns;
+use super::window::Windows;
+use crate::element::Element;
+use crate::kernels::{Done, take};
+
+impl Windows {
+    /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows first, which are whole, then
+    /// over its columns.
+    #[inline(always)]
+    pub(super) fn fold<T: Element>(
+        &self,
+        columns: &Columns,
+        x: &[T],
+        y: &mut [T],
+        identity: T,
+        f: impl Fn(T, T) -> T + Copy,
+    ) -> Done {
+        let mut line = take::<T>(columns.input)?;
+        let mut parts = take::<T>(columns.split_len())?;
+        for (row, y) in y.chunks_exact_mut(self.cols.output).enumerate() {
+            line.fill(identity);
+            for i in self.rows.taps(row) {
+                let x = &x[self.rows.position(row, i) * columns.input..];
+                for (a, &x) in line.iter_mut().zip(x) {
+                    *a = f(*a, x);
+                }
+            }
+            if let Some(runs) = &columns.runs {
+                for (y, run) in y.iter_mut().zip(runs) {
+                    *y = fold_run(&line[run.clone()], identity, f);
+                }
+                continue;
+            }
+            columns.split(&line, &mut parts);
+            y.fill(identity);
+            for (outputs, place) in &columns.taps {
+                let (y, x) = (&mut y[outputs.clone()], &parts[*place..]);
+                if columns.step == 1 {
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = f(*y, x);
+                    }
+                } else {
+                    for (y, &x) in y.iter_mut().zip(x.iter().step_by(columns.step)) {
+                        *y = f(*y, x);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `dx[i] += g[o]` for each element `i` that window `o` sees.
+    #[inline(always)]
+    pub(super) fn spread<T: Element>(&self, columns: &Columns, g: &[T], dx: &mut [T]) -> Done {
+        let mut line = take::<T>(columns.input)?;
+        let mut parts = take::<T>(columns.split_len())?;
+        for (row, g) in self.rows_of(g).enumerate() {
+            if let Some(runs) = &columns.runs {
+                line.fill(T::zero());
+                for (&g, run) in g.iter().zip(runs) {
+                    for dx in &mut line[run.clone()] {
+                        *dx += g;
+                    }
+                }
+            } else {
+                parts.fill(T::zero());
+                for (outputs, place) in &columns.taps {
+                    let (g, dx) = (&g[outputs.clone()], &mut parts[*place..]);
+                    if columns.step == 1 {
+                        for (dx, &g) in dx.iter_mut().zip(g) {
+                            *dx += g;
+                        }
+                    } else {
+                        for (dx, &g) in dx.iter_mut().step_by(columns.step).zip(g) {
+                            *dx += g;
+                        }
+                    }
+                }
+                columns.merge(&parts, &mut line);
+            }
+            for i in self.rows.taps(row) {
+                let dx = &mut dx[self.rows.position(row, i) * columns.input..];
+                for (dx, &g) in dx.iter_mut().zip(&*line) {
+                    *dx += g;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `dx[i] += g[o]` for the first element `i` of window `o`, in row-major order, which is its maximum `y[o]`. There is none where
+    /// the input was written over since.
+    #[inline(always)]
+    pub(super) fn send_to_first<T: Element>(
+        &self,
+        columns: &Columns,
+        [x, y, g]: [&[T]; 3],
+        dx: &mut [T],
+    ) -> Done {
+        if let Some(runs) = &columns.runs {
+            for (row, (y, g)) in self.rows_of(y).zip(self.rows_of(g)).enumerate() {
+                for ((&y, &g), run) in y.iter().zip(g).zip(runs) {
+                    let found = self.rows.taps(row).find_map(|i| {
+                        let start = self.rows.position(row, i) * columns.input;
+                        let seen = &x[start..][run.clone()];
+                        Some(start + run.start + seen.iter().position(|&x| is_same(x, y))?)
+                    });
+                    if let Some(place) = found {
+                        dx[place] += g;
+                    }
+                }
+            }
+            return Ok(());
+        }
+        let len = columns.split_len();
+        let rows = self.rows.input;
+        let (mut x_parts, mut dx_parts) = (take::<T>(rows * len)?, take::<T>(rows * len)?);
+        for (x, parts) in x.chunks_exact(columns.input).zip(x_parts.chunks_exact_mut(len)) {
+            columns.split(x, parts);
+        }
+        dx_parts.fill(T::zero());
+        // Each window's gradient, until the element is found that it goes to.
+        let mut left = take::<T>(self.cols.output)?;
+        for (row, (y, g)) in self.rows_of(y).zip(self.rows_of(g)).enumerate() {
+            left.copy_from_slice(g);
+            for i in self.rows.taps(row) {
+                let start = self.rows.position(row, i) * len;
+                for (outputs, place) in &columns.taps {
+                    let (y, left) = (&y[outputs.clone()], &mut left[outputs.clone()]);
+                    let x = &x_parts[start..][..len][*place..];
+                    let dx = &mut dx_parts[start..][..len][*place..];
+                    match columns.step {
+                        1 => give(y, left, x.iter(), dx.iter_mut()),
+                        step => give(y, left, x.iter().step_by(step), dx.iter_mut().step_by(step)),
+                    }
+                }
+            }
+        }
+        for (dx, parts) in dx.chunks_exact_mut(columns.input).zip(dx_parts.chunks_exact(len)) {
+            columns.merge(parts, dx);
+        }
+        Ok(())
+    }
+
+    fn rows_of<'a, T>(&self, outputs: &'a [T]) -> std::slice::ChunksExact<'a, T> {
+        outputs.chunks_exact(self.cols.output)
+    }
+}
+
+/// Adds what is left of each window's gradient to its element if that is its maximum, and then leaves nothing.
+#[inline(always)]
+fn give<'a, T: Element>(
+    y: &[T],
+    left: &mut [T],
+    x: impl Iterator<Item = &'a T>,
+    dx: impl Iterator<Item = &'a mut T>,
+) {
+    for (((&y, left), &x), dx) in y.iter().zip(left).zip(x).zip(dx) {
+        let is_maximum = is_same(x, y);
+        *dx += if is_maximum { *left } else { T::zero() };
+        *left = if is_maximum { T::zero() } else { *left };
+    }
+}
+
+/// A fold over eight interleaved parts, so that the processor's vector units can do them side by side.
+#[inline(always)]
+fn fold_run<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) -> T {
+    let mut lanes = [identity; 8];
+    let chunks = run.chunks_exact(lanes.len());
+    let rest = chunks.remainder().iter().fold(identity, |a, &x| f(a, x));
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = f(*lane, x);
+        }
+    }
+    lanes.into_iter().fold(rest, f)
+}
+
+/// Whether both are the same number, or both none.
+#[inline(always)]
+fn is_same<T: Element>(a: T, b: T) -> bool {
+    (a == b) | (is_nan(a) & is_nan(b))
+}
+
+/// Whether `x` is not a number.
+#[inline(always)]
+#[expect(clippy::eq_op, reason = "a comparison that vectors have")]
+pub(super) fn is_nan<T: Element>(x: T) -> bool {
+    x != x
+}

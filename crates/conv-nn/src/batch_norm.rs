@@ -1,0 +1,516 @@
+//! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
+
+use crate::kernel::{BLOCK, check_gradient, check_real, elements, fill_rows, with_elements};
+use crate::real::{Real, sum};
+use crate::{Error, Init, Mode, Result, VarBuilder};
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, bail};
+use conv_core::{InstructionSet, check_first_order};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How a [`BatchNorm`] works.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchNormConfig {
+    /// What is added to the variance, so that a constant channel gives 0 and not NaN.
+    pub epsilon: f64,
+    /// The share of a batch's statistics in the new running ones, 0 to 1.
+    pub momentum: f64,
+}
+
+impl Default for BatchNormConfig {
+    fn default() -> Self {
+        Self { epsilon: 1e-5, momentum: 0.1 }
+    }
+}
+
+/// y = (x - mean) / √(variance + ε) · weight + bias, channel by channel (Ioffe and Szegedy 2015, algorithm 1).
+///
+/// In training mean and variance are the batch's, over samples and places, and the running ones move towards them, the
+/// variance unbiased (divided by n - 1). In evaluation they are the running ones. As PyTorch's `BatchNorm1d` and `BatchNorm2d`,
+/// parameter names included.
+///
+/// # Shapes
+/// `[B, C]`, `[B, C, T]` or `[B, C, H, W]` → the same; weight, bias and running statistics `[C]`; f32 or f64.
+#[derive(Debug, Clone)]
+pub struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    config: BatchNormConfig,
+}
+
+/// A [`BatchNorm`] over `channels` from `weight` and `running_var` (at first 1), `bias` and `running_mean` (at first 0).
+///
+/// The running statistics are stored beside the parameters; they never have a gradient, so that no optimiser moves them.
+pub fn batch_norm(
+    channels: usize,
+    config: BatchNormConfig,
+    vb: VarBuilder,
+) -> candle_core::Result<BatchNorm> {
+    let constant = |name, value| vb.get_with_hints(channels, name, Init::Const(value));
+    Ok(BatchNorm {
+        weight: constant("weight", 1.0)?,
+        bias: constant("bias", 0.0)?,
+        running_mean: constant("running_mean", 0.0)?,
+        running_var: constant("running_var", 1.0)?,
+        config,
+    })
+}
+
+impl BatchNorm {
+    /// From given tensors, each `[C]`. Training writes the running statistics in place, into the memory of what is given.
+    pub fn new(
+        weight: Tensor,
+        bias: Tensor,
+        running_mean: Tensor,
+        running_var: Tensor,
+        config: BatchNormConfig,
+    ) -> Self {
+        Self { weight, bias, running_mean, running_var, config }
+    }
+
+    /// The normalised `x`. In training also moves the running statistics.
+    ///
+    /// # Errors
+    /// Another number of channels; in training fewer than two values a channel, which have no variance.
+    pub fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        self.check(x)?;
+        let training = mode.rng().is_some();
+        let values = x.elem_count() / self.weight.elem_count().max(1);
+        if training && values < 2 {
+            return Err(misfit("its input", x, "two values a channel to train on".into()));
+        }
+        let (y, moments) = if x.device().is_cpu() {
+            let moments = match (training, x.dtype()) {
+                (false, _) => self.running()?,
+                (true, DType::F64) => batch_moments::<f64>(x)?,
+                (true, _) => batch_moments::<f32>(x)?,
+            };
+            let operation = Normalise::new(&moments, self.config.epsilon, training);
+            let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+            (x.contiguous()?.apply_op3(&weight, &bias, operation)?, moments)
+        } else {
+            self.composed(x, training)?
+        };
+        if training {
+            self.follow(&moments, values)?;
+        }
+        Ok(y)
+    }
+
+    pub(crate) fn gradients(&self, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        self.check(x)?;
+        check_gradient(Normalise::NAME, x.dims(), dy)?;
+        let moments = match x.dtype() {
+            DType::F64 => batch_moments::<f64>(x)?,
+            _ => batch_moments::<f32>(x)?,
+        };
+        let operation = Normalise::new(&moments, self.config.epsilon, true);
+        let (x, weight, bias) = operation.bwd(x, &self.weight, &self.bias, dy, dy)?;
+        Ok([x, weight, bias])
+    }
+
+    /// Of operations whose gradients are right in candle; also the moments.
+    fn composed(&self, x: &Tensor, training: bool) -> candle_core::Result<(Tensor, Vec<Moments>)> {
+        let channels = self.weight.elem_count();
+        let row = |tensor: &Tensor| tensor.reshape((1, channels, 1));
+        let flat = x.reshape((x.dim(0)?, channels, ()))?;
+        let (mean, variance) = match training {
+            true => {
+                let mean = flat.mean_keepdim((0, 2))?;
+                let variance = flat.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
+                (mean, variance)
+            }
+            false => (row(&self.running_mean.detach())?, row(&self.running_var.detach())?),
+        };
+        let y = flat
+            .broadcast_sub(&mean)?
+            .broadcast_div(&(&variance + self.config.epsilon)?.sqrt()?)?
+            .broadcast_mul(&row(&self.weight)?)?
+            .broadcast_add(&row(&self.bias)?)?;
+        Ok((y.reshape(x.shape())?, of_tensors(&mean, &variance)?))
+    }
+
+    fn check(&self, x: &Tensor) -> Result<()> {
+        check_real(Normalise::NAME, "its input", x.dtype())?;
+        let channels = self.weight.elem_count();
+        if !matches!(x.rank(), 2..=4) || x.dims()[1] != channels {
+            return Err(misfit("its input", x, format!("[B, {channels}, …]")));
+        }
+        for (argument, tensor) in [
+            ("weight", &self.weight),
+            ("bias", &self.bias),
+            ("running_mean", &self.running_mean),
+            ("running_var", &self.running_var),
+        ] {
+            if tensor.dims() != [channels] {
+                return Err(misfit(argument, tensor, format!("[{channels}]")));
+            }
+            if tensor.dtype() != x.dtype() {
+                let (operation, found) = (Normalise::NAME, tensor.dtype());
+                let expected = format!("{:?}", x.dtype());
+                return Err(Error::DType { operation, argument, found, expected });
+            }
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> Result<Vec<Moments>> {
+        Ok(of_tensors(&self.running_mean, &self.running_var)?)
+    }
+
+    /// Moves the running statistics towards a batch's of so many values a channel.
+    fn follow(&self, moments: &[Moments], values: usize) -> Result<()> {
+        let unbiased = values as f64 / (values - 1) as f64;
+        let means: Vec<_> = moments.iter().map(|moments| moments.mean).collect();
+        let variances: Vec<_> = moments.iter().map(|moments| moments.variance * unbiased).collect();
+        let momentum = self.config.momentum;
+        for (running, towards) in [(&self.running_mean, means), (&self.running_var, variances)] {
+            let towards = Tensor::from_vec(towards, running.shape(), running.device())?;
+            let towards = (towards.to_dtype(running.dtype())? * momentum)?;
+            // In place: the parameter store has the same memory.
+            running.slice_set(&((running.detach() * (1.0 - momentum))? + towards)?, 0, 0)?;
+        }
+        Ok(())
+    }
+}
+
+fn misfit(argument: &'static str, found: &Tensor, expected: String) -> Error {
+    let (operation, found) = (Normalise::NAME, found.dims().to_vec());
+    Error::Shape { operation, argument, found, expected }
+}
+
+/// Mean and variance, divided by n, of a channel.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    mean: f64,
+    variance: f64,
+}
+
+fn of_tensors(mean: &Tensor, variance: &Tensor) -> candle_core::Result<Vec<Moments>> {
+    let read = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let both = read(mean)?.into_iter().zip(read(variance)?);
+    Ok(both.map(|(mean, variance)| Moments { mean, variance }).collect())
+}
+
+fn batch_moments<T: Real>(x: &Tensor) -> candle_core::Result<Vec<Moments>> {
+    let planes = Planes::of(x);
+    let count = T::from_f64((planes.samples * planes.width) as f64);
+    with_elements::<T, _, 1>([x], |[x]| {
+        planes.each(
+            #[inline(always)]
+            |channel| {
+                let mut mean = T::zero();
+                for plane in 0..planes.samples {
+                    mean += sum([planes.get(x, plane, channel)], |[x]| x);
+                }
+                let mean = mean / count;
+                let mut variance = T::zero();
+                for plane in 0..planes.samples {
+                    let x = planes.get(x, plane, channel);
+                    variance += sum([x], |[x]| (x - mean) * (x - mean));
+                }
+                Moments { mean: mean.to_f64(), variance: (variance / count).to_f64() }
+            },
+        )
+    })
+}
+
+/// Where the elements of a channel are: a plane of `width` for each sample.
+#[derive(Debug, Clone, Copy)]
+struct Planes {
+    samples: usize,
+    channels: usize,
+    width: usize,
+}
+
+impl Planes {
+    fn of(x: &Tensor) -> Self {
+        let dims = x.dims();
+        Self { samples: dims[0], channels: dims[1], width: dims[2..].iter().product() }
+    }
+
+    #[inline(always)]
+    fn get<'a, T>(&self, x: &'a [T], sample: usize, channel: usize) -> &'a [T] {
+        &x[(sample * self.channels + channel) * self.width..][..self.width]
+    }
+
+    /// Something of each channel.
+    fn each<R: Send>(&self, of: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let block = (BLOCK / (self.samples * self.width).max(1)).max(1);
+        let channels = (0..self.channels).into_par_iter().with_min_len(block);
+        let one = |channel| {
+            InstructionSet::vectorize(
+                #[inline(always)]
+                || of(channel),
+            )
+        };
+        channels.map(one).collect()
+    }
+}
+
+/// The operation, with given moments: those of a batch move with its elements, running ones do not.
+pub(crate) struct Normalise {
+    means: Vec<f64>,
+    /// What deviations are multiplied by.
+    scales: Vec<f64>,
+    of_batch: bool,
+}
+
+impl Normalise {
+    const NAME: &'static str = "batch_norm";
+
+    fn new(moments: &[Moments], epsilon: f64, of_batch: bool) -> Self {
+        let scale = |moments: &Moments| (moments.variance + epsilon).sqrt().recip();
+        Self {
+            means: moments.iter().map(|moments| moments.mean).collect(),
+            scales: moments.iter().map(scale).collect(),
+            of_batch,
+        }
+    }
+
+    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T], width: usize) -> Vec<T> {
+        let channels = weight.len();
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |plane, y| {
+                let channel = plane % channels;
+                let mean = T::from_f64(self.means[channel]);
+                let scale = T::from_f64(self.scales[channel]) * weight[channel];
+                let bias = bias[channel];
+                for (y, &x) in y.iter_mut().zip(&x[plane * width..]) {
+                    *y = (x - mean) * scale + bias;
+                }
+            },
+        )
+    }
+
+    /// For each channel Σ gradient and Σ gradient · normalised input: the gradients of bias and weight.
+    fn parameter_gradients<T: Real>(&self, planes: Planes, x: &[T], gradient: &[T]) -> Vec<[T; 2]> {
+        planes.each(
+            #[inline(always)]
+            |channel| {
+                let mean = T::from_f64(self.means[channel]);
+                let mut sums = [T::zero(); 2];
+                for sample in 0..planes.samples {
+                    let x = planes.get(x, sample, channel);
+                    let gradient = planes.get(gradient, sample, channel);
+                    sums[0] += sum([gradient], |[g]| g);
+                    sums[1] += sum([gradient, x], |[g, x]| g * (x - mean));
+                }
+                [sums[0], sums[1] * T::from_f64(self.scales[channel])]
+            },
+        )
+    }
+
+    fn input_gradient<T: Real>(
+        &self,
+        planes: Planes,
+        [x, weight, gradient]: [&[T]; 3],
+        sums: &[[T; 2]],
+    ) -> Vec<T> {
+        let width = planes.width;
+        let count = T::from_f64((planes.samples * width) as f64);
+        fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |plane, out| {
+                let channel = plane % planes.channels;
+                let (mean, scale) =
+                    (T::from_f64(self.means[channel]), T::from_f64(self.scales[channel]));
+                let factor = weight[channel] * scale;
+                // A batch's normalised channel is orthogonal to what moves its mean or its variance: both are taken out.
+                let [along_mean, along_row] = match self.of_batch {
+                    true => [sums[channel][0] / count, sums[channel][1] * scale / count],
+                    false => [T::zero(); 2],
+                };
+                let arguments = x[plane * width..].iter().zip(&gradient[plane * width..]);
+                for (out, (&x, &g)) in out.iter_mut().zip(arguments) {
+                    *out = (g - along_mean - (x - mean) * along_row) * factor;
+                }
+            },
+        )
+    }
+
+    fn backward<T: Real>(
+        &self,
+        [x, weight, bias, gradient]: [&Tensor; 4],
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
+        let (planes, device) = (Planes::of(x), x.device());
+        let (input, sums) =
+            with_elements::<T, _, 3>([x, weight, gradient], |[of_x, weight, gradient]| {
+                let sums = self.parameter_gradients(planes, of_x, gradient);
+                let input = x
+                    .track_op()
+                    .then(|| self.input_gradient(planes, [of_x, weight, gradient], &sums));
+                (input, sums)
+            })?;
+        let input = input.map(|made| Tensor::from_vec(made, x.shape(), device)).transpose()?;
+        let of = |tensor: &Tensor, which: usize| {
+            let made = || sums.iter().map(|sums| sums[which]).collect::<Vec<T>>();
+            let made = || Tensor::from_vec(made(), tensor.shape(), device);
+            tensor.track_op().then(made).transpose()
+        };
+        Ok([input, of(weight, 1)?, of(bias, 0)?])
+    }
+}
+
+impl CustomOp3 for Normalise {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        fn run<T: Real>(
+            operation: &Normalise,
+            width: usize,
+            [x, weight, bias]: [(&CpuStorage, &Layout); 3],
+        ) -> candle_core::Result<CpuStorage> {
+            let read = |(storage, layout)| elements(T::cpu_storage_as_slice(storage)?, layout);
+            let y = operation.forward::<T>(read(x)?, read(weight)?, read(bias)?, width);
+            Ok(T::to_cpu_storage_owned(y))
+        }
+        let width = x_layout.dims()[2..].iter().product();
+        let arguments = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
+        let y = match x {
+            CpuStorage::F32(_) => run::<f32>(self, width, arguments)?,
+            CpuStorage::F64(_) => run::<f64>(self, width, arguments)?,
+            _ => bail!("{} computes in F32 and F64", Self::NAME),
+        };
+        Ok((y, x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        check_first_order(Self::NAME, gradient)?;
+        let [x, weight, bias] = match x.dtype() {
+            DType::F64 => self.backward::<f64>([x, weight, bias, gradient])?,
+            _ => self.backward::<f32>([x, weight, bias, gradient])?,
+        };
+        Ok((x, weight, bias))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Parameters, rng};
+    use candle_core::{Device, Var};
+    use gradcheck::values;
+    use proptest::prelude::*;
+
+    /// Large, so that two close elements do not make it too steep for finite differences.
+    const CONFIG: BatchNormConfig = BatchNormConfig { epsilon: 0.1, momentum: 0.1 };
+
+    fn norm(channels: usize, weight: &Tensor, bias: &Tensor) -> candle_core::Result<BatchNorm> {
+        let mean = values(channels, 7);
+        let variance = (values(channels, 8).sqr()? + 0.5)?;
+        Ok(BatchNorm::new(weight.clone(), bias.clone(), mean, variance, CONFIG))
+    }
+
+    fn run(layer: &BatchNorm, x: &Tensor, training: bool) -> Result<Tensor> {
+        let mut stream = rng::seeded(1, "step");
+        let mut mode = if training { Mode::Train(&mut stream) } else { Mode::Eval };
+        layer.forward(x, &mut mode)
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradients_are_right(
+            samples in 2usize..4, channels in 1usize..4, time in 1usize..4, training: bool, seed: u64,
+        ) {
+            let x = values((time, channels, samples), seed);
+            let inputs = [x, values(channels, seed ^ 1), values(channels, seed ^ 2)];
+            gradcheck::check("batch_norm", &inputs, |t| {
+                let layer = norm(channels, &t[1], &t[2])?;
+                Ok(run(&layer, &t[0].transpose(0, 2)?, training)?)
+            });
+        }
+    }
+
+    #[test]
+    fn the_composition_agrees_in_values_and_gradients() -> candle_core::Result<()> {
+        let (x, weight, bias) = (values((4, 3, 5, 6), 1), values(3, 2), values(3, 3));
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| Var::from_tensor(&tensor));
+        let (x, weight, bias) = (x?, weight?, bias?);
+        let layer = norm(3, &weight, &bias)?;
+        let cotangent = values(x.shape(), 4);
+        for training in [true, false] {
+            let kernel = run(&norm(3, &weight, &bias)?, &x, training)?;
+            let composed = layer.composed(&x, training)?.0;
+            let store = kernel.mul(&cotangent)?.sum_all()?.backward()?;
+            let other = composed.mul(&cotangent)?.sum_all()?.backward()?;
+            let mut pairs = vec![(kernel, composed)];
+            for var in [&x, &weight, &bias] {
+                pairs.extend(store.get(var).cloned().zip(other.get(var).cloned()));
+            }
+            assert_eq!(pairs.len(), 4);
+            for (kernel, composed) in pairs {
+                let worst =
+                    (kernel - composed)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+                assert!(worst < 1e-12, "{worst}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn running_statistics_are_stored_and_no_optimiser_moves_them() -> candle_core::Result<()> {
+        let parameters = Parameters::new(1);
+        let layer = batch_norm(2, CONFIG, parameters.builder(DType::F64, &Device::Cpu))?;
+        let x = values((3, 2, 4), 1);
+        let gradients = run(&layer, &x, true)?.sqr()?.sum_all()?.backward()?;
+        let mean = x.mean((0, 2))?.to_vec1::<f64>()?;
+        let stored = &parameters.tensors()["running_mean"];
+        for (stored, mean) in stored.to_vec1::<f64>()?.iter().zip(mean) {
+            assert!((stored - 0.1 * mean).abs() < 1e-12, "{stored} {mean}");
+        }
+        for (name, var) in parameters.vars() {
+            assert_eq!(gradients.get(&var).is_some(), !name.starts_with("running"), "{name}");
+        }
+        // Evaluation takes them, and leaves them alone.
+        let before = parameters.tensors()["running_var"].copy()?.to_vec1::<f64>()?;
+        run(&layer, &x, false)?;
+        assert_eq!(parameters.tensors()["running_var"].to_vec1::<f64>()?, before);
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() -> candle_core::Result<()> {
+        let layer = norm(3, &values(3, 1), &values(3, 2))?;
+        let text = |x: Tensor, training| {
+            run(&layer, &x, training).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        let expected = "batch_norm: its input has shape [2, 4], expected [B, 3, …]";
+        assert_eq!(text(values((2, 4), 1), true), expected);
+        let expected =
+            "batch_norm: its input has shape [1, 3], expected two values a channel to train on";
+        assert_eq!(text(values((1, 3), 1), true), expected);
+        assert_eq!(text(values((1, 3), 1), false), "");
+        let single = values((2, 3), 1).to_dtype(DType::F32)?;
+        assert_eq!(text(single, false), "batch_norm: weight is F64, expected F32");
+        assert_eq!(run(&layer, &values((0, 3, 2), 1), false)?.dims(), [0, 3, 2]);
+        Ok(())
+    }
+}
