@@ -1,4 +1,4 @@
-use candle_core::{CustomOp1, D, DType, Device};
+use candle_core::{CustomOp1, D, DType, Device, Var};
 
 use super::*;
 use crate::checks::{check_fixtures, check_threads, distance, forward_backward};
