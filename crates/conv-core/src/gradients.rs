@@ -1,9 +1,9 @@
 //! The backward passes alone, for operations that are made of these and for whoever walks the graph himself.
 //!
 //! A gradient is computed for those arguments that are tracked (a variable, or computed from one); the others have none, and cost
-//! nothing. What a caller gives as `dy` has the shape of the operation's result.
+//! nothing. What a caller gives as `dy` has the shape and type of the operation's result. On the CPU alone, in f32 and f64.
 
-use candle_core::{CustomOp1, Tensor};
+use candle_core::{CustomOp1, DType, Device, Tensor};
 
 use crate::operation::Convolution;
 use crate::pool::{Pool, Reduction, pool2d};
@@ -14,7 +14,7 @@ use crate::{
 /// The gradients of `x`, `weight` and `bias` in [`conv2d`](crate::conv2d).
 ///
 /// # Errors
-/// Those of the operation, and a `dy` of another shape than its result.
+/// Those of the operation, and a `dy` of another shape or type than its result.
 pub fn conv2d(
     x: &Tensor,
     weight: &Tensor,
@@ -39,6 +39,25 @@ pub fn conv_transpose2d(
     convolution(conv_transpose::call(x, weight, bias).transposed(config)?, x, weight, bias, dy)
 }
 
+/// Refuses what the backward passes do not compute in, and a gradient that is not of its result's shape.
+fn check(op: &'static str, x: &Tensor, dy: &Tensor, expected: &[usize]) -> Result<()> {
+    if !matches!(x.dtype(), DType::F32 | DType::F64) {
+        return Err(Error::DType { op, found: x.dtype() });
+    }
+    let (argument, found) = ("gradient", dy.dtype());
+    if found != x.dtype() {
+        return Err(Error::DTypeMismatch { op, argument, found, expected: x.dtype() });
+    }
+    if let Some(other) = [x, dy].into_iter().find(|tensor| !tensor.device().is_cpu()) {
+        let (found, expected) = (other.device().location(), Device::Cpu.location());
+        return Err(Error::DeviceMismatch { op, argument, found, expected });
+    }
+    if dy.dims() == expected {
+        return Ok(());
+    }
+    Err(Error::Gradient { op, found: dy.dims().to_vec(), expected: expected.to_vec() })
+}
+
 fn convolution(
     convolution: Convolution,
     x: &Tensor,
@@ -46,7 +65,7 @@ fn convolution(
     bias: Option<&Tensor>,
     dy: &Tensor,
 ) -> Result<[Option<Tensor>; 3]> {
-    check(convolution.op, dy, convolution.output.dims())?;
+    check(convolution.op, x, dy, convolution.output.dims())?;
     Ok(convolution.gradients(x, weight, bias, dy)?)
 }
 
@@ -69,16 +88,9 @@ pub fn avg_pool2d(x: &Tensor, dy: &Tensor, config: &Pool2dConfig) -> Result<Tens
 
 fn pool(pool: Pool, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     for dy in [y, dy] {
-        check(pool.op, dy, pool.output.dims())?;
+        check(pool.op, x, dy, pool.output.dims())?;
     }
     Ok(pool.bwd(x, y, dy)?.map_or_else(|| x.zeros_like(), Ok)?)
-}
-
-fn check(op: &'static str, dy: &Tensor, expected: &[usize]) -> Result<()> {
-    if dy.dims() == expected {
-        return Ok(());
-    }
-    Err(Error::Gradient { op, found: dy.dims().to_vec(), expected: expected.to_vec() })
 }
 
 #[cfg(test)]
@@ -118,6 +130,8 @@ mod tests {
             }
             let found = run(&x.detach(), None, &dy)?.map(|gradient| gradient.is_some());
             assert_eq!(found, [false, true, false]);
+            let half = run(&x, None, &dy.to_dtype(DType::F32)?);
+            assert!(matches!(half, Err(Error::DTypeMismatch { argument: "gradient", .. })));
             let text = run(&x, None, &x).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(text.contains("the output's gradient has shape [2, 3, 6, 5]"), "{text}");
         }

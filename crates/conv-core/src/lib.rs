@@ -9,7 +9,9 @@
 //! On the CPU, kernels of our own cut the work into blocks that depend on the geometry alone and add sums in a fixed order, so
 //! the result does not depend on the number of threads. They use the processor's best vector instructions
 //! ([`InstructionSet`]); [`Precision::Exact`] turns off the one algorithm that rounds more than the definition. On CUDA and Metal the same functions run candle's forward operations,
-//! with gradients composed of those that are right. Gradients are constants: there are no second derivatives.
+//! with gradients composed of those that are right. Gradients are constants: there are no second derivatives. Padding is
+//! zeros that are multiplied like other numbers, or left out, as a kernel finds it best: with a weight that is infinite or not a
+//! number, the elements next to it may become so or not.
 //!
 //! # Example
 //! A causal filter, which sees two elements back and none ahead, and its gradient:

@@ -85,6 +85,12 @@ fn a_word_may_have_spaces_and_other_whitespace() {
 }
 
 #[test]
+fn spaces_between_a_word_and_its_numbers_are_no_part_of_it() {
+    let vectors = parse("2 2\na  1 2\nbb 3 4\n".as_bytes(), None);
+    assert_eq!(vectors.words(), ["a", "bb"]);
+}
+
+#[test]
 fn a_byte_order_mark_is_no_part_of_the_first_word() {
     for file in ["\u{feff}the 1 2\ncat 3 4\n", "\u{feff}2 2\nthe 1 2\ncat 3 4\n"] {
         let vectors = parse(file.as_bytes(), None);

@@ -6,6 +6,7 @@ use crate::activation::Relu;
 use crate::cross_entropy::Loss;
 use crate::glu::Glu;
 use crate::kernel::gradient;
+use crate::max_over_time::Pick;
 use crate::softmax::{Softmax, along};
 use crate::{BatchNorm, CrossEntropyConfig, LayerNorm, Reduction, Result};
 use candle_core::shape::Dim;
@@ -29,6 +30,15 @@ pub fn softmax(y: &Tensor, dy: &Tensor, dim: impl Dim) -> Result<Tensor> {
         let dy = dy.transpose(dim, D::Minus1)?;
         gradient(Softmax { width: y.dim(D::Minus1)? }, y, y, &dy)
     })
+}
+
+/// The gradient of `x` in [`max_over_time`](crate::max_over_time), whose maxima are at `positions`
+/// ([`argmax_over_time`](crate::argmax_over_time)).
+///
+/// # Errors
+/// A `dy` or positions of another shape than the result's, or a position that is not in `x`.
+pub fn max_over_time(x: &Tensor, positions: &Tensor, dy: &Tensor) -> Result<Tensor> {
+    gradient(Pick::at(x, positions)?, x, dy, dy)
 }
 
 /// The gradient of `x` in [`glu`](crate::glu).
@@ -105,6 +115,13 @@ mod tests {
         let var = |seed| Var::from_tensor(&values((4, 6), seed));
         let (x, dy) = (var(1)?, values((4, 6), 2));
         check("relu", &crate::relu(&x)?, &dy, &[&x], &[relu(&x, &dy)?])?;
+        let windows = Var::from_tensor(&values((2, 2, 6), 1))?;
+        let (y, places) = crate::argmax_over_time(&windows, None)?;
+        let of_largest = values((2, 2), 2);
+        let found = max_over_time(&windows, &places, &of_largest)?;
+        check("max_over_time", &y, &of_largest, &[&windows], &[found])?;
+        let beyond = (&places + 6.0)?;
+        assert!(max_over_time(&windows, &beyond, &of_largest).is_err());
         for dim in [0, 1] {
             let y = crate::softmax(&x, dim)?;
             check("softmax", &y, &dy, &[&x], &[softmax(&y, &dy, dim)?])?;

@@ -1,6 +1,6 @@
 //! Max-over-time pooling that looks only at each sample's own windows, and can say which one won.
 
-use crate::kernel::{BLOCK, Kernel, apply, check_real, fill, fill_rows, with_elements};
+use crate::kernel::{BLOCK, Kernel, apply, check_real, fill, fill_rows, read_ids, with_elements};
 use crate::real::{Real, maximum};
 use crate::{Error, Result};
 use candle_core::{D, DType, Tensor};
@@ -102,9 +102,27 @@ fn winners<T: Real>(x: &[T], windows: &[usize], channels: usize, time: usize) ->
     winners
 }
 
-struct Pick {
+pub(crate) struct Pick {
     winners: Vec<u32>,
     time: usize,
+}
+
+impl Pick {
+    /// Of given positions `[B, C]`.
+    pub(crate) fn at(x: &Tensor, positions: &Tensor) -> Result<Self> {
+        let &[batch, channels, time] = x.dims() else {
+            return Err(misfit("its input", x.dims(), "[B, C, T]".into()));
+        };
+        if positions.dims() != [batch, channels] {
+            let expected = format!("[{batch}, {channels}]");
+            return Err(misfit("positions", positions.dims(), expected));
+        }
+        let winners = read_ids(Self::NAME, "positions", positions)?;
+        if let Some(position) = winners.iter().position(|&winner| winner as usize >= time) {
+            return Err(Error::IdOutOfRange { id: winners[position], position, rows: time });
+        }
+        Ok(Self { winners, time })
+    }
 }
 
 impl Kernel for Pick {

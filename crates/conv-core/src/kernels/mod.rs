@@ -52,6 +52,14 @@ pub(crate) struct Finish<'a, T> {
     pub exact: bool,
 }
 
+impl<T: Element> Finish<'_, T> {
+    /// A channel's elements that are sums of nothing.
+    fn of_nothing(&self, channel: usize) -> T {
+        let bias = self.bias.map_or(T::zero(), |bias| bias[channel]);
+        if self.rectify && bias < T::zero() { T::zero() } else { bias }
+    }
+}
+
 /// A weight as a kernel is to read it, which may be turned around: where its first element lies, and from one group, output
 /// channel, input channel, row and column to the next.
 #[derive(Debug, Clone, Copy)]
@@ -138,13 +146,6 @@ fn convolve<T: Element>(
     y: &mut [T],
 ) -> Done {
     if plan.columns() == 0 {
-        Ok(())
-    } else if plan.taps() == 0 {
-        let pixels = plan.pixels_out();
-        for (i, channel) in y.chunks_exact_mut(pixels).enumerate() {
-            let bias = finish.bias.map_or(T::zero(), |bias| bias[i % bias.len()]);
-            channel.fill(if finish.rectify && bias < T::zero() { T::zero() } else { bias });
-        }
         Ok(())
     } else if plan.channels_out < FEW_CHANNELS {
         direct::convolve(plan, x, weight, finish, y)

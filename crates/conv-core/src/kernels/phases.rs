@@ -19,21 +19,23 @@ struct Phase {
 }
 
 impl Phase {
+    /// Those that see a tap. There are as many as taps at most, however large the stride.
     fn all(side: &Side) -> Vec<Self> {
         let (stride, dilation) = (side.stride, side.dilation);
         let divisor = gcd(stride, dilation);
         let (step, dilation_of_phase) = (stride / divisor, dilation / divisor);
-        (0..stride.min(side.input))
-            .map(|first| {
+        (0..side.taps.min(step))
+            .filter_map(|tap| {
+                // The first element that meets the gradient at this tap.
+                let first = (tap * dilation) as isize - side.before;
+                let first = first.rem_euclid(stride as isize) as usize;
+                if first >= side.input {
+                    return None;
+                }
                 let place = first as isize + side.before;
-                let meets =
-                    |tap: &usize| (place - (tap * dilation) as isize) % stride as isize == 0;
-                let tap = (0..side.taps.min(step)).find(meets);
-                let taps = tap.map_or(0, |tap| (side.taps - tap).div_ceil(step));
-                // Where the phase's first element meets the gradient, at its first tap.
-                let tap = tap.unwrap_or(0);
+                let taps = (side.taps - tap).div_ceil(step);
                 let meeting = (place - (tap * dilation) as isize).div_euclid(stride as isize);
-                let reach = taps.saturating_sub(1) * dilation_of_phase;
+                let reach = (taps - 1) * dilation_of_phase;
                 let side = Side {
                     input: side.output,
                     taps,
@@ -42,14 +44,14 @@ impl Phase {
                     before: reach as isize - meeting,
                     output: (side.input - first).div_ceil(stride),
                 };
-                Self { first, side, tap, step }
+                Some(Self { first, side, tap, step })
             })
             .collect()
     }
 
     /// The kernel's tap that is this convolution's first one.
     fn first_tap(&self) -> usize {
-        self.tap + self.side.taps.saturating_sub(1) * self.step
+        self.tap + (self.side.taps - 1) * self.step
     }
 }
 
@@ -85,7 +87,9 @@ pub(super) fn input_gradient<T: Element>(
         };
         convolve(&turned, dy, weight, finish, dx)
     };
-    if let ([row], [column]) = (&rows[..], &columns[..]) {
+    if let ([row], [column]) = (&rows[..], &columns[..])
+        && (plan.h.stride, plan.w.stride) == (1, 1)
+    {
         return part(row, column, dx);
     }
     let channels = plan.batch * plan.groups * plan.channels_in;
@@ -97,7 +101,12 @@ pub(super) fn input_gradient<T: Element>(
         parts.push(of_phase);
     }
     let width = plan.w.input;
+    let all = plan.h.stride.min(plan.h.input).saturating_mul(plan.w.stride.min(width));
     each_chunk(dx, plan.pixels_in(), plan.batch * channels, |channel, dx| {
+        if phases.len() < all {
+            // What no tap has seen.
+            dx.fill(finish.of_nothing(channel % (plan.groups * plan.channels_in)));
+        }
         for ((row, column), part) in phases.iter().zip(&parts) {
             let len = row.side.output * column.side.output;
             let part = part[channel * len..][..len].chunks_exact(column.side.output);

@@ -184,7 +184,7 @@ impl<T: Element> Block<'_, T> {
             unsafe {
                 if pixel + columns <= pixels {
                     let at = row(sample, 0) + pixel;
-                    let y = self.y.part(at, (rows - 1) * pixels + columns).as_mut_ptr();
+                    let y = self.y.pointer(at, (rows - 1) * pixels + columns);
                     panel::<L>(slice.len(), left, right, store, y, pixels, (rows, columns));
                     continue;
                 }

@@ -51,7 +51,7 @@ pub(super) fn input_gradient<T: Element>(
     let (pixels_in, pixels_out) = (plan.pixels_in(), plan.pixels_out());
     let (inputs, outputs) = (plan.groups * plan.channels_in, plan.groups * plan.channels_out);
     let of_channel = plan.taps() * pixels_out;
-    for samples in split(plan.batch, PRODUCTS / (inputs * of_channel)) {
+    for samples in split(plan.batch, PRODUCTS / inputs.saturating_mul(of_channel)) {
         let products_of = Plan {
             batch: samples.len(),
             channels_in: plan.channels_out,
@@ -60,7 +60,7 @@ pub(super) fn input_gradient<T: Element>(
             w: side(&plan.w),
             ..*plan
         };
-        let mut products = take(samples.len() * inputs * of_channel)?;
+        let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
         let dy = &dy[samples.start * outputs * pixels_out..samples.end * outputs * pixels_out];
         let plain = Finish { bias: None, rectify: false, ..finish };
         convolve(&products_of, dy, turned, plain, &mut products)?;

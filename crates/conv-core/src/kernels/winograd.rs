@@ -26,6 +26,8 @@ const PLACES: usize = WINDOW * WINDOW;
 
 /// Channels, on both sides, from which the products are worth the turning.
 const CHANNELS: usize = 24;
+/// Input channels up to which its error is small enough: 3e-5 of the largest value.
+const MOST_CHANNELS: usize = 1024;
 /// Output tiles from which the turned weight is.
 const TILES: usize = 96;
 
@@ -39,6 +41,7 @@ pub(super) fn suits<T: 'static>(plan: &Plan) -> bool {
         && is_3_by_1(&plan.h)
         && is_3_by_1(&plan.w)
         && plan.channels_in.min(plan.channels_out) >= CHANNELS
+        && plan.channels_in <= MOST_CHANNELS
         && plan.batch * tiles(&plan.h) * tiles(&plan.w) >= TILES
         && 5 * computed <= 8 * plan.pixels_out()
 }

@@ -33,7 +33,8 @@ pub(crate) fn linear(
 ) -> Result<Vec<Source>> {
     let position = |o: usize| match (align_corners, output) {
         (true, 1) => 0.0,
-        (true, _) => o as f64 * ((input - 1) as f64 / (output - 1) as f64),
+        // Divided last, so that the last element is met exactly.
+        (true, _) => o as f64 * (input - 1) as f64 / (output - 1) as f64,
         (false, _) => ((o as f64 + 0.5) * (input as f64 / output as f64) - 0.5).max(0.0),
     };
     let mut sources = room(op, output)?;

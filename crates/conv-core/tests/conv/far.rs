@@ -175,6 +175,25 @@ fn check(axis: &Axis, image: &Image) -> Result<[bool; 2]> {
     }))
 }
 
+/// A stride makes as many phases of the input's gradient as there are taps, and no more.
+#[test]
+fn a_far_stride_costs_what_the_result_does() -> Result<()> {
+    let config = ConvTranspose2dConfig { stride: (1, 1 << 22), ..Default::default() };
+    let tensor = |list: &[f32], shape: (usize, usize, usize, usize)| {
+        Tensor::from_slice(list, shape, &Device::Cpu)
+    };
+    let (x, weight) = (tensor(&[3., 5.], (1, 1, 1, 2))?, tensor(&[2.], (1, 1, 1, 1))?);
+    let y = conv_transpose2d(&x, &weight, Some(&Tensor::new(&[1f32], &Device::Cpu)?), &config)?;
+    assert_eq!(y.dims(), [1, 1, 1, (1 << 22) + 1]);
+    let y = y.flatten_all()?.to_vec1::<f32>()?;
+    assert_eq!((y[0], y[1], y[1 << 22]), (7.0, 1.0, 11.0));
+    assert!(y[1..1 << 22].iter().all(|&y| y == 1.0));
+    let none = x.narrow(0, 0, 0)?;
+    let config = ConvTranspose2dConfig { stride: (1, FAR), ..Default::default() };
+    assert_eq!(conv_transpose2d(&none, &weight, None, &config)?.dims(), [0, 1, 1, FAR + 1]);
+    Ok(())
+}
+
 #[test]
 fn far_strides_dilations_and_padding_compute_or_are_refused() -> Result<()> {
     let axis = |input, kernel, stride, dilation, padding| Axis {

@@ -111,7 +111,8 @@ fn row(
         std::str::from_utf8(bytes)
             .map_err(|error| VectorsDefect::Encoding { line, offset: from + error.valid_up_to() })
     };
-    let word = text_of(&text[..end], 0)?;
+    // Some writers align their columns.
+    let word = text_of(&text[..end], 0)?.trim_end_matches(' ');
     // Words with spaces exist (GloVe 840B has `. . .`), but one that ends in a number is a number too many.
     let one_too_many = word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok());
     if word.is_empty() || one_too_many {

@@ -69,6 +69,9 @@ impl Folder {
     }
 }
 
+/// Linux's number for "no locks available", as from a network file system without a lock service.
+const ENOLCK: i32 = 37;
+
 fn locked(path: &Path, folder: &Path) -> Result<Lock> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
     let file = file.map_err(in_file("open", path))?;
@@ -76,7 +79,11 @@ fn locked(path: &Path, folder: &Path) -> Result<Lock> {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::RunLocked { path: folder.into() }),
         // Some network file systems have no locks; one trains there without that protection.
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(Lock(file)),
+        Err(TryLockError::Error(error))
+            if error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(ENOLCK) =>
+        {
+            Ok(Lock(file))
+        }
         Err(TryLockError::Error(error)) => Err(in_file("lock", path)(error).into()),
     }
 }
