@@ -50,11 +50,12 @@ pub struct Common {
 }
 
 impl Common {
-    /// Builds the thread pool and opens the device.
+    /// Builds the thread pool, has the allocator [keep memory](conv_core::keep_memory) and opens the device.
     ///
     /// # Errors
     /// A device that is not there or not known, or no threads.
     pub fn start(&self) -> Result<Device> {
+        conv_core::keep_memory();
         if let Some(threads) = self.threads {
             conv_train::set_threads(threads)?;
         }

@@ -44,6 +44,7 @@ mod error;
 mod geometry;
 pub mod gradients;
 mod kernels;
+mod memory;
 mod operation;
 mod padding;
 mod planes;
@@ -57,6 +58,7 @@ pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspos
 pub use conv::{conv1d, conv2d};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result, without_backtrace};
+pub use memory::keep_memory;
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::element::{Element, zeros};
-use crate::kernels::{Done, NoRoom};
+use crate::kernels::{Done, NoRoom, is_shared};
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;
@@ -29,8 +29,8 @@ pub(crate) fn fill_planes<T: Element>(
         }
         Ok(())
     };
-    let done = if planes <= per_block {
-        block((0, &mut out))
+    let done = if planes <= per_block || !is_shared() {
+        out.chunks_mut(per_block * plane_len).enumerate().try_for_each(block)
     } else {
         out.par_chunks_mut(per_block * plane_len).enumerate().try_for_each(block)
     };

@@ -1,11 +1,10 @@
 //! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{BLOCK, check_gradient, check_real, elements, fill_rows, with_elements};
+use crate::kernel::{check_gradient, check_real, collect, elements, fill_rows, with_elements};
 use crate::real::{Real, sum};
 use crate::{Error, Init, Mode, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, bail};
-use conv_core::{InstructionSet, check_first_order};
-use rayon::prelude::*;
+use conv_core::check_first_order;
 use serde::{Deserialize, Serialize};
 
 /// How a [`BatchNorm`] works.
@@ -238,16 +237,8 @@ impl Planes {
     }
 
     /// Something of each channel.
-    fn each<R: Send>(&self, of: impl Fn(usize) -> R + Sync) -> Vec<R> {
-        let block = (BLOCK / (self.samples * self.width).max(1)).max(1);
-        let channels = (0..self.channels).into_par_iter().with_min_len(block);
-        let one = |channel| {
-            InstructionSet::vectorize(
-                #[inline(always)]
-                || of(channel),
-            )
-        };
-        channels.map(one).collect()
+    fn each<R: Send>(&self, of: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+        collect(self.channels, self.samples * self.width, of)
     }
 }
 

@@ -1,13 +1,11 @@
 //! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one
 //! operation.
 
-use crate::kernel::{BLOCK, Kernel, apply, check_real, fill_rows, read_ids, with_elements};
+use crate::kernel::{Kernel, apply, check_real, collect, fill_rows, read_ids, with_elements};
 use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
 use candle_core::{DType, Tensor};
-use conv_core::InstructionSet;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the samples' losses.
@@ -177,22 +175,18 @@ impl Loss {
     }
 
     fn normalisers<T: Real>(&self, x: &[T]) -> Vec<(f64, f64)> {
-        self.targets
-            .par_iter()
-            .enumerate()
-            .with_min_len((BLOCK / self.classes.max(1)).max(1))
-            .map(|(row, target)| {
-                if target.is_none() {
+        collect(
+            self.targets.len(),
+            self.classes,
+            #[inline(always)]
+            |row| {
+                if self.targets[row].is_none() {
                     return (0.0, 0.0);
                 }
-                let x = &x[row * self.classes..][..self.classes];
-                let (shift, log) = InstructionSet::vectorize(
-                    #[inline(always)]
-                    || normaliser(x),
-                );
+                let (shift, log) = normaliser(&x[row * self.classes..][..self.classes]);
                 (shift.to_f64(), log.to_f64())
-            })
-            .collect()
+            },
+        )
     }
 
     /// Of operations whose gradients are right in candle.

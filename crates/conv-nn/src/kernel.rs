@@ -10,6 +10,32 @@ use rayon::prelude::*;
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
 
+/// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
+/// everything would cost two switches.
+pub(crate) fn is_shared() -> bool {
+    rayon::current_num_threads() > 1
+}
+
+/// `f` of each of `0..count`, in order: on several threads where each is the work of `cost` elements and all are worth it.
+pub(crate) fn collect<R: Send>(
+    count: usize,
+    cost: usize,
+    f: impl Fn(usize) -> R + Sync + Send,
+) -> Vec<R> {
+    let block = (BLOCK / cost.max(1)).max(1);
+    let f = |number| {
+        InstructionSet::vectorize(
+            #[inline(always)]
+            || f(number),
+        )
+    };
+    if count > block && is_shared() {
+        (0..count).into_par_iter().with_min_len(block).map(f).collect()
+    } else {
+        (0..count).map(f).collect()
+    }
+}
+
 /// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`. Marked
 /// `#[inline(always)]`, it is compiled for the processor's vectors.
 pub(crate) fn fill<T: Real>(
@@ -24,11 +50,11 @@ pub(crate) fn fill<T: Real>(
             || f(start, out),
         )
     };
-    if len > block {
-        out.par_chunks_mut(block).enumerate().for_each(|(number, out)| make(number * block, out));
+    let blocks = |(number, out): (usize, &mut [T])| make(number * block, out);
+    if len > block && is_shared() {
+        out.par_chunks_mut(block).enumerate().for_each(blocks);
     } else if len > 0 {
-        // Waking a thread would cost more than the work.
-        make(0, &mut out);
+        out.chunks_mut(block).enumerate().for_each(blocks);
     }
     out
 }
@@ -78,7 +104,10 @@ pub(crate) fn sum_rows<T: Real>(
     let mut total = sum_block(0);
     let blocks = rows.div_ceil(block);
     if blocks > 1 {
-        let others: Vec<Vec<T>> = (1..blocks).into_par_iter().map(sum_block).collect();
+        let others: Vec<Vec<T>> = match is_shared() {
+            true => (1..blocks).into_par_iter().map(sum_block).collect(),
+            false => (1..blocks).map(sum_block).collect(),
+        };
         for sums in others {
             for (total, sum) in total.iter_mut().zip(sums) {
                 *total += sum;

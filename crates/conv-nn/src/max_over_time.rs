@@ -1,10 +1,11 @@
 //! Max-over-time pooling that looks only at each sample's own windows, and can say which one won.
 
-use crate::kernel::{BLOCK, Kernel, apply, check_real, fill, fill_rows, read_ids, with_elements};
+use crate::kernel::{
+    BLOCK, Kernel, apply, check_real, collect, fill, fill_rows, read_ids, with_elements,
+};
 use crate::real::{Real, maximum};
 use crate::{Error, Result};
 use candle_core::{D, DType, Tensor};
-use rayon::prelude::*;
 
 /// The largest value of each channel over time (Collobert et al. 2011; Kim 2014, section 2): over
 /// sample b's first `windows[b]` positions, or over all of them where `windows` is `None`.
@@ -84,11 +85,11 @@ fn composed(x: &Tensor, windows: &[usize]) -> candle_core::Result<(Tensor, Tenso
 
 /// The first maximum among the first `windows[b]` elements of each row of `time`.
 fn winners<T: Real>(x: &[T], windows: &[usize], channels: usize, time: usize) -> Vec<u32> {
-    let rows = (BLOCK / time.max(1)).max(1);
-    let mut winners = vec![0u32; windows.len() * channels];
-    winners.par_chunks_mut(rows).enumerate().for_each(|(block, winners)| {
-        for (row, winner) in winners.iter_mut().enumerate() {
-            let row = block * rows + row;
+    collect(
+        windows.len() * channels,
+        time,
+        #[inline(always)]
+        |row| {
             let x = &x[row * time..][..windows[row / channels]];
             let largest = maximum(x);
             let first = if largest.is_nan() {
@@ -96,10 +97,9 @@ fn winners<T: Real>(x: &[T], windows: &[usize], channels: usize, time: usize) ->
             } else {
                 x.iter().position(|x| *x == largest)
             };
-            *winner = first.unwrap_or(0) as u32;
-        }
-    });
-    winners
+            first.unwrap_or(0) as u32
+        },
+    )
 }
 
 pub(crate) struct Pick {

@@ -10,7 +10,10 @@ pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::Setting { field: "threads", found: "0".into(), expected: "at least 1" });
     }
-    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    // The caller is one of them: it works along instead of waiting. Not where it would be the only one, for which other threads
+    // would then wait.
+    let built = if threads > 1 { pool.use_current_thread() } else { pool }.build_global();
     let present = rayon::current_num_threads();
     match built {
         Err(_) if present != threads => Err(Error::Threads { wanted: threads, present }),

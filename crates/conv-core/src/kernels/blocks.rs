@@ -32,9 +32,15 @@ pub(super) fn worth(tasks: usize, most: usize) -> usize {
     TASKS.div_ceil(tasks.max(1)).clamp(1, most.max(1))
 }
 
+/// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
+/// everything would cost two switches.
+pub(crate) fn is_shared() -> bool {
+    rayon::current_num_threads() > 1
+}
+
 /// Calls `task` with each of `0..count`, on several threads where the whole `work` (in multiplications) is worth it.
 pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) -> Done + Sync + Send) -> Done {
-    if work < SMALL || count < 2 {
+    if work < SMALL || count < 2 || !is_shared() {
         (0..count).try_for_each(task)
     } else {
         (0..count).into_par_iter().try_for_each(task)
@@ -49,7 +55,7 @@ pub(super) fn each_chunk<T: Send>(
     task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
 ) -> Done {
     let size = size.max(1);
-    if work < SMALL || slice.len() <= size {
+    if work < SMALL || slice.len() <= size || !is_shared() {
         slice.chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
     } else {
         slice.par_chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))

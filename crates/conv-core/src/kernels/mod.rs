@@ -7,6 +7,7 @@
 //! | [`direct`] | groups of few output channels | row by row |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
+//! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
 //! | [`weight`] | the weight's gradient | products of taps and turned gradients |
 //!
 //! All of them read the input padded and split by the stride's phases ([`plan`]), and do their sums in a [`tile`] of vector
@@ -23,6 +24,7 @@ mod product;
 mod reference;
 mod scratch;
 mod shared;
+mod sparse;
 mod spread;
 mod sums;
 #[cfg(test)]
@@ -32,6 +34,7 @@ mod weight;
 mod winograd;
 
 pub(crate) use bias::bias_gradient;
+pub(crate) use blocks::is_shared;
 pub(crate) use scratch::{Done, HasScratch, NoRoom, take};
 
 use crate::element::Element;
@@ -112,7 +115,9 @@ pub(crate) fn input_gradient<T: Element>(
     dx: &mut [T],
 ) -> Done {
     let plan = Plan::from(&g.with_long_rows());
-    if spread::suits(&plan) {
+    if sparse::suits(&plan, dy) {
+        sparse::input_gradient(&plan, dy, weight, finish, dx)
+    } else if spread::suits(&plan) {
         spread::input_gradient(&plan, dy, weight, finish, dx)
     } else {
         phases::input_gradient(&plan, dy, weight, finish, dx)
@@ -130,6 +135,8 @@ pub(crate) fn weight_gradient<T: Element>(
     if plan.columns() == 0 {
         dweight.fill(T::zero());
         Ok(())
+    } else if sparse::suits(&plan, dy) {
+        sparse::weight_gradient(&plan, x, dy, dweight)
     } else if plan.channels_out < FEW_CHANNELS {
         direct::weight_gradient(&plan, x, dy, dweight)
     } else {

@@ -101,7 +101,7 @@ impl<T: Element> Work<T> for TurnBack<'_, T> {
 /// # Safety
 /// The set of `L`.
 #[inline(always)]
-unsafe fn transpose<L: Lanes>(
+pub(super) unsafe fn transpose<L: Lanes>(
     from: &[L::Element],
     from_stride: usize,
     (rows, columns): (usize, usize),

@@ -119,6 +119,9 @@ fn blocks<T: Real>(rule: &impl Rule, parameter: &mut [T], gradient: &[T], state:
     match blocks.as_mut_slice() {
         // Most parameters are small; the pool would cost more than it saves.
         [(p, g, first, second)] => rule.update(p, g, first, second),
+        blocks if rayon::current_num_threads() == 1 => {
+            blocks.iter_mut().for_each(|(p, g, first, second)| rule.update(p, g, first, second));
+        }
         _ => blocks
             .into_par_iter()
             .for_each(|(p, g, first, second)| rule.update(p, g, first, second)),
