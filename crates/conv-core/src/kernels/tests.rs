@@ -187,6 +187,13 @@ fn larger() -> Result<Vec<Geometry>> {
         (2, 1, 32, 24, same(28, 3)?, same(28, 3)?),
         (1, 2, 25, 29, axis(43, 3, 1, 1, (0, 2))?, axis(46, 3, 1, 1, (2, 0))?),
         (9, 1, 24, 30, same(14, 3)?, axis(15, 3, 1, 1, (0, 0))?),
+        // Of other kernels: 5×5, 4×3, and of one dimension 3, 4 and 5 taps, over several rows too.
+        (6, 1, 24, 26, same(13, 5)?, same(14, 5)?),
+        (3, 2, 24, 24, axis(20, 4, 1, 1, (1, 2))?, axis(30, 3, 1, 1, (0, 0))?),
+        (13, 1, 64, 65, one, axis(31, 3, 1, 1, (2, 0))?),
+        (11, 1, 66, 64, one, axis(33, 4, 1, 1, (0, 0))?),
+        (2, 2, 64, 64, one, axis(110, 5, 1, 1, (4, 1))?),
+        (2, 1, 64, 64, axis(9, 1, 1, 1, (0, 0))?, axis(23, 3, 1, 1, (1, 1))?),
     ];
     let geometry = |(batch, groups, channels_in, channels_out, h, w)| Geometry {
         batch,

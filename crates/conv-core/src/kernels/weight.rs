@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::blocks;
 use super::plan::{Layout, Padded, Plan, Run, runs};
-use super::scratch::{Done, take};
+use super::scratch::{Buffer, Done, NoRoom, take};
 use super::shared::Shared;
 use super::tile::{PANEL, REGISTERS, Store, multiply, write};
 use crate::element::Element;
@@ -41,6 +41,10 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
     let pixel_shares: Vec<_> = blocks::parts(pixel_blocks.len(), pixel_shares).collect();
     let tap_shares: Vec<_> = blocks::parts(panels, tap_shares).collect();
     let mut sums = take::<T>(plan.groups * pixel_shares.len() * len)?;
+    let turned = match tap_shares.len() {
+        1 => None,
+        _ => Some(turned(plan, dy, row, &pixel_blocks)?),
+    };
     let shared = Shared::new(&mut sums);
     let tasks = plan.groups * pixel_shares.len() * tap_shares.len();
     blocks::each(tasks, plan.work(), |task| {
@@ -56,6 +60,7 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
             padded: &padded,
             taps: &taps,
             dy,
+            turned: turned.as_deref(),
             group,
             row,
             pixels,
@@ -69,6 +74,27 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
         T::vectorize(TurnBack { sums, len, row, outputs, depth, dweight });
     }
     Ok(())
+}
+
+/// The gradients of all groups and pixels, turned block by block.
+fn turned<T: Element>(
+    plan: &Plan,
+    dy: &[T],
+    row: usize,
+    pixel_blocks: &[Range<usize>],
+) -> Result<Buffer<T>, NoRoom> {
+    let len = plan.columns() * row;
+    let mut turned = take(plan.groups * len)?;
+    let shared = Shared::new(&mut turned);
+    blocks::each(plan.groups * pixel_blocks.len(), dy.len(), |task| {
+        let (group, block) = (task / pixel_blocks.len(), task % pixel_blocks.len());
+        let pixels = pixel_blocks[block].clone();
+        // SAFETY: tasks differ in group or pixels.
+        let turned = unsafe { shared.part(group * len + pixels.start * row, pixels.len() * row) };
+        T::vectorize(Turn { plan, dy, group, pixels, turned });
+        Ok(())
+    })?;
+    Ok(turned)
 }
 
 /// The sum of all shares' sums, turned to `[output channel][channel · tap]`.
@@ -138,6 +164,8 @@ struct Sums<'a, T: Element> {
     padded: &'a Padded<'a, T>,
     taps: &'a [usize],
     dy: &'a [T],
+    /// The gradients of all groups and pixels, turned, where more than one task needs them.
+    turned: Option<&'a [T]>,
     group: usize,
     /// Elements of a pixel's turned gradients.
     row: usize,
@@ -151,10 +179,10 @@ impl<T: Element> Work<T> for Sums<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(mut self) -> Done {
-        // Registers of a pixel's channels, in near-equal shares of at most three.
-        let registers = self.plan.channels_out.div_ceil(L::WIDTH);
-        let shares: Vec<_> = blocks::split(registers, REGISTERS).collect();
-        let mut turned = take::<T>(PIXELS.min(self.plan.columns()) * self.row)?;
+        let mut own = match self.turned {
+            Some(_) => None,
+            None => Some(take::<T>(PIXELS.min(self.plan.columns()) * self.row)?),
+        };
         let mut runs_of = Vec::new();
         for (number, pixels) in self.pixels.iter().enumerate() {
             runs(
@@ -165,21 +193,33 @@ impl<T: Element> Work<T> for Sums<'_, T> {
                 pixels.len(),
                 &mut runs_of,
             );
-            // SAFETY: by contract.
-            unsafe { self.turn::<L>(pixels, &mut turned) };
-            for share in &shares {
+            let turned: &[T] = match (&mut own, self.turned) {
+                (Some(own), _) => {
+                    let (plan, dy, group) = (self.plan, self.dy, self.group);
+                    let turn = Turn { plan, dy, group, pixels: pixels.clone(), turned: own };
+                    // SAFETY: by contract.
+                    unsafe { turn.run::<L>() };
+                    own
+                }
+                (None, all) => {
+                    let start = (self.group * self.plan.columns() + pixels.start) * self.row;
+                    &all.unwrap_or_default()[start..]
+                }
+            };
+            for share in shares::<L>(self.plan.channels_out) {
                 for panel in 0..self.panels.len() {
                     let place = (panel, share.start * L::WIDTH);
+                    let turned = &turned[place.1 * pixels.len()..];
                     let add = number > 0;
                     // SAFETY: by contract.
                     unsafe {
                         match (share.len(), L::ROWS == PANEL) {
-                            (1, true) => self.tile::<L, PANEL, 1>(&runs_of, &turned, place, add),
-                            (2, true) => self.tile::<L, PANEL, 2>(&runs_of, &turned, place, add),
-                            (_, true) => self.tile::<L, PANEL, 3>(&runs_of, &turned, place, add),
-                            (1, false) => self.tile::<L, HALF, 1>(&runs_of, &turned, place, add),
-                            (2, false) => self.tile::<L, HALF, 2>(&runs_of, &turned, place, add),
-                            (_, false) => self.tile::<L, HALF, 3>(&runs_of, &turned, place, add),
+                            (1, true) => self.tile::<L, PANEL, 1>(&runs_of, turned, place, add),
+                            (2, true) => self.tile::<L, PANEL, 2>(&runs_of, turned, place, add),
+                            (_, true) => self.tile::<L, PANEL, 3>(&runs_of, turned, place, add),
+                            (1, false) => self.tile::<L, HALF, 1>(&runs_of, turned, place, add),
+                            (2, false) => self.tile::<L, HALF, 2>(&runs_of, turned, place, add),
+                            (_, false) => self.tile::<L, HALF, 3>(&runs_of, turned, place, add),
                         }
                     }
                 }
@@ -189,26 +229,50 @@ impl<T: Element> Work<T> for Sums<'_, T> {
     }
 }
 
-impl<T: Element> Sums<'_, T> {
-    /// Turns the gradients of some pixels from `[channel][pixel]` to `[pixel][channel]`.
-    ///
-    /// # Safety
-    /// The set of `L`.
+/// A block of pixels' gradients, turned.
+struct Turn<'a, T> {
+    plan: &'a Plan,
+    dy: &'a [T],
+    group: usize,
+    pixels: Range<usize>,
+    turned: &'a mut [T],
+}
+
+impl<T: Element> Work<T> for Turn<'_, T> {
+    type Output = ();
+
+    /// From `[channel][pixel]` to `[pixel][channel]`, each share of channels for itself: a tile then reads on and on, and not with
+    /// jumps of all channels, which may all fall on the same places of a cache.
     #[inline(always)]
-    unsafe fn turn<L: Lanes<Element = T>>(&self, pixels: &Range<usize>, turned: &mut [T]) {
-        let (outputs, all) = (self.plan.channels_out, self.plan.pixels_out());
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let Self { plan, dy, group, pixels, turned } = self;
+        let (outputs, all) = (plan.channels_out, plan.pixels_out());
         let mut start = pixels.start;
         while start < pixels.end {
             let (sample, pixel) = (start / all, start % all);
             let len = (all - pixel).min(pixels.end - start);
-            let from = (sample * self.plan.groups + self.group) * outputs * all + pixel;
-            let to = &mut turned[(start - pixels.start) * self.row..];
-            // SAFETY: by contract.
-            unsafe { transpose::<L>(&self.dy[from..], all, (outputs, len), to, self.row) };
+            let from = (sample * plan.groups + group) * outputs * all + pixel;
+            for share in shares::<L>(outputs) {
+                let channels = share.start * L::WIDTH..outputs.min(share.end * L::WIDTH);
+                let row = share.len() * L::WIDTH;
+                let to = channels.start * pixels.len() + (start - pixels.start) * row;
+                let from = &dy[from + channels.start * all..];
+                // SAFETY: by contract.
+                unsafe {
+                    transpose::<L>(from, all, (channels.len(), len), &mut turned[to..], row);
+                }
+            }
             start += len;
         }
     }
+}
 
+/// Registers of a pixel's channels, in near-equal shares of at most three.
+fn shares<L: Lanes>(outputs: usize) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
+    blocks::split(outputs.div_ceil(L::WIDTH), REGISTERS)
+}
+
+impl<T: Element> Sums<'_, T> {
     /// A panel of taps times some registers of channels, over a block of pixels.
     ///
     /// # Safety
@@ -235,8 +299,9 @@ impl<T: Element> Sums<'_, T> {
                 for run in runs {
                     let x = self.padded.elements().as_ptr().add(run.source);
                     let x: [*const T; R] = std::array::from_fn(|i| x.add(taps[i]));
-                    let dy = turned[run.at * row + first..].as_ptr();
-                    multiply(run.len, |n, i| *x[i].add(n), |n| dy.add(n * row), &mut acc);
+                    let width = V * L::WIDTH;
+                    let dy = turned[run.at * width..].as_ptr();
+                    multiply(run.len, |n, i| *x[i].add(n), |n| dy.add(n * width), &mut acc);
                 }
                 let store = Store { add, bias: None, rectify: false };
                 write(&acc, store, to.as_mut_ptr(), row, R, V * L::WIDTH);
