@@ -17,12 +17,18 @@ use super::{Finish, Weight};
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
 
-/// Columns of a block: four panels of AVX-512.
-const COLUMNS: usize = 192;
+/// Columns of the widest panel, which is AVX-512's, and of a block.
+const WIDEST: usize = 48;
+const COLUMNS: usize = 4 * WIDEST;
 /// Steps of the depth that are gathered at once: with [`COLUMNS`], 384 KiB in f32.
 const DEPTH: usize = 512;
-/// Output channels up to which gathering costs more than it saves.
+/// Taps that are gathered for all panels before the next.
+const TAPS: usize = 8;
+/// Output channels up to which gathering costs more than it saves, if taps lie side by side; and else.
 const READ_IN_PLACE: usize = 64;
+const READ_IN_PLACE_FAR: usize = 16;
+/// Taps of a row from which they do: registers at neighbouring taps share their cache lines.
+const NEAR_TAPS: usize = 5;
 /// Output channels below which a share of them is not worth gathering the input for once more.
 const FEWEST_OUTPUTS: usize = 64;
 
@@ -54,7 +60,9 @@ pub(super) fn convolve<T: Element>(
     let layout = Layout::new(plan);
     let padded = Padded::new(plan, &layout, x)?;
     let taps = layout.taps(plan);
-    let column_blocks: Vec<_> = blocks::split(columns, COLUMNS).collect();
+    let whole_panels = |range: Range<usize>| range.start * WIDEST..columns.min(range.end * WIDEST);
+    let column_blocks: Vec<_> =
+        blocks::split(columns.div_ceil(WIDEST), COLUMNS / WIDEST).map(whole_panels).collect();
     let panels = plan.channels_out.div_ceil(PANEL);
     let shares = plan.channels_out / FEWEST_OUTPUTS;
     let shares = blocks::worth(plan.groups * column_blocks.len(), shares);
@@ -111,36 +119,45 @@ impl<T: Element> Work<T> for Block<'_, T> {
             );
         }
         let elements = padded.elements().as_ptr();
-        let in_place = |runs: &[Run]| {
-            plan.channels_out <= READ_IN_PLACE && runs.len() == 1 && runs[0].len == width
-        };
+        let near = plan.w.taps >= NEAR_TAPS;
+        let few_outputs = plan.channels_out <= if near { READ_IN_PLACE } else { READ_IN_PLACE_FAR };
+        let in_place = |runs: &[Run]| few_outputs && runs.len() == 1 && runs[0].len == width;
         let depth = taps.len();
         for p in (0..count).filter(|&p| in_place(&panel_runs[p])) {
             // SAFETY: all taps of a run's columns lie inside the padded input.
             unsafe {
                 let x = elements.add(panel_runs[p][0].source);
                 let right = |k: usize| x.add(*taps.get_unchecked(k));
-                self.multiply::<L>(p, 0..depth, right);
+                self.multiply::<L>(p, 0..depth, right, &mut []);
             }
         }
         if panel_runs.iter().all(|runs| in_place(runs)) {
             return Ok(());
         }
         let mut gathered = take::<T>(count * DEPTH.min(depth) * width)?;
+        // Sums of columns that belong to several samples, until the last slice.
+        let crosses = |p: usize| self.spans(p, width).len() > 1;
+        let held = if (0..count).any(crosses) { self.panels.len() * PANEL * width } else { 0 };
+        let mut sums = take::<T>(count * held)?;
         for first in (0..depth).step_by(DEPTH) {
             let slice = first..depth.min(first + DEPTH);
             let panel_len = slice.len() * width;
-            for (p, runs) in panel_runs.iter().enumerate().filter(|(_, runs)| !in_place(runs)) {
-                let panel = &mut gathered[p * panel_len..][..panel_len];
-                // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
-                unsafe { gather::<L>(elements, &taps[slice.clone()], runs, panel) };
+            // A few taps of all panels before the next: what lies side by side in memory is read together.
+            for (chunk, taps) in taps[slice.clone()].chunks(TAPS).enumerate() {
+                let at = chunk * TAPS * width;
+                for (p, runs) in panel_runs.iter().enumerate().filter(|(_, runs)| !in_place(runs)) {
+                    let panel = &mut gathered[p * panel_len + at..][..taps.len() * width];
+                    // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
+                    unsafe { gather::<L>(elements, taps, runs, panel) };
+                }
             }
             let buffer = gathered.as_ptr();
             for (p, _) in panel_runs.iter().enumerate().filter(|(_, runs)| !in_place(runs)) {
                 // SAFETY: a panel has as many rows of `width` as the slice is deep.
                 unsafe {
                     let start = buffer.add(p * panel_len);
-                    self.multiply::<L>(p, slice.clone(), |k| start.add(k * width));
+                    let sums = &mut sums[p * held..][..held];
+                    self.multiply::<L>(p, slice.clone(), |k| start.add(k * width), sums);
                 }
             }
         }
@@ -149,7 +166,24 @@ impl<T: Element> Work<T> for Block<'_, T> {
 }
 
 impl<T: Element> Block<'_, T> {
-    /// Multiplies each of the block's weights, over a slice of the depth, with the panel `p` of columns.
+    /// The output's columns of panel `p`, sample by sample: where in the panel, and the sample and pixel of the first.
+    fn spans(&self, p: usize, width: usize) -> impl ExactSizeIterator<Item = Span> + Clone {
+        let pixels = self.plan.pixels_out();
+        let start = self.columns.start + p * width;
+        let end = self.columns.end.min(start + width);
+        (start / pixels..(end - 1) / pixels + 1).map(move |sample| {
+            let columns = start.max(sample * pixels)..end.min((sample + 1) * pixels);
+            Span {
+                at: columns.start - start,
+                len: columns.len(),
+                sample,
+                pixel: columns.start % pixels,
+            }
+        })
+    }
+
+    /// Multiplies each of the block's weights, over a slice of the depth, with the panel `p` of columns. Where those belong to
+    /// several samples, they are summed up in `sums`.
     ///
     /// # Safety
     /// As [`panel`].
@@ -159,56 +193,64 @@ impl<T: Element> Block<'_, T> {
         p: usize,
         slice: Range<usize>,
         right: impl Fn(usize) -> *const T + Copy,
+        sums: &mut [T],
     ) {
         let Self { plan, group, .. } = *self;
         let (outputs, depth, pixels) = (plan.channels_out, plan.depth(), plan.pixels_out());
-        let start = self.columns.start + p * width::<L>();
-        let columns = width::<L>().min(self.columns.end - start);
+        let width = width::<L>();
+        let columns = width.min(self.columns.end - self.columns.start - p * width);
         let weight_panels = outputs.div_ceil(PANEL);
-        let (sample, pixel) = (start / pixels, start % pixels);
-        let is_last = slice.end == depth;
-        // Wide enough for any set, and used where a panel's columns belong to several samples.
-        let mut aside = [T::zero(); PANEL * 64];
+        let mut spans = self.spans(p, width);
+        let only = if spans.len() == 1 { spans.next() } else { None };
+        let (add, is_last) = (slice.start > 0, slice.end == depth);
         for number in self.panels.clone() {
             let first = number * PANEL;
             let rows = (outputs - first).min(PANEL);
             let channel = group * outputs + first;
             let bias = self.finish.bias.filter(|_| is_last).map(|bias| bias[channel..].as_ptr());
             let rectify = self.finish.rectify && is_last;
-            let store = Store { add: slice.start > 0, bias, rectify };
             let left = &self.weight[(group * weight_panels + number) * PANEL * depth..];
             let left = left[slice.start * PANEL..slice.end * PANEL].as_ptr();
             let row =
                 |sample: usize, i: usize| (sample * plan.groups * outputs + channel + i) * pixels;
-            // SAFETY: blocks differ in group, weights or columns, so that no two write the same element.
+            // SAFETY: blocks differ in group, weights or columns, so that no two write the same element; sums have a tile for each
+            // panel of the weight.
             unsafe {
-                if pixel + columns <= pixels {
-                    let at = row(sample, 0) + pixel;
-                    let y = self.y.pointer(at, (rows - 1) * pixels + columns);
+                if let Some(Span { sample, pixel, .. }) = only {
+                    let store = Store { add, bias, rectify };
+                    let y = self.y.pointer(row(sample, 0) + pixel, (rows - 1) * pixels + columns);
                     panel::<L>(slice.len(), left, right, store, y, pixels, (rows, columns));
                     continue;
                 }
-                let to = aside.as_mut_ptr();
-                let sum = Store { add: false, bias: None, rectify: false };
-                panel::<L>(slice.len(), left, right, sum, to, 64, (rows, columns));
+                let sums = &mut sums[(number - self.panels.start) * PANEL * width..];
+                let store = Store { add, bias: None, rectify: false };
+                let to = sums[..PANEL * width].as_mut_ptr();
+                panel::<L>(slice.len(), left, right, store, to, width, (rows, columns));
+                if !is_last {
+                    continue;
+                }
                 for i in 0..rows {
-                    let bias = bias.map(|bias| *bias.add(i));
-                    let mut at = 0;
-                    while at < columns {
-                        let (sample, pixel) = ((start + at) / pixels, (start + at) % pixels);
-                        let len = (pixels - pixel).min(columns - at);
+                    let bias = bias.map_or(T::zero(), |bias| *bias.add(i));
+                    for Span { at, len, sample, pixel } in spans.clone() {
                         let y = self.y.part(row(sample, i) + pixel, len);
-                        for (y, &sum) in y.iter_mut().zip(&aside[i * 64 + at..]) {
-                            let before = if store.add { *y } else { T::zero() };
-                            let sum = before + sum + bias.unwrap_or(T::zero());
+                        for (y, &sum) in y.iter_mut().zip(&sums[i * width + at..]) {
+                            let sum = sum + bias;
                             *y = if rectify && sum < T::zero() { T::zero() } else { sum };
                         }
-                        at += len;
                     }
                 }
             }
         }
     }
+}
+
+/// Columns of one sample in a panel.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    at: usize,
+    len: usize,
+    sample: usize,
+    pixel: usize,
 }
 
 /// The columns of `runs` at each of `taps`, side by side.

@@ -137,7 +137,7 @@ unsafe fn rows_of<L: Lanes, const V: usize>(
 ) {
     // SAFETY: by contract; a panel holds PANEL rows however many of them count.
     unsafe {
-        if L::ROWS == PANEL {
+        if L::ROWS == PANEL && rows > PANEL / 2 {
             let mut acc = [[L::constant(0.0); V]; PANEL];
             multiply(depth, |k, i| *left.add(k * PANEL + i), right, &mut acc);
             write(&acc, store, to, stride, rows, columns);
