@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
 use conv_core::{InstructionSet, check_first_order};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
@@ -88,33 +89,58 @@ pub(crate) fn sum_rows<T: Real>(
     cost: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
+    let (_, sums) = fill_and_sum_rows(
+        rows,
+        [0, width],
+        cost,
+        #[inline(always)]
+        |row, _, sums| f(row, sums),
+    );
+    sums
+}
+
+/// Rows of a first width, and sums of a second one over all of them, both by `f(the row's number, its elements, the sums)`.
+pub(crate) fn fill_and_sum_rows<T: Real>(
+    rows: usize,
+    [width, sums_width]: [usize; 2],
+    cost: usize,
+    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+) -> (Vec<T>, Vec<T>) {
     let block = (BLOCK / cost.max(1)).max(1);
-    let sum_block = |number: usize| {
-        let mut sums = vec![T::zero(); width];
+    let mut out = vec![T::zero(); rows * width];
+    let mut rest = &mut out[..];
+    let blocks: Vec<_> = (0..rows.div_ceil(block))
+        .map(|number| {
+            let rows = number * block..rows.min((number + 1) * block);
+            let (own, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
+            rest = others;
+            (rows, own)
+        })
+        .collect();
+    let run = |(rows, out): (Range<usize>, &mut [T])| {
+        let mut sums = vec![T::zero(); sums_width];
         InstructionSet::vectorize(
             #[inline(always)]
             || {
-                for row in number * block..rows.min((number + 1) * block) {
-                    f(row, &mut sums);
+                let first = rows.start;
+                for row in rows {
+                    f(row, &mut out[(row - first) * width..][..width], &mut sums);
                 }
             },
         );
         sums
     };
-    let mut total = sum_block(0);
-    let blocks = rows.div_ceil(block);
-    if blocks > 1 {
-        let others: Vec<Vec<T>> = match is_shared() {
-            true => (1..blocks).into_par_iter().map(sum_block).collect(),
-            false => (1..blocks).map(sum_block).collect(),
-        };
-        for sums in others {
-            for (total, sum) in total.iter_mut().zip(sums) {
-                *total += sum;
-            }
+    let of_blocks: Vec<Vec<T>> = match blocks.len() > 1 && is_shared() {
+        true => blocks.into_par_iter().map(run).collect(),
+        false => blocks.into_iter().map(run).collect(),
+    };
+    let mut total = vec![T::zero(); sums_width];
+    for sums in of_blocks {
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total += sum;
         }
     }
-    total
+    (out, total)
 }
 
 /// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major

@@ -1,7 +1,9 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
-use crate::kernel::{check_gradient, check_real, elements, fill_rows, sum_rows, with_elements};
-use crate::real::{Real, sum};
+use crate::kernel::{
+    check_gradient, check_real, elements, fill_and_sum_rows, fill_rows, with_elements,
+};
+use crate::real::{Real, sum, sums};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
 use conv_core::check_first_order;
@@ -132,47 +134,44 @@ impl Normalise {
         )
     }
 
-    fn input_gradient<T: Real>(&self, x: &[T], weight: &[T], gradient: &[T]) -> Vec<T> {
+    /// The gradient of the input, unless only the other two are wanted, and those of weight and bias one after the other.
+    fn gradients<T: Real>(
+        &self,
+        [x, weight, gradient]: [&[T]; 3],
+        of_input: bool,
+    ) -> (Vec<T>, Vec<T>) {
         let width = weight.len();
         let count = T::from_f64(width as f64);
-        fill_rows(
-            x.len(),
-            width,
-            width,
+        fill_and_sum_rows(
+            x.len() / width.max(1),
+            [if of_input { width } else { 0 }, 2 * width],
+            2 * width,
             #[inline(always)]
-            |row, out| {
+            |row, out, parameters| {
                 let x = &x[row * width..][..width];
                 let gradient = &gradient[row * width..][..width];
                 let (mean, scale) = self.moments(x);
+                let (of_weight, of_bias) = parameters.split_at_mut(width);
+                let of_parameters = of_weight.iter_mut().zip(of_bias);
+                for ((of_weight, of_bias), (&x, &g)) in of_parameters.zip(x.iter().zip(gradient)) {
+                    *of_weight += g * ((x - mean) * scale);
+                    *of_bias += g;
+                }
+                if !of_input {
+                    return;
+                }
                 // The normalised row is orthogonal to what moves its mean or its variance: both are
                 // taken out of the gradient.
-                let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
-                let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
-                let along_row = along_row * scale * scale;
+                let [along_mean, along_row] = sums(
+                    [gradient, weight, x],
+                    #[inline(always)]
+                    |[g, w, x]| [g * w, g * w * (x - mean)],
+                );
+                let (along_mean, along_row) =
+                    (along_mean / count, along_row / count * scale * scale);
                 for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight))
                 {
                     *out = (g * w - along_mean - (x - mean) * along_row) * scale;
-                }
-            },
-        )
-    }
-
-    /// The weight's and the bias's gradients, one after the other.
-    fn parameter_gradients<T: Real>(&self, x: &[T], width: usize, gradient: &[T]) -> Vec<T> {
-        sum_rows(
-            x.len() / width.max(1),
-            2 * width,
-            width,
-            #[inline(always)]
-            |row, sums| {
-                let x = &x[row * width..][..width];
-                let gradient = &gradient[row * width..][..width];
-                let (mean, scale) = self.moments(x);
-                let (weight, bias) = sums.split_at_mut(width);
-                let sums = weight.iter_mut().zip(bias);
-                for ((weight, bias), (&x, &gradient)) in sums.zip(x.iter().zip(gradient)) {
-                    *weight += gradient * (x - mean) * scale;
-                    *bias += gradient;
                 }
             },
         )
@@ -183,21 +182,12 @@ impl Normalise {
         [x, weight, bias, gradient]: [&Tensor; 4],
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (width, device) = (weight.elem_count(), x.device());
-        let mut input = None;
-        if x.track_op() {
-            let made = with_elements::<T, _, 3>([x, weight, gradient], |[x, weight, gradient]| {
-                self.input_gradient(x, weight, gradient)
-            })?;
-            input = Some(Tensor::from_vec(made, x.shape(), device)?);
-        }
-        if !weight.track_op() && !bias.track_op() {
-            return Ok((input, None, None));
-        }
-        let made = with_elements::<T, _, 2>([x, gradient], |[x, gradient]| {
-            self.parameter_gradients(x, width, gradient)
+        let (input, parameters) = with_elements::<T, _, 3>([x, weight, gradient], |arguments| {
+            self.gradients(arguments, x.track_op())
         })?;
-        let made = Tensor::from_vec(made, (2, width), device)?;
-        let row = |tensor: &Tensor, row| tensor.track_op().then(|| made.get(row)).transpose();
+        let input = x.track_op().then(|| Tensor::from_vec(input, x.shape(), device)).transpose()?;
+        let parameters = Tensor::from_vec(parameters, (2, width), device)?;
+        let row = |tensor: &Tensor, row| tensor.track_op().then(|| parameters.get(row)).transpose();
         Ok((input, row(weight, 0)?, row(bias, 1)?))
     }
 }

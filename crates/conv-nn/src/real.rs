@@ -52,22 +52,67 @@ const LANES: usize = 32;
 /// Σ f over slices of one length, in interleaved partial sums: the order is always the same.
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    let [total] = sums(
+        slices,
+        #[inline(always)]
+        |elements| [f(elements)],
+    );
+    total
+}
+
+/// As [`sum`], of several functions at once.
+#[inline(always)]
+pub(crate) fn sums<T: Real, const N: usize, const M: usize>(
+    slices: [&[T]; N],
+    f: impl Fn([T; N]) -> [T; M],
+) -> [T; M] {
     let len = slices[0].len();
     let whole = len - len % LANES;
-    let mut lanes = [T::zero(); LANES];
+    let mut lanes = [[T::zero(); LANES]; M];
     for start in (0..whole).step_by(LANES) {
         let mut chunks = slices;
         for chunk in &mut chunks {
             *chunk = &chunk[start..start + LANES];
         }
-        for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += f(at(chunks, lane));
+        for lane in 0..LANES {
+            let terms = f(at(chunks, lane));
+            for m in 0..M {
+                lanes[m][lane] += terms[m];
+            }
         }
     }
-    for (i, total) in (whole..len).zip(&mut lanes) {
-        *total += f(at(slices, i));
+    for i in whole..len {
+        let terms = f(at(slices, i));
+        for m in 0..M {
+            lanes[m][i - whole] += terms[m];
+        }
+    }
+    let mut totals = [T::zero(); M];
+    for (total, lanes) in totals.iter_mut().zip(lanes) {
+        for lane in lanes {
+            *total += lane;
+        }
+    }
+    totals
+}
+
+/// exp(xᵢ - shift) of each element into `y`, and their sum.
+#[inline(always)]
+pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
+    let mut lanes = [T::zero(); LANES];
+    let mut x = x.chunks_exact(LANES);
+    let mut y = y.chunks_exact_mut(LANES);
+    for (x, y) in (&mut x).zip(&mut y) {
+        for lane in 0..LANES {
+            y[lane] = (x[lane] - shift).exponential();
+            lanes[lane] += y[lane];
+        }
     }
     let mut total = T::zero();
+    for (&x, y) in x.remainder().iter().zip(y.into_remainder()) {
+        *y = (x - shift).exponential();
+        total += *y;
+    }
     for lane in lanes {
         total += lane;
     }

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::kernel::{Kernel, apply, fill_rows};
-use crate::real::{Real, maximum, sum};
+use crate::real::{Real, exponentials, maximum, sum};
 use candle_core::shape::Dim;
 use candle_core::{D, Tensor};
 
@@ -91,11 +91,7 @@ impl Kernel for Softmax {
             #[inline(always)]
             |row, y| {
                 let x = &x[row * width..][..width];
-                let shift = maximum(x);
-                for (y, &x) in y.iter_mut().zip(x) {
-                    *y = (x - shift).exponential();
-                }
-                let scale = T::one() / sum([y], |[y]| y);
+                let scale = T::one() / exponentials(x, maximum(x), y);
                 for y in y {
                     *y *= scale;
                 }
