@@ -88,12 +88,27 @@ pub(crate) fn sums<T: Real, const N: usize, const M: usize>(
         }
     }
     let mut totals = [T::zero(); M];
-    for (total, lanes) in totals.iter_mut().zip(lanes) {
-        for lane in lanes {
-            *total += lane;
-        }
+    for m in 0..M {
+        totals[m] = folded(
+            &mut lanes[m],
+            #[inline(always)]
+            |a, b| a + b,
+        );
     }
     totals
+}
+
+/// The fold of all lanes, half by half: one after the other each would wait for the one before.
+#[inline(always)]
+fn folded<T: Real>(lanes: &mut [T; LANES], f: impl Fn(T, T) -> T) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = f(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// exp(xᵢ - shift) of each element into `y`, and their sum.
@@ -108,15 +123,15 @@ pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
             lanes[lane] += y[lane];
         }
     }
-    let mut total = T::zero();
-    for (&x, y) in x.remainder().iter().zip(y.into_remainder()) {
+    for ((&x, y), lane) in x.remainder().iter().zip(y.into_remainder()).zip(&mut lanes) {
         *y = (x - shift).exponential();
-        total += *y;
+        *lane += *y;
     }
-    for lane in lanes {
-        total += lane;
-    }
-    total
+    folded(
+        &mut lanes,
+        #[inline(always)]
+        |a, b| a + b,
+    )
 }
 
 /// Each slice's element `i`.
@@ -144,11 +159,10 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
             *lane = larger(*lane, *x);
         }
     }
-    let mut largest = T::neg_infinity();
-    for x in lanes.iter().chain(rest) {
-        largest = larger(largest, *x);
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = larger(*lane, *x);
     }
-    largest
+    folded(&mut lanes, larger)
 }
 
 #[cfg(test)]
