@@ -1,7 +1,7 @@
 //! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
 
 use crate::kernel::{check_gradient, check_real, collect, elements, fill_rows, with_elements};
-use crate::real::{self, Real, sum};
+use crate::real::{Real, sum};
 use crate::{Error, Init, Mode, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, bail};
 use conv_core::check_first_order;
@@ -291,13 +291,8 @@ impl Normalise {
                 for sample in 0..planes.samples {
                     let x = planes.get(x, sample, channel);
                     let gradient = planes.get(gradient, sample, channel);
-                    let [total, along] = real::sums(
-                        [gradient, x],
-                        #[inline(always)]
-                        |[g, x]| [g, g * (x - mean)],
-                    );
-                    sums[0] += total;
-                    sums[1] += along;
+                    sums[0] += sum([gradient], |[g]| g);
+                    sums[1] += sum([gradient, x], |[g, x]| g * (x - mean));
                 }
                 [sums[0], sums[1] * T::from_f64(self.scales[channel])]
             },

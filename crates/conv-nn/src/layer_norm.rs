@@ -3,7 +3,7 @@
 use crate::kernel::{
     check_gradient, check_real, elements, fill_and_sum_rows, fill_rows, with_elements,
 };
-use crate::real::{Real, sum, sums};
+use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
 use conv_core::check_first_order;
@@ -162,13 +162,9 @@ impl Normalise {
                 }
                 // The normalised row is orthogonal to what moves its mean or its variance: both are
                 // taken out of the gradient.
-                let [along_mean, along_row] = sums(
-                    [gradient, weight, x],
-                    #[inline(always)]
-                    |[g, w, x]| [g * w, g * w * (x - mean)],
-                );
-                let (along_mean, along_row) =
-                    (along_mean / count, along_row / count * scale * scale);
+                let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
+                let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
+                let along_row = along_row * scale * scale;
                 for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight))
                 {
                     *out = (g * w - along_mean - (x - mean) * along_row) * scale;

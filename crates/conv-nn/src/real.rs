@@ -46,62 +46,40 @@ impl Real for f64 {
     }
 }
 
-/// Two registers of the widest instruction set in f32.
-const LANES: usize = 32;
+/// A register of the widest instruction set in f32: with more the compiler keeps them in memory.
+const LANES: usize = 16;
+/// Two of them, where the work between hides that.
+const WIDE: usize = 2 * LANES;
 
 /// Σ f over slices of one length, in interleaved partial sums: the order is always the same.
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
-    let [total] = sums(
-        slices,
-        #[inline(always)]
-        |elements| [f(elements)],
-    );
-    total
-}
-
-/// As [`sum`], of several functions at once.
-#[inline(always)]
-pub(crate) fn sums<T: Real, const N: usize, const M: usize>(
-    slices: [&[T]; N],
-    f: impl Fn([T; N]) -> [T; M],
-) -> [T; M] {
     let len = slices[0].len();
     let whole = len - len % LANES;
-    let mut lanes = [[T::zero(); LANES]; M];
+    let mut lanes = [T::zero(); LANES];
     for start in (0..whole).step_by(LANES) {
         let mut chunks = slices;
         for chunk in &mut chunks {
             *chunk = &chunk[start..start + LANES];
         }
-        for lane in 0..LANES {
-            let terms = f(at(chunks, lane));
-            for m in 0..M {
-                lanes[m][lane] += terms[m];
-            }
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += f(at(chunks, lane));
         }
     }
-    for i in whole..len {
-        let terms = f(at(slices, i));
-        for m in 0..M {
-            lanes[m][i - whole] += terms[m];
-        }
+    for (i, sum) in (whole..len).zip(&mut lanes) {
+        *sum += f(at(slices, i));
     }
-    let mut totals = [T::zero(); M];
-    for m in 0..M {
-        totals[m] = folded(
-            &mut lanes[m],
-            #[inline(always)]
-            |a, b| a + b,
-        );
-    }
-    totals
+    folded(
+        &mut lanes,
+        #[inline(always)]
+        |a, b| a + b,
+    )
 }
 
 /// The fold of all lanes, half by half: one after the other each would wait for the one before.
 #[inline(always)]
-fn folded<T: Real>(lanes: &mut [T; LANES], f: impl Fn(T, T) -> T) -> T {
-    let mut half = LANES / 2;
+fn folded<T: Real, const N: usize>(lanes: &mut [T; N], f: impl Fn(T, T) -> T) -> T {
+    let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
             lanes[i] = f(lanes[i], lanes[i + half]);
@@ -114,11 +92,11 @@ fn folded<T: Real>(lanes: &mut [T; LANES], f: impl Fn(T, T) -> T) -> T {
 /// exp(xᵢ - shift) of each element into `y`, and their sum.
 #[inline(always)]
 pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
-    let mut lanes = [T::zero(); LANES];
-    let mut x = x.chunks_exact(LANES);
-    let mut y = y.chunks_exact_mut(LANES);
+    let mut lanes = [T::zero(); WIDE];
+    let mut x = x.chunks_exact(WIDE);
+    let mut y = y.chunks_exact_mut(WIDE);
     for (x, y) in (&mut x).zip(&mut y) {
-        for lane in 0..LANES {
+        for lane in 0..WIDE {
             y[lane] = (x[lane] - shift).exponential();
             lanes[lane] += y[lane];
         }
@@ -171,7 +149,7 @@ mod tests {
 
     #[test]
     fn sums_and_maxima_reach_every_element() {
-        for len in [0usize, 1, 31, 32, 33, 100] {
+        for len in [0usize, 1, 15, 16, 17, 100] {
             let x: Vec<f64> = (0..len).map(|i| i as f64).collect();
             let expected = (len * len.saturating_sub(1)) as f64;
             assert_eq!(sum([&x, &x], |[a, b]| a + b), expected);

@@ -1,11 +1,14 @@
 //! What the kernels compute, and the layout of the input they read: padded, and its columns split by the stride's phases.
 
+#![allow(unsafe_code)]
+
 use std::ops::Range;
 
 use super::blocks::each_chunk;
 use super::scratch::{Buffer, NoRoom, take};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::simd::{Lanes, Work};
 
 /// One dimension: output `o` and tap `k` meet at input `o · stride + k · dilation - before`, which is 0 outside of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +179,9 @@ impl Layout {
 
     /// Lays one channel out.
     fn lay<T: Element>(&self, plan: &Plan, input: &[T], plane: &mut [T]) {
+        if plan.w.stride == 1 {
+            return T::vectorize(Lay { layout: self, plan, input, plane });
+        }
         let Plan { h, w, .. } = plan;
         for (y, row) in plane.chunks_exact_mut(self.row).enumerate() {
             let y = y as isize - h.before;
@@ -189,13 +195,51 @@ impl Layout {
                 let (inside, after) = row.split_at_mut(part.seen);
                 before.fill(T::zero());
                 after.fill(T::zero());
-                if inside.is_empty() {
-                } else if w.stride == 1 {
-                    inside.copy_from_slice(&input[part.start..][..part.seen]);
-                } else {
+                if !inside.is_empty() {
                     let input = input[part.start..].iter().step_by(w.stride);
                     inside.iter_mut().zip(input).for_each(|(to, &x)| *to = x);
                 }
+            }
+        }
+    }
+}
+
+/// One channel laid out where rows stay whole: all zeros at once, then rows in registers, since calls for short ones would cost more
+/// than they copy.
+struct Lay<'a, T> {
+    layout: &'a Layout,
+    plan: &'a Plan,
+    input: &'a [T],
+    plane: &'a mut [T],
+}
+
+impl<T: Element> Work<T> for Lay<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let Self { layout, plan: Plan { h, w, .. }, input, plane } = self;
+        plane.fill(T::zero());
+        let Some(part) = layout.phases.first().filter(|part| part.seen > 0) else { return };
+        for (y, row) in plane.chunks_exact_mut(layout.row).enumerate() {
+            let y = y as isize - h.before;
+            if y < 0 || y >= h.input as isize {
+                continue;
+            }
+            let from = &input[y as usize * w.input + part.start..][..part.seen];
+            let to = &mut row[part.zeros..][..part.seen];
+            let mut i = 0;
+            while i < part.seen {
+                let count = L::WIDTH.min(part.seen - i);
+                // SAFETY: below the length of both.
+                unsafe {
+                    let (from, to) = (from.as_ptr().add(i), to.as_mut_ptr().add(i));
+                    match count == L::WIDTH {
+                        true => L::load(from).store(to),
+                        false => L::load_first(from, count).store_first(to, count),
+                    }
+                }
+                i += count;
             }
         }
     }
