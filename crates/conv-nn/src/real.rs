@@ -129,8 +129,8 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
     fn larger<T: Real>(a: T, b: T) -> T {
         if (b > a) | b.is_nan() { b } else { a }
     }
-    let mut lanes = [T::neg_infinity(); LANES];
-    let chunks = x.chunks_exact(LANES);
+    let mut lanes = [T::neg_infinity(); WIDE];
+    let chunks = x.chunks_exact(WIDE);
     let rest = chunks.remainder();
     for chunk in chunks {
         for (lane, x) in lanes.iter_mut().zip(chunk) {

@@ -39,7 +39,7 @@ fn close<T: Element>(what: &str, g: &Geometry, error: f64, found: &[T], expected
 fn agree<T: Element>(g: &Geometry, error: f64) {
     let len = g.batch * g.groups * g.channels_out * g.pixels_out();
     let dy = values(len, 4);
-    let number = |i: usize| (i * 7919 + i / 16) % 33 == 0;
+    let number = |i: usize| (i * 7919 + i / 16).is_multiple_of(33);
     let sparse = dy.iter().enumerate().map(|(i, &dy)| if number(i) { dy } else { 0.0 });
     let sparse: Vec<_> = sparse.collect();
     for dy in [sparse, dy] {
