@@ -36,10 +36,11 @@ impl Pool {
                 #[inline(always)]
                 || match self.reduction {
                     Reduction::Max => {
-                        windows.fold(&columns, x, y, T::from_f64(f64::NEG_INFINITY), larger)
+                        let lowest = T::from_f64(f64::NEG_INFINITY);
+                        windows.fold::<T, true>(&columns, x, y, lowest, larger)
                     }
                     Reduction::Mean { .. } => {
-                        windows.fold(&columns, x, y, T::zero(), T::add)?;
+                        windows.fold::<T, false>(&columns, x, y, T::zero(), T::add)?;
                         for (y, &count) in y.iter_mut().zip(&counts) {
                             *y /= count;
                         }

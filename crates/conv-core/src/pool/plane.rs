@@ -9,7 +9,7 @@ impl Windows {
     /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows first, which are whole, then
     /// over its columns.
     #[inline(always)]
-    pub(super) fn fold<T: Element>(
+    pub(super) fn fold<T: Element, const BLOCKS: bool>(
         &self,
         columns: &Columns,
         x: &[T],
@@ -18,14 +18,15 @@ impl Windows {
         f: impl Fn(T, T) -> T + Copy,
     ) -> Done {
         let mut line = take::<T>(columns.input)?;
-        let mut parts = take::<T>(columns.split_len())?;
-        for (row, y) in y.chunks_exact_mut(self.cols.output).enumerate() {
+        let outputs = self.cols.output;
+        // Whole blocks may reach beyond the end.
+        let mut parts = take::<T>(columns.split_len().saturating_add(BLOCK))?;
+        let mut folded = take::<T>(outputs.saturating_add(BLOCK))?;
+        for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
             line.fill(identity);
             for i in self.rows.taps(row) {
                 let x = &x[self.rows.position(row, i) * columns.input..];
-                for (a, &x) in line.iter_mut().zip(x) {
-                    *a = f(*a, x);
-                }
+                fold_into::<T, BLOCKS>(&mut line, x, f);
             }
             if let Some(runs) = &columns.runs {
                 for (y, run) in y.iter_mut().zip(runs) {
@@ -33,20 +34,25 @@ impl Windows {
                 }
                 continue;
             }
-            columns.split(&line, &mut parts);
-            y.fill(identity);
-            for (outputs, place) in &columns.taps {
-                let (y, x) = (&mut y[outputs.clone()], &parts[*place..]);
-                if columns.step == 1 {
-                    for (y, &x) in y.iter_mut().zip(x) {
+            columns.split(&line, &mut parts[..columns.split_len()]);
+            folded.fill(identity);
+            for (range, place) in &columns.taps {
+                let x = &parts[*place..];
+                if columns.step != 1 {
+                    for (y, &x) in
+                        folded[range.clone()].iter_mut().zip(x.iter().step_by(columns.step))
+                    {
                         *y = f(*y, x);
                     }
+                } else if range.end == outputs {
+                    // What lies behind the last output is not read.
+                    let whole = range.len().next_multiple_of(BLOCK);
+                    fold_into::<T, BLOCKS>(&mut folded[range.start..][..whole], x, f);
                 } else {
-                    for (y, &x) in y.iter_mut().zip(x.iter().step_by(columns.step)) {
-                        *y = f(*y, x);
-                    }
+                    fold_into::<T, BLOCKS>(&mut folded[range.clone()], x, f);
                 }
             }
+            y.copy_from_slice(&folded[..outputs]);
         }
         Ok(())
     }
@@ -116,21 +122,32 @@ impl Windows {
         }
         let len = columns.split_len();
         let rows = self.rows.input;
-        let (mut x_parts, mut dx_parts) = (take::<T>(rows * len)?, take::<T>(rows * len)?);
+        // Whole blocks may reach beyond the end.
+        let room = (rows * len).saturating_add(BLOCK);
+        let (mut x_parts, mut dx_parts) = (take::<T>(room)?, take::<T>(room)?);
         for (x, parts) in x.chunks_exact(columns.input).zip(x_parts.chunks_exact_mut(len)) {
             columns.split(x, parts);
         }
         dx_parts.fill(T::zero());
-        // Each window's gradient, until the element is found that it goes to.
-        let mut left = take::<T>(self.cols.output)?;
+        // Each window's maximum, and its gradient until the element is found that it goes to; behind the last there is none.
+        let outputs = self.cols.output;
+        let mut maxima = take::<T>(outputs.saturating_add(BLOCK))?;
+        let mut left = take::<T>(outputs.saturating_add(BLOCK))?;
         for (row, (y, g)) in self.rows_of(y).zip(self.rows_of(g)).enumerate() {
-            left.copy_from_slice(g);
+            maxima[..outputs].copy_from_slice(y);
+            maxima[outputs..].fill(T::zero());
+            left[..outputs].copy_from_slice(g);
+            left[outputs..].fill(T::zero());
             for i in self.rows.taps(row) {
                 let start = self.rows.position(row, i) * len;
-                for (outputs, place) in &columns.taps {
-                    let (y, left) = (&y[outputs.clone()], &mut left[outputs.clone()]);
-                    let x = &x_parts[start..][..len][*place..];
-                    let dx = &mut dx_parts[start..][..len][*place..];
+                for (range, place) in &columns.taps {
+                    let (y, left) = (&maxima[range.start..], &mut left[range.start..]);
+                    let (x, dx) = (&x_parts[start + place..], &mut dx_parts[start + place..]);
+                    if columns.step == 1 && range.end == outputs {
+                        give_blocks(range.len().div_ceil(BLOCK), y, left, x, dx);
+                        continue;
+                    }
+                    let (y, left) = (&y[..range.len()], &mut left[..range.len()]);
                     match columns.step {
                         1 => give(y, left, x.iter(), dx.iter_mut()),
                         step => give(y, left, x.iter().step_by(step), dx.iter_mut().step_by(step)),
@@ -138,6 +155,7 @@ impl Windows {
                 }
             }
         }
+        let dx_parts = &dx_parts[..rows * len];
         for (dx, parts) in dx.chunks_exact_mut(columns.input).zip(dx_parts.chunks_exact(len)) {
             columns.merge(parts, dx);
         }
@@ -146,6 +164,39 @@ impl Windows {
 
     fn rows_of<'a, T>(&self, outputs: &'a [T]) -> std::slice::ChunksExact<'a, T> {
         outputs.chunks_exact(self.cols.output)
+    }
+}
+
+/// `y[i] = f(y[i], x[i])` for all of `y`. The compiler turns a loop of sums into vectors by itself; one of comparisons only in blocks
+/// of fixed length.
+#[inline(always)]
+fn fold_into<T: Element, const BLOCKS: bool>(y: &mut [T], x: &[T], f: impl Fn(T, T) -> T + Copy) {
+    let whole = if BLOCKS { y.len() / BLOCK * BLOCK } else { 0 };
+    let (blocks, rest) = y.split_at_mut(whole);
+    for (y, x) in blocks.as_chunks_mut::<BLOCK>().0.iter_mut().zip(x.as_chunks::<BLOCK>().0) {
+        for i in 0..BLOCK {
+            y[i] = f(y[i], x[i]);
+        }
+    }
+    for (y, &x) in rest.iter_mut().zip(&x[whole..]) {
+        *y = f(*y, x);
+    }
+}
+
+/// Outputs that are looked at together, in a register of the widest instruction set or several narrower ones.
+const BLOCK: usize = 16;
+
+/// [`give`] for so many whole blocks, the last of which may reach behind the last window, where nothing is left to give.
+#[inline(always)]
+fn give_blocks<T: Element>(blocks: usize, y: &[T], left: &mut [T], x: &[T], dx: &mut [T]) {
+    let outputs = y.as_chunks::<BLOCK>().0.iter().zip(left.as_chunks_mut::<BLOCK>().0).take(blocks);
+    let elements = x.as_chunks::<BLOCK>().0.iter().zip(dx.as_chunks_mut::<BLOCK>().0);
+    for ((y, left), (x, dx)) in outputs.zip(elements) {
+        for i in 0..BLOCK {
+            let is_maximum = is_same(x[i], y[i]);
+            dx[i] += if is_maximum { left[i] } else { T::zero() };
+            left[i] = if is_maximum { T::zero() } else { left[i] };
+        }
     }
 }
 
