@@ -4,6 +4,7 @@ use crate::tokenizer::PAD;
 use crate::{Config, Result, Variant};
 use candle_core::{Device, IndexOp, Tensor};
 use candle_nn::Module;
+use conv_core::Precision;
 use conv_nn::{Conv1d, Embedding, EmbeddingConfig, Init, Linear, Mode, VarBuilder};
 
 /// A batch of sentences as word numbers, padded on both sides.
@@ -113,10 +114,16 @@ impl KimCnn {
     /// A word number beyond the vocabulary.
     pub fn features(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let words = self.words(batch, mode)?;
+        // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
+        let precision = match mode {
+            Mode::Eval => Precision::Exact,
+            Mode::Train(_) => Precision::Fast,
+        };
         let mut pooled = Vec::new();
         for (convolution, bank) in self.convolutions.iter().zip(&self.config.filters) {
             let windows: Vec<usize> = batch.lengths.iter().map(|n| n + 1 - bank.width).collect();
-            pooled.push(conv_nn::max_over_time(&convolution.forward(&words)?, Some(&windows))?);
+            let maps = precision.with(|| convolution.forward(&words))?;
+            pooled.push(conv_nn::max_over_time(&maps, Some(&windows))?);
         }
         Ok(conv_nn::relu(&Tensor::cat(&pooled, 1)?)?)
     }
@@ -130,7 +137,10 @@ impl KimCnn {
         let device = self.output.weight().device();
         let batch = Batch::new(&[sentence], self.config.padding(), device)?;
         let words = self.words(&batch, &mut Mode::Eval)?;
-        let map = |convolution: &Conv1d| Ok(conv_nn::relu(&convolution.forward(&words)?)?.i(0)?);
+        let map = |convolution: &Conv1d| {
+            let map = Precision::Exact.with(|| convolution.forward(&words))?;
+            Ok(conv_nn::relu(&map)?.i(0)?)
+        };
         self.convolutions.iter().map(map).collect()
     }
 

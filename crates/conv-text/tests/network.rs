@@ -97,6 +97,26 @@ fn a_classifier_can_be_shared_between_threads() {
     shared::<Classifier>();
 }
 
+/// At the paper's size, where a large batch would have another, less exact kernel than a small one.
+#[test]
+fn nor_do_they_where_kernels_differ_with_the_batch() {
+    let config = Config::kim(Variant::Rand, WORDS, 100, 2);
+    let table = Init::Uniform { low: -1.0, high: 1.0 };
+    let parameters = Parameters::new(1);
+    let model = kim_cnn(&config, table, &parameters.builder(DType::F32, &Device::Cpu)).unwrap();
+    let sentence = |number: usize| -> Vec<u32> {
+        (0..5 + number % 40).map(|i| ((i * 7 + number * 11) % (WORDS - 1)) as u32 + 1).collect()
+    };
+    let sentences: Vec<Vec<u32>> = (0..100).map(sentence).collect();
+    let sentences: Vec<&[u32]> = sentences.iter().map(Vec::as_slice).collect();
+    let together = logits(&model, &sentences);
+    for (sentence, row) in sentences.iter().zip(together) {
+        for (alone, beside) in logits(&model, &[sentence])[0].iter().zip(row) {
+            assert!((alone - beside).abs() < 1e-6, "{alone} {beside}");
+        }
+    }
+}
+
 #[test]
 fn any_text_has_a_prediction() {
     let (sentences, split) = tiny::sentences();
