@@ -156,8 +156,8 @@ fn convolve<T: Element>(
         Ok(())
     } else if plan.channels_out < FEW_CHANNELS {
         direct::convolve(plan, x, weight, finish, y)
-    } else if !finish.exact && winograd::suits::<T>(plan) {
-        winograd::convolve(plan, x, weight, finish, y)
+    } else if let Some(turns) = winograd::turns::<T>(plan).filter(|_| !finish.exact) {
+        winograd::convolve(plan, turns, x, weight, finish, y)
     } else {
         product::convolve(plan, x, weight, finish, y)
     }

@@ -48,7 +48,7 @@ const PRODUCTS: usize = 1 << 16;
 
 /// What becomes of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Turn {
+pub(super) struct Turn {
     window: usize,
     tile: usize,
 }
@@ -72,34 +72,31 @@ impl Turn {
     }
 }
 
-/// Whether this kernel computes `plan`, and faster than the general one.
-pub(super) fn suits<T: 'static>(plan: &Plan) -> bool {
-    let (Some(h), Some(w)) = (Turn::of(&plan.h), Turn::of(&plan.w)) else {
-        return false;
-    };
+/// What becomes of both axes, where this kernel computes `plan`, and faster than the general one.
+pub(super) fn turns<T: 'static>(plan: &Plan) -> Option<[Turn; 2]> {
+    let (h, w) = (Turn::of(&plan.h)?, Turn::of(&plan.w)?);
     let (tiles, places) = (h.tiles(&plan.h) * w.tiles(&plan.w), h.window * w.window);
     let channels = if h.window == 1 { CHANNELS_1D } else { CHANNELS_2D };
     // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in one dimension, and more in two.
     let (needed, computed) = (plan.pixels_out() * plan.taps(), tiles * places);
     let saves = if h.window == 1 { 2 * needed >= 3 * computed } else { 2 * needed >= 5 * computed };
-    TypeId::of::<T>() == TypeId::of::<f32>()
+    let suits = TypeId::of::<T>() == TypeId::of::<f32>()
         && w.window == WINDOW
         && plan.channels_in.min(plan.channels_out) >= channels
         && plan.channels_in <= MOST_CHANNELS
         && plan.batch * tiles >= TILES
-        && saves
+        && saves;
+    suits.then_some([h, w])
 }
 
 pub(super) fn convolve<T: Element>(
     plan: &Plan,
+    [h, w]: [Turn; 2],
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let (Some(h), Some(w)) = (Turn::of(&plan.h), Turn::of(&plan.w)) else {
-        unreachable!("only what suits comes here")
-    };
     let weight = turned(plan, h, weight)?;
     let tiles = Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
     let layout = Layout::new(&tiles);
