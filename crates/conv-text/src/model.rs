@@ -114,15 +114,14 @@ impl KimCnn {
     /// A word number beyond the vocabulary.
     pub fn features(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let words = self.words(batch, mode)?;
-        // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
-        let precision = match mode {
-            Mode::Eval => Precision::Exact,
-            Mode::Train(_) => Precision::Fast,
-        };
         let mut pooled = Vec::new();
         for (convolution, bank) in self.convolutions.iter().zip(&self.config.filters) {
             let windows: Vec<usize> = batch.lengths.iter().map(|n| n + 1 - bank.width).collect();
-            let maps = precision.with(|| convolution.forward(&words))?;
+            // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
+            let maps = match mode {
+                Mode::Eval => Precision::Exact.with(|| convolution.forward(&words))?,
+                Mode::Train(_) => convolution.forward(&words)?,
+            };
             pooled.push(conv_nn::max_over_time(&maps, Some(&windows))?);
         }
         Ok(conv_nn::relu(&Tensor::cat(&pooled, 1)?)?)
