@@ -2,9 +2,11 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
 
-use crate::element::{Element, compute_dtype, read, row_major, zeros};
+use crate::element::{Element, compute_dtype, read, row_major};
 use crate::geometry::Geometry;
-use crate::kernels::{Done, Finish, bias_gradient, forward, input_gradient, weight_gradient};
+use crate::kernels::{
+    Done, Finish, bias_gradient, forward, input_gradient, weight_gradient, written,
+};
 use crate::{Precision, Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
@@ -60,13 +62,14 @@ impl Convolution {
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
         let g = &self.geometry;
-        let mut y = zeros(self.op, self.output.elem_count())?;
         let finish = self.finish(bias.as_deref());
-        if self.transposed {
-            input_gradient(g, &x, &weight, finish, &mut y)
-        } else {
-            forward(g, &x, &weight, finish, &mut y)
-        }
+        let y = written(self.output.elem_count(), |y| {
+            if self.transposed {
+                input_gradient(g, &x, &weight, finish, y)
+            } else {
+                forward(g, &x, &weight, finish, y)
+            }
+        })
         .map_err(|no_room| no_room.in_operation(self.op))?;
         Ok(T::to_cpu_storage_owned(y))
     }
@@ -98,13 +101,13 @@ impl Convolution {
         dy: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
-        // `fill` fills zeros of the shape of an argument that needs its gradient.
+        // `fill` writes all elements of the gradient of an argument that needs one.
         let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T]) -> Done| -> candle_core::Result<_> {
             if !of.track_op() {
                 return Ok(None);
             }
-            let mut gradient = zeros(self.op, of.elem_count())?;
-            fill(&mut gradient).map_err(|no_room| no_room.in_operation(self.op))?;
+            let gradient =
+                written(of.elem_count(), fill).map_err(|no_room| no_room.in_operation(self.op))?;
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);

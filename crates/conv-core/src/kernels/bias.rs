@@ -5,10 +5,11 @@ use super::scratch::Done;
 use super::sums::sum;
 use crate::element::Element;
 
-/// Adds to `dbias` the gradients of its channel's elements: the batch's samples in order, each in eight partial sums.
+/// Sums into `dbias` the gradients of its channel's elements: the batch's samples in order, each in eight partial sums.
 pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) -> Done {
     let channels = dbias.len();
     each_chunk(dbias, 1, dy.len(), |channel, dbias| {
+        dbias[0] = T::zero();
         for sample in dy.chunks_exact(channels * pixels) {
             dbias[0] += sum(&sample[channel * pixels..][..pixels]);
         }

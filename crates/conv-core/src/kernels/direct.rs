@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::blocks;
-use super::plan::{Layout, Padded, Plan};
+use super::plan::{Layout, Padded, Plan, Side};
 use super::scratch::{Done, take};
 use super::{Finish, Weight};
 use crate::element::Element;
@@ -74,13 +74,18 @@ impl<T: Element> Work<T> for Rows<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(mut self) {
-        let (height, width) = (self.plan.h.output, self.plan.w.output);
-        for first in (0..height).step_by(ROWS) {
-            for column in (0..width).step_by(L::WIDTH) {
-                let count = L::WIDTH.min(width - column);
+        let Plan { channels_in, h, w, .. } = *self.plan;
+        let (height, width) = (h.output, w.output);
+        let is_three = |side: Side| (side.taps, side.stride, side.dilation) == (3, 1, 1);
+        let three = channels_in == 1 && is_three(h) && is_three(w);
+        for column in (0..width).step_by(L::WIDTH) {
+            let count = L::WIDTH.min(width - column);
+            for first in (0..height).step_by(ROWS) {
                 // SAFETY: by contract.
                 unsafe {
                     match (height - first >= ROWS, count == L::WIDTH) {
+                        (true, true) if three => self.three::<L, true>(first, column, count),
+                        (true, false) if three => self.three::<L, false>(first, column, count),
                         (true, true) => self.rows::<L, ROWS, true>(first, column, count),
                         (true, false) => self.rows::<L, ROWS, false>(first, column, count),
                         (false, _) => {
@@ -96,6 +101,63 @@ impl<T: Element> Work<T> for Rows<'_, T> {
 }
 
 impl<T: Element> Rows<'_, T> {
+    /// [`Rows::rows`] of ROWS rows for 3×3 taps of one channel: each register of the input is read once for all three taps above each
+    /// other, since reading is what takes the time.
+    ///
+    /// # Safety
+    /// The set of `L`.
+    #[inline(always)]
+    unsafe fn three<L: Lanes<Element = T>, const WHOLE: bool>(
+        &mut self,
+        row: usize,
+        column: usize,
+        count: usize,
+    ) {
+        let (width, stride) = (self.plan.w.output, self.padded.layout.row);
+        let x = self.padded.elements()[row * stride + column..].as_ptr();
+        let weight: &[T; TAPS] = self.weight.first_chunk().expect("3×3 taps");
+        let y = self.y[row * width + column..][..(ROWS - 1) * width + count].as_mut_ptr();
+        // SAFETY: as in `rows`; three taps side by side lie side by side.
+        unsafe {
+            let weight = weight.map(|weight| L::splat(weight));
+            let mut sums = [L::splat(self.bias); ROWS];
+            for kx in 0..3 {
+                let mut lines = [L::constant(0.0); ROWS + 2];
+                for (i, line) in lines.iter_mut().enumerate() {
+                    let x = x.add(i * stride + kx);
+                    *line = if WHOLE { L::load(x) } else { L::load_first(x, count) };
+                }
+                for ky in 0..3 {
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        *sum = sum.mul_add(lines[i + ky], weight[3 * ky + kx]);
+                    }
+                }
+            }
+            self.finish::<L, ROWS, WHOLE>(sums, y, count);
+        }
+    }
+
+    /// Stores the sums of `R` rows.
+    ///
+    /// # Safety
+    /// The set of `L`, and `y` writable for `count` elements of each row.
+    #[inline(always)]
+    unsafe fn finish<L: Lanes<Element = T>, const R: usize, const WHOLE: bool>(
+        &self,
+        sums: [L; R],
+        y: *mut T,
+        count: usize,
+    ) {
+        for (i, sum) in sums.into_iter().enumerate() {
+            // SAFETY: by contract.
+            unsafe {
+                let sum = if self.rectify { sum.max(L::constant(0.0)) } else { sum };
+                let y = y.add(i * self.plan.w.output);
+                if WHOLE { sum.store(y) } else { sum.store_first(y, count) }
+            }
+        }
+    }
+
     /// `count` outputs of `R` rows, where `WHOLE` a register of them.
     ///
     /// # Safety
@@ -110,7 +172,7 @@ impl<T: Element> Rows<'_, T> {
         let width = self.plan.w.output;
         let stride = self.plan.h.stride * self.padded.layout.row;
         let x = self.padded.elements()[row * stride + column..].as_ptr();
-        let y = &mut self.y[row * width + column..][..(R - 1) * width + count];
+        let y = self.y[row * width + column..][..(R - 1) * width + count].as_mut_ptr();
         // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
         unsafe {
             let mut sums = [L::splat(self.bias); R];
@@ -122,11 +184,7 @@ impl<T: Element> Rows<'_, T> {
                     *sum = sum.mul_add(x, weight);
                 }
             }
-            for (i, sum) in sums.into_iter().enumerate() {
-                let sum = if self.rectify { sum.max(L::constant(0.0)) } else { sum };
-                let y = y.as_mut_ptr().add(i * width);
-                if WHOLE { sum.store(y) } else { sum.store_first(y, count) }
-            }
+            self.finish::<L, R, WHOLE>(sums, y, count);
         }
     }
 }

@@ -35,7 +35,7 @@ mod winograd;
 
 pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::is_shared;
-pub(crate) use scratch::{Done, HasScratch, NoRoom, take};
+pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
 
 use crate::element::Element;
 use crate::geometry::Geometry;

@@ -204,8 +204,7 @@ impl Layout {
     }
 }
 
-/// One channel laid out where rows stay whole: all zeros at once, then rows in registers, since calls for short ones would cost more
-/// than they copy.
+/// One channel laid out where rows stay whole, in registers, since calls for short rows would cost more than they copy.
 struct Lay<'a, T> {
     layout: &'a Layout,
     plan: &'a Plan,
@@ -219,29 +218,35 @@ impl<T: Element> Work<T> for Lay<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let Self { layout, plan: Plan { h, w, .. }, input, plane } = self;
-        plane.fill(T::zero());
-        let Some(part) = layout.phases.first().filter(|part| part.seen > 0) else { return };
-        for (y, row) in plane.chunks_exact_mut(layout.row).enumerate() {
-            let y = y as isize - h.before;
-            if y < 0 || y >= h.input as isize {
-                continue;
-            }
-            let from = &input[y as usize * w.input + part.start..][..part.seen];
-            let to = &mut row[part.zeros..][..part.seen];
-            let mut i = 0;
-            while i < part.seen {
-                let count = L::WIDTH.min(part.seen - i);
-                // SAFETY: below the length of both.
+        let part = layout.phases.first().filter(|part| part.seen > 0);
+        // The rows that the input has.
+        let first = (h.before.max(0) as usize).min(h.reach());
+        let end = (h.input as isize + h.before).clamp(first as isize, h.reach() as isize) as usize;
+        let Some(part) = part.filter(|_| first < end) else { return plane.fill(T::zero()) };
+        let end_of_rows = end * layout.row;
+        plane[..first * layout.row + part.zeros].fill(T::zero());
+        for y in first..end {
+            let start = y.wrapping_add_signed(-h.before) * w.input + part.start;
+            let from = &input[start..][..part.seen];
+            // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
+            let to = y * layout.row + part.zeros;
+            let to = &mut plane[to..end_of_rows.min(to + layout.row.next_multiple_of(L::WIDTH))];
+            for (i, to) in (0..).step_by(L::WIDTH).zip(to.chunks_mut(L::WIDTH)) {
+                let count = part.seen.saturating_sub(i).min(L::WIDTH);
+                // SAFETY: `count` numbers of the one, and all of the other.
                 unsafe {
-                    let (from, to) = (from.as_ptr().add(i), to.as_mut_ptr().add(i));
-                    match count == L::WIDTH {
-                        true => L::load(from).store(to),
-                        false => L::load_first(from, count).store_first(to, count),
+                    let numbers = match count == L::WIDTH {
+                        true => L::load(from.as_ptr().add(i)),
+                        false => L::load_first(from.as_ptr().add(i.min(part.seen)), count),
+                    };
+                    match to.len() == L::WIDTH {
+                        true => numbers.store(to.as_mut_ptr()),
+                        false => numbers.store_first(to.as_mut_ptr(), to.len()),
                     }
                 }
-                i += count;
             }
         }
+        plane[end_of_rows..].fill(T::zero());
     }
 }
 

@@ -84,8 +84,8 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
     weight_gradient(g, &x_of, &dy_of, &mut found).expect("there is room");
     close("dweight", g, error, &found, &dw);
 
-    let mut db = values(channels, 7);
-    let mut found = cast::<T>(&db);
+    let mut db = vec![0.0; channels];
+    let mut found = cast::<T>(&vec![f64::NAN; channels]);
     bias_gradient(g.pixels_out(), &dy_of, &mut found).expect("there is room");
     reference::bias_gradient(channels, g.pixels_out(), dy, &mut db);
     close("dbias", g, error, &found, &db);
@@ -187,6 +187,9 @@ fn larger() -> Result<Vec<Geometry>> {
         (2, 1, 32, 24, same(28, 3)?, same(28, 3)?),
         (1, 2, 25, 29, axis(43, 3, 1, 1, (0, 2))?, axis(46, 3, 1, 1, (2, 0))?),
         (9, 1, 24, 30, same(14, 3)?, axis(15, 3, 1, 1, (0, 0))?),
+        // Winograd with fewer windows than weights: one block of them, and two.
+        (8, 1, 41, 44, same(7, 3)?, same(7, 3)?),
+        (5, 2, 26, 30, same(12, 3)?, same(13, 3)?),
         // Of other kernels: 5×5, 4×3, and of one dimension 3, 4 and 5 taps, over several rows too.
         (6, 1, 24, 26, same(13, 5)?, same(14, 5)?),
         (3, 2, 24, 24, axis(20, 4, 1, 1, (1, 2))?, axis(30, 3, 1, 1, (0, 0))?),

@@ -138,6 +138,11 @@ unsafe fn rows_of<L: Lanes, const V: usize>(
     // SAFETY: by contract; a panel holds PANEL rows however many of them count.
     unsafe {
         if L::ROWS == PANEL && rows > PANEL / 2 {
+            for i in 0..rows {
+                for v in 0..V {
+                    L::prefetch(to.wrapping_add(i * stride + v * L::WIDTH));
+                }
+            }
             let mut acc = [[L::constant(0.0); V]; PANEL];
             multiply(depth, |k, i| *left.add(k * PANEL + i), right, &mut acc);
             write(&acc, store, to, stride, rows, columns);

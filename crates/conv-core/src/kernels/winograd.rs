@@ -21,7 +21,7 @@ use std::ops::Range;
 use super::blocks;
 use super::plan::{Layout, Padded, Plan, Run, Side, runs};
 use super::product::gather;
-use super::scratch::{Buffer, Done, NoRoom, take};
+use super::scratch::{Done, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, panel, width};
 use super::{Finish, Weight};
@@ -39,12 +39,15 @@ const CHANNELS_1D: usize = 64;
 const CHANNELS_2D: usize = 24;
 /// Input channels up to which the error is small enough: 3e-5 of the largest value.
 const MOST_CHANNELS: usize = 1024;
-/// Output tiles from which the turned weight is worth it.
-const TILES: usize = 96;
+/// Output tiles from which the turned weight is worth it, and from which there are more of them than of the weight.
+const TILES: usize = 32;
+const FEW_TILES: usize = 96;
 /// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
 const COLUMNS: usize = 48;
 /// Elements of products that are held at once: what stays in the second cache.
 const PRODUCTS: usize = 1 << 16;
+/// Numbers of a tap of the kernels that are turned at once.
+const KERNELS: usize = 8 * PANEL;
 
 /// What becomes of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,59 +94,113 @@ pub(super) fn turns<T: 'static>(plan: &Plan) -> Option<[Turn; 2]> {
 
 pub(super) fn convolve<T: Element>(
     plan: &Plan,
-    [h, w]: [Turn; 2],
+    turns: [Turn; 2],
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let weight = turned(plan, h, weight)?;
+    let [h, w] = turns;
     let tiles = Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
     let layout = Layout::new(&tiles);
     let padded = Padded::new(&tiles, &layout, x)?;
-    let columns = tiles.columns();
-    let blocks = columns.div_ceil(COLUMNS);
     let y = Shared::new(y);
-    blocks::each(plan.groups * blocks, plan.work(), |task| {
-        let (group, block) = (task / blocks, task % blocks);
-        let columns = block * COLUMNS..columns.min((block + 1) * COLUMNS);
-        T::vectorize(Block {
-            plan,
-            tiles: &tiles,
-            turns: [h, w],
-            padded: &padded,
-            weight: &weight,
-            finish,
-            group,
-            columns,
-            y: &y,
+    let job = Job {
+        plan,
+        tiles: &tiles,
+        turns,
+        padded: &padded,
+        taps: &layout.taps(&tiles),
+        weight,
+        finish,
+        y: &y,
+    };
+    let (columns, panels) = (tiles.columns(), plan.channels_out.div_ceil(PANEL));
+    let blocks = columns.div_ceil(COLUMNS);
+    let of_block = |block: usize| block * COLUMNS..columns.min((block + 1) * COLUMNS);
+    // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
+    if columns < FEW_TILES {
+        let len = job.len(COLUMNS);
+        let mut windows = take(plan.groups * blocks * len)?;
+        blocks::each_chunk(&mut windows, len, plan.work(), |number, windows| {
+            let (group, columns) = (number / blocks, of_block(number % blocks));
+            T::vectorize(TurnWindows { job: &job, group, columns, windows })
+        })?;
+        blocks::each(plan.groups * panels, plan.work(), |task| {
+            let (group, panel) = (task / panels, task % panels);
+            let mut weight = take(job.len(PANEL))?;
+            T::vectorize(TurnWeight { job: &job, group, panel, turned: &mut weight });
+            (0..blocks).try_for_each(|block| {
+                let windows = &windows[(group * blocks + block) * len..][..len];
+                let (columns, panels) = (of_block(block), panel..panel + 1);
+                T::vectorize(Products {
+                    job: &job,
+                    group,
+                    columns,
+                    windows,
+                    panels,
+                    weight: &weight,
+                })
+            })
         })
-    })
+    } else {
+        let len = job.len(PANEL);
+        let mut weight = take(plan.groups * panels * len)?;
+        let work = weight.len() * PANEL;
+        blocks::each_chunk(&mut weight, len, work, |number, turned| {
+            let (group, panel) = (number / panels, number % panels);
+            T::vectorize(TurnWeight { job: &job, group, panel, turned });
+            Ok(())
+        })?;
+        blocks::each(plan.groups * blocks, plan.work(), |task| {
+            let (group, columns) = (task / blocks, of_block(task % blocks));
+            let mut windows = take(job.len(COLUMNS))?;
+            let of_task = columns.clone();
+            T::vectorize(TurnWindows {
+                job: &job,
+                group,
+                columns: of_task,
+                windows: &mut windows,
+            })?;
+            let weight = &weight[group * panels * len..][..panels * len];
+            let windows = &windows;
+            T::vectorize(Products { job: &job, group, columns, windows, panels: 0..panels, weight })
+        })
+    }
 }
 
-/// `G g Gᵀ` of all kernels, in panels: `[group][place][output channels / PANEL][input channels][PANEL]`.
-fn turned<T: Element>(plan: &Plan, h: Turn, weight: Weight<'_, T>) -> Result<Buffer<T>, NoRoom> {
-    let (inputs, panels) = (plan.channels_in, plan.channels_out.div_ceil(PANEL));
-    let (places, place_len) = (h.window * WINDOW, panels * inputs * PANEL);
-    let mut all = take(plan.groups * places * place_len)?;
-    let work = 8 * all.len();
-    let shared = Shared::new(&mut all);
-    blocks::each(plan.groups * panels, work, |number| {
-        let (group, panel) = (number / panels, number % panels);
-        T::vectorize(TurnWeight { plan, h, weight, group, panel, place_len, turned: &shared });
-        Ok(())
-    })?;
-    Ok(all)
-}
-
-struct TurnWeight<'a, T: Element> {
+/// What all tasks need.
+struct Job<'a, T: Element> {
     plan: &'a Plan,
-    h: Turn,
+    /// The windows, as a convolution, and its taps.
+    tiles: &'a Plan,
+    taps: &'a [usize],
+    turns: [Turn; 2],
+    padded: &'a Padded<'a, T>,
     weight: Weight<'a, T>,
+    finish: Finish<'a, T>,
+    y: &'a Shared<'a, T>,
+}
+
+impl<T: Element> Job<'_, T> {
+    /// From a place's first element to the next one's, where each input channel has so many: a channel more than there are, lest that
+    /// is a power of two and all places of a channel fall on the same few lines of a cache.
+    fn place(&self, width: usize) -> usize {
+        (self.plan.channels_in + 1) * width
+    }
+
+    /// Elements of all places.
+    fn len(&self, width: usize) -> usize {
+        self.turns[0].window * WINDOW * self.place(width)
+    }
+}
+
+/// `G g Gᵀ` of a panel of output channels: `[place][input channel][PANEL]`.
+struct TurnWeight<'a, T: Element> {
+    job: &'a Job<'a, T>,
     group: usize,
     panel: usize,
-    place_len: usize,
-    turned: &'a Shared<'a, T>,
+    turned: &'a mut [T],
 }
 
 impl<T: Element> Work<T> for TurnWeight<'_, T> {
@@ -151,187 +208,223 @@ impl<T: Element> Work<T> for TurnWeight<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { plan, h, weight, group, panel, place_len, turned } = self;
-        let (first, inputs) = (panel * PANEL, plan.channels_in);
+        let Self { job: job @ &Job { plan, turns: [h, _], weight, .. }, group, panel, turned } =
+            self;
+        let (first, place, inputs) = (panel * PANEL, job.place(PANEL), plan.channels_in);
+        let (height, width) = (plan.h.taps, plan.w.taps);
         let rows = (plan.channels_out - first).min(PANEL);
         let start = weight.start + group * weight.group + first * weight.output;
-        for c in 0..inputs {
-            let mut columns = [[[T::zero(); PANEL]; TAPS]; WINDOW];
-            for y in 0..plan.h.taps {
-                let mut g = [[T::zero(); PANEL]; TAPS];
-                for (x, g) in g.iter_mut().enumerate().take(plan.w.taps) {
+        // Each tap of some channels' kernels, side by side.
+        let mut kernels = [[T::zero(); KERNELS]; TAPS * TAPS];
+        for c in (0..inputs).step_by(KERNELS / PANEL) {
+            let channels = (inputs - c).min(KERNELS / PANEL);
+            for (y, of_row) in kernels.chunks_exact_mut(width).enumerate().take(height) {
+                for (x, of_tap) in of_row.iter_mut().enumerate() {
                     let tap = y as isize * weight.row + x as isize * weight.column;
                     let start = (start + c * weight.input).wrapping_add_signed(tap);
-                    for (i, g) in g.iter_mut().enumerate().take(rows) {
-                        *g = weight.elements[start + i * weight.output];
+                    for (channel, to) in of_tap.chunks_exact_mut(PANEL).enumerate().take(channels) {
+                        let from = &weight.elements[start + channel * weight.input..];
+                        for (i, to) in to.iter_mut().enumerate().take(rows) {
+                            *to = from[i * weight.output];
+                        }
                     }
                 }
-                for (column, g) in columns.iter_mut().zip(turn_kernel(g, plan.w.taps)) {
-                    column[y] = g;
-                }
             }
-            for (x, column) in columns.into_iter().enumerate() {
-                let column = match h.window {
-                    1 => [column[0]; WINDOW],
-                    _ => turn_kernel(column, plan.h.taps),
-                };
-                for (y, to) in column.into_iter().enumerate().take(h.window) {
-                    let place = (group * h.window + y) * WINDOW + x;
-                    let start = place * place_len + (panel * inputs + c) * PANEL;
-                    // SAFETY: calls differ in group or panel, so that no two write the same element.
-                    unsafe { turned.part(start, PANEL) }.copy_from_slice(&to);
+            for number in (0..channels * PANEL).step_by(L::WIDTH) {
+                // SAFETY: a register does not reach beyond KERNELS, nor beyond the channel that follows a place's.
+                unsafe {
+                    let zero = L::constant(0.0);
+                    let mut columns = [[zero; TAPS]; WINDOW];
+                    for (y, of_row) in kernels.chunks_exact(width).enumerate().take(height) {
+                        let mut row = [zero; TAPS];
+                        for (tap, of_tap) in row.iter_mut().zip(of_row) {
+                            *tap = L::load(of_tap[number..].as_ptr());
+                        }
+                        for (column, tap) in columns.iter_mut().zip(turn_kernel(row, width)) {
+                            column[y] = tap;
+                        }
+                    }
+                    for (x, column) in columns.into_iter().enumerate() {
+                        let column = match h.window {
+                            1 => [column[0]; WINDOW],
+                            _ => turn_kernel(column, height),
+                        };
+                        for (y, element) in column.into_iter().enumerate().take(h.window) {
+                            let to = (y * WINDOW + x) * place + c * PANEL + number;
+                            element.store(turned[to..][..L::WIDTH].as_mut_ptr());
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// `G` times the taps of PANEL kernels at once: the kernel, as a polynomial, at the six points, divided by the product of a point's
-/// distances to the others.
+/// `G` times the taps of a kernel: the kernel, as a polynomial, at the six points, divided by the product of a point's distances to
+/// the others.
 #[inline(always)]
-fn turn_kernel<T: Element>(g: [[T; PANEL]; TAPS], taps: usize) -> [[T; PANEL]; WINDOW] {
-    let mut to = [[T::zero(); PANEL]; WINDOW];
-    let factors = [1. / 4., -1. / 6., 1. / 24., 2., 4., 8., 16.];
-    let mut constants = [T::zero(); 7];
-    for (constant, factor) in constants.iter_mut().zip(factors) {
-        *constant = T::from_f64(factor);
+unsafe fn turn_kernel<L: Lanes>([a, b, c, d, e]: [L; TAPS], taps: usize) -> [L; WINDOW] {
+    // SAFETY: the set is there by the caller's contract.
+    unsafe {
+        let (sixth, twenty_fourth) = (L::constant(1. / 6.), L::constant(1. / 24.));
+        let (even, odd) = (a.add(c).add(e), b.add(d));
+        let even2 = a.mul_add(L::constant(4.), c).mul_add(L::constant(16.), e);
+        let odd2 = b.add(b).mul_add(L::constant(8.), d);
+        [
+            a.mul(L::constant(1. / 4.)),
+            even.add(odd).mul(L::constant(-1. / 6.)),
+            odd.sub(even).mul(sixth),
+            even2.add(odd2).mul(twenty_fourth),
+            even2.sub(odd2).mul(twenty_fourth),
+            [a, b, c, d, e][taps - 1],
+        ]
     }
-    let [quarter, sixth, twenty_fourth, two, four, eight, sixteen] = constants;
-    for i in 0..PANEL {
-        let [a, b, c, d, e] = [g[0][i], g[1][i], g[2][i], g[3][i], g[4][i]];
-        let (even, odd) = (a + c + e, b + d);
-        let (even2, odd2) = (a + four * c + sixteen * e, two * b + eight * d);
-        to[0][i] = a * quarter;
-        to[1][i] = (even + odd) * sixth;
-        to[2][i] = (even - odd) * sixth;
-        to[3][i] = (even2 + odd2) * twenty_fourth;
-        to[4][i] = (even2 - odd2) * twenty_fourth;
-    }
-    to[5] = g[taps - 1];
-    to
 }
 
-struct Block<'a, T: Element> {
-    plan: &'a Plan,
-    /// The windows, as a convolution.
-    tiles: &'a Plan,
-    turns: [Turn; 2],
-    padded: &'a Padded<'a, T>,
-    weight: &'a [T],
-    finish: Finish<'a, T>,
+/// `Bᵀ d B` of a block of windows, panel by panel: `[place][input channel][column]`.
+struct TurnWindows<'a, T: Element> {
+    job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
-    y: &'a Shared<'a, T>,
+    windows: &'a mut [T],
 }
 
-impl<T: Element> Work<T> for Block<'_, T> {
+impl<T: Element> Work<T> for TurnWindows<'_, T> {
     type Output = Done;
 
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         // SAFETY: by contract.
-        match self.turns[0].window {
-            1 => unsafe { self.windows::<L, 1>() },
-            _ => unsafe { self.windows::<L, WINDOW>() },
+        match self.job.turns[0].window {
+            1 => unsafe { self.turn::<L, 1>() },
+            _ => unsafe { self.turn::<L, WINDOW>() },
         }
     }
 }
 
-impl<T: Element> Block<'_, T> {
-    /// The block's windows, which are `H` places high.
+impl<T: Element> TurnWindows<'_, T> {
+    /// Windows that are `H` places high.
     ///
     /// # Safety
-    /// The set of `L`, and no other writes these columns.
+    /// The set of `L`.
     #[inline(always)]
-    unsafe fn windows<L: Lanes<Element = T>, const H: usize>(&self) -> Done {
-        let (inputs, outputs) = (self.plan.channels_in, self.plan.channels_out);
-        let (places, panels, width) = (H * WINDOW, outputs.div_ceil(PANEL), width::<L>());
-        let mut windows = take::<T>(places * inputs * width)?;
-        // Output channels whose products are held at once.
-        let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels);
-        let mut products = take::<T>(places * at_once * PANEL * width)?;
-        let mut gathered = take::<T>(places * width)?;
-        let taps = self.padded.layout.taps(self.tiles);
+    unsafe fn turn<L: Lanes<Element = T>, const H: usize>(self) -> Done {
+        let Self { job, group, columns, windows } = self;
+        let (width, place) = (width::<L>(), job.place(width::<L>()));
+        let mut gathered = take::<T>(H * WINDOW * width)?;
         let mut of_panel = Vec::new();
-        for start in self.columns.clone().step_by(width) {
-            let columns = width.min(self.columns.end - start);
-            runs(self.tiles, self.padded.layout, self.group, start, columns, &mut of_panel);
-            // SAFETY: see the two; panels of the weight and of the products are as long as `panel` reads and writes.
-            unsafe {
-                self.turn_windows::<L, H>(&taps, &of_panel, columns, &mut gathered, &mut windows);
-                let registers = columns.next_multiple_of(L::WIDTH);
-                for first in (0..panels).step_by(at_once) {
-                    let count = at_once.min(panels - first);
-                    for place in 0..places {
-                        let right = windows[place * inputs * width..].as_ptr();
-                        for number in 0..count {
-                            let left = (self.group * places + place) * panels + first + number;
-                            let left =
-                                self.weight[left * inputs * PANEL..][..inputs * PANEL].as_ptr();
-                            let to = (place * at_once + number) * PANEL * width;
-                            let to = products[to..][..PANEL * width].as_mut_ptr();
-                            let store = Store { add: false, bias: None, rectify: false };
-                            let right = |k: usize| right.add(k * width);
-                            let size = (PANEL, registers);
-                            panel::<L>(inputs, left, right, store, to, width, size);
+        let elements = job.padded.elements().as_ptr();
+        let panels =
+            columns.clone().step_by(width).zip(windows.chunks_exact_mut(H * WINDOW * place));
+        for (start, windows) in panels {
+            let columns = width.min(columns.end - start);
+            runs(job.tiles, job.padded.layout, group, start, columns, &mut of_panel);
+            for (channel, taps) in job.taps.chunks_exact(H * WINDOW).enumerate() {
+                // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
+                unsafe { gather::<L>(elements, taps, &of_panel, &mut gathered) };
+                for first in (0..columns).step_by(L::WIDTH) {
+                    // SAFETY: whole registers of `gathered`, which has as many columns as the widest panel, and of `windows`.
+                    unsafe {
+                        let zero = L::constant(0.0);
+                        let mut rows = [[zero; WINDOW]; H];
+                        for (y, row) in rows.iter_mut().enumerate() {
+                            let mut window = [zero; WINDOW];
+                            for (x, place) in window.iter_mut().enumerate() {
+                                let from = (y * WINDOW + x) * width + first;
+                                *place = L::load(gathered.as_ptr().add(from));
+                            }
+                            *row = turn_window(window);
+                        }
+                        for x in 0..WINDOW {
+                            let mut column = [zero; H];
+                            for (row, place) in rows.iter().zip(&mut column) {
+                                *place = row[x];
+                            }
+                            let column = turn_column(column);
+                            for (y, element) in column.into_iter().enumerate() {
+                                let to = (y * WINDOW + x) * place + channel * width + first;
+                                debug_assert!(to + L::WIDTH <= windows.len());
+                                element.store(windows.as_mut_ptr().add(to));
+                            }
                         }
                     }
-                    let some = first * PANEL..outputs.min((first + count) * PANEL);
-                    let place_len = at_once * PANEL * width;
-                    self.turn_back::<L, H>(&of_panel, start, columns, some, place_len, &products);
                 }
             }
         }
         Ok(())
     }
+}
 
-    /// `Bᵀ d B` of the panel's windows: `[place][input channel][column]`.
+/// Products of a block of windows with some panels of the weight, turned back and written to the output.
+struct Products<'a, T: Element> {
+    job: &'a Job<'a, T>,
+    group: usize,
+    columns: Range<usize>,
+    windows: &'a [T],
+    panels: Range<usize>,
+    weight: &'a [T],
+}
+
+impl<T: Element> Work<T> for Products<'_, T> {
+    type Output = Done;
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+        // SAFETY: by contract.
+        match self.job.turns[0].window {
+            1 => unsafe { self.multiply::<L, 1>() },
+            _ => unsafe { self.multiply::<L, WINDOW>() },
+        }
+    }
+}
+
+impl<T: Element> Products<'_, T> {
+    /// Windows that are `H` places high.
     ///
     /// # Safety
-    /// The set of `L`.
+    /// The set of `L`, and no other writes these columns of these panels.
     #[inline(always)]
-    unsafe fn turn_windows<L: Lanes<Element = T>, const H: usize>(
-        &self,
-        taps: &[usize],
-        runs: &[Run],
-        columns: usize,
-        gathered: &mut [T],
-        windows: &mut [T],
-    ) {
-        let width = width::<L>();
-        let inputs = self.plan.channels_in;
-        let elements = self.padded.elements().as_ptr();
-        for (channel, taps) in taps.chunks_exact(H * WINDOW).enumerate() {
-            // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
-            unsafe { gather::<L>(elements, taps, runs, gathered) };
-            for first in (0..columns).step_by(L::WIDTH) {
-                // SAFETY: whole registers of `gathered`, which has as many columns as the widest panel, and of `windows`.
-                unsafe {
-                    let zero = L::constant(0.0);
-                    let mut rows = [[zero; WINDOW]; H];
-                    for (y, row) in rows.iter_mut().enumerate() {
-                        let mut window = [zero; WINDOW];
-                        for (x, place) in window.iter_mut().enumerate() {
-                            let from = (y * WINDOW + x) * width + first;
-                            *place = L::load(gathered.as_ptr().add(from));
-                        }
-                        *row = turn_window(window);
-                    }
-                    for x in 0..WINDOW {
-                        let mut column = [zero; H];
-                        for (row, place) in rows.iter().zip(&mut column) {
-                            *place = row[x];
-                        }
-                        let column = turn_column(column);
-                        for (y, place) in column.into_iter().enumerate() {
-                            let to = ((y * WINDOW + x) * inputs + channel) * width + first;
-                            debug_assert!(to + L::WIDTH <= windows.len());
-                            place.store(windows.as_mut_ptr().add(to));
+    unsafe fn multiply<L: Lanes<Element = T>, const H: usize>(&self) -> Done {
+        let Self { job, group, ref columns, windows, ref panels, weight } = *self;
+        let (inputs, outputs) = (job.plan.channels_in, job.plan.channels_out);
+        let (places, width) = (H * WINDOW, width::<L>());
+        // Output channels whose products are held at once.
+        let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels.len());
+        let mut products = take::<T>(places * at_once * PANEL * width)?;
+        let mut of_panel = Vec::new();
+        let (of_windows, of_weight) = (job.place(width), job.place(PANEL));
+        let in_panels =
+            columns.clone().step_by(width).zip(windows.chunks_exact(places * of_windows));
+        for (start, windows) in in_panels {
+            let columns = width.min(columns.end - start);
+            runs(job.tiles, job.padded.layout, group, start, columns, &mut of_panel);
+            let registers = columns.next_multiple_of(L::WIDTH);
+            for first in panels.clone().step_by(at_once) {
+                let count = at_once.min(panels.end - first);
+                for place in 0..places {
+                    let right = windows[place * of_windows..][..inputs * width].as_ptr();
+                    for number in 0..count {
+                        let left = (first - panels.start + number) * places + place;
+                        let left = weight[left * of_weight..][..inputs * PANEL].as_ptr();
+                        let to = (place * at_once + number) * PANEL * width;
+                        let to = products[to..][..PANEL * width].as_mut_ptr();
+                        let store = Store { add: false, bias: None, rectify: false };
+                        let right = |k: usize| right.wrapping_add(k * width);
+                        // SAFETY: panels of windows, weight and products are as long as `panel` reads and writes.
+                        unsafe {
+                            panel::<L>(inputs, left, right, store, to, width, (PANEL, registers));
                         }
                     }
                 }
+                let some = first * PANEL..outputs.min((first + count) * PANEL);
+                let place_len = at_once * PANEL * width;
+                // SAFETY: by contract.
+                unsafe {
+                    self.turn_back::<L, H>(&of_panel, start, columns, some, place_len, &products);
+                }
             }
         }
+        Ok(())
     }
 
     /// `Aᵀ m A` of some output channels' products, finished and written to the output.
@@ -348,14 +441,14 @@ impl<T: Element> Block<'_, T> {
         place_len: usize,
         products: &[T],
     ) {
-        let Self { plan, tiles, turns: [h, w], group, .. } = *self;
+        let Self { job: &Job { plan, tiles, turns: [h, w], finish, y: to, .. }, group, .. } = *self;
         let width = width::<L>();
         let (height_out, width_out) = (plan.h.output, plan.w.output);
         // A row of outputs of each of the tiles' rows, tile beside tile.
         let mut lines = [[T::zero(); COLUMNS * TILE]; TILE];
         for (number, output) in outputs.enumerate() {
             let channel = group * plan.channels_out + output;
-            let bias = self.finish.bias.map_or(T::zero(), |bias| bias[channel]);
+            let bias = finish.bias.map_or(T::zero(), |bias| bias[channel]);
             for first in (0..columns).step_by(L::WIDTH) {
                 // SAFETY: whole registers of products, and of lines, which hold the widest panel's tiles.
                 unsafe {
@@ -382,7 +475,7 @@ impl<T: Element> Block<'_, T> {
                                 break;
                             }
                             row[x] = row[x].add(element);
-                            if self.finish.rectify {
+                            if finish.rectify {
                                 row[x] = row[x].max(zero);
                             }
                         }
@@ -412,7 +505,7 @@ impl<T: Element> Block<'_, T> {
                     (sample * plan.groups * plan.channels_out + channel) * plan.pixels_out();
                 for (y, line) in (y..height_out).zip(&lines).take(h.tile) {
                     // SAFETY: by contract.
-                    let to = unsafe { self.y.part(plane + y * width_out + x, len) };
+                    let to = unsafe { to.part(plane + y * width_out + x, len) };
                     to.copy_from_slice(&line[run.at * w.tile..][..len]);
                 }
             }

@@ -53,6 +53,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     /// The larger; where one is not a number, `self`.
     unsafe fn max(self, other: Self) -> Self;
+
+    /// Asks for the cache line of `at`, which is to be written soon.
+    #[inline(always)]
+    fn prefetch(_at: *mut Self::Element) {}
     /// The first number of each register side by side, then the second of each, and so on: four registers at `to`.
     unsafe fn interleave(registers: [Self; 4], to: *mut Self::Element);
     /// The square matrix of [`Lanes::WIDTH`] rows at `from`, turned into the one at `to`; rows lie a stride apart.

@@ -105,6 +105,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(at: *mut f32) {
+        // SAFETY: a hint, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn interleave([a, b, c, d]: [Self; 4], to: *mut f32) {
         unsafe {
             let quarters = quarters512([a.0, b.0, c.0, d.0]);
@@ -245,6 +251,12 @@ impl Lanes for Avx2 {
     unsafe fn max(self, other: Self) -> Self {
         // As for AVX-512.
         Self(unsafe { _mm256_max_ps(other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *mut f32) {
+        // SAFETY: a hint, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 
     #[inline(always)]
