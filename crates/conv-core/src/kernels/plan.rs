@@ -224,29 +224,41 @@ impl<T: Element> Work<T> for Lay<'_, T> {
         let end = (h.input as isize + h.before).clamp(first as isize, h.reach() as isize) as usize;
         let Some(part) = part.filter(|_| first < end) else { return plane.fill(T::zero()) };
         let end_of_rows = end * layout.row;
-        plane[..first * layout.row + part.zeros].fill(T::zero());
+        // SAFETY: by contract.
+        unsafe { copy::<L>(&[], &mut plane[..first * layout.row + part.zeros]) };
         for y in first..end {
             let start = y.wrapping_add_signed(-h.before) * w.input + part.start;
             let from = &input[start..][..part.seen];
             // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
             let to = y * layout.row + part.zeros;
             let to = &mut plane[to..end_of_rows.min(to + layout.row.next_multiple_of(L::WIDTH))];
-            for (i, to) in (0..).step_by(L::WIDTH).zip(to.chunks_mut(L::WIDTH)) {
-                let count = part.seen.saturating_sub(i).min(L::WIDTH);
-                // SAFETY: `count` numbers of the one, and all of the other.
-                unsafe {
-                    let numbers = match count == L::WIDTH {
-                        true => L::load(from.as_ptr().add(i)),
-                        false => L::load_first(from.as_ptr().add(i.min(part.seen)), count),
-                    };
-                    match to.len() == L::WIDTH {
-                        true => numbers.store(to.as_mut_ptr()),
-                        false => numbers.store_first(to.as_mut_ptr(), to.len()),
-                    }
-                }
+            // SAFETY: by contract.
+            unsafe { copy::<L>(from, to) }
+        }
+        // SAFETY: by contract.
+        unsafe { copy::<L>(&[], &mut plane[end_of_rows..]) }
+    }
+}
+
+/// Writes `from`, and zeros where it has ended, to all of `to`, which is as long or longer.
+///
+/// # Safety
+/// The set of `L`.
+#[inline(always)]
+unsafe fn copy<L: Lanes>(from: &[L::Element], to: &mut [L::Element]) {
+    for (i, to) in (0..).step_by(L::WIDTH).zip(to.chunks_mut(L::WIDTH)) {
+        let count = from.len().saturating_sub(i).min(L::WIDTH);
+        // SAFETY: `count` numbers of the one, and all of the other.
+        unsafe {
+            let numbers = match count == L::WIDTH {
+                true => L::load(from.as_ptr().add(i)),
+                false => L::load_first(from.as_ptr().add(i.min(from.len())), count),
+            };
+            match to.len() == L::WIDTH {
+                true => numbers.store(to.as_mut_ptr()),
+                false => numbers.store_first(to.as_mut_ptr(), to.len()),
             }
         }
-        plane[end_of_rows..].fill(T::zero());
     }
 }
 
