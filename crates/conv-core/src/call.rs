@@ -188,6 +188,8 @@ impl Call<'_> {
             true => Shape::from((batch, outputs, width)),
             false => Shape::from(&output[..]),
         };
-        Ok(Convolution { op, geometry, transposed, precision: Precision::current(), output })
+        let (precision, keep) =
+            (Precision::current(), !(self.x.track_op() || self.weight.track_op()));
+        Ok(Convolution { op, geometry, transposed, precision, keep, output })
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Convolution {
     pub geometry: Geometry,
     pub transposed: bool,
     pub precision: Precision,
+    /// Whether the packed weight is kept for the next call: in inference, where it does not change from one to the next.
+    pub keep: bool,
     /// The shape of the result.
     pub output: Shape,
 }
@@ -75,7 +77,7 @@ impl Convolution {
     }
 
     fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
-        Finish { bias, rectify: false, exact: self.precision == Precision::Exact }
+        Finish { bias, rectify: false, exact: self.precision == Precision::Exact, keep: self.keep }
     }
 
     /// The gradients of those arguments that need one.

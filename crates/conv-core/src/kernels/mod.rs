@@ -17,6 +17,7 @@
 mod bias;
 mod blocks;
 mod direct;
+mod kept;
 mod phases;
 mod plan;
 mod product;
@@ -53,6 +54,8 @@ pub(crate) struct Finish<'a, T> {
     pub rectify: bool,
     /// Only what computes each sum as it is defined (no Winograd).
     pub exact: bool,
+    /// The packed weight is kept for the next call.
+    pub keep: bool,
 }
 
 impl<T: Element> Finish<'_, T> {

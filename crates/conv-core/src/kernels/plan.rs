@@ -71,6 +71,11 @@ impl Side {
         (output * self.stride + tap * self.dilation).wrapping_add_signed(-self.before)
     }
 
+    /// A side of as many taps, which is alike for all inputs.
+    pub fn of_taps(&self) -> Self {
+        Self { taps: self.taps, stride: 1, dilation: 1, input: 0, before: 0, output: 0 }
+    }
+
     /// Whether every window sees elements of the input alone.
     fn is_inside(&self) -> bool {
         self.before == 0 && self.reach() <= self.input

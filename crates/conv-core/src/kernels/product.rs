@@ -9,8 +9,9 @@
 use std::ops::Range;
 
 use super::blocks;
+use super::kept::packed;
 use super::plan::{Layout, Padded, Plan, Run, runs};
-use super::scratch::{Buffer, Done, NoRoom, take};
+use super::scratch::{Done, take};
 use super::shared::Shared;
 use super::tile::{PANEL, Store, pack, panel, width};
 use super::{Finish, Weight};
@@ -32,19 +33,17 @@ const NEAR_TAPS: usize = 5;
 /// Output channels below which a share of them is not worth gathering the input for once more.
 const FEWEST_OUTPUTS: usize = 64;
 
-/// The weight of all groups in panels.
-fn packed<T: Element>(plan: &Plan, weight: Weight<'_, T>) -> Result<Buffer<T>, NoRoom> {
+/// Packs the weight of all groups in panels.
+fn pack_all<T: Element>(plan: &Plan, weight: Weight<'_, T>, packed: &mut [T]) -> Done {
     let (outputs, depth) = (plan.channels_out, plan.depth());
     let panels = outputs.div_ceil(PANEL);
-    let mut packed = take(plan.groups * panels * PANEL * depth)?;
     let work = packed.len();
-    blocks::each_chunk(&mut packed, PANEL * depth, work, |number, panel| {
+    blocks::each_chunk(packed, PANEL * depth, work, |number, panel| {
         let (group, first) = (number / panels, number % panels * PANEL);
         let start = weight.start + group * weight.group + first * weight.output;
         pack(plan, weight, start, (outputs - first).min(PANEL), panel);
         Ok(())
-    })?;
-    Ok(packed)
+    })
 }
 
 /// `y = weight · x`, finished.
@@ -55,7 +54,11 @@ pub(super) fn convolve<T: Element>(
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let weight = packed(plan, weight)?;
+    let panels = plan.channels_out.div_ceil(PANEL);
+    let len = plan.groups * panels * PANEL * plan.depth();
+    let weight = packed(finish.keep, ("product", plan), weight, len, |packed| {
+        pack_all(plan, weight, packed)
+    })?;
     let columns = plan.columns();
     let layout = Layout::new(plan);
     let padded = Padded::new(plan, &layout, x)?;
@@ -63,7 +66,6 @@ pub(super) fn convolve<T: Element>(
     let whole_panels = |range: Range<usize>| range.start * WIDEST..columns.min(range.end * WIDEST);
     let column_blocks: Vec<_> =
         blocks::split(columns.div_ceil(WIDEST), COLUMNS / WIDEST).map(whole_panels).collect();
-    let panels = plan.channels_out.div_ceil(PANEL);
     let shares = plan.channels_out / FEWEST_OUTPUTS;
     let shares = blocks::worth(plan.groups * column_blocks.len(), shares);
     let shares: Vec<_> = blocks::parts(panels, shares).collect();

@@ -4,7 +4,9 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
 
+use super::kept::Entry;
 use crate::Error;
 use crate::element::{Element, try_zeros};
 
@@ -36,10 +38,13 @@ pub(crate) struct Buffer<T: Element> {
     len: usize,
 }
 
-/// Element types with buffers of their own on each thread.
+/// Element types with buffers of their own on each thread, and packed weights.
 pub(crate) trait HasScratch: Sized + 'static {
     /// Calls `work` with this thread's buffers.
     fn with_kept<R>(work: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R;
+
+    /// The packed weights that all threads keep.
+    fn packed() -> &'static Mutex<Vec<Arc<Entry<Self>>>>;
 }
 
 macro_rules! has_scratch {
@@ -50,6 +55,11 @@ macro_rules! has_scratch {
                     static KEPT: RefCell<Vec<Vec<$element>>> = const { RefCell::new(Vec::new()) };
                 }
                 KEPT.with_borrow_mut(work)
+            }
+
+            fn packed() -> &'static Mutex<Vec<Arc<Entry<$element>>>> {
+                static PACKED: Mutex<Vec<Arc<Entry<$element>>>> = Mutex::new(Vec::new());
+                &PACKED
             }
         }
     )*};

@@ -64,13 +64,13 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
         let bias = |channels: usize| Some(&bias_of[..channels]);
         let relu = |x: f64| if rectify { x.max(0.0) } else { x };
         let mut found = cast::<T>(&vec![f64::NAN; y.len()]);
-        let finish = Finish { bias: bias(channels), rectify, exact };
+        let finish = Finish { bias: bias(channels), rectify, exact, keep: rectify };
         forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
         let mut found = cast::<T>(&vec![f64::NAN; dx.len()]);
-        let finish = Finish { bias: bias(inputs), rectify, exact };
+        let finish = Finish { bias: bias(inputs), rectify, exact, keep: rectify };
         input_gradient(g, &dy_of, &weight_of, finish, &mut found).expect("there is room");
         let channel = |i: usize| i / g.pixels_in() % inputs;
         let expected: Vec<_> =

@@ -19,6 +19,7 @@ use std::any::TypeId;
 use std::ops::Range;
 
 use super::blocks;
+use super::kept::packed;
 use super::plan::{Layout, Padded, Plan, Run, Side, runs};
 use super::product::gather;
 use super::scratch::{Done, take};
@@ -145,12 +146,13 @@ pub(super) fn convolve<T: Element>(
         })
     } else {
         let len = job.len(PANEL);
-        let mut weight = take(plan.groups * panels * len)?;
-        let work = weight.len() * PANEL;
-        blocks::each_chunk(&mut weight, len, work, |number, turned| {
-            let (group, panel) = (number / panels, number % panels);
-            T::vectorize(TurnWeight { job: &job, group, panel, turned });
-            Ok(())
+        let all = plan.groups * panels * len;
+        let weight = packed(finish.keep, ("winograd", plan), weight, all, |turned| {
+            blocks::each_chunk(turned, len, all * PANEL, |number, turned| {
+                let (group, panel) = (number / panels, number % panels);
+                T::vectorize(TurnWeight { job: &job, group, panel, turned });
+                Ok(())
+            })
         })?;
         blocks::each(plan.groups * blocks, plan.work(), |task| {
             let (group, columns) = (task / blocks, of_block(task % blocks));
