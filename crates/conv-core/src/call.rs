@@ -190,6 +190,6 @@ impl Call<'_> {
         };
         let (precision, keep) =
             (Precision::current(), !(self.x.track_op() || self.weight.track_op()));
-        Ok(Convolution { op, geometry, transposed, precision, keep, output })
+        Ok(Convolution { op, geometry, transposed, precision, keep, rectify: false, output })
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use crate::call::Call;
+use crate::operation::Convolution;
 use crate::{Conv1dConfig, Conv2dConfig, Padding2d, Result};
 
 /// 1-D convolution (cross-correlation, as the field has it), with zeros beyond the ends where padded:
@@ -40,15 +41,48 @@ pub fn conv1d(
     bias: Option<&Tensor>,
     config: &Conv1dConfig,
 ) -> Result<Tensor> {
-    let call =
-        Call { op: "conv1d", rank: 3, dims: ("[B, C, T]", "[O, C / groups, K]"), x, weight, bias };
-    call.convolution(&Conv2dConfig {
+    convolution1d("conv1d", x, weight, bias, config)?.apply(x, weight, bias)
+}
+
+/// max([`conv1d`], 0), rectified where the sums are in registers: one walk through the result less than with a rectifier behind it.
+/// As there, the gradient of a 0 is 0, and what is not a number stays so.
+///
+/// # Shapes, types, errors
+/// As [`conv1d`].
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use conv_core::{Conv1dConfig, conv1d_relu};
+///
+/// let x = Tensor::new(&[[[1f32, 3., -1., 0.]]], &Device::Cpu)?;
+/// let weight = Tensor::new(&[[[1f32, -1.]]], &Device::Cpu)?;
+/// let y = conv1d_relu(&x, &weight, None, &Conv1dConfig::default())?;
+/// assert_eq!(y.to_vec3::<f32>()?, [[[0., 4., 0.]]]);
+/// # Ok::<(), conv_core::Error>(())
+/// ```
+pub fn conv1d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv1dConfig,
+) -> Result<Tensor> {
+    convolution1d("conv1d_relu", x, weight, bias, config)?.rectified().apply(x, weight, bias)
+}
+
+fn convolution1d(
+    op: &'static str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv1dConfig,
+) -> Result<Convolution> {
+    let dims = ("[B, C, T]", "[O, C / groups, K]");
+    Call { op, rank: 3, dims, x, weight, bias }.convolution(&Conv2dConfig {
         stride: (1, config.stride),
         padding: Padding2d::columns(config.padding),
         dilation: (1, config.dilation),
         groups: config.groups,
-    })?
-    .apply(x, weight, bias)
+    })
 }
 
 /// 2-D convolution (cross-correlation, as the field has it), with zeros beyond the sides where padded:
@@ -88,6 +122,20 @@ pub fn conv2d(
     config: &Conv2dConfig,
 ) -> Result<Tensor> {
     call(x, weight, bias).convolution(config)?.apply(x, weight, bias)
+}
+
+/// max([`conv2d`], 0), as [`conv1d_relu`].
+///
+/// # Shapes, types, errors
+/// As [`conv2d`].
+pub fn conv2d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv2dConfig,
+) -> Result<Tensor> {
+    let call = Call { op: "conv2d_relu", ..call(x, weight, bias) };
+    call.convolution(config)?.rectified().apply(x, weight, bias)
 }
 
 /// A call of [`conv2d`].

@@ -66,7 +66,7 @@ fn convolution(
     dy: &Tensor,
 ) -> Result<[Option<Tensor>; 3]> {
     check(convolution.op, x, dy, convolution.output.dims())?;
-    Ok(convolution.gradients(x, weight, bias, dy)?)
+    Ok(convolution.gradients(x, weight, bias, (None, dy))?)
 }
 
 /// The gradient of `x` in [`max_pool2d`](crate::max_pool2d), whose result is `y`.

@@ -55,7 +55,7 @@ mod simd;
 mod upsample;
 
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
-pub use conv::{conv1d, conv2d};
+pub use conv::{conv1d, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result, without_backtrace};
 pub use memory::keep_memory;

@@ -5,7 +5,8 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 use crate::element::{Element, compute_dtype, read, row_major};
 use crate::geometry::Geometry;
 use crate::kernels::{
-    Done, Finish, bias_gradient, forward, input_gradient, weight_gradient, written,
+    Done, Finish, bias_gradient, forward, input_gradient, rectify_gradient, weight_gradient,
+    written,
 };
 use crate::{Precision, Result, check_first_order, device};
 
@@ -19,6 +20,8 @@ pub(crate) struct Convolution {
     pub precision: Precision,
     /// Whether the packed weight is kept for the next call: in inference, where it does not change from one to the next.
     pub keep: bool,
+    /// Whether negative results become 0.
+    pub rectify: bool,
     /// The shape of the result.
     pub output: Shape,
 }
@@ -27,6 +30,11 @@ pub(crate) struct Convolution {
 type Argument<'a> = (&'a CpuStorage, &'a Layout);
 
 impl Convolution {
+    /// The same with its result rectified as it is stored.
+    pub fn rectified(self) -> Self {
+        Self { rectify: true, ..self }
+    }
+
     /// Runs it on checked arguments.
     pub fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let given = x.dtype();
@@ -36,7 +44,12 @@ impl Convolution {
         let y = match (x.device().is_cpu(), bias) {
             (true, Some(bias)) => x.apply_op3(&weight, &bias, self)?,
             (true, None) => x.apply_op2(&weight, self)?,
-            (false, bias) => device::apply(self, &x, &weight, bias.as_ref())?,
+            (false, bias) => {
+                let rectify = self.rectify;
+                let y = device::apply(self, &x, &weight, bias.as_ref())?;
+                // Not candle's own rectifier, whose gradient at 0 is 1.
+                if rectify { y.le(0f64)?.where_cond(&y.zeros_like()?, &y)? } else { y }
+            }
         };
         Ok(y.to_dtype(given)?)
     }
@@ -64,7 +77,7 @@ impl Convolution {
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
         let g = &self.geometry;
-        let finish = self.finish(bias.as_deref());
+        let finish = self.finish(bias.as_deref(), self.rectify);
         let y = written(self.output.elem_count(), |y| {
             if self.transposed {
                 input_gradient(g, &x, &weight, finish, y)
@@ -76,23 +89,44 @@ impl Convolution {
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
-        Finish { bias, rectify: false, exact: self.precision == Precision::Exact, keep: self.keep }
+    fn finish<'a, T>(&self, bias: Option<&'a [T]>, rectify: bool) -> Finish<'a, T> {
+        Finish { bias, rectify, exact: self.precision == Precision::Exact, keep: self.keep }
     }
 
-    /// The gradients of those arguments that need one.
+    /// The gradients of those arguments that need one. Where the result `y` is rectified, that of a sum that became 0 is 0.
     pub fn gradients(
         &self,
         x: &Tensor,
         weight: &Tensor,
         bias: Option<&Tensor>,
-        dy: &Tensor,
+        (y, dy): (Option<&Tensor>, &Tensor),
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         check_first_order(self.op, dy)?;
+        let rectified = match y.filter(|_| self.rectify) {
+            Some(y) if dy.dtype() == DType::F64 => Some(self.rectified_gradient::<f64>(y, dy)?),
+            Some(y) => Some(self.rectified_gradient::<f32>(y, dy)?),
+            None => None,
+        };
+        let dy = rectified.as_ref().unwrap_or(dy);
         match dy.dtype() {
             DType::F64 => self.gradients_in::<f64>(x, weight, bias, dy),
             _ => self.gradients_in::<f32>(x, weight, bias, dy),
         }
+    }
+
+    /// `dy` where `y` is not 0, and 0 where it is.
+    fn rectified_gradient<T: Element>(
+        &self,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> candle_core::Result<Tensor> {
+        let elements = read(dy, |dy: &[T]| {
+            read(y, |y| {
+                written(dy.len(), |to| rectify_gradient(y, dy, to))
+                    .map_err(|no_room| no_room.in_operation(self.op).into())
+            })
+        })?;
+        Tensor::from_vec(elements, dy.shape(), &Device::Cpu)
     }
 
     fn gradients_in<T: Element>(
@@ -113,7 +147,7 @@ impl Convolution {
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
-        let finish = self.finish(None);
+        let finish = self.finish(None, false);
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
@@ -159,10 +193,10 @@ impl CustomOp2 for Convolution {
         &self,
         x: &Tensor,
         weight: &Tensor,
-        _y: &Tensor,
+        y: &Tensor,
         dy: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let [dx, dweight, _] = self.gradients(x, weight, None, dy)?;
+        let [dx, dweight, _] = self.gradients(x, weight, None, (Some(y), dy))?;
         Ok((dx, dweight))
     }
 }
@@ -190,10 +224,10 @@ impl CustomOp3 for Convolution {
         x: &Tensor,
         weight: &Tensor,
         bias: &Tensor,
-        _y: &Tensor,
+        y: &Tensor,
         dy: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [dx, dweight, dbias] = self.gradients(x, weight, Some(bias), dy)?;
+        let [dx, dweight, dbias] = self.gradients(x, weight, Some(bias), (Some(y), dy))?;
         Ok((dx, dweight, dbias))
     }
 }
@@ -234,7 +268,8 @@ mod tests {
             let expanded = dy.narrow(0, 0, 1)?.narrow(3, 0, 1)?.broadcast_as(shape)?;
             for dy in [transposed, expanded] {
                 assert!(!dy.is_contiguous());
-                let gradients = |dy: &Tensor| convolution.gradients(&x, &weight, Some(&bias), dy);
+                let gradients =
+                    |dy: &Tensor| convolution.gradients(&x, &weight, Some(&bias), (None, dy));
                 let (found, expected) = (gradients(&dy)?, gradients(&dy.contiguous()?)?);
                 for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
                     let found = found.flatten_all()?.to_vec1::<f64>()?;
@@ -249,7 +284,7 @@ mod tests {
     fn a_second_derivative_is_refused_by_name() -> Result<()> {
         for (convolution, [x, weight, bias, dy]) in examples()? {
             let tracked = (weight.sum_all()?.broadcast_as(dy.shape())? * dy)?;
-            let result = convolution.gradients(&x, &weight, Some(&bias), &tracked);
+            let result = convolution.gradients(&x, &weight, Some(&bias), (None, &tracked));
             let text = result.map_or_else(|e| e.to_string(), |_| String::new());
             assert!(text.contains("conv: its gradient cannot be differentiated again"), "{text}");
         }

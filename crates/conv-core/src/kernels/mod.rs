@@ -21,6 +21,7 @@ mod kept;
 mod phases;
 mod plan;
 mod product;
+mod rectifier;
 #[cfg(test)]
 mod reference;
 mod scratch;
@@ -36,6 +37,7 @@ mod winograd;
 
 pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::is_shared;
+pub(crate) use rectifier::rectify_gradient;
 pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
 
 use crate::element::Element;

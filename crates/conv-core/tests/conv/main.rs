@@ -6,6 +6,7 @@ mod cases;
 mod far;
 mod gradients;
 mod pytorch;
+mod rectified;
 mod refusals;
 mod threads;
 mod tracking;
