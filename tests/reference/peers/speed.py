@@ -1,11 +1,11 @@
 """Puts the house's operations beside PyTorch's and candle's, in turns, each in a process of its own, as Markdown.
 
     cargo build --release -p speed
-    python speed.py ../../../target/release/speed [--threads 1] [--rounds 3] [--seconds 0.5] [--only NAME]
+    python speed.py ../../../target/release/speed [--threads 1] [--rounds 3] [--seconds 0.5] [--only NAME] [--with-onnx]
 
 A ratio is PyTorch's median over the house's, both over all rounds: above 1 the house is faster. "Both" is the forward pass with
 the operation's own backward pass, gradients delivered; "graph" goes through candle's `Tensor::backward`, which adds each gradient
-to zeros; candle's own operations have only that. Let nothing else run.
+to zeros; candle's own operations have only that; onnxruntime has forward passes. Let nothing else run.
 """
 import argparse, json, math, os, pathlib, statistics, subprocess, sys
 
@@ -48,12 +48,15 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", default="0.5")
     parser.add_argument("--only", default="")
     parser.add_argument("--without-candle", action="store_true")
+    parser.add_argument("--with-onnx", action="store_true")
     options = parser.parse_args()
     flags = ["--threads", options.threads, "--seconds", options.seconds, "--only", options.only]
     twin = str(pathlib.Path(__file__).with_name("speed_torch.py"))
     commands = {"house": [options.program, *flags], "torch": [sys.executable, twin, *flags]}
     if not options.without_candle:
         commands["candle"] = [options.program, *flags, "--of", "candle"]
+    if options.with_onnx:
+        commands["onnx"] = [sys.executable, str(pathlib.Path(__file__).with_name("speed_onnx.py")), *flags]
     found = {side: [] for side in commands}
     load = os.getloadavg()[0]
     for number in range(options.rounds):
@@ -69,13 +72,17 @@ if __name__ == "__main__":
 
     cases = list(found["house"][0])
     for case in cases:
-        ours, theirs = (squeezed(found[side][0][case]["shape"]) for side in ["house", "torch"])
-        assert ours == theirs, (case, ours, theirs)
+        shapes = {side: squeezed(found[side][0][case]["shape"]) for side in commands if case in found[side][0]}
+        assert all(shape == shapes["house"] for shape in shapes.values()), (case, shapes)
     processor = next((line.split(": ")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "")
     print(f"{processor}, {options.threads} thread(s), medians of {options.rounds} rounds in turns, "
           f"load before {load:.1f}. Times in milliseconds; ratios above 1: the house is faster.\n")
-    print("| case | forward | PyTorch | ratio | best | both | PyTorch | ratio | best | graph | candle forward | candle graph |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    peers = [("candle forward", "candle", "forward"), ("candle graph", "candle", "graph")]
+    if options.with_onnx:
+        peers.append(("onnxruntime (ratio)", "onnx", "forward"))
+    columns = ["case", "forward", "PyTorch", "ratio", "best", "both", "PyTorch", "ratio", "best", "graph"]
+    columns += [name for name, _, _ in peers]
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     ratios = {}
     for case in cases:
         cells = []
@@ -85,9 +92,11 @@ if __name__ == "__main__":
             ratios[case, what] = theirs / ours
             cells += [f"{ours:.2f}", f"{theirs:.2f}", f"**{theirs / ours:.2f}**", f"{best:.2f}"]
         cells.append(f"{figure('house', case, 'graph'):.2f}")
-        for what in ["forward", "graph"]:
-            value = figure("candle", case, what) if "candle" in found else None
-            cells.append("–" if value is None else f"{value:.1f} ({value / figure('house', case, what):.1f}×)")
+        for _, side, what in peers:
+            value = figure(side, case, what) if side in found else None
+            digits = 2 if side == "onnx" else 1
+            cells.append("–" if value is None else
+                         f"{value:.{digits}f} ({value / figure('house', case, what):.{digits}f}×)")
         print(f"| {case} | " + " | ".join(cells) + " |")
     print("\n| row | forward | bar | least | both | bar | least | |\n|---|---|---|---|---|---|---|---|")
     for name, members, *bars in ROWS:
