@@ -56,8 +56,9 @@ impl Common {
     /// A device that is not there or not known, or no threads.
     pub fn start(&self) -> Result<Device> {
         conv_core::keep_memory();
-        if let Some(threads) = self.threads {
-            conv_train::set_threads(threads)?;
+        match self.threads {
+            Some(threads) => conv_train::set_threads(threads)?,
+            None => conv_core::limit_candle_threads(std::thread::available_parallelism()?.get()),
         }
         device(&self.device)
     }

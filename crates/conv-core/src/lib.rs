@@ -33,6 +33,7 @@
 #![deny(missing_docs)]
 
 mod call;
+mod candle_threads;
 #[cfg(test)]
 mod checks;
 mod config;
@@ -54,6 +55,7 @@ mod second_order;
 mod simd;
 mod upsample;
 
+pub use candle_threads::limit_candle_threads;
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
 pub use conv::{conv1d, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};

@@ -1,8 +1,9 @@
 //! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
 
+use crate::activation::rectify;
 use crate::kernel::{check_gradient, check_real, collect, elements, fill_rows, with_elements};
 use crate::real::{Real, sum};
-use crate::{Error, Init, Mode, Result, VarBuilder};
+use crate::{Error, Init, Mode, Result, VarBuilder, gradients};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, bail};
 use conv_core::check_first_order;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,18 @@ impl BatchNorm {
     /// # Errors
     /// Another number of channels; in training fewer than two values a channel, which have no variance.
     pub fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        self.normalised(x, mode, false)
+    }
+
+    /// [`relu`](crate::relu) of [`BatchNorm::forward`] in one walk: the graph keeps one tensor for the two.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn forward_relu(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        self.normalised(x, mode, true)
+    }
+
+    fn normalised(&self, x: &Tensor, mode: &mut Mode, rectify: bool) -> Result<Tensor> {
         self.check(x)?;
         let training = mode.rng().is_some();
         let values = x.elem_count() / self.weight.elem_count().max(1);
@@ -88,10 +101,12 @@ impl BatchNorm {
                 (true, _) => batch_moments::<f32>(x)?,
             };
             let operation = Normalise::new(&moments, self.config.epsilon, training);
+            let operation = Normalise { rectify, ..operation };
             let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
             (x.contiguous()?.apply_op3(&weight, &bias, operation)?, moments)
         } else {
-            self.composed(x, training)?
+            let (y, moments) = self.composed(x, training)?;
+            (if rectify { crate::relu(&y)? } else { y }, moments)
         };
         if training {
             self.follow(&moments, values)?;
@@ -248,6 +263,7 @@ pub(crate) struct Normalise {
     /// What deviations are multiplied by.
     scales: Vec<f64>,
     of_batch: bool,
+    rectify: bool,
 }
 
 impl Normalise {
@@ -259,6 +275,7 @@ impl Normalise {
             means: moments.iter().map(|moments| moments.mean).collect(),
             scales: moments.iter().map(scale).collect(),
             of_batch,
+            rectify: false,
         }
     }
 
@@ -276,6 +293,9 @@ impl Normalise {
                 let bias = bias[channel];
                 for (y, &x) in y.iter_mut().zip(&x[plane * width..]) {
                     *y = (x - mean) * scale + bias;
+                }
+                if self.rectify {
+                    rectify(y);
                 }
             },
         )
@@ -391,10 +411,13 @@ impl CustomOp3 for Normalise {
         x: &Tensor,
         weight: &Tensor,
         bias: &Tensor,
-        _y: &Tensor,
+        y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         check_first_order(Self::NAME, gradient)?;
+        // What is behind the rectifier's 0 says as much as what is before it.
+        let behind = self.rectify.then(|| gradients::relu(y, gradient)).transpose()?;
+        let gradient = behind.as_ref().unwrap_or(gradient);
         let [x, weight, bias] = match x.dtype() {
             DType::F64 => self.backward::<f64>([x, weight, bias, gradient])?,
             _ => self.backward::<f32>([x, weight, bias, gradient])?,
@@ -424,6 +447,33 @@ mod tests {
         let mut stream = rng::seeded(1, "step");
         let mut mode = if training { Mode::Train(&mut stream) } else { Mode::Eval };
         layer.forward(x, &mut mode)
+    }
+
+    #[test]
+    fn rectified_it_is_a_rectifier_behind_it() -> candle_core::Result<()> {
+        let x = Var::from_tensor(&values((3, 4, 5, 7), 1))?;
+        let (weight, bias) = (Var::from_tensor(&values(4, 2))?, Var::from_tensor(&values(4, 3))?);
+        let flat = |t: &Tensor| t.flatten_all()?.to_vec1::<f64>();
+        for train in [true, false] {
+            let run = |fused: bool| -> candle_core::Result<Vec<Vec<f64>>> {
+                let mut stream = rng::seeded(1, "step");
+                let mut mode = if train { Mode::Train(&mut stream) } else { Mode::Eval };
+                let norm = norm(4, &weight, &bias)?;
+                let y = match fused {
+                    true => norm.forward_relu(&x, &mut mode)?,
+                    false => crate::relu(&norm.forward(&x, &mut mode)?)?,
+                };
+                let gradients = y.sqr()?.backward()?;
+                let of = [&x, &weight, &bias].map(|t| gradients.get(t).map(flat));
+                let all = of.into_iter().flatten().collect::<candle_core::Result<Vec<_>>>()?;
+                assert_eq!(all.len(), 3);
+                Ok([vec![flat(&y)?], all].concat())
+            };
+            let found = run(true)?;
+            assert!(found[0].contains(&0.0) && found[0].iter().any(|&y| y > 0.5));
+            assert_eq!(found, run(false)?);
+        }
+        Ok(())
     }
 
     proptest! {

@@ -59,6 +59,7 @@ mod max_over_time;
 mod mode;
 mod parameters;
 mod real;
+mod residual;
 pub mod rng;
 mod softmax;
 
@@ -76,4 +77,5 @@ pub use linear::{Linear, linear, linear_no_bias};
 pub use max_over_time::{argmax_over_time, max_over_time};
 pub use mode::Mode;
 pub use parameters::{Parameters, VarBuilder};
+pub use residual::add_relu;
 pub use softmax::{log_softmax, softmax};

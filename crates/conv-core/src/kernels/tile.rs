@@ -12,6 +12,8 @@ use crate::simd::Lanes;
 /// Rows of a packed panel of the left side, in which each step of the depth lies side by side. Tiles of fewer rows take a panel in
 /// several passes.
 pub(super) const PANEL: usize = 8;
+/// Steps of the depth that are packed row by row.
+const STEPS: usize = 64;
 /// Registers of a tile's row.
 pub(super) const REGISTERS: usize = 3;
 
@@ -168,6 +170,19 @@ pub(super) fn pack<T: Element>(
 ) {
     if rows < PANEL {
         panel.fill(T::zero());
+    }
+    let (taps, lies_in_order) = (plan.taps(), (weight.row, weight.column));
+    if lies_in_order == (plan.w.taps as isize, 1) && weight.input == taps {
+        // Some steps of a row before the next row: both sides then stay in the nearest cache.
+        for (number, steps) in panel.chunks_mut(STEPS * PANEL).enumerate() {
+            for i in 0..rows {
+                let from = &weight.elements[start + i * weight.output + number * STEPS..];
+                for (step, &element) in steps.chunks_exact_mut(PANEL).zip(from) {
+                    step[i] = element;
+                }
+            }
+        }
+        return;
     }
     let mut steps = panel.chunks_exact_mut(PANEL);
     for c in 0..plan.channels_in {

@@ -41,7 +41,7 @@ const CHANNELS_2D: usize = 24;
 /// Input channels up to which the error is small enough: 3e-5 of the largest value.
 const MOST_CHANNELS: usize = 1024;
 /// Output tiles from which the turned weight is worth it, and from which there are more of them than of the weight.
-const TILES: usize = 32;
+const TILES: usize = 16;
 const FEW_TILES: usize = 96;
 /// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
 const COLUMNS: usize = 48;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use candle_core::{Device, Module, Tensor};
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig, global_avg_pool, max_pool2d};
 use conv_nn::{
-    BatchNorm, Conv2d, Init, Linear, Mode, VarBuilder, batch_norm, cross_entropy, linear, relu,
+    BatchNorm, Conv2d, Init, Linear, Mode, VarBuilder, add_relu, batch_norm, cross_entropy, linear,
 };
 
 const BATCH: usize = 16;
@@ -52,6 +52,10 @@ impl Normalised {
     fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
         Ok(self.norm.forward(&self.convolution.forward(x)?, mode)?)
     }
+
+    fn forward_relu(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        Ok(self.norm.forward_relu(&self.convolution.forward(x)?, mode)?)
+    }
 }
 
 impl Block {
@@ -68,13 +72,13 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
-        let y = relu(&self.first.forward(x, mode)?)?;
+        let y = self.first.forward_relu(x, mode)?;
         let y = self.second.forward(&y, mode)?;
         let x = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x, mode)?,
             None => x.clone(),
         };
-        Ok(relu(&(y + x)?)?)
+        Ok(add_relu(&y, &x)?)
     }
 }
 
@@ -116,7 +120,7 @@ impl Classification {
             padding: Padding2d::all(1),
             ..Default::default()
         };
-        let mut x = max_pool2d(&relu(&self.stem.forward(images, mode)?)?, &window)?;
+        let mut x = max_pool2d(&self.stem.forward_relu(images, mode)?, &window)?;
         for block in &self.blocks {
             x = block.forward(&x, mode)?;
         }
