@@ -4,18 +4,15 @@
     python steps.py ../../../target/release/steps [--threads 1] [--rounds 3] [--seconds 10] [--torch=--channels-last]
 
 A ratio of steps/s is ours over PyTorch's, medians over all rounds: above 1 the house is faster. Memory is the peak less what the
-process held after its start, before the network was made. `RAYON_NUM_THREADS` tells candle the number of threads: it has a pool of
-its own, which else takes every core whatever the program says. Let nothing else run.
+process held after its start, before the network was made. Let nothing else run.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys
 
 NETWORKS = ["convs2s", "resnet18"]
 
 
-def result(command, threads):
-    environment = {**os.environ, "RAYON_NUM_THREADS": threads}
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
-    return json.loads(output)
+def result(command):
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 if __name__ == "__main__":
@@ -38,7 +35,7 @@ if __name__ == "__main__":
             continue
         flags = ["--network", network, "--threads", options.threads, "--seconds", options.seconds]
         commands = [[options.program, *flags], [sys.executable, twin, *flags, *options.torch]]
-        rounds = [[result(command, options.threads) for command in commands] for _ in range(options.rounds)]
+        rounds = [[result(command) for command in commands] for _ in range(options.rounds)]
         sides = list(zip(*rounds))
         sizes = {run["parameters"] for side in sides for run in side}
         assert len(sizes) == 1, (network, sizes)
