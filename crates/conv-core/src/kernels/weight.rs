@@ -69,9 +69,12 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
         })
     })?;
     let of_group = pixel_shares.len() * len;
-    let groups = sums.chunks_exact_mut(of_group).zip(dweight.chunks_exact_mut(outputs * depth));
+    let groups = sums.chunks_exact(of_group).zip(dweight.chunks_exact_mut(outputs * depth));
     for (sums, dweight) in groups {
-        T::vectorize(TurnBack { sums, len, row, outputs, depth, dweight });
+        blocks::each_chunk(dweight, WIDEST * depth, of_group * PANEL, |number, dweight| {
+            let sums = &sums[number * WIDEST..];
+            T::vectorize(TurnBack { sums, len, row, depth, dweight })
+        })?;
     }
     Ok(())
 }
@@ -97,28 +100,38 @@ fn turned<T: Element>(
     Ok(turned)
 }
 
-/// The sum of all shares' sums, turned to `[output channel][channel · tap]`.
+/// The sum of all shares' sums of up to WIDEST output channels, the first of `sums`, turned to `[output channel][channel · tap]`.
 struct TurnBack<'a, T> {
-    sums: &'a mut [T],
+    sums: &'a [T],
     len: usize,
     row: usize,
-    outputs: usize,
     depth: usize,
     dweight: &'a mut [T],
 }
 
 impl<T: Element> Work<T> for TurnBack<'_, T> {
-    type Output = ();
+    type Output = Done;
 
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { sums, len, row, outputs, depth, dweight } = self;
-        let (total, others) = sums.split_at_mut(len);
-        for other in others.chunks_exact(len) {
-            total.iter_mut().zip(other).for_each(|(total, &other)| *total += other);
+    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+        let Self { sums, len, row, depth, dweight } = self;
+        let size = (depth, dweight.len() / depth);
+        if sums.len() <= len {
+            // SAFETY: by contract.
+            unsafe { transpose::<L>(sums, row, size, dweight, depth) };
+            return Ok(());
         }
-        // SAFETY: `depth` rows of `outputs`, and as many the other way round.
-        unsafe { transpose::<L>(total, row, (depth, outputs), dweight, depth) };
+        let mut total = take::<T>(depth * WIDEST)?;
+        for (number, share) in sums.chunks(len).enumerate() {
+            for (total, sums) in total.chunks_exact_mut(WIDEST).zip(share.chunks(row)) {
+                for (total, &sum) in total.iter_mut().zip(sums) {
+                    *total = if number == 0 { sum } else { *total + sum };
+                }
+            }
+        }
+        // SAFETY: by contract.
+        unsafe { transpose::<L>(&total, WIDEST, size, dweight, depth) };
+        Ok(())
     }
 }
 
