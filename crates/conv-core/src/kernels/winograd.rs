@@ -45,6 +45,8 @@ const TILES: usize = 16;
 const FEW_TILES: usize = 96;
 /// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
 const COLUMNS: usize = 48;
+/// Channels below which a share of them is not worth a task of its own.
+const FEWEST_CHANNELS: usize = 32;
 /// Elements of products that are held at once: what stays in the second cache.
 const PRODUCTS: usize = 1 << 16;
 /// Numbers of a tap of the kernels that are turned at once.
@@ -123,9 +125,14 @@ pub(super) fn convolve<T: Element>(
     if columns < FEW_TILES {
         let len = job.len(COLUMNS);
         let mut windows = take(plan.groups * blocks * len)?;
-        blocks::each_chunk(&mut windows, len, plan.work(), |number, windows| {
+        let shares = blocks::worth(plan.groups * blocks, plan.channels_in / FEWEST_CHANNELS);
+        let shares: Vec<_> = blocks::parts(plan.channels_in, shares).collect();
+        let shared = Shared::new(&mut windows);
+        blocks::each(plan.groups * blocks * shares.len(), plan.work(), |task| {
+            let (number, channels) = (task / shares.len(), shares[task % shares.len()].clone());
             let (group, columns) = (number / blocks, of_block(number % blocks));
-            T::vectorize(TurnWindows { job: &job, group, columns, windows })
+            let windows = shared.pointer(number * len, len);
+            T::vectorize(TurnWindows { job: &job, group, columns, channels, windows })
         })?;
         blocks::each(plan.groups * panels, plan.work(), |task| {
             let (group, panel) = (task / panels, task % panels);
@@ -157,13 +164,14 @@ pub(super) fn convolve<T: Element>(
         blocks::each(plan.groups * blocks, plan.work(), |task| {
             let (group, columns) = (task / blocks, of_block(task % blocks));
             let mut windows = take(job.len(COLUMNS))?;
-            let of_task = columns.clone();
-            T::vectorize(TurnWindows {
+            let turn = TurnWindows {
                 job: &job,
                 group,
-                columns: of_task,
-                windows: &mut windows,
-            })?;
+                columns: columns.clone(),
+                channels: 0..plan.channels_in,
+                windows: windows.as_mut_ptr(),
+            };
+            T::vectorize(turn)?;
             let weight = &weight[group * panels * len..][..panels * len];
             let windows = &windows;
             T::vectorize(Products { job: &job, group, columns, windows, panels: 0..panels, weight })
@@ -283,12 +291,14 @@ unsafe fn turn_kernel<L: Lanes>([a, b, c, d, e]: [L; TAPS], taps: usize) -> [L; 
     }
 }
 
-/// `Bᵀ d B` of a block of windows, panel by panel: `[place][input channel][column]`.
+/// `Bᵀ d B` of a block of windows in some channels, panel by panel: `[place][input channel][column]`.
 struct TurnWindows<'a, T: Element> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
-    windows: &'a mut [T],
+    channels: Range<usize>,
+    /// Writable for a block of all channels; no other writes these.
+    windows: *mut T,
 }
 
 impl<T: Element> Work<T> for TurnWindows<'_, T> {
@@ -311,17 +321,17 @@ impl<T: Element> TurnWindows<'_, T> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn turn<L: Lanes<Element = T>, const H: usize>(self) -> Done {
-        let Self { job, group, columns, windows } = self;
+        let Self { job, group, columns, channels, windows } = self;
         let (width, place) = (width::<L>(), job.place(width::<L>()));
         let mut gathered = take::<T>(H * WINDOW * width)?;
         let mut of_panel = Vec::new();
         let elements = job.padded.elements().as_ptr();
-        let panels =
-            columns.clone().step_by(width).zip(windows.chunks_exact_mut(H * WINDOW * place));
-        for (start, windows) in panels {
+        let taps = &job.taps[channels.start * H * WINDOW..channels.end * H * WINDOW];
+        for (panel, start) in columns.clone().step_by(width).enumerate() {
+            let windows = windows.wrapping_add(panel * H * WINDOW * place);
             let columns = width.min(columns.end - start);
             runs(job.tiles, job.padded.layout, group, start, columns, &mut of_panel);
-            for (channel, taps) in job.taps.chunks_exact(H * WINDOW).enumerate() {
+            for (channel, taps) in channels.clone().zip(taps.chunks_exact(H * WINDOW)) {
                 // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
                 unsafe { gather::<L>(elements, taps, &of_panel, &mut gathered) };
                 for first in (0..columns).step_by(L::WIDTH) {
@@ -345,8 +355,7 @@ impl<T: Element> TurnWindows<'_, T> {
                             let column = turn_column(column);
                             for (y, element) in column.into_iter().enumerate() {
                                 let to = (y * WINDOW + x) * place + channel * width + first;
-                                debug_assert!(to + L::WIDTH <= windows.len());
-                                element.store(windows.as_mut_ptr().add(to));
+                                element.store(windows.add(to));
                             }
                         }
                     }
