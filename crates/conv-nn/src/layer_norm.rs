@@ -153,11 +153,12 @@ impl Normalise {
                 let (mean, scale) = self.moments(x);
                 let (of_weight, of_bias) = parameters.split_at_mut(width);
                 let of_parameters = of_weight.iter_mut().zip(of_bias);
-                for ((of_weight, of_bias), (&x, &g)) in of_parameters.zip(x.iter().zip(gradient)) {
-                    *of_weight += g * ((x - mean) * scale);
-                    *of_bias += g;
-                }
+                let of_parameters = of_parameters.zip(x.iter().zip(gradient).zip(weight));
                 if !of_input {
+                    for ((of_weight, of_bias), ((&x, &g), _)) in of_parameters {
+                        *of_weight += g * ((x - mean) * scale);
+                        *of_bias += g;
+                    }
                     return;
                 }
                 // The normalised row is orthogonal to what moves its mean or its variance: both are
@@ -165,9 +166,13 @@ impl Normalise {
                 let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
                 let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
                 let along_row = along_row * scale * scale;
-                for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight))
+                for (out, ((of_weight, of_bias), ((&x, &g), &w))) in
+                    out.iter_mut().zip(of_parameters)
                 {
-                    *out = (g * w - along_mean - (x - mean) * along_row) * scale;
+                    let deviation = x - mean;
+                    *of_weight += g * (deviation * scale);
+                    *of_bias += g;
+                    *out = (g * w - along_mean - deviation * along_row) * scale;
                 }
             },
         )

@@ -55,22 +55,38 @@ const WIDE: usize = 2 * LANES;
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     let len = slices[0].len();
-    let whole = len - len % LANES;
-    let mut lanes = [T::zero(); LANES];
-    for start in (0..whole).step_by(LANES) {
-        let mut chunks = slices;
-        for chunk in &mut chunks {
-            *chunk = &chunk[start..start + LANES];
+    // Blocks of a length that the compiler knows: a check of bounds between two lanes would keep it from making them a vector.
+    let mut blocks = [&[][..]; N];
+    for (blocks, slice) in blocks.iter_mut().zip(slices) {
+        *blocks = &slice.as_chunks::<WIDE>().0[..len / WIDE];
+    }
+    // Two registers, so that not every addition waits for the one before; as one array they would lie in memory.
+    let (mut even, mut odd) = ([T::zero(); LANES], [T::zero(); LANES]);
+    for i in 0..len / WIDE {
+        for lane in 0..LANES {
+            even[lane] += f(blocks.map(
+                #[inline(always)]
+                |blocks| blocks[i][lane],
+            ));
         }
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += f(at(chunks, lane));
+        for lane in 0..LANES {
+            odd[lane] += f(blocks.map(
+                #[inline(always)]
+                |blocks| blocks[i][LANES + lane],
+            ));
         }
     }
-    for (i, sum) in (whole..len).zip(&mut lanes) {
-        *sum += f(at(slices, i));
+    for i in len - len % WIDE..len {
+        even[i % LANES] += f(slices.map(
+            #[inline(always)]
+            |slice| slice[i],
+        ));
+    }
+    for (even, odd) in even.iter_mut().zip(odd) {
+        *even += odd;
     }
     folded(
-        &mut lanes,
+        &mut even,
         #[inline(always)]
         |a, b| a + b,
     )
@@ -110,16 +126,6 @@ pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
         #[inline(always)]
         |a, b| a + b,
     )
-}
-
-/// Each slice's element `i`.
-#[inline(always)]
-fn at<T: Real, const N: usize>(slices: [&[T]; N], i: usize) -> [T; N] {
-    let mut elements = [T::zero(); N];
-    for (element, slice) in elements.iter_mut().zip(slices) {
-        *element = slice[i];
-    }
-    elements
 }
 
 /// The largest element; -∞ of none, NaN where one is.
