@@ -182,7 +182,7 @@ fn misfit(argument: &'static str, found: &Tensor, expected: String) -> Error {
 }
 
 /// Mean and variance, divided by n, of a channel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Moments {
     mean: f64,
     variance: f64,
@@ -237,7 +237,7 @@ impl Planes {
     }
 
     /// Something of each channel.
-    fn each<R: Send>(&self, of: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    fn each<R: Copy + Default + Send>(&self, of: impl Fn(usize) -> R + Sync) -> Vec<R> {
         collect(self.channels, self.samples * self.width, of)
     }
 }

@@ -269,7 +269,7 @@ impl Kernel for Loss {
                     Some(_) => T::zero(),
                 };
                 for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
-                    *out = scale * ((x - shift) - log).exponential() - shared;
+                    *out = scale * ((x - shift) - log).exponential_of_shifted() - shared;
                 }
                 if self.smoothing > 0.0 && self.weights.is_some() {
                     for (class, out) in out.iter_mut().enumerate() {

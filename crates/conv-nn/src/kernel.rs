@@ -5,59 +5,114 @@ use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
 use conv_core::{InstructionSet, check_first_order};
-use rayon::prelude::*;
-use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
 
-/// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
-/// everything would cost two switches.
-pub(crate) fn is_shared() -> bool {
-    rayon::current_num_threads() > 1
-}
-
-/// `f` of each of `0..count`, in order: on several threads where each is the work of `cost` elements and all are worth it.
-pub(crate) fn collect<R: Send>(
-    count: usize,
-    cost: usize,
-    f: impl Fn(usize) -> R + Sync + Send,
-) -> Vec<R> {
-    let block = (BLOCK / cost.max(1)).max(1);
-    let f = |number| {
+/// Runs `f` on each of `blocks`, in as many threads as the pool has where there are several blocks. Marked `#[inline(always)]`, it is
+/// compiled for the processor's vectors.
+///
+/// The caller's thread takes blocks too, from the first moment on: what has so little work as a normalisation would else wait longer
+/// for two of the pool's threads to wake than it computes.
+fn share<B>(
+    blocks: impl DoubleEndedIterator<Item = B> + ExactSizeIterator + Send,
+    f: impl Fn(B) + Sync,
+) {
+    let run = |block| {
         InstructionSet::vectorize(
             #[inline(always)]
-            || f(number),
+            || f(block),
         )
     };
-    if count > block && is_shared() {
-        (0..count).into_par_iter().with_min_len(block).map(f).collect()
-    } else {
-        (0..count).map(f).collect()
+    let threads = rayon::current_num_threads().min(blocks.len());
+    if threads <= 1 {
+        return blocks.for_each(run);
     }
+    let blocks = Mutex::new(blocks);
+    let lock = || blocks.lock().unwrap_or_else(PoisonError::into_inner);
+    rayon::in_place_scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|_| {
+                // From the other end: an operation and the next then find their halves in the caches of the same core.
+                let next = || lock().next_back();
+                while let Some(block) = next() {
+                    run(block);
+                }
+            });
+        }
+        let next = || lock().next();
+        while let Some(block) = next() {
+            run(block);
+        }
+    });
 }
 
-/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`. Marked
-/// `#[inline(always)]`, it is compiled for the processor's vectors.
+/// `f` of each of `0..count`, in order, where each is the work of `cost` elements.
+pub(crate) fn collect<R: Copy + Default + Send>(
+    count: usize,
+    cost: usize,
+    f: impl Fn(usize) -> R + Sync,
+) -> Vec<R> {
+    let mut out = vec![R::default(); count];
+    let block = (BLOCK / cost.max(1)).max(1);
+    share(
+        out.chunks_mut(block).enumerate(),
+        #[inline(always)]
+        |(number, out)| {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f(number * block + i);
+            }
+        },
+    );
+    out
+}
+
+/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`.
 pub(crate) fn fill<T: Real>(
     len: usize,
     block: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
     let mut out = vec![T::zero(); len];
-    let make = |start, out: &mut [T]| {
-        InstructionSet::vectorize(
-            #[inline(always)]
-            || f(start, out),
-        )
-    };
-    let blocks = |(number, out): (usize, &mut [T])| make(number * block, out);
-    if len > block && is_shared() {
-        out.par_chunks_mut(block).enumerate().for_each(blocks);
-    } else if len > 0 {
-        out.chunks_mut(block).enumerate().for_each(blocks);
-    }
+    share(
+        out.chunks_mut(block.max(1)).enumerate(),
+        #[inline(always)]
+        |(number, out)| f(number * block, out),
+    );
     out
+}
+
+/// f of the elements of `a` and `b` in the same place, for each.
+///
+/// On one thread it writes no zeros first, which take a third of the time of so little work.
+pub(crate) fn map<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
+    let len = a.len();
+    if len <= BLOCK || rayon::current_num_threads() == 1 {
+        return InstructionSet::vectorize(
+            #[inline(always)]
+            || {
+                // A loop would check for room at each element.
+                a.iter()
+                    .zip(b)
+                    .map(
+                        #[inline(always)]
+                        |(&a, &b)| f(a, b),
+                    )
+                    .collect()
+            },
+        );
+    }
+    fill(
+        len,
+        BLOCK,
+        #[inline(always)]
+        |start, out| {
+            for (out, (&a, &b)) in out.iter_mut().zip(a[start..].iter().zip(&b[start..])) {
+                *out = f(a, b);
+            }
+        },
+    )
 }
 
 /// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is
@@ -108,36 +163,32 @@ pub(crate) fn fill_and_sum_rows<T: Real>(
 ) -> (Vec<T>, Vec<T>) {
     let block = (BLOCK / cost.max(1)).max(1);
     let mut out = vec![T::zero(); rows * width];
+    let mut of_blocks = vec![T::zero(); rows.div_ceil(block) * sums_width];
     let mut rest = &mut out[..];
-    let blocks: Vec<_> = (0..rows.div_ceil(block))
-        .map(|number| {
-            let rows = number * block..rows.min((number + 1) * block);
+    let blocks: Vec<_> = (0..rows)
+        .step_by(block)
+        .zip(of_blocks.chunks_mut(sums_width.max(1)))
+        .map(|(first, sums)| {
+            let rows = first..rows.min(first + block);
             let (own, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
             rest = others;
-            (rows, own)
+            (rows, own, sums)
         })
         .collect();
-    let run = |(rows, out): (Range<usize>, &mut [T])| {
-        let mut sums = vec![T::zero(); sums_width];
-        InstructionSet::vectorize(
-            #[inline(always)]
-            || {
-                let first = rows.start;
-                for row in rows {
-                    f(row, &mut out[(row - first) * width..][..width], &mut sums);
-                }
-            },
-        );
-        sums
-    };
-    let of_blocks: Vec<Vec<T>> = match blocks.len() > 1 && is_shared() {
-        true => blocks.into_par_iter().map(run).collect(),
-        false => blocks.into_iter().map(run).collect(),
-    };
+    share(
+        blocks.into_iter(),
+        #[inline(always)]
+        |(rows, out, sums)| {
+            let first = rows.start;
+            for row in rows {
+                f(row, &mut out[(row - first) * width..][..width], sums);
+            }
+        },
+    );
     let mut total = vec![T::zero(); sums_width];
-    for sums in of_blocks {
+    for sums in of_blocks.chunks(sums_width.max(1)) {
         for (total, sum) in total.iter_mut().zip(sums) {
-            *total += sum;
+            *total += *sum;
         }
     }
     (out, total)

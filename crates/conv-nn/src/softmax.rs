@@ -68,7 +68,7 @@ pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
 #[inline(always)]
 pub(crate) fn normaliser<T: Real>(x: &[T]) -> (T, T) {
     let shift = maximum(x);
-    (shift, sum([x], |[x]| (x - shift).exponential()).ln())
+    (shift, sum([x], |[x]| (x - shift).exponential_of_shifted()).ln())
 }
 
 pub(crate) struct Softmax {
@@ -160,7 +160,7 @@ impl Kernel for LogSoftmax {
                 let gradient = &gradient[row * width..][..width];
                 let total = sum([gradient], |[gradient]| gradient);
                 for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
-                    *out = gradient - y.exponential() * total;
+                    *out = gradient - y.exponential_of_shifted() * total;
                 }
             },
         )
