@@ -1,7 +1,8 @@
 //! The rectifier, with PyTorch's gradient at 0.
 
 use crate::Result;
-use crate::kernel::{Kernel, apply, map};
+use crate::blocks::map;
+use crate::kernel::{Kernel, apply};
 use crate::real::Real;
 use candle_core::Tensor;
 

@@ -1,7 +1,8 @@
 //! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one
 //! operation.
 
-use crate::kernel::{Kernel, apply, check_real, collect, fill_rows, read_ids, with_elements};
+use crate::blocks::{collect, fill_rows};
+use crate::kernel::{Kernel, apply, check_real, read_ids, with_elements};
 use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
