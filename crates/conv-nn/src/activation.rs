@@ -1,7 +1,8 @@
 //! The rectifier, with PyTorch's gradient at 0.
 
 use crate::Result;
-use crate::kernel::{BLOCK, Kernel, apply, fill};
+use crate::blocks::map;
+use crate::kernel::{Kernel, apply};
 use crate::real::Real;
 use candle_core::Tensor;
 
@@ -51,32 +52,23 @@ impl Kernel for Relu {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        fill(
-            x.len(),
-            BLOCK,
+        map(
+            x,
+            x,
             #[inline(always)]
-            |start, y| {
-                for (y, &x) in y.iter_mut().zip(&x[start..]) {
-                    // Not `x > 0`, which would turn NaN into 0.
-                    *y = if x <= T::zero() { T::zero() } else { x };
-                }
-            },
+            |x, _| behind(x, x),
         )
     }
 
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
-        fill(
-            x.len(),
-            BLOCK,
-            #[inline(always)]
-            |start, out| {
-                let arguments = x[start..].iter().zip(&gradient[start..]);
-                for (out, (&x, &gradient)) in out.iter_mut().zip(arguments) {
-                    *out = if x <= T::zero() { T::zero() } else { gradient };
-                }
-            },
-        )
+        map(x, gradient, behind)
     }
+}
+
+/// What passes where x is: not tested by `x > 0`, which would turn NaN into 0.
+#[inline(always)]
+fn behind<T: Real>(x: T, passes: T) -> T {
+    if x <= T::zero() { T::zero() } else { passes }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
 
 use crate::activation::rectify;
-use crate::kernel::{check_gradient, check_real, collect, elements, fill_rows, with_elements};
+use crate::blocks::{collect, fill_rows};
+use crate::kernel::{
+    Argument, LayerKernel, apply_layer, check_real, layer_gradients, slice, with_elements,
+};
 use crate::real::{Real, sum};
 use crate::{Error, Init, Mode, Result, VarBuilder, gradients};
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, bail};
-use conv_core::check_first_order;
+use candle_core::{DType, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How a [`BatchNorm`] works.
@@ -95,15 +97,14 @@ impl BatchNorm {
             return Err(misfit("its input", x, "two values a channel to train on".into()));
         }
         let (y, moments) = if x.device().is_cpu() {
-            let moments = match (training, x.dtype()) {
-                (false, _) => self.running()?,
-                (true, DType::F64) => batch_moments::<f64>(x)?,
-                (true, _) => batch_moments::<f32>(x)?,
+            let moments = match training {
+                true => batch_moments(x)?,
+                false => of_tensors(&self.running_mean, &self.running_var)?,
             };
             let operation = Normalise::new(&moments, self.config.epsilon, training);
             let operation = Normalise { rectify, ..operation };
-            let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
-            (x.contiguous()?.apply_op3(&weight, &bias, operation)?, moments)
+            let [x, weight, bias] = [x, &self.weight, &self.bias].map(Tensor::contiguous);
+            (apply_layer(operation, [&x?, &weight?, &bias?])?, moments)
         } else {
             let (y, moments) = self.composed(x, training)?;
             (if rectify { crate::relu(&y)? } else { y }, moments)
@@ -116,14 +117,8 @@ impl BatchNorm {
 
     pub(crate) fn gradients(&self, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
         self.check(x)?;
-        check_gradient(Normalise::NAME, x.dims(), dy)?;
-        let moments = match x.dtype() {
-            DType::F64 => batch_moments::<f64>(x)?,
-            _ => batch_moments::<f32>(x)?,
-        };
-        let operation = Normalise::new(&moments, self.config.epsilon, true);
-        let (x, weight, bias) = operation.bwd(x, &self.weight, &self.bias, dy, dy)?;
-        Ok([x, weight, bias])
+        let operation = Normalise::new(&batch_moments(x)?, self.config.epsilon, true);
+        layer_gradients(operation, [x, &self.weight, &self.bias], dy)
     }
 
     /// Of operations whose gradients are right in candle; also the moments.
@@ -171,15 +166,11 @@ impl BatchNorm {
         Ok(())
     }
 
-    fn running(&self) -> Result<Vec<Moments>> {
-        Ok(of_tensors(&self.running_mean, &self.running_var)?)
-    }
-
     /// Moves the running statistics towards a batch's of so many values a channel.
     fn follow(&self, moments: &[Moments], values: usize) -> Result<()> {
         let unbiased = values as f64 / (values - 1) as f64;
-        let means: Vec<_> = moments.iter().map(|moments| moments.mean).collect();
-        let variances: Vec<_> = moments.iter().map(|moments| moments.variance * unbiased).collect();
+        let means: Vec<_> = moments.iter().map(|[mean, _]| *mean).collect();
+        let variances: Vec<_> = moments.iter().map(|[_, variance]| variance * unbiased).collect();
         let momentum = self.config.momentum;
         for (running, towards) in [(&self.running_mean, means), (&self.running_var, variances)] {
             let towards = Tensor::from_vec(towards, running.shape(), running.device())?;
@@ -197,39 +188,19 @@ fn misfit(argument: &'static str, found: &Tensor, expected: String) -> Error {
 }
 
 /// Mean and variance, divided by n, of a channel.
-#[derive(Debug, Clone, Copy)]
-struct Moments {
-    mean: f64,
-    variance: f64,
-}
+type Moments = [f64; 2];
 
 fn of_tensors(mean: &Tensor, variance: &Tensor) -> candle_core::Result<Vec<Moments>> {
     let read = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-    let both = read(mean)?.into_iter().zip(read(variance)?);
-    Ok(both.map(|(mean, variance)| Moments { mean, variance }).collect())
+    Ok(read(mean)?.into_iter().zip(read(variance)?).map(Into::into).collect())
 }
 
-fn batch_moments<T: Real>(x: &Tensor) -> candle_core::Result<Vec<Moments>> {
-    let planes = Planes::of(x);
-    let count = T::from_f64((planes.samples * planes.width) as f64);
-    with_elements::<T, _, 1>([x], |[x]| {
-        planes.each(
-            #[inline(always)]
-            |channel| {
-                let mut mean = T::zero();
-                for plane in 0..planes.samples {
-                    mean += sum([planes.get(x, plane, channel)], |[x]| x);
-                }
-                let mean = mean / count;
-                let mut variance = T::zero();
-                for plane in 0..planes.samples {
-                    let x = planes.get(x, plane, channel);
-                    variance += sum([x], |[x]| (x - mean) * (x - mean));
-                }
-                Moments { mean: mean.to_f64(), variance: (variance / count).to_f64() }
-            },
-        )
-    })
+fn batch_moments(x: &Tensor) -> candle_core::Result<Vec<Moments>> {
+    let planes = Planes::of(x.dims());
+    match x.dtype() {
+        DType::F64 => with_elements::<f64, _, 1>([x], |[x]| planes.moments(x)),
+        _ => with_elements::<f32, _, 1>([x], |[x]| planes.moments(x)),
+    }
 }
 
 /// Where the elements of a channel are: a plane of `width` for each sample.
@@ -241,8 +212,7 @@ struct Planes {
 }
 
 impl Planes {
-    fn of(x: &Tensor) -> Self {
-        let dims = x.dims();
+    fn of(dims: &[usize]) -> Self {
         Self { samples: dims[0], channels: dims[1], width: dims[2..].iter().product() }
     }
 
@@ -252,53 +222,57 @@ impl Planes {
     }
 
     /// Something of each channel.
-    fn each<R: Send>(&self, of: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    fn each<R: Copy + Default + Send>(&self, of: impl Fn(usize) -> R + Sync) -> Vec<R> {
         collect(self.channels, self.samples * self.width, of)
+    }
+
+    /// The sum of a channel's planes, each by `of(its sample)`.
+    #[inline(always)]
+    fn sum<T: Real>(&self, of: impl Fn(usize) -> T) -> T {
+        let mut sum = T::zero();
+        for sample in 0..self.samples {
+            sum += of(sample);
+        }
+        sum
+    }
+
+    fn moments<T: Real>(&self, x: &[T]) -> Vec<Moments> {
+        let count = T::from_f64((self.samples * self.width) as f64);
+        self.each(
+            #[inline(always)]
+            |channel| {
+                let mean = self.sum(
+                    #[inline(always)]
+                    |sample| sum([self.get(x, sample, channel)], |[x]| x),
+                );
+                let mean = mean / count;
+                let squares = self.sum(
+                    #[inline(always)]
+                    |sample| sum([self.get(x, sample, channel)], |[x]| (x - mean) * (x - mean)),
+                );
+                [mean, squares / count].map(|moment| moment.to_f64())
+            },
+        )
     }
 }
 
 /// The operation, with given moments: those of a batch move with its elements, running ones do not.
-pub(crate) struct Normalise {
-    means: Vec<f64>,
-    /// What deviations are multiplied by.
-    scales: Vec<f64>,
+struct Normalise {
+    /// The mean of each channel, and what deviations from it are multiplied by.
+    channels: Vec<[f64; 2]>,
     of_batch: bool,
     rectify: bool,
 }
 
 impl Normalise {
-    const NAME: &'static str = "batch_norm";
-
     fn new(moments: &[Moments], epsilon: f64, of_batch: bool) -> Self {
-        let scale = |moments: &Moments| (moments.variance + epsilon).sqrt().recip();
-        Self {
-            means: moments.iter().map(|moments| moments.mean).collect(),
-            scales: moments.iter().map(scale).collect(),
-            of_batch,
-            rectify: false,
-        }
+        let channel = |[mean, variance]: &Moments| [*mean, (variance + epsilon).sqrt().recip()];
+        Self { channels: moments.iter().map(channel).collect(), of_batch, rectify: false }
     }
 
-    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T], width: usize) -> Vec<T> {
-        let channels = weight.len();
-        fill_rows(
-            x.len(),
-            width,
-            width,
-            #[inline(always)]
-            |plane, y| {
-                let channel = plane % channels;
-                let mean = T::from_f64(self.means[channel]);
-                let scale = T::from_f64(self.scales[channel]) * weight[channel];
-                let bias = bias[channel];
-                for (y, &x) in y.iter_mut().zip(&x[plane * width..]) {
-                    *y = (x - mean) * scale + bias;
-                }
-                if self.rectify {
-                    rectify(y);
-                }
-            },
-        )
+    #[inline(always)]
+    fn channel<T: Real>(&self, number: usize) -> [T; 2] {
+        self.channels[number].map(T::from_f64)
     }
 
     /// For each channel Σ gradient and Σ gradient · normalised input: the gradients of bias and weight.
@@ -306,7 +280,7 @@ impl Normalise {
         planes.each(
             #[inline(always)]
             |channel| {
-                let mean = T::from_f64(self.means[channel]);
+                let [mean, scale] = self.channel(channel);
                 let mut sums = [T::zero(); 2];
                 for sample in 0..planes.samples {
                     let x = planes.get(x, sample, channel);
@@ -314,7 +288,7 @@ impl Normalise {
                     sums[0] += sum([gradient], |[g]| g);
                     sums[1] += sum([gradient, x], |[g, x]| g * (x - mean));
                 }
-                [sums[0], sums[1] * T::from_f64(self.scales[channel])]
+                [sums[0], sums[1] * scale]
             },
         )
     }
@@ -334,8 +308,7 @@ impl Normalise {
             #[inline(always)]
             |plane, out| {
                 let channel = plane % planes.channels;
-                let (mean, scale) =
-                    (T::from_f64(self.means[channel]), T::from_f64(self.scales[channel]));
+                let [mean, scale] = self.channel(channel);
                 let factor = weight[channel] * scale;
                 // A batch's normalised channel is orthogonal to what moves its mean or its variance: both are taken out.
                 let [along_mean, along_row] = match self.of_batch {
@@ -349,80 +322,60 @@ impl Normalise {
             },
         )
     }
+}
+
+impl LayerKernel for Normalise {
+    const NAME: &'static str = "batch_norm";
+
+    fn forward<T: Real>(
+        &self,
+        [x, weight, bias]: [Argument; 3],
+    ) -> candle_core::Result<(Vec<T>, Shape)> {
+        let Planes { channels, width, .. } = Planes::of(x.1.dims());
+        let shape = x.1.shape().clone();
+        let (x, weight, bias) = (slice::<T>(x)?, slice::<T>(weight)?, slice::<T>(bias)?);
+        let y = fill_rows(
+            x.len(),
+            width,
+            width,
+            #[inline(always)]
+            |plane, y| {
+                let channel = plane % channels;
+                let [mean, scale] = self.channel(channel);
+                let (scale, bias) = (scale * weight[channel], bias[channel]);
+                for (y, &x) in y.iter_mut().zip(&x[plane * width..]) {
+                    *y = (x - mean) * scale + bias;
+                }
+                if self.rectify {
+                    rectify(y);
+                }
+            },
+        );
+        Ok((y, shape))
+    }
 
     fn backward<T: Real>(
         &self,
-        [x, weight, bias, gradient]: [&Tensor; 4],
-    ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        let (planes, device) = (Planes::of(x), x.device());
-        let (input, sums) =
-            with_elements::<T, _, 3>([x, weight, gradient], |[of_x, weight, gradient]| {
-                let sums = self.parameter_gradients(planes, of_x, gradient);
-                let input = x
-                    .track_op()
-                    .then(|| self.input_gradient(planes, [of_x, weight, gradient], &sums));
-                (input, sums)
-            })?;
-        let input = input.map(|made| Tensor::from_vec(made, x.shape(), device)).transpose()?;
-        let of = |tensor: &Tensor, which: usize| {
-            let made = || sums.iter().map(|sums| sums[which]).collect::<Vec<T>>();
-            let made = || Tensor::from_vec(made(), tensor.shape(), device);
-            tensor.track_op().then(made).transpose()
-        };
-        Ok([input, of(weight, 1)?, of(bias, 0)?])
-    }
-}
-
-impl CustomOp3 for Normalise {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
-            operation: &Normalise,
-            width: usize,
-            [x, weight, bias]: [(&CpuStorage, &Layout); 3],
-        ) -> candle_core::Result<CpuStorage> {
-            let read = |(storage, layout)| elements(T::cpu_storage_as_slice(storage)?, layout);
-            let y = operation.forward::<T>(read(x)?, read(weight)?, read(bias)?, width);
-            Ok(T::to_cpu_storage_owned(y))
-        }
-        let width = x_layout.dims()[2..].iter().product();
-        let arguments = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
-        let y = match x {
-            CpuStorage::F32(_) => run::<f32>(self, width, arguments)?,
-            CpuStorage::F64(_) => run::<f64>(self, width, arguments)?,
-            _ => bail!("{} computes in F32 and F64", Self::NAME),
-        };
-        Ok((y, x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
+        [x, weight, bias]: [&Tensor; 3],
         y: &Tensor,
         gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        check_first_order(Self::NAME, gradient)?;
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
         // What is behind the rectifier's 0 says as much as what is before it.
         let behind = self.rectify.then(|| gradients::relu(y, gradient)).transpose()?;
         let gradient = behind.as_ref().unwrap_or(gradient);
-        let [x, weight, bias] = match x.dtype() {
-            DType::F64 => self.backward::<f64>([x, weight, bias, gradient])?,
-            _ => self.backward::<f32>([x, weight, bias, gradient])?,
+        let planes = Planes::of(x.dims());
+        let (input, sums) =
+            with_elements::<T, _, 3>([x, weight, gradient], |[of_x, weight, gradient]| {
+                let sums = self.parameter_gradients(planes, of_x, gradient);
+                let input = || self.input_gradient(planes, [of_x, weight, gradient], &sums);
+                (x.track_op().then(input), sums)
+            })?;
+        let made = |values: Vec<T>, of: &Tensor| Tensor::from_vec(values, of.shape(), of.device());
+        let row = |of: &Tensor, which: usize| {
+            let values = || sums.iter().map(|sums| sums[which]).collect();
+            of.track_op().then(|| made(values(), of)).transpose()
         };
-        Ok((x, weight, bias))
+        Ok([input.map(|input| made(input, x)).transpose()?, row(weight, 1)?, row(bias, 0)?])
     }
 }
 

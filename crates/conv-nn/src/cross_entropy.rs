@@ -1,7 +1,8 @@
 //! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one
 //! operation.
 
-use crate::kernel::{Kernel, apply, check_real, collect, fill_rows, read_ids, with_elements};
+use crate::blocks::{collect, fill_rows};
+use crate::kernel::{Kernel, apply, check_real, read_ids, with_elements};
 use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
@@ -269,7 +270,7 @@ impl Kernel for Loss {
                     Some(_) => T::zero(),
                 };
                 for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
-                    *out = scale * ((x - shift) - log).exponential() - shared;
+                    *out = scale * ((x - shift) - log).exponential_of_shifted() - shared;
                 }
                 if self.smoothing > 0.0 && self.weights.is_some() {
                     for (class, out) in out.iter_mut().enumerate() {

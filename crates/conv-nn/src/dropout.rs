@@ -1,6 +1,7 @@
 //! Seeded dropout that keeps a key instead of a mask.
 
-use crate::kernel::{Kernel, apply, check_real, fill};
+use crate::blocks::fill;
+use crate::kernel::{Kernel, apply, check_real};
 use crate::real::Real;
 use crate::{Error, Mode, Result};
 use candle_core::Tensor;

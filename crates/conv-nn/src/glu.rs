@@ -1,6 +1,7 @@
 //! Gated linear units.
 
-use crate::kernel::{Kernel, apply, check_real, fill_rows};
+use crate::blocks::fill_rows;
+use crate::kernel::{Kernel, apply, check_real};
 use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::Tensor;

@@ -1,147 +1,9 @@
-//! What the CPU kernels share: fixed blocks of work, and the candle operation around a kernel of one
-//! argument.
+//! The candle operations around a CPU kernel of one argument and around one with a weight and a bias.
 
 use crate::real::Real;
 use crate::{Error, Result};
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Storage, Tensor, bail};
-use conv_core::{InstructionSet, check_first_order};
-use rayon::prelude::*;
-use std::ops::Range;
-
-/// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
-pub(crate) const BLOCK: usize = 1 << 14;
-
-/// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
-/// everything would cost two switches.
-pub(crate) fn is_shared() -> bool {
-    rayon::current_num_threads() > 1
-}
-
-/// `f` of each of `0..count`, in order: on several threads where each is the work of `cost` elements and all are worth it.
-pub(crate) fn collect<R: Send>(
-    count: usize,
-    cost: usize,
-    f: impl Fn(usize) -> R + Sync + Send,
-) -> Vec<R> {
-    let block = (BLOCK / cost.max(1)).max(1);
-    let f = |number| {
-        InstructionSet::vectorize(
-            #[inline(always)]
-            || f(number),
-        )
-    };
-    if count > block && is_shared() {
-        (0..count).into_par_iter().with_min_len(block).map(f).collect()
-    } else {
-        (0..count).map(f).collect()
-    }
-}
-
-/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`. Marked
-/// `#[inline(always)]`, it is compiled for the processor's vectors.
-pub(crate) fn fill<T: Real>(
-    len: usize,
-    block: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) -> Vec<T> {
-    let mut out = vec![T::zero(); len];
-    let make = |start, out: &mut [T]| {
-        InstructionSet::vectorize(
-            #[inline(always)]
-            || f(start, out),
-        )
-    };
-    let blocks = |(number, out): (usize, &mut [T])| make(number * block, out);
-    if len > block && is_shared() {
-        out.par_chunks_mut(block).enumerate().for_each(blocks);
-    } else if len > 0 {
-        out.chunks_mut(block).enumerate().for_each(blocks);
-    }
-    out
-}
-
-/// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is
-/// the work of `cost` elements.
-pub(crate) fn fill_rows<T: Real>(
-    len: usize,
-    width: usize,
-    cost: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) -> Vec<T> {
-    let block = (BLOCK / cost.max(1)).max(1) * width;
-    fill(
-        len,
-        block,
-        #[inline(always)]
-        |start, out| {
-            for (row, out) in out.chunks_exact_mut(width).enumerate() {
-                f(start / width + row, out);
-            }
-        },
-    )
-}
-
-/// Sums of `width` over rows, each added by `f(its number, the sums)`: in blocks, whose sums are
-/// added in their order.
-pub(crate) fn sum_rows<T: Real>(
-    rows: usize,
-    width: usize,
-    cost: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) -> Vec<T> {
-    let (_, sums) = fill_and_sum_rows(
-        rows,
-        [0, width],
-        cost,
-        #[inline(always)]
-        |row, _, sums| f(row, sums),
-    );
-    sums
-}
-
-/// Rows of a first width, and sums of a second one over all of them, both by `f(the row's number, its elements, the sums)`.
-pub(crate) fn fill_and_sum_rows<T: Real>(
-    rows: usize,
-    [width, sums_width]: [usize; 2],
-    cost: usize,
-    f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
-) -> (Vec<T>, Vec<T>) {
-    let block = (BLOCK / cost.max(1)).max(1);
-    let mut out = vec![T::zero(); rows * width];
-    let mut rest = &mut out[..];
-    let blocks: Vec<_> = (0..rows.div_ceil(block))
-        .map(|number| {
-            let rows = number * block..rows.min((number + 1) * block);
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
-            rest = others;
-            (rows, own)
-        })
-        .collect();
-    let run = |(rows, out): (Range<usize>, &mut [T])| {
-        let mut sums = vec![T::zero(); sums_width];
-        InstructionSet::vectorize(
-            #[inline(always)]
-            || {
-                let first = rows.start;
-                for row in rows {
-                    f(row, &mut out[(row - first) * width..][..width], &mut sums);
-                }
-            },
-        );
-        sums
-    };
-    let of_blocks: Vec<Vec<T>> = match blocks.len() > 1 && is_shared() {
-        true => blocks.into_par_iter().map(run).collect(),
-        false => blocks.into_iter().map(run).collect(),
-    };
-    let mut total = vec![T::zero(); sums_width];
-    for sums in of_blocks {
-        for (total, sum) in total.iter_mut().zip(sums) {
-            *total += sum;
-        }
-    }
-    (out, total)
-}
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Layout, Shape, Storage, Tensor, bail};
+use conv_core::check_first_order;
 
 /// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major
 /// order.
@@ -284,9 +146,97 @@ impl<K: Kernel> CustomOp1 for Operation<K> {
     }
 }
 
+/// An argument as candle hands it to an operation.
+pub(crate) type Argument<'a> = (&'a CpuStorage, &'a Layout);
+
+/// The elements of a contiguous argument.
+pub(crate) fn slice<'a, T: Real>((storage, layout): Argument<'a>) -> candle_core::Result<&'a [T]> {
+    elements(T::cpu_storage_as_slice(storage)?, layout)
+}
+
+/// A differentiable operation of an input, a weight and a bias on the CPU.
+pub(crate) trait LayerKernel: Send + Sync + 'static {
+    /// The operation's name in errors.
+    const NAME: &'static str;
+    /// The output y and its shape, from x, weight and bias.
+    fn forward<T: Real>(&self, arguments: [Argument; 3]) -> candle_core::Result<(Vec<T>, Shape)>;
+    /// The gradients of those of x, weight and bias that are tracked, from y and its gradient.
+    fn backward<T: Real>(
+        &self,
+        arguments: [&Tensor; 3],
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<[Option<Tensor>; 3]>;
+}
+
+/// Runs `kernel` on x, weight and bias as one node of the graph.
+pub(crate) fn apply_layer<K: LayerKernel>(
+    kernel: K,
+    [x, weight, bias]: [&Tensor; 3],
+) -> candle_core::Result<Tensor> {
+    x.apply_op3(weight, bias, Operation(kernel))
+}
+
+/// The gradients of x, weight and bias in [`apply_layer`], whose result has the shape of x.
+pub(crate) fn layer_gradients<K: LayerKernel>(
+    kernel: K,
+    [x, weight, bias]: [&Tensor; 3],
+    dy: &Tensor,
+) -> Result<[Option<Tensor>; 3]> {
+    check_gradient(K::NAME, x.dims(), dy)?;
+    let (x, weight, bias) = Operation(kernel).bwd(x, weight, bias, dy, dy)?;
+    Ok([x, weight, bias])
+}
+
+impl<K: LayerKernel> CustomOp3 for Operation<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let arguments = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
+        Ok(match x {
+            CpuStorage::F32(_) => {
+                let (y, shape) = self.0.forward(arguments)?;
+                (CpuStorage::F32(y), shape)
+            }
+            CpuStorage::F64(_) => {
+                let (y, shape) = self.0.forward(arguments)?;
+                (CpuStorage::F64(y), shape)
+            }
+            _ => bail!("{} computes in F32 and F64", K::NAME),
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        check_first_order(K::NAME, gradient)?;
+        let [x, weight, bias] = match x.dtype() {
+            DType::F64 => self.0.backward::<f64>([x, weight, bias], y, gradient)?,
+            _ => self.0.backward::<f32>([x, weight, bias], y, gradient)?,
+        };
+        Ok((x, weight, bias))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::fill;
     use candle_core::{D, Device, Module};
 
     struct Square;

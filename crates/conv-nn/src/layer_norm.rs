@@ -1,12 +1,12 @@
 //! Layer normalisation whose gradients reach the input, the weight and the bias.
 
+use crate::blocks::{fill_and_sum_rows, map_rows};
 use crate::kernel::{
-    check_gradient, check_real, elements, fill_and_sum_rows, fill_rows, with_elements,
+    Argument, LayerKernel, apply_layer, check_real, layer_gradients, slice, with_elements,
 };
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Module, Shape, Tensor, bail};
-use conv_core::check_first_order;
+use candle_core::{D, Module, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How a [`LayerNorm`] works.
@@ -74,10 +74,8 @@ impl LayerNorm {
 
     pub(crate) fn gradients(&self, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
         self.check(x)?;
-        check_gradient(Normalise::NAME, x.dims(), dy)?;
         let operation = Normalise { epsilon: self.config.epsilon };
-        let (x, weight, bias) = operation.bwd(x, &self.weight, &self.bias, dy, dy)?;
-        Ok([x, weight, bias])
+        layer_gradients(operation, [x, &self.weight, &self.bias], dy)
     }
 
     fn composed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -96,7 +94,8 @@ impl Module for LayerNorm {
             return self.composed(x);
         }
         let operation = Normalise { epsilon: self.config.epsilon };
-        x.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, operation)
+        let [x, weight, bias] = [x, &self.weight, &self.bias].map(Tensor::contiguous);
+        apply_layer(operation, [&x?, &weight?, &bias?])
     }
 }
 
@@ -105,8 +104,6 @@ struct Normalise {
 }
 
 impl Normalise {
-    const NAME: &'static str = "layer_norm";
-
     /// The mean of a row, and what its deviations are multiplied by.
     #[inline(always)]
     fn moments<T: Real>(&self, x: &[T]) -> (T, T) {
@@ -114,24 +111,6 @@ impl Normalise {
         let mean = sum([x], |[x]| x) / count;
         let variance = sum([x], |[x]| (x - mean) * (x - mean)) / count;
         (mean, (variance + T::from_f64(self.epsilon)).sqrt().recip())
-    }
-
-    fn forward<T: Real>(&self, x: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
-        let width = weight.len();
-        fill_rows(
-            x.len(),
-            width,
-            width,
-            #[inline(always)]
-            |row, y| {
-                let x = &x[row * width..][..width];
-                let (mean, scale) = self.moments(x);
-                let parameters = weight.iter().zip(bias);
-                for (y, (&x, (&weight, &bias))) in y.iter_mut().zip(x.iter().zip(parameters)) {
-                    *y = (x - mean) * scale * weight + bias;
-                }
-            },
-        )
     }
 
     /// The gradient of the input, unless only the other two are wanted, and those of weight and bias one after the other.
@@ -153,11 +132,12 @@ impl Normalise {
                 let (mean, scale) = self.moments(x);
                 let (of_weight, of_bias) = parameters.split_at_mut(width);
                 let of_parameters = of_weight.iter_mut().zip(of_bias);
-                for ((of_weight, of_bias), (&x, &g)) in of_parameters.zip(x.iter().zip(gradient)) {
-                    *of_weight += g * ((x - mean) * scale);
-                    *of_bias += g;
-                }
+                let of_parameters = of_parameters.zip(x.iter().zip(gradient).zip(weight));
                 if !of_input {
+                    for ((of_weight, of_bias), ((&x, &g), _)) in of_parameters {
+                        *of_weight += g * ((x - mean) * scale);
+                        *of_bias += g;
+                    }
                     return;
                 }
                 // The normalised row is orthogonal to what moves its mean or its variance: both are
@@ -165,18 +145,48 @@ impl Normalise {
                 let along_mean = sum([gradient, weight], |[g, w]| g * w) / count;
                 let along_row = sum([gradient, weight, x], |[g, w, x]| g * w * (x - mean)) / count;
                 let along_row = along_row * scale * scale;
-                for (out, ((&x, &g), &w)) in out.iter_mut().zip(x.iter().zip(gradient).zip(weight))
+                for (out, ((of_weight, of_bias), ((&x, &g), &w))) in
+                    out.iter_mut().zip(of_parameters)
                 {
-                    *out = (g * w - along_mean - (x - mean) * along_row) * scale;
+                    let deviation = x - mean;
+                    *of_weight += g * (deviation * scale);
+                    *of_bias += g;
+                    *out = (g * w - along_mean - deviation * along_row) * scale;
                 }
             },
         )
     }
+}
+
+impl LayerKernel for Normalise {
+    const NAME: &'static str = "layer_norm";
+
+    fn forward<T: Real>(
+        &self,
+        [x, weight, bias]: [Argument; 3],
+    ) -> candle_core::Result<(Vec<T>, Shape)> {
+        let (shape, weight, bias) = (x.1.shape().clone(), slice::<T>(weight)?, slice::<T>(bias)?);
+        let y = map_rows(
+            [slice::<T>(x)?],
+            weight.len(),
+            #[inline(always)]
+            |[x], y| {
+                let (mean, scale) = self.moments(x);
+                let parameters = weight.iter().zip(bias);
+                for (y, (&x, (&weight, &bias))) in y.iter_mut().zip(x.iter().zip(parameters)) {
+                    *y = (x - mean) * scale * weight + bias;
+                }
+            },
+        );
+        Ok((y, shape))
+    }
 
     fn backward<T: Real>(
         &self,
-        [x, weight, bias, gradient]: [&Tensor; 4],
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        [x, weight, bias]: [&Tensor; 3],
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let (width, device) = (weight.elem_count(), x.device());
         let (input, parameters) = with_elements::<T, _, 3>([x, weight, gradient], |arguments| {
             self.gradients(arguments, x.track_op())
@@ -184,61 +194,14 @@ impl Normalise {
         let input = x.track_op().then(|| Tensor::from_vec(input, x.shape(), device)).transpose()?;
         let parameters = Tensor::from_vec(parameters, (2, width), device)?;
         let row = |tensor: &Tensor, row| tensor.track_op().then(|| parameters.get(row)).transpose();
-        Ok((input, row(weight, 0)?, row(bias, 1)?))
-    }
-}
-
-impl CustomOp3 for Normalise {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(
-            operation: &Normalise,
-            [x, weight, bias]: [(&CpuStorage, &Layout); 3],
-        ) -> candle_core::Result<CpuStorage> {
-            let read = |(storage, layout)| elements(T::cpu_storage_as_slice(storage)?, layout);
-            let y = operation.forward::<T>(read(x)?, read(weight)?, read(bias)?);
-            Ok(T::to_cpu_storage_owned(y))
-        }
-        let arguments = [(x, x_layout), (weight, weight_layout), (bias, bias_layout)];
-        let y = match x {
-            CpuStorage::F32(_) => run::<f32>(self, arguments)?,
-            CpuStorage::F64(_) => run::<f64>(self, arguments)?,
-            _ => bail!("{} computes in F32 and F64", Self::NAME),
-        };
-        Ok((y, x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        check_first_order(Self::NAME, gradient)?;
-        match x.dtype() {
-            DType::F64 => self.backward::<f64>([x, weight, bias, gradient]),
-            _ => self.backward::<f32>([x, weight, bias, gradient]),
-        }
+        Ok([input, row(weight, 0)?, row(bias, 1)?])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
     use gradcheck::values;
     use proptest::prelude::*;
 
@@ -295,10 +258,8 @@ mod tests {
             let y = norm(&inputs[1], &inputs[2]).forward(&inputs[0])?;
             let gradients = y.sum_all()?.backward()?;
             assert!(gradients.get(&var).is_some());
-            let operation = Normalise { epsilon: 1e-5 };
-            let made = operation.bwd(&inputs[0], &inputs[1], &inputs[2], &y, &y.detach())?;
-            let made = [made.0.is_some(), made.1.is_some(), made.2.is_some()];
-            assert_eq!(made, [0, 1, 2].map(|i| i == tracked));
+            let made = norm(&inputs[1], &inputs[2]).gradients(&inputs[0], &y.detach())?;
+            assert_eq!(made.map(|made| made.is_some()), [0, 1, 2].map(|i| i == tracked));
         }
         Ok(())
     }

@@ -44,6 +44,7 @@
 
 mod activation;
 mod batch_norm;
+mod blocks;
 mod conv;
 mod cross_entropy;
 mod dropout;

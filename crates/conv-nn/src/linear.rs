@@ -1,11 +1,11 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
-use crate::kernel::{elements, sum_rows, with_elements};
+use crate::blocks::sum_rows;
+use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Module, Shape, Tensor, bail};
-use conv_core::check_first_order;
+use candle_core::{DType, Module, Shape, Tensor};
 
 /// y = x Wᵀ + b over the last dimension.
 ///
@@ -72,10 +72,11 @@ impl Linear {
         };
         let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
         let y = if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
-            match &self.bias {
-                None => rows.apply_op2(&self.weight, Product)?,
-                Some(bias) => rows.apply_op3(&self.weight, &bias.contiguous()?, Product)?,
-            }
+            let bias = match &self.bias {
+                None => Tensor::zeros(0, x.dtype(), x.device())?,
+                Some(bias) => bias.contiguous()?,
+            };
+            apply_layer(Product, [&rows, &self.weight, &bias])?
         } else {
             self.composed(&rows)?
         };
@@ -98,117 +99,61 @@ impl Module for Linear {
     }
 }
 
-/// x Wᵀ of matrices, and with a bias. candle's own node would compute the gradient of an untracked
-/// side too, which in a first layer is half of the work, and would lose the bias's gradient in a
-/// batch of none.
+/// x Wᵀ + b of matrices; a bias of no elements is none. candle's own node would compute the gradient of an untracked side too, which
+/// in a first layer is half of the work, and would lose the bias's gradient in a batch of none.
 struct Product;
 
-impl Product {
+impl LayerKernel for Product {
     const NAME: &'static str = "linear";
 
-    fn add_bias<T: Real>(
-        mut y: Vec<T>,
-        (bias, layout): (&CpuStorage, &Layout),
-    ) -> candle_core::Result<CpuStorage> {
-        let bias = elements(T::cpu_storage_as_slice(bias)?, layout)?;
-        for y in y.chunks_exact_mut(bias.len().max(1)) {
-            for (y, bias) in y.iter_mut().zip(bias) {
-                *y += *bias;
-            }
-        }
-        Ok(T::to_cpu_storage_owned(y))
-    }
-
-    fn bias_gradient<T: Real>(gradient: &Tensor) -> candle_core::Result<Tensor> {
-        let (rows, width) = gradient.dims2()?;
-        let sums = with_elements::<T, _, 1>([gradient], |[gradient]| {
-            sum_rows(
-                rows,
-                width,
-                width,
-                #[inline(always)]
-                |row, sums: &mut [T]| {
-                    for (sum, gradient) in sums.iter_mut().zip(&gradient[row * width..]) {
-                        *sum += *gradient;
-                    }
-                },
-            )
-        })?;
-        Tensor::from_vec(sums, width, gradient.device())
-    }
-}
-
-impl CustomOp2 for Product {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn cpu_fwd(
+    fn forward<T: Real>(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        [(x, x_layout), (weight, weight_layout), bias]: [Argument; 3],
+    ) -> candle_core::Result<(Vec<T>, Shape)> {
         let (rows, in_size) = x_layout.shape().dims2()?;
         let (out_size, _) = weight_layout.shape().dims2()?;
         let size = (1, rows, out_size, in_size);
         let y = x.matmul(weight, size, x_layout, &weight_layout.transpose(0, 1)?)?;
+        let (mut y, bias) = (T::cpu_storage_data(y)?, slice::<T>(bias)?);
+        if !bias.is_empty() {
+            for y in y.chunks_exact_mut(bias.len()) {
+                for (y, bias) in y.iter_mut().zip(bias) {
+                    *y += *bias;
+                }
+            }
+        }
         Ok((y, (rows, out_size).into()))
     }
 
-    fn bwd(
+    fn backward<T: Real>(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
+        [x, weight, bias]: [&Tensor; 3],
         _y: &Tensor,
         gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        check_first_order(Self::NAME, gradient)?;
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let of_x = x.track_op().then(|| gradient.matmul(weight));
         let of_weight = weight.track_op().then(|| gradient.t()?.matmul(x));
-        Ok((of_x.transpose()?, of_weight.transpose()?))
+        let of_bias = bias.track_op().then(|| column_sums::<T>(gradient));
+        Ok([of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?])
     }
 }
 
-impl CustomOp3 for Product {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (y, shape) = CustomOp2::cpu_fwd(self, x, x_layout, weight, weight_layout)?;
-        let y = match y {
-            CpuStorage::F32(y) => Self::add_bias(y, (bias, bias_layout))?,
-            CpuStorage::F64(y) => Self::add_bias(y, (bias, bias_layout))?,
-            _ => bail!("{} computes in F32 and F64", Self::NAME),
-        };
-        Ok((y, shape))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (of_x, of_weight) = CustomOp2::bwd(self, x, weight, y, gradient)?;
-        let of_bias = bias.track_op().then(|| match gradient.dtype() {
-            DType::F64 => Self::bias_gradient::<f64>(gradient),
-            _ => Self::bias_gradient::<f32>(gradient),
-        });
-        Ok((of_x, of_weight, of_bias.transpose()?))
-    }
+fn column_sums<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {
+    let (rows, width) = of.dims2()?;
+    let sums = with_elements::<T, _, 1>([of], |[of]| {
+        sum_rows(
+            rows,
+            width,
+            width,
+            #[inline(always)]
+            |row, sums: &mut [T]| {
+                for (sum, of) in sums.iter_mut().zip(&of[row * width..]) {
+                    *sum += *of;
+                }
+            },
+        )
+    })?;
+    Tensor::from_vec(sums, width, of.device())
 }
 
 #[cfg(test)]
@@ -261,10 +206,8 @@ mod tests {
         for tracked in 0..3 {
             let mut inputs = plain.clone();
             inputs[tracked] = Var::from_tensor(&plain[tracked])?.affine(1.0, 0.0)?;
-            let [x, weight, bias] = &inputs;
-            let made = CustomOp3::bwd(&Product, x, weight, bias, &gradient, &gradient)?;
-            let made = [made.0.is_some(), made.1.is_some(), made.2.is_some()];
-            assert_eq!(made, [0, 1, 2].map(|i| i == tracked));
+            let made = Product.backward::<f64>(inputs.each_ref(), &gradient, &gradient)?;
+            assert_eq!(made.map(|made| made.is_some()), [0, 1, 2].map(|i| i == tracked));
         }
         Ok(())
     }

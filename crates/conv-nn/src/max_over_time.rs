@@ -1,8 +1,7 @@
 //! Max-over-time pooling that looks only at each sample's own windows, and can say which one won.
 
-use crate::kernel::{
-    BLOCK, Kernel, apply, check_real, collect, fill, fill_rows, read_ids, with_elements,
-};
+use crate::blocks::{BLOCK, collect, fill, fill_rows};
+use crate::kernel::{Kernel, apply, check_real, read_ids, with_elements};
 use crate::real::{Real, maximum};
 use crate::{Error, Result};
 use candle_core::{D, DType, Tensor};

@@ -4,44 +4,67 @@ use candle_core::WithDType;
 use num_traits::Float;
 
 /// An element type that the kernels compute in.
-pub(crate) trait Real: WithDType + Float {
+pub(crate) trait Real: WithDType + Float + Default {
     /// eˣ to about one unit in the last place.
     fn exponential(self) -> Self;
+
+    /// The same in fewer steps for x that is not above 40, as a row's elements minus its largest.
+    fn exponential_of_shifted(self) -> Self;
 }
+
+/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2, for x from -104, where the result is 0, to 89: eʳ, and n in the low bits of a number that is
+/// [`ROUND`] without it.
+#[inline(always)]
+fn power_and_rest(x: f32) -> (f32, f32) {
+    // ln 2 in two parts, the first short enough that its product with n is exact.
+    const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN_2.0) - n * LN_2.1;
+    // The minimax polynomial of the Cephes library's expf.
+    let p = 1.987_569_1e-4 * r + 1.398_199_9e-3;
+    let p = (p * r + 8.333_452e-3) * r + 4.166_579_6e-2;
+    let p = (p * r + 0.166_666_66) * r + 0.5;
+    (p * (r * r) + r + 1.0, shifted)
+}
+
+/// 1.5·2²³: adding and taking away this rounds to an integer, which stands in the low bits in between.
+const ROUND: f32 = 12_582_912.0;
 
 impl Real for f32 {
     // The C library's is a call an element; this one is inlined, so that a loop of it runs in
     // vectors, and gives the same bits on every system.
     #[inline(always)]
     fn exponential(self) -> Self {
-        // Adding and taking away 1.5·2²³ rounds to an integer, which stands in the low bits in
-        // between.
-        const ROUND: f32 = 12_582_912.0;
-        // ln 2 in two parts, the first short enough that its product with n is exact.
-        const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
         // Where the result is 0 and ∞. NaN passes by both.
         let x = if self < -104.0 { -104.0 } else { self };
         let x = if x > 89.0 { 89.0 } else { x };
-        // eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2.
-        let shifted = x * std::f32::consts::LOG2_E + ROUND;
-        let n = shifted - ROUND;
-        let r = (x - n * LN_2.0) - n * LN_2.1;
-        // The minimax polynomial of the Cephes library's expf.
-        let p = 1.987_569_1e-4 * r + 1.398_199_9e-3;
-        let p = (p * r + 8.333_452e-3) * r + 4.166_579_6e-2;
-        let p = (p * r + 0.166_666_66) * r + 0.5;
-        let p = p * (r * r) + r + 1.0;
+        let (p, shifted) = power_and_rest(x);
         // 2ⁿ in two factors: n reaches from -150 to 128, beyond the exponents of f32.
         let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
         let half = n >> 1;
         let power = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
         p * power(half) * power(n.wrapping_sub(half))
     }
+
+    #[inline(always)]
+    fn exponential_of_shifted(self) -> Self {
+        let x = if self < -104.0 { -104.0 } else { self };
+        let (p, shifted) = power_and_rest(x);
+        // 2ⁿ⁺⁶⁴, whose exponent is above 0 for every n, and 2⁻⁶⁴. The other bits of `shifted` leave on the left.
+        let power = (shifted.to_bits() << 23).wrapping_add((127 + 64) << 23);
+        p * f32::from_bits(power) * f32::from_bits((127 - 64) << 23)
+    }
 }
 
 impl Real for f64 {
     #[inline(always)]
     fn exponential(self) -> Self {
+        self.exp()
+    }
+
+    #[inline(always)]
+    fn exponential_of_shifted(self) -> Self {
         self.exp()
     }
 }
@@ -55,22 +78,38 @@ const WIDE: usize = 2 * LANES;
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     let len = slices[0].len();
-    let whole = len - len % LANES;
-    let mut lanes = [T::zero(); LANES];
-    for start in (0..whole).step_by(LANES) {
-        let mut chunks = slices;
-        for chunk in &mut chunks {
-            *chunk = &chunk[start..start + LANES];
+    // Blocks of a length that the compiler knows: a check of bounds between two lanes would keep it from making them a vector.
+    let mut blocks = [&[][..]; N];
+    for (blocks, slice) in blocks.iter_mut().zip(slices) {
+        *blocks = &slice.as_chunks::<WIDE>().0[..len / WIDE];
+    }
+    // Two registers, so that not every addition waits for the one before; as one array they would lie in memory.
+    let (mut even, mut odd) = ([T::zero(); LANES], [T::zero(); LANES]);
+    for i in 0..len / WIDE {
+        for lane in 0..LANES {
+            even[lane] += f(blocks.map(
+                #[inline(always)]
+                |blocks| blocks[i][lane],
+            ));
         }
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += f(at(chunks, lane));
+        for lane in 0..LANES {
+            odd[lane] += f(blocks.map(
+                #[inline(always)]
+                |blocks| blocks[i][LANES + lane],
+            ));
         }
     }
-    for (i, sum) in (whole..len).zip(&mut lanes) {
-        *sum += f(at(slices, i));
+    for i in len - len % WIDE..len {
+        even[i % LANES] += f(slices.map(
+            #[inline(always)]
+            |slice| slice[i],
+        ));
+    }
+    for (even, odd) in even.iter_mut().zip(odd) {
+        *even += odd;
     }
     folded(
-        &mut lanes,
+        &mut even,
         #[inline(always)]
         |a, b| a + b,
     )
@@ -89,7 +128,7 @@ fn folded<T: Real, const N: usize>(lanes: &mut [T; N], f: impl Fn(T, T) -> T) ->
     lanes[0]
 }
 
-/// exp(xᵢ - shift) of each element into `y`, and their sum.
+/// exp(xᵢ - shift) of each element into `y`, and their sum, where none is above the shift.
 #[inline(always)]
 pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
     let mut lanes = [T::zero(); WIDE];
@@ -97,12 +136,12 @@ pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
     let mut y = y.chunks_exact_mut(WIDE);
     for (x, y) in (&mut x).zip(&mut y) {
         for lane in 0..WIDE {
-            y[lane] = (x[lane] - shift).exponential();
+            y[lane] = (x[lane] - shift).exponential_of_shifted();
             lanes[lane] += y[lane];
         }
     }
     for ((&x, y), lane) in x.remainder().iter().zip(y.into_remainder()).zip(&mut lanes) {
-        *y = (x - shift).exponential();
+        *y = (x - shift).exponential_of_shifted();
         *lane += *y;
     }
     folded(
@@ -110,16 +149,6 @@ pub(crate) fn exponentials<T: Real>(x: &[T], shift: T, y: &mut [T]) -> T {
         #[inline(always)]
         |a, b| a + b,
     )
-}
-
-/// Each slice's element `i`.
-#[inline(always)]
-fn at<T: Real, const N: usize>(slices: [&[T]; N], i: usize) -> [T; N] {
-    let mut elements = [T::zero(); N];
-    for (element, slice) in elements.iter_mut().zip(slices) {
-        *element = slice[i];
-    }
-    elements
 }
 
 /// The largest element; -∞ of none, NaN where one is.
@@ -176,10 +205,16 @@ mod tests {
             // Below the normal numbers the last place is 2⁻¹⁴⁹.
             let unit = (exact * 2f64.powi(-23)).max(2f64.powi(-149));
             assert!((found - exact).abs() <= 2.0 * unit, "exp({x}) = {found}, not {exact}");
+            let shifted = f64::from(x.exponential_of_shifted());
+            assert!(x > 40.0 || shifted == found, "exp({x}) = {shifted}, not {found}");
         }
         assert_eq!(0f32.exponential(), 1.0);
         assert_eq!(f32::NEG_INFINITY.exponential(), 0.0);
         assert_eq!(f32::INFINITY.exponential(), f32::INFINITY);
-        assert!(f32::NAN.exponential().is_nan());
+        for bits in [f32::NAN.to_bits(), 0x7f80_0001, 0xffff_ffff] {
+            assert!(f32::from_bits(bits).exponential().is_nan());
+            assert!(f32::from_bits(bits).exponential_of_shifted().is_nan());
+        }
+        assert_eq!(f32::NEG_INFINITY.exponential_of_shifted(), 0.0);
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a residual block.
 
-use crate::kernel::{BLOCK, check_real, elements, fill};
+use crate::blocks::{BLOCK, fill};
+use crate::kernel::{check_real, elements};
 use crate::real::Real;
 use crate::{Error, Result, activation, gradients, relu};
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, bail};

@@ -1,7 +1,8 @@
 //! Softmax and its logarithm along one dimension, which carry gradients.
 
 use crate::Result;
-use crate::kernel::{Kernel, apply, fill_rows};
+use crate::blocks::map_rows;
+use crate::kernel::{Kernel, apply};
 use crate::real::{Real, exponentials, maximum, sum};
 use candle_core::shape::Dim;
 use candle_core::{D, Tensor};
@@ -21,14 +22,7 @@ use candle_core::{D, Tensor};
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
-    along(x, dim, |x| {
-        if x.device().is_cpu() {
-            let width = x.dim(D::Minus1)?;
-            apply(Softmax { width }, x)
-        } else {
-            Ok(log_composed(x)?.exp()?)
-        }
-    })
+    run(x, dim, |width| Softmax { width }, |x| Ok(log_composed(x)?.exp()?))
 }
 
 /// xᵢ - ln Σⱼ exp(xⱼ) along `dim`: the logarithm of [`softmax`], accurate where that rounds to 0
@@ -37,13 +31,18 @@ pub fn softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
 /// # Shapes
 /// Any, of f32 or f64; the output has the same.
 pub fn log_softmax(x: &Tensor, dim: impl Dim) -> Result<Tensor> {
-    along(x, dim, |x| {
-        if x.device().is_cpu() {
-            let width = x.dim(D::Minus1)?;
-            apply(LogSoftmax { width }, x)
-        } else {
-            log_composed(x)
-        }
+    run(x, dim, |width| LogSoftmax { width }, log_composed)
+}
+
+fn run<K: Kernel>(
+    x: &Tensor,
+    dim: impl Dim,
+    of_width: fn(usize) -> K,
+    composed: fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    along(x, dim, |x| match x.device().is_cpu() {
+        true => apply(of_width(x.dim(D::Minus1)?), x),
+        false => composed(x),
     })
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
 #[inline(always)]
 pub(crate) fn normaliser<T: Real>(x: &[T]) -> (T, T) {
     let shift = maximum(x);
-    (shift, sum([x], |[x]| (x - shift).exponential()).ln())
+    (shift, sum([x], |[x]| (x - shift).exponential_of_shifted()).ln())
 }
 
 pub(crate) struct Softmax {
@@ -83,14 +82,11 @@ impl Kernel for Softmax {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let width = self.width;
-        fill_rows(
-            x.len(),
-            width,
-            width,
+        map_rows(
+            [x],
+            self.width,
             #[inline(always)]
-            |row, y| {
-                let x = &x[row * width..][..width];
+            |[x], y| {
                 let scale = T::one() / exponentials(x, maximum(x), y);
                 for y in y {
                     *y *= scale;
@@ -100,15 +96,11 @@ impl Kernel for Softmax {
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
-        let width = self.width;
-        fill_rows(
-            y.len(),
-            width,
-            width,
+        map_rows(
+            [y, gradient],
+            self.width,
             #[inline(always)]
-            |row, out| {
-                let y = &y[row * width..][..width];
-                let gradient = &gradient[row * width..][..width];
+            |[y, gradient], out| {
                 let mean = sum([y, gradient], |[y, gradient]| y * gradient);
                 for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
                     *out = y * (gradient - mean);
@@ -130,14 +122,11 @@ impl Kernel for LogSoftmax {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let width = self.width;
-        fill_rows(
-            x.len(),
-            width,
-            width,
+        map_rows(
+            [x],
+            self.width,
             #[inline(always)]
-            |row, y| {
-                let x = &x[row * width..][..width];
+            |[x], y| {
                 let (shift, log) = normaliser(x);
                 for (y, &x) in y.iter_mut().zip(x) {
                     // Shift first: x and the shift are close where it matters, and their difference is
@@ -149,18 +138,14 @@ impl Kernel for LogSoftmax {
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], gradient: &[T]) -> Vec<T> {
-        let width = self.width;
-        fill_rows(
-            y.len(),
-            width,
-            width,
+        map_rows(
+            [y, gradient],
+            self.width,
             #[inline(always)]
-            |row, out| {
-                let y = &y[row * width..][..width];
-                let gradient = &gradient[row * width..][..width];
+            |[y, gradient], out| {
                 let total = sum([gradient], |[gradient]| gradient);
                 for (out, (&y, &gradient)) in out.iter_mut().zip(y.iter().zip(gradient)) {
-                    *out = gradient - y.exponential() * total;
+                    *out = gradient - y.exponential_of_shifted() * total;
                 }
             },
         )
