@@ -58,10 +58,19 @@ impl Common {
         conv_core::keep_memory();
         match self.threads {
             Some(threads) => conv_train::set_threads(threads)?,
-            None => conv_core::limit_candle_threads(std::thread::available_parallelism()?.get()),
+            None => conv_core::limit_candle_threads(default_threads()?),
         }
         device(&self.device)
     }
+}
+
+/// As many as rayon has where nobody has asked for a number.
+fn default_threads() -> Result<usize> {
+    let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
+    Ok(match asked.filter(|&number| number > 0) {
+        Some(number) => number,
+        None => std::thread::available_parallelism()?.get(),
+    })
 }
 
 fn device(name: &str) -> Result<Device> {

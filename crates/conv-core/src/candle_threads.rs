@@ -12,8 +12,11 @@ pub fn limit_candle_threads(threads: usize) {
     /// Turns of the loop: some ten microseconds.
     const SPIN_LIMIT: usize = 1000;
     let is_alone = std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1);
-    let settings =
-        [("CANDLE_NUM_THREADS", threads), ("CANDLE_BARRIER_POOL_SPIN_LIMIT", SPIN_LIMIT)];
+    let settings = [
+        ("CANDLE_NUM_THREADS", threads),
+        ("CANDLE_BARRIER_POOL_SPIN_LIMIT", SPIN_LIMIT),
+        ("RAYON_NUM_THREADS", threads),
+    ];
     for (name, value) in settings.into_iter().filter(|_| is_alone) {
         if std::env::var_os(name).is_none() {
             // SAFETY: no other thread reads or writes the environment, since there is none.

@@ -11,7 +11,8 @@
 //! ([`InstructionSet`]); [`Precision::Exact`] turns off the one algorithm that rounds more than the definition. On CUDA and Metal the same functions run candle's forward operations,
 //! with gradients composed of those that are right. Gradients are constants: there are no second derivatives. Padding is
 //! zeros that are multiplied like other numbers, or left out, as a kernel finds it best: with a weight that is infinite or not a
-//! number, the elements next to it may become so or not.
+//! number, the elements next to it may become so or not; so may those of a whole tile with such an input, but with
+//! [`Precision::Exact`].
 //!
 //! # Example
 //! A causal filter, which sees two elements back and none ahead, and its gradient:

@@ -5,7 +5,8 @@ use std::cell::Cell;
 /// How exactly convolutions of f32 are computed on the CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// By the fastest kernel. 3×3 kernels of stride 1 by Winograd's algorithm (Lavin and Gray 2016), with errors of up to 3e-5 of
+    /// By the fastest kernel. Kernels of 3, 4 or 5 taps an axis and stride 1, in one dimension (or of height 1) and in two, by
+    /// Winograd's algorithm (Lavin and Gray 2016) where there are channels enough, with errors of up to 3e-5 of
     /// the largest value (a little more where single outliers are a thousand times the rest).
     #[default]
     Fast,

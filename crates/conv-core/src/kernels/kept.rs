@@ -13,6 +13,8 @@ use crate::element::Element;
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
+/// How many are kept at most: each call walks over them.
+const ENTRIES: usize = 256;
 
 /// A packed weight.
 pub(super) enum Packed<T: Element> {
@@ -81,7 +83,10 @@ pub(super) fn packed<T: Element>(
     let mut kept = kept();
     kept.retain(|entry| !(is_alike(entry) && entry.address == address));
     kept.push(entry.clone());
-    while kept.iter().map(|entry| entry.weight.len() + entry.packed.len()).sum::<usize>() > KEPT {
+    let elements = |kept: &[Arc<Entry<T>>]| -> usize {
+        kept.iter().map(|entry| entry.weight.len() + entry.packed.len()).sum()
+    };
+    while kept.len() > ENTRIES || elements(&kept) > KEPT {
         kept.remove(0);
     }
     Ok(Packed::Kept(entry))
@@ -149,6 +154,12 @@ mod tests {
         let sum: usize = kept().iter().map(|entry| entry.weight.len() + entry.packed.len()).sum();
         assert!(sum <= KEPT && sum > KEPT / 2);
         assert!(entry(&pack(&vec![0.5; KEPT / 8 + 1], 1)?).is_none(), "too large");
+
+        let many: Vec<_> = (0..2 * ENTRIES).map(|i| vec![i as f32; 6]).collect();
+        for weight in &many {
+            pack(weight, 2)?;
+        }
+        assert!(kept().len() <= ENTRIES);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! | kernel | for | how |
 //! |---|---|---|
 //! | [`product`] | the general case | implicit GEMM over gathered columns |
-//! | [`winograd`] | 3×3, stride 1, many channels | 36 products of quarter size |
+//! | [`winograd`] | 3, 4 or 5 taps an axis, stride 1, many channels | products of fewer multiplications |
 //! | [`direct`] | groups of few output channels | row by row |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |

@@ -102,7 +102,8 @@ pub(super) fn input_gradient<T: Element>(
     }
     let width = plan.w.input;
     let all = plan.h.stride.min(plan.h.input).saturating_mul(plan.w.stride.min(width));
-    each_chunk(dx, plan.pixels_in(), plan.batch * channels, |channel, dx| {
+    let work = dx.len();
+    each_chunk(dx, plan.pixels_in(), work, |channel, dx| {
         if phases.len() < all {
             // What no tap has seen.
             dx.fill(finish.of_nothing(channel % (plan.groups * plan.channels_in)));

@@ -95,7 +95,8 @@ pub(crate) fn written<T: Element>(
         // What a kernel has left out then shows in every test.
         result.resize(len, T::from_f64(f64::NAN));
     }
-    // SAFETY: the vector has room for `len` floats, which any bits are; nobody reads them before `write` has written them.
+    // SAFETY: the vector has room for `len` floats. `write` is a kernel, which writes each before anything reads it: with what it
+    // leaves out the vector would hold NaN wherever debug assertions are on, as in all tests.
     let elements = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), len) };
     write(elements)?;
     // SAFETY: all of them are written.

@@ -208,3 +208,23 @@ fn larger() -> Result<Vec<Geometry>> {
     };
     Ok(geometries.map(geometry).to_vec())
 }
+
+/// Winograd's rounding shows that it has run: a route that is lost would pass all other tests.
+#[test]
+fn few_windows_and_many_are_by_winograd() -> Result<()> {
+    let same = |size| axis(size, 3, 1, 1, (1, 1));
+    for (size, channels) in [(16, 32), (7, 40), (4, 64), (45, 32)] {
+        let (batch, h, w) = (if size < 8 { 16 } else { 1 }, same(size)?, same(size)?);
+        let g = Geometry { batch, groups: 1, channels_in: channels, channels_out: 40, h, w };
+        let x = cast::<f32>(&values(batch * channels * size * size, 1));
+        let weight = cast::<f32>(&values(40 * channels * 9, 2));
+        let run = |exact| {
+            let mut y = vec![0f32; batch * 40 * size * size];
+            let finish = Finish { bias: None, rectify: false, exact, keep: false };
+            forward(&g, &x, &weight, finish, &mut y).expect("there is room");
+            y
+        };
+        assert_ne!(run(false), run(true), "{size}×{size}, {channels} channels");
+    }
+    Ok(())
+}
