@@ -96,16 +96,15 @@ pub(crate) fn vectorize_f32<W: Work<f32>>(set: InstructionSet, work: W) -> W::Ou
 /// `work` without registers of its own, compiled for `set`.
 #[inline]
 fn vectorize_plain<R>(set: InstructionSet, work: impl FnOnce() -> R) -> R {
-    // SAFETY: as above.
-    unsafe {
-        match set {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => x86::avx512(work),
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => x86::avx2(work),
-            // All aarch64 processors have NEON, and the compiler uses it.
-            _ => work(),
-        }
+    match set {
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { x86::avx512(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { x86::avx2(work) },
+        // All aarch64 processors have NEON, and the compiler uses it.
+        _ => work(),
     }
 }
 
