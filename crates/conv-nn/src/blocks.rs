@@ -65,18 +65,27 @@ pub(crate) fn collect<R: Copy + Default + Send>(
     out
 }
 
-/// Makes `len` elements in blocks of `block`, each by `f(its first element's index, its elements)`.
+/// Changes elements in blocks of `block`, each by `f(its first element's index, its elements)`.
+pub(crate) fn update<T: Real>(
+    elements: &mut [T],
+    block: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) {
+    share(
+        elements.chunks_mut(block.max(1)).enumerate(),
+        #[inline(always)]
+        |(number, elements)| f(number * block, elements),
+    );
+}
+
+/// Makes `len` elements, as [`update`] does from zeros.
 pub(crate) fn fill<T: Real>(
     len: usize,
     block: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
     let mut out = vec![T::zero(); len];
-    share(
-        out.chunks_mut(block.max(1)).enumerate(),
-        #[inline(always)]
-        |(number, out)| f(number * block, out),
-    );
+    update(&mut out, block, f);
     out
 }
 

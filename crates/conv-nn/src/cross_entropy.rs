@@ -89,9 +89,9 @@ pub(crate) struct Loss {
     classes: usize,
     smoothing: f64,
     weights: Option<Vec<f32>>,
-    /// Each row's maximum and ln Σ exp(x - maximum), so that the backward pass need not find them
-    /// again.
-    normalisers: Vec<(f64, f64)>,
+    /// Of each row the maximum, ln Σ exp(x - maximum), so that the backward pass need not find them again, and -Σᵥ wᵥ log pᵥ where
+    /// there is smoothing.
+    normalisers: Vec<[f64; 3]>,
 }
 
 impl Loss {
@@ -175,17 +175,32 @@ impl Loss {
         (own, self.smoothing / self.classes as f64)
     }
 
-    fn normalisers<T: Real>(&self, x: &[T]) -> Vec<(f64, f64)> {
+    /// The class weights; none where all are 1.
+    fn class_weights<T: Real>(&self) -> Vec<T> {
+        self.weights.iter().flatten().map(|&weight| T::from_f64(f64::from(weight))).collect()
+    }
+
+    /// All that is to be known of the logits, in one visit while a row is in the cache.
+    fn normalisers<T: Real>(&self, x: &[T]) -> Vec<[f64; 3]> {
+        let weights = self.class_weights::<T>();
         collect(
             self.targets.len(),
             self.classes,
             #[inline(always)]
             |row| {
                 if self.targets[row].is_none() {
-                    return (0.0, 0.0);
+                    return [0.0; 3];
                 }
-                let (shift, log) = normaliser(&x[row * self.classes..][..self.classes]);
-                (shift.to_f64(), log.to_f64())
+                let x = &x[row * self.classes..][..self.classes];
+                let (shift, log) = normaliser(x);
+                let all = if self.smoothing == 0.0 {
+                    T::zero()
+                } else if weights.is_empty() {
+                    sum([x], |[x]| log - (x - shift))
+                } else {
+                    sum([x, &weights], |[x, weight]| weight * (log - (x - shift)))
+                };
+                [shift, log, all].map(|value| value.to_f64())
             },
         )
     }
@@ -220,30 +235,19 @@ impl Kernel for Loss {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let classes = self.classes;
         fill_rows(
             self.targets.len(),
             1,
-            classes,
+            1,
             #[inline(always)]
             |row, loss| {
                 let Some(target) = self.targets[row] else {
                     return;
                 };
-                let x = &x[row * classes..][..classes];
-                let (shift, log) = self.normalisers[row];
-                let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+                let [shift, log, all] = self.normalisers[row].map(T::from_f64);
                 let (own, each) = self.factors(target as usize);
-                loss[0] = T::from_f64(own) * (log - (x[target as usize] - shift));
-                if self.smoothing > 0.0 {
-                    let all = match &self.weights {
-                        None => sum([x], |[x]| log - (x - shift)),
-                        Some(_) => x.iter().enumerate().fold(T::zero(), |all, (class, &x)| {
-                            all + T::from_f64(self.weight(class)) * (log - (x - shift))
-                        }),
-                    };
-                    loss[0] += T::from_f64(each) * all;
-                }
+                let of_target = log - (x[row * self.classes + target as usize] - shift);
+                loss[0] = T::from_f64(own) * of_target + T::from_f64(each) * all;
             },
         )
     }
@@ -251,6 +255,7 @@ impl Kernel for Loss {
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
         let classes = self.classes;
         let all_weights: f64 = (0..classes).map(|class| self.weight(class)).sum();
+        let weights = self.class_weights::<T>();
         fill_rows(
             x.len(),
             classes,
@@ -260,22 +265,17 @@ impl Kernel for Loss {
                 let Some(target) = self.targets[row] else {
                     return;
                 };
-                let (shift, log) = self.normalisers[row];
-                let (shift, log) = (T::from_f64(shift), T::from_f64(log));
+                let [shift, log, _] = self.normalisers[row].map(T::from_f64);
                 let (own, each) = self.factors(target as usize);
                 let scale = gradient[row] * T::from_f64(own + each * all_weights);
+                let each = gradient[row] * T::from_f64(each);
                 // Without class weights every class has the same share of the smoothing.
-                let shared = match self.weights {
-                    None => gradient[row] * T::from_f64(each),
-                    Some(_) => T::zero(),
-                };
+                let shared = if weights.is_empty() { each } else { T::zero() };
                 for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
                     *out = scale * ((x - shift) - log).exponential_of_shifted() - shared;
                 }
-                if self.smoothing > 0.0 && self.weights.is_some() {
-                    for (class, out) in out.iter_mut().enumerate() {
-                        *out -= gradient[row] * T::from_f64(each * self.weight(class));
-                    }
+                for (out, &weight) in out.iter_mut().zip(&weights) {
+                    *out -= each * weight;
                 }
                 out[target as usize] -= gradient[row] * T::from_f64(own);
             },

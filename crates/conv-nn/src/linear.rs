@@ -1,6 +1,6 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
-use crate::blocks::sum_rows;
+use crate::blocks::{BLOCK, sum_rows, update};
 use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
@@ -116,11 +116,19 @@ impl LayerKernel for Product {
         let y = x.matmul(weight, size, x_layout, &weight_layout.transpose(0, 1)?)?;
         let (mut y, bias) = (T::cpu_storage_data(y)?, slice::<T>(bias)?);
         if !bias.is_empty() {
-            for y in y.chunks_exact_mut(bias.len()) {
-                for (y, bias) in y.iter_mut().zip(bias) {
-                    *y += *bias;
-                }
-            }
+            let rows = (BLOCK / bias.len()).max(1);
+            update(
+                &mut y,
+                rows * bias.len(),
+                #[inline(always)]
+                |_, y| {
+                    for y in y.chunks_exact_mut(bias.len()) {
+                        for (y, bias) in y.iter_mut().zip(bias) {
+                            *y += *bias;
+                        }
+                    }
+                },
+            );
         }
         Ok((y, (rows, out_size).into()))
     }
