@@ -10,7 +10,7 @@
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
 //! | [`weight`] | the weight's gradient | products of taps and turned gradients |
 //!
-//! All of them read the input padded and split by the stride's phases ([`plan`]), and do their sums in a [`tile`] of vector
+//! Most read the input padded and split by the stride's phases ([`plan`]); matrix products are summed in a [`tile`] of vector
 //! registers. Work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in a fixed order, so results
 //! do not depend on the number of threads. `reference` says in a few lines what all of them compute.
 

@@ -15,6 +15,8 @@
 //! price is rounding: errors of 1e-5 of the largest value.
 #![allow(unsafe_code)]
 
+mod matrices;
+
 use std::any::TypeId;
 use std::ops::Range;
 
@@ -28,12 +30,9 @@ use super::tile::{PANEL, Store, panel, width};
 use super::{Finish, Weight};
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
-
-/// Places of a window along an axis, and outputs of the largest tile.
-const WINDOW: usize = 6;
-const TILE: usize = 4;
-/// Taps of the largest kernel along an axis.
-const TAPS: usize = 5;
+use matrices::{
+    TAPS, TILE, WINDOW, turn_back_column, turn_column, turn_kernel, turn_product, turn_window,
+};
 
 /// Channels, on both sides, from which the products are worth the turning; in one dimension, where less is saved, and in two.
 const CHANNELS_1D: usize = 64;
@@ -270,27 +269,6 @@ impl<T: Element> Work<T> for TurnWeight<'_, T> {
     }
 }
 
-/// `G` times the taps of a kernel: the kernel, as a polynomial, at the six points, divided by the product of a point's distances to
-/// the others.
-#[inline(always)]
-unsafe fn turn_kernel<L: Lanes>([a, b, c, d, e]: [L; TAPS], taps: usize) -> [L; WINDOW] {
-    // SAFETY: the set is there by the caller's contract.
-    unsafe {
-        let (sixth, twenty_fourth) = (L::constant(1. / 6.), L::constant(1. / 24.));
-        let (even, odd) = (a.add(c).add(e), b.add(d));
-        let even2 = a.mul_add(L::constant(4.), c).mul_add(L::constant(16.), e);
-        let odd2 = b.add(b).mul_add(L::constant(8.), d);
-        [
-            a.mul(L::constant(1. / 4.)),
-            even.add(odd).mul(L::constant(-1. / 6.)),
-            odd.sub(even).mul(sixth),
-            even2.add(odd2).mul(twenty_fourth),
-            even2.sub(odd2).mul(twenty_fourth),
-            [a, b, c, d, e][taps - 1],
-        ]
-    }
-}
-
 /// `Bᵀ d B` of a block of windows in some channels, panel by panel: `[place][input channel][column]`.
 struct TurnWindows<'a, T: Element> {
     job: &'a Job<'a, T>,
@@ -522,67 +500,4 @@ impl<T: Element> Products<'_, T> {
             }
         }
     }
-}
-
-/// `Bᵀ` times six numbers.
-#[inline(always)]
-unsafe fn turn_window<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
-    // SAFETY: the set is there by the caller's contract.
-    unsafe {
-        let (even, odd) =
-            (d[4].mul_add(L::constant(-4.), d[2]), d[3].mul_add(L::constant(-4.), d[1]));
-        let (even2, odd2) = (d[4].sub(d[2]), d[3].sub(d[1]).mul(L::constant(2.)));
-        [
-            d[4].mul_add(L::constant(-5.), d[2]).mul_add(L::constant(4.), d[0]),
-            even.add(odd),
-            even.sub(odd),
-            even2.add(odd2),
-            even2.sub(odd2),
-            d[5].mul_add(L::constant(-5.), d[3]).mul_add(L::constant(4.), d[1]),
-        ]
-    }
-}
-
-/// `Aᵀ` times six numbers: the first `tile` of the result.
-#[inline(always)]
-unsafe fn turn_product<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; TILE] {
-    // SAFETY: the set is there by the caller's contract.
-    unsafe {
-        let (sum, difference) = (m[1].add(m[2]), m[1].sub(m[2]));
-        let (sum2, difference2) = (m[3].add(m[4]), m[3].sub(m[4]));
-        let mut to = [
-            m[0].add(sum).add(sum2),
-            difference.mul_add(L::constant(2.), difference2),
-            sum.mul_add(L::constant(4.), sum2),
-            difference.mul_add(L::constant(8.), difference2),
-        ];
-        match tile {
-            4 => to[3] = to[3].add(m[5]),
-            3 => to[2] = to[2].add(m[5]),
-            _ => to[1] = to[1].add(m[5]),
-        }
-        to
-    }
-}
-
-/// As [`turn_window`], along the height, which may have a single place.
-#[inline(always)]
-unsafe fn turn_column<L: Lanes, const H: usize>(d: [L; H]) -> [L; H] {
-    if H == 1 {
-        return d;
-    }
-    let mut to = d;
-    // SAFETY: the set is there by the caller's contract.
-    to.copy_from_slice(&unsafe { turn_window([d[0], d[1], d[2], d[3], d[4], d[5]]) });
-    to
-}
-
-/// As [`turn_product`], along the height, which may have a single place.
-#[inline(always)]
-unsafe fn turn_back_column<L: Lanes, const H: usize>(m: [L; H], tile: usize) -> [L; TILE] {
-    if H == 1 {
-        return [m[0]; TILE];
-    }
-    // SAFETY: the set is there by the caller's contract.
-    unsafe { turn_product([m[0], m[1], m[2], m[3], m[4], m[5]], tile) }
 }
