@@ -4,3 +4,4 @@ pub use conv_hub as hub;
 pub use conv_nn as nn;
 pub use conv_text as text;
 pub use conv_train as train;
+pub use conv_translate as translate;
