@@ -4,6 +4,7 @@
 mod config;
 mod error;
 mod layers;
+pub mod metrics;
 mod model;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
