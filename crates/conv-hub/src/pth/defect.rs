@@ -81,8 +81,8 @@ pub enum PthDefect {
         /// How many are accepted.
         limit: usize,
     },
-    /// An object that contains itself.
-    #[error("its pickle holds an object that contains itself")]
+    /// A list or dictionary that contains itself.
+    #[error("its pickle holds a list or dictionary that contains itself")]
     Cycle,
     /// A tensor of a kind that has no counterpart here.
     #[error("it holds a tensor made by `{constructor}`, which is not supported")]

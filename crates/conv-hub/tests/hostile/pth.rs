@@ -15,7 +15,7 @@ use super::{every_byte_flipped, every_truncation_is_an_error, read_within_bounds
 
 const TYPES: &[u8] = include_bytes!("../reference/types.pth");
 
-fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+pub fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     Checkpoint::open(path)?.tensors()
 }
 
@@ -34,7 +34,7 @@ fn archive(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
 }
 
 /// Instructions that leave a tensor `w` of f32 in a dictionary; sizes are given as instructions.
-fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) -> Vec<u8> {
+pub fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) -> Vec<u8> {
     [
         b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu",
         elements,
@@ -47,7 +47,7 @@ fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) ->
     .concat()
 }
 
-fn error(file: &[u8]) -> String {
+pub fn error(file: &[u8]) -> String {
     read_within_bounds(file, tensors).unwrap_err().to_string()
 }
 
@@ -210,6 +210,25 @@ fn damaged_pickles_are_named() {
 }
 
 #[test]
+fn an_object_within_itself_is_only_its_class() {
+    // As omegaconf's containers are saved: each of a container's children names it as its parent.
+    let pickle =
+        b"\x80\x02}X\x03\0\0\0cfgcmine\nNode\n)\x81q\0}(X\x05\0\0\0childcmine\nNode\n)\x81\
+        }X\x06\0\0\0parenth\0sbX\x05\0\0\0othercmine\nNode\n)\x81}X\x06\0\0\0parenth\0sbubs.";
+    let file = checkpoint(pickle, b"");
+    let cfg = read_within_bounds(&file, |path| {
+        Ok(Checkpoint::open(path)?.root().get("cfg").unwrap().clone())
+    })
+    .unwrap();
+    for child in ["child", "other"] {
+        let parent = cfg.get(child).and_then(|child| child.get("parent")).unwrap();
+        let Value::Object(parent) = parent else { panic!("{parent:?}") };
+        assert_eq!((&*parent.class, parent.items.len()), ("mine.Node", 0));
+        assert!(matches!(parent.state, Value::None));
+    }
+}
+
+#[test]
 fn shared_objects_do_not_unfold() {
     // Forty lists, each of the one before twice: 2^40 references to an empty list.
     let mut pickle = b"\x80\x02]".to_vec();
@@ -271,96 +290,7 @@ fn an_entry_that_claims_to_be_compressed_is_refused() {
     assert!(found.contains("its entry `a/data.pkl`"), "{found}");
 }
 
-/// A checkpoint in the form before 1.6: a magic number, then these pickles and storages.
-fn legacy(pickles: &[&[u8]], storages: &[u8]) -> Vec<u8> {
-    const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-    [MAGIC, &pickles.concat(), storages].concat()
-}
-
-const VERSION: &[u8] = b"\x80\x02M\xe9\x03.";
-const SYSTEM: &[u8] = b"\x80\x02}X\x0d\0\0\0little_endian\x88s.";
-const KEYS: &[u8] = b"\x80\x02]X\x01\0\0\x000a.";
-
-#[test]
-fn the_older_form_cut_anywhere() {
-    for file in [
-        include_bytes!("../reference/types_legacy.pth").as_slice(),
-        include_bytes!("../reference/training_legacy.pth"),
-    ] {
-        every_truncation_is_an_error(file, tensors);
-    }
-}
-
-#[test]
-fn the_older_form_with_one_bit_flipped_anywhere() {
-    // It has no checksums: what must hold is that there is neither a panic nor more memory.
-    every_byte_flipped(include_bytes!("../reference/types_legacy.pth"), tensors, drop);
-}
-
-#[test]
-fn what_does_not_add_up_in_the_older_form_is_named() {
-    let three = |elements: u64| [&elements.to_le_bytes(), [1; 12].as_slice()].concat();
-    let pickle = tensor_pickle(b"K\x03", b"K\x01", b"K\x02\x85", b"K\x01\x85");
-    let good = legacy(&[VERSION, SYSTEM, &pickle, KEYS], &three(3));
-    assert_eq!(read_within_bounds(&good, tensors).unwrap()["w"].dims(), [2]);
-
-    let huge = tensor_pickle(b"\x8a\x08\0\0\0\0\0\0\0\x40", b"K\x00", b"K\x03\x85", b"K\x01\x85");
-    let none = b"\x80\x02].".as_slice();
-    let twice = b"\x80\x02]X\x01\0\0\x000q\0ah\0a.".as_slice();
-    let other = b"\x80\x02]X\x01\0\0\x001a.".as_slice();
-    let replaced = |from: &[u8], to: &[u8]| {
-        let at = pickle.windows(from.len()).position(|window| window == from).unwrap();
-        [&pickle[..at], to, &pickle[at + from.len()..]].concat()
-    };
-    let unknown = replaced(b"FloatStorage", b"FancyStorage");
-    let part = replaced(b"K\x03tQ", b"K\x03X\x04\0\0\0viewtQ");
-    let both = b"\x80\x02]((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000NK\x03tQ\
-        (X\x07\0\0\0storagectorch\nLongStorage\nX\x01\0\0\x000NK\x03tQe.";
-    let cases: [(&[&[u8]], Vec<u8>, &str); 14] = [
-        (&[], vec![], "ends within an instruction"),
-        (&[b"\x80\x02M\xe8\x03.", SYSTEM, &pickle, KEYS], three(3), "the version Some(1000)"),
-        (
-            &[VERSION, b"\x80\x02}X\x0d\0\0\0little_endian\x89s.", &pickle, KEYS],
-            three(3),
-            "big-endian",
-        ),
-        (&[VERSION, SYSTEM, &pickle, b"\x80\x02K\0."], three(3), "has no list of storages"),
-        (&[VERSION, SYSTEM, &pickle, none], vec![], "does not list storage `0`"),
-        (&[VERSION, SYSTEM, &pickle, other], three(3), "lists storage `1`, which no tensor has"),
-        (&[VERSION, SYSTEM, &pickle, twice], three(3).repeat(2), "lists storage `0` twice"),
-        (&[VERSION, SYSTEM, &pickle, KEYS], vec![3, 0, 0], "ends before storage `0`"),
-        (&[VERSION, SYSTEM, &pickle, KEYS], three(2), "has 2 elements, expected 3"),
-        (
-            &[VERSION, SYSTEM, &huge, KEYS],
-            three(1 << 62),
-            "storage `0` would take 18446744073709551615 bytes, and 12 follow",
-        ),
-        (
-            &[VERSION, SYSTEM, &pickle, KEYS],
-            [three(3), vec![0]].concat(),
-            "goes on after its last storage, at byte",
-        ),
-        (&[VERSION, SYSTEM, &unknown, KEYS], three(3), "the unknown type torch.FancyStorage"),
-        (&[VERSION, SYSTEM, &part, KEYS], three(3), "a storage that is part of another"),
-        (&[VERSION, SYSTEM, both, KEYS], three(3), "with two types or lengths"),
-    ];
-    for (pickles, storages, expected) in cases {
-        let found = error(&legacy(pickles, &storages));
-        assert!(found.contains(expected), "{found}\nexpected: {expected}");
-    }
-}
-
 proptest! {
-    #[test]
-    fn any_bytes_in_the_older_form(
-        pickles in 0..5usize,
-        bytes in proptest::collection::vec(any::<u8>(), 0..200),
-    ) {
-        let pickle = tensor_pickle(b"K\x03", b"K\x01", b"K\x02\x85", b"K\x01\x85");
-        let whole: [&[u8]; 4] = [VERSION, SYSTEM, &pickle, KEYS];
-        let _ = read_within_bounds(&legacy(&whole[..pickles], &bytes), tensors);
-    }
-
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(read_within_bounds(&bytes, tensors).is_err());
