@@ -54,6 +54,20 @@ fn the_models_state_is_found_in_a_training_checkpoint() {
 }
 
 #[test]
+fn the_older_form_holds_the_same() {
+    assert_same(&open("types_legacy.pth").tensors().unwrap(), "types.safetensors");
+    let tensors = open("views_legacy.pth").tensors().unwrap();
+    assert_same(&tensors, "views.safetensors");
+    assert_eq!(tensors["whole"].id(), tensors["tied"].id(), "tied tensors are one");
+    let mut training = open("training_legacy.pth");
+    assert_same(&training.tensors().unwrap(), "training.safetensors");
+    let arch = training.root().get("args").and_then(|args| args.get("arch"));
+    assert_eq!(arch.and_then(|arch| arch.as_str()), Some("fconv"));
+    let module = training.root().get("criterion").unwrap();
+    assert_eq!(module.get("training").and_then(|training| training.as_bool()), Some(true));
+}
+
+#[test]
 fn any_other_state_is_found_by_its_keys() {
     let mut checkpoint = open("training.pth");
     let state = checkpoint.tensors_at(&["optimizer", "state"]).unwrap();
@@ -89,7 +103,6 @@ fn what_is_saved_beside_the_tensors_can_be_read() {
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let cases = [
-        ("legacy.pth", "older format"),
         ("script.pth", "TorchScript"),
         ("sparse.pth", "`torch._utils._rebuild_sparse_tensor`"),
         (

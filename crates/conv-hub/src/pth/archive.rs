@@ -1,4 +1,4 @@
-//! The zip container: one folder with the pickle and a stored entry for each storage.
+//! PyTorch's zip container: one folder with the pickle and a stored entry for each storage.
 
 use std::io::{Read, Seek};
 
@@ -6,13 +6,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::PthDefect;
-
-/// How files without the container start: a pickled number, 0x1950a86a20f9469cfc6c.
-const LEGACY: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-
-/// The longest pickle that is interpreted, in bytes: it takes several times as much memory. A hundred thousand tensors
-/// fit well.
-const LONGEST_PICKLE: u64 = 64 << 20;
+use super::pickle::LONGEST_PICKLE;
 
 #[derive(Debug)]
 pub(super) struct Archive<R> {
@@ -23,16 +17,7 @@ pub(super) struct Archive<R> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Opens a container of `length` bytes and refuses what is not a checkpoint.
-    pub(super) fn open(mut reader: R, length: u64) -> Result<Self, PthDefect> {
-        let mut start = Vec::new();
-        reader.by_ref().take(LEGACY.len() as u64).read_to_end(&mut start).map_err(PthDefect::Io)?;
-        if start == LEGACY {
-            return Err(PthDefect::Legacy);
-        }
-        if !start.starts_with(b"PK") {
-            start.truncate(4);
-            return Err(PthDefect::NotZip { found: start });
-        }
+    pub(super) fn open(reader: R, length: u64) -> Result<Self, PthDefect> {
         let mut zip = ZipArchive::new(reader).map_err(damaged)?;
         // Entries that share bytes are how a small file unfolds into a huge one.
         if zip.has_overlapping_entries().map_err(damaged)? {

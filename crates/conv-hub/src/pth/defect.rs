@@ -10,18 +10,15 @@ pub enum PthDefect {
     /// The tensor library refused something underneath.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
-    /// A file of PyTorch before 1.6, or one written without the zip container.
-    #[error(
-        "it is in PyTorch's older format without a zip container, which is not supported; load it in PyTorch and save it again"
-    )]
-    Legacy,
     /// A program, not weights.
     #[error(
         "it is a TorchScript archive, which is not supported; save the model's state_dict() instead"
     )]
     TorchScript,
-    /// Not a zip file.
-    #[error("it is not a PyTorch checkpoint: it starts with {found:02x?}, expected a zip file")]
+    /// Neither a zip file nor the older form.
+    #[error(
+        "it is not a PyTorch checkpoint: it starts with {found:02x?}, expected a zip file or the older form's magic number"
+    )]
     NotZip {
         /// The first bytes.
         found: Vec<u8>,
@@ -42,6 +39,12 @@ pub enum PthDefect {
     Entry {
         /// The entry's name.
         entry: String,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// A file of the older form, which has no zip container, does not add up.
+    #[error("it is in PyTorch's older form, and {reason}")]
+    Legacy {
         /// What was found and what was expected.
         reason: String,
     },
@@ -78,8 +81,8 @@ pub enum PthDefect {
         /// How many are accepted.
         limit: usize,
     },
-    /// An object that contains itself.
-    #[error("its pickle holds an object that contains itself")]
+    /// A list or dictionary that contains itself.
+    #[error("its pickle holds a list or dictionary that contains itself")]
     Cycle,
     /// A tensor of a kind that has no counterpart here.
     #[error("it holds a tensor made by `{constructor}`, which is not supported")]

@@ -53,25 +53,36 @@ pub(super) fn object(class: Arc<str>, arguments: Id) -> Node {
     Node::Object(Box::new(ObjectNode { class, arguments, state: None, items: Vec::new() }))
 }
 
-/// The storage that a persistent id names: `("storage", type, key, location, elements)`.
-pub(super) fn storage(nodes: &Nodes, id: Id) -> Option<Node> {
+/// What a persistent id stands for: a storage as `("storage", type, key, location, elements)`, in the older form with a
+/// sixth part, `None` but for a part of another storage; there also a module's class, `("module", class, file, source)`.
+pub(super) fn persistent(nodes: &Nodes, id: Id) -> Result<Node, &'static str> {
+    const EXPECTED: &str = "a storage expected";
     let Node::List(parts) = &nodes[id] else {
-        return None;
+        return Err(EXPECTED);
     };
-    let &[kind, class, key, _location, elements] = parts.get(..5)? else {
-        return None;
+    if let &[kind, class, _file, _source] = &parts[..]
+        && let (Node::Text(kind), Node::Class(class)) = (&nodes[kind], &nodes[class])
+        && &**kind == "module"
+    {
+        return Ok(Node::Class(class.clone()));
+    }
+    if parts.get(5).is_some_and(|&part| !matches!(nodes[part], Node::None)) {
+        return Err("a storage that is part of another, which is not supported");
+    }
+    let Some(&[kind, class, key, _location, elements]) = parts.get(..5) else {
+        return Err(EXPECTED);
     };
     match (&nodes[kind], &nodes[class], &nodes[key], &nodes[elements]) {
         (Node::Text(kind), Node::Class(class), Node::Text(key), Node::Int(elements))
             if &**kind == "storage" =>
         {
-            Some(Node::Storage(Arc::new(Storage {
+            Ok(Node::Storage(Arc::new(Storage {
                 key: key.clone(),
                 element: ElementType::of_storage(class),
-                elements: usize::try_from(*elements).ok()?,
+                elements: usize::try_from(*elements).map_err(|_| EXPECTED)?,
             })))
         }
-        _ => None,
+        _ => Err(EXPECTED),
     }
 }
 

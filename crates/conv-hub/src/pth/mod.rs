@@ -1,8 +1,10 @@
-//! PyTorch checkpoints: the zip file of `torch.save`, its pickle interpreted by a machine that cannot run anything.
+//! PyTorch checkpoints: what `torch.save` writes, its pickle interpreted by a machine that cannot run anything.
 
 mod archive;
+mod container;
 mod defect;
 mod globals;
+mod legacy;
 mod node;
 mod opcode;
 mod pickle;
@@ -23,9 +25,10 @@ pub use tensor::{ElementType, View};
 pub use value::{Object, Value};
 
 use crate::{Error, Result};
-use archive::Archive;
+use container::Container;
 
-/// A checkpoint that `torch.save` wrote: a `.pth`, `.pt` or `.bin` file of PyTorch 1.6 or later.
+/// A checkpoint that `torch.save` wrote: a `.pth`, `.pt` or `.bin` file, be it the zip file of PyTorch 1.6 and later or
+/// the older form.
 ///
 /// Opening reads the structure; the tensors are read when they are asked for.
 ///
@@ -40,7 +43,7 @@ use archive::Archive;
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
-    archive: Archive<BufReader<File>>,
+    container: Container<BufReader<File>>,
     root: Value,
 }
 
@@ -51,18 +54,14 @@ impl Checkpoint {
     /// known by name, and whatever else was saved becomes a [`Value::Object`] that says which class it was.
     ///
     /// # Errors
-    /// [`Error::Pth`] names the defect; older files and TorchScript archives are refused by name. No more memory is
-    /// taken than a small multiple of the file's length.
+    /// [`Error::Pth`] names the defect; TorchScript archives are refused by name. No more memory is taken than a small
+    /// multiple of the file's length.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
-        let opened = Archive::open(BufReader::new(file), length).and_then(|mut archive| {
-            let pickle = archive.pickle()?;
-            let root = pickle::interpret(&pickle)?;
-            Ok((archive, root))
-        });
-        let (archive, root) = opened.map_err(|defect| Self::named(path, defect))?;
-        Ok(Self { path: path.to_path_buf(), archive, root })
+        let (container, root) = Container::open(BufReader::new(file), length)
+            .map_err(|defect| Self::named(path, defect))?;
+        Ok(Self { path: path.to_path_buf(), container, root })
     }
 
     /// What was saved, tensors and all else.
@@ -96,7 +95,7 @@ impl Checkpoint {
 
     fn load(&mut self, state: &Value) -> Result<BTreeMap<String, Tensor>> {
         state::views(state)
-            .and_then(|views| tensor::load(&mut self.archive, views))
+            .and_then(|views| tensor::load(&mut self.container, views))
             .map_err(|defect| Self::named(&self.path, defect))
     }
 

@@ -58,6 +58,15 @@ impl Nodes {
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
+
+    /// Every storage that was named, as often as it was.
+    pub(super) fn storages(&self) -> Vec<Arc<Storage>> {
+        let storage = |node: &Node| match node {
+            Node::Storage(storage) => Some(storage.clone()),
+            _ => None,
+        };
+        self.nodes.iter().filter_map(storage).collect()
+    }
 }
 
 /// Refuses a pickle that is after our memory.

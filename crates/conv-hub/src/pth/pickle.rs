@@ -1,26 +1,42 @@
 //! The pickle machine: it builds data and runs nothing. Each instruction is checked; none can reach outside.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::node::{Id, Node, Nodes, within_limit};
 use super::opcode::*;
 use super::reader::Bytes;
+use super::tensor::Storage;
 use super::{PthDefect, Value, globals, value};
+
+/// The longest pickle that is interpreted, in bytes: it takes several times as much memory. A hundred thousand tensors
+/// fit well.
+pub(super) const LONGEST_PICKLE: u64 = 64 << 20;
 
 /// The longest name of a class, in bytes; two memorised texts could otherwise be joined again and again.
 const LONGEST_NAME: usize = 1 << 10;
 
-/// Interprets a pickle and returns what it leaves.
-pub(super) fn interpret(pickle: &[u8]) -> Result<Value, PthDefect> {
+/// What a pickle leaves.
+pub(super) struct Pickled {
+    pub(super) value: Value,
+    /// Every storage that was named, as often as it was.
+    pub(super) storages: Vec<Arc<Storage>>,
+    /// Where the next byte after it stands.
+    pub(super) end: usize,
+}
+
+/// Interprets the pickle that begins at byte `start`.
+pub(super) fn interpret(bytes: &[u8], start: usize) -> Result<Pickled, PthDefect> {
     let mut machine = Machine {
-        bytes: Bytes::new(pickle),
+        bytes: Bytes::new(bytes, start),
         nodes: Nodes::default(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
     };
     let root = machine.run()?;
-    value::finish(&machine.nodes, root)
+    let value = value::finish(&machine.nodes, root)?;
+    Ok(Pickled { value, storages: machine.nodes.storages(), end: machine.bytes.offset() })
 }
 
 struct Machine<'p> {
@@ -61,9 +77,9 @@ impl Machine<'_> {
                 BUILD => self.build()?,
                 BINPERSID => {
                     let id = self.pop()?;
-                    let storage = globals::storage(&self.nodes, id)
-                        .ok_or_else(|| self.damaged("a storage expected"))?;
-                    self.push(storage)?;
+                    let node = globals::persistent(&self.nodes, id)
+                        .map_err(|reason| self.damaged(reason))?;
+                    self.push(node)?;
                 }
                 _ => return Err(PthDefect::Opcode { opcode, offset }),
             }

@@ -8,8 +8,9 @@ pub(super) struct Bytes<'p> {
 }
 
 impl<'p> Bytes<'p> {
-    pub(super) fn new(data: &'p [u8]) -> Self {
-        Self { data, offset: 0 }
+    /// Bytes to be taken from byte `offset` on, which must not lie beyond the end.
+    pub(super) fn new(data: &'p [u8], offset: usize) -> Self {
+        Self { data, offset }
     }
 
     pub(super) fn offset(&self) -> usize {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use super::PthDefect;
-use super::archive::Archive;
+use super::container::Container;
 use crate::weights::addressable;
 
 /// What may be taken in any case, in bytes, however short the file.
@@ -36,6 +36,20 @@ impl ElementType {
             "torch.ByteStorage" | "torch.BoolStorage" => DType::U8,
             _ => return Self::Other(class.clone()),
         })
+    }
+
+    /// How many bytes an element takes.
+    pub(super) fn width(&self) -> Option<usize> {
+        match self {
+            Self::Known(dtype) => Some(dtype.size_in_bytes()),
+            Self::Other(class) => match &**class {
+                "torch.CharStorage" | "torch.QInt8Storage" | "torch.QUInt8Storage" => Some(1),
+                "torch.QInt32Storage" => Some(4),
+                "torch.ComplexFloatStorage" => Some(8),
+                "torch.ComplexDoubleStorage" => Some(16),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -143,11 +157,11 @@ impl View {
 
 /// Reads the views' storages one after the other. Equal views of one storage become one tensor.
 pub(super) fn load<R: Read + Seek>(
-    archive: &mut Archive<R>,
+    container: &mut Container<R>,
     views: Vec<(String, Arc<View>)>,
 ) -> Result<BTreeMap<String, Tensor>, PthDefect> {
     let mut by_storage: BTreeMap<&str, HashMap<Place, Vec<&str>>> = BTreeMap::new();
-    let limit = archive.length().saturating_mul(4).max(SMALL);
+    let limit = container.length().saturating_mul(4).max(SMALL);
     let mut total: u64 = 0;
     for (name, view) in &views {
         let (dtype, count) = view.check(name)?;
@@ -164,7 +178,7 @@ pub(super) fn load<R: Read + Seek>(
     }
     let mut tensors = BTreeMap::new();
     for (key, places) in by_storage {
-        let bytes = archive.read(&format!("data/{key}"))?;
+        let bytes = container.storage(key)?;
         for (place, names) in places {
             let tensor = place.read(&bytes, names[0])?;
             tensors.extend(names.into_iter().map(|name| (name.to_string(), tensor.clone())));

@@ -30,7 +30,8 @@ pub enum Value {
     Dict(Arc<[(Value, Value)]>),
     /// A tensor's place in the file.
     Tensor(Arc<View>),
-    /// An object of any other class, or the class itself.
+    /// An object of any other class, or the class itself; where an object lies within itself, as a child's parent does,
+    /// only its class.
     Object(Arc<Object>),
 }
 
@@ -122,7 +123,8 @@ pub(super) fn finish(nodes: &Nodes, root: Id) -> Result<Value, PthDefect> {
 #[derive(Clone)]
 enum Finished {
     Not,
-    Begun,
+    /// On the way down from the root; with what stands for it further down, once asked for.
+    Begun(Option<Value>),
     Value(Value),
 }
 
@@ -132,13 +134,16 @@ fn value(
     depth: usize,
     finished: &mut [Finished],
 ) -> Result<Value, PthDefect> {
-    match &finished[id] {
-        Finished::Value(value) => return Ok(value.clone()),
-        Finished::Begun => return Err(PthDefect::Cycle),
-        Finished::Not if depth == DEEPEST => {
+    match (&mut finished[id], &nodes[id]) {
+        (Finished::Value(value), _) => return Ok(value.clone()),
+        (Finished::Begun(within), Node::Object(object)) => {
+            return Ok(within.get_or_insert_with(|| bare(object.class.clone())).clone());
+        }
+        (Finished::Begun(_), _) => return Err(PthDefect::Cycle),
+        (Finished::Not, _) if depth == DEEPEST => {
             return Err(PthDefect::Limit { what: "objects within each other", limit: DEEPEST });
         }
-        Finished::Not => finished[id] = Finished::Begun,
+        (state, _) => *state = Finished::Begun(None),
     }
     let mut inner = |id: Id| value(nodes, id, depth + 1, finished);
     let made = match &nodes[id] {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod folder;
+mod legacy;
 mod memory;
 mod pth;
 mod safetensors;

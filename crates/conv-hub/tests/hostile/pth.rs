@@ -15,7 +15,7 @@ use super::{every_byte_flipped, every_truncation_is_an_error, read_within_bounds
 
 const TYPES: &[u8] = include_bytes!("../reference/types.pth");
 
-fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+pub fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     Checkpoint::open(path)?.tensors()
 }
 
@@ -34,7 +34,7 @@ fn archive(entries: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
 }
 
 /// Instructions that leave a tensor `w` of f32 in a dictionary; sizes are given as instructions.
-fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) -> Vec<u8> {
+pub fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) -> Vec<u8> {
     [
         b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu",
         elements,
@@ -47,7 +47,7 @@ fn tensor_pickle(elements: &[u8], offset: &[u8], shape: &[u8], stride: &[u8]) ->
     .concat()
 }
 
-fn error(file: &[u8]) -> String {
+pub fn error(file: &[u8]) -> String {
     read_within_bounds(file, tensors).unwrap_err().to_string()
 }
 
@@ -207,6 +207,25 @@ fn damaged_pickles_are_named() {
     }
     assert!(error(&checkpoint(b"]q\x00h\x00a.", b"")).contains("contains itself"));
     assert!(error(&checkpoint(b"K\x01.", b"")).contains("has no tensors there: a single value"));
+}
+
+#[test]
+fn an_object_within_itself_is_only_its_class() {
+    // As omegaconf's containers are saved: each of a container's children names it as its parent.
+    let pickle =
+        b"\x80\x02}X\x03\0\0\0cfgcmine\nNode\n)\x81q\0}(X\x05\0\0\0childcmine\nNode\n)\x81\
+        }X\x06\0\0\0parenth\0sbX\x05\0\0\0othercmine\nNode\n)\x81}X\x06\0\0\0parenth\0sbubs.";
+    let file = checkpoint(pickle, b"");
+    let cfg = read_within_bounds(&file, |path| {
+        Ok(Checkpoint::open(path)?.root().get("cfg").unwrap().clone())
+    })
+    .unwrap();
+    for child in ["child", "other"] {
+        let parent = cfg.get(child).and_then(|child| child.get("parent")).unwrap();
+        let Value::Object(parent) = parent else { panic!("{parent:?}") };
+        assert_eq!((&*parent.class, parent.items.len()), ("mine.Node", 0));
+        assert!(matches!(parent.state, Value::None));
+    }
 }
 
 #[test]

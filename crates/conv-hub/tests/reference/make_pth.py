@@ -96,8 +96,25 @@ expected("training", model.state_dict())
 torch.save({"state_dict": model.state_dict()}, HERE / "protocol5.pth", pickle_protocol=5)
 torch.save(model[0].weight, HERE / "parameter.pth")
 
+# PyTorch's form before 1.6, with a module and types that have no counterpart beside those that have.
+Criterion = type("Criterion", (torch.nn.Module,), {"__module__": "training.meters"})
+sys.modules["training.meters"].Criterion = Criterion
+older = {"_use_new_zipfile_serialization": False}
+torch.save(types, HERE / "types_legacy.pth", **older)
+torch.save(views, HERE / "views_legacy.pth", **older)
+torch.save(
+    {
+        "args": argparse.Namespace(arch="fconv", dropout=0.2),
+        "criterion": Criterion(),
+        "mask": torch.tensor([1, -1], dtype=torch.int8),
+        "spectrum": torch.zeros(2, dtype=torch.complex64),
+        "model": model.state_dict(),
+    },
+    HERE / "training_legacy.pth",
+    **older,
+)
+
 # What is refused by name.
-torch.save({"w": torch.zeros(2)}, HERE / "legacy.pth", _use_new_zipfile_serialization=False)
 torch.save(torch.nn.Linear(2, 1), HERE / "module.pth")
 torch.save({"w": torch.eye(2).to_sparse()}, HERE / "sparse.pth")
 torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, HERE / "complex.pth")
