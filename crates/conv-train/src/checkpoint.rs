@@ -18,7 +18,7 @@ use std::path::Path;
 /// The layout of the file; a change of it gets the next number.
 const FORMAT: u64 = 2;
 const KEY: &str = "checkpoint";
-/// Under which the best weights name their step.
+/// Under which weights by themselves name their step.
 const STEP: &str = "step";
 
 /// Settings that leave the steps already taken as they were, so that a run may go on with another value.
@@ -43,6 +43,9 @@ pub(crate) struct State {
     pub waited: u32,
     /// The schedule's memory.
     pub plateau: Plateau,
+    /// The steps whose weights are kept for their mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<u64>,
 }
 
 /// The evaluation that was best in the watched metric.
@@ -149,8 +152,8 @@ pub(crate) fn write(
     Ok(write_described(path, unfinished, &model.chain(memory).collect(), Some(metadata))?)
 }
 
-/// Writes the parameters after `step` as the best.
-pub(crate) fn write_best(
+/// Writes the parameters after `step`.
+pub(crate) fn write_weights(
     path: &Path,
     unfinished: &Path,
     step: u64,
@@ -160,14 +163,14 @@ pub(crate) fn write_best(
     Ok(write_described(path, unfinished, &parameters.tensors(), Some(metadata))?)
 }
 
-/// Reads the best parameters, which must be those after `step`: a kill between the two files, and going on with fewer
+/// Reads parameters, which must be those after `step`: a kill between the two files, and going on with fewer
 /// epochs, can leave newer ones.
-pub(crate) fn read_best(path: &Path, step: u64) -> Result<BTreeMap<String, Tensor>> {
+pub(crate) fn read_weights(path: &Path, step: u64) -> Result<BTreeMap<String, Tensor>> {
     let (weights, metadata) = read_safetensors(path)?;
     let found = metadata.get(STEP).map_or("?", String::as_str);
     if found != step.to_string() {
         let reason = format!(
-            "its weights are of step {found}, expected step {step}, the best of last.safetensors"
+            "its weights are of step {found}, expected step {step} as last.safetensors says"
         );
         return Err(damaged(path, reason));
     }

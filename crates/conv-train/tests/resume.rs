@@ -115,6 +115,38 @@ fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
     }
 }
 
+/// The weights after the last evaluations are on disk, training ends with their mean, and an interruption changes neither.
+#[test]
+fn training_ends_with_the_mean_of_the_last_weights() {
+    let config = FitConfig { average: 3, evaluate_every: Every::Steps(4), ..config() };
+    let whole = tempfile::tempdir().unwrap();
+    let learner = Classifier::new();
+    let outcome = fit(&learner, &config, Run::new(whole.path())).unwrap();
+    let last_but = |back: u64| (outcome.step - 1) / 4 * 4 - 4 * back;
+    let steps = [last_but(1), last_but(0), outcome.step];
+    let kept = steps.map(|step| whole.path().join(format!("after-{step}.safetensors")));
+    let mut sums = std::collections::BTreeMap::<_, Vec<f64>>::new();
+    for file in &kept {
+        for (name, bits) in file_bits(file) {
+            let numbers = bits.iter().map(|&bits| f64::from(f32::from_bits(bits)));
+            let sum = sums.entry(name).or_insert_with(|| vec![0.0; bits.len()]);
+            sum.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+        }
+    }
+    for (name, bits) in learner.weights() {
+        for (found, sum) in bits.iter().zip(&sums[&name]) {
+            let (found, expected) = (f64::from(f32::from_bits(*found)), sum / 3.0);
+            assert!((found - expected).abs() < 1e-6, "{name}: {found}, expected {expected}");
+        }
+    }
+    for step in [9, last_but(0) + 1] {
+        let parts = tempfile::tempdir().unwrap();
+        let (resumed, _) = train_in_two_parts(&config, parts.path(), step, false);
+        assert!(resumed.weights() == learner.weights(), "step {step}");
+        assert_eq!(std::fs::read_dir(parts.path()).unwrap().count(), 4 + kept.len());
+    }
+}
+
 #[test]
 fn patience_goes_on_where_it_was_between_two_evaluations() {
     let config = FitConfig {

@@ -35,6 +35,8 @@ pub struct FitConfig {
     pub monitor: Option<Monitor>,
     /// Training stops after so many evaluations in a row that do not improve the watched metric.
     pub patience: Option<u32>,
+    /// Training ends with the mean of the weights after the last so many evaluations; 0 ends with the best or the last ones.
+    pub average: usize,
     /// Steps between checkpoints, besides those after every evaluation.
     pub checkpoint_every_steps: Option<u64>,
     /// Steps between two step records in the log.
@@ -76,6 +78,7 @@ impl Default for FitConfig {
             evaluate_every: Every::Epochs(1),
             monitor: None,
             patience: None,
+            average: 0,
             checkpoint_every_steps: None,
             log_every_steps: 1,
         }

@@ -53,6 +53,26 @@ impl Folder {
         })
     }
 
+    /// The weights after `step`, kept for their mean.
+    pub fn after(&self, step: u64) -> PathBuf {
+        self.path.join(format!("after-{step}.safetensors"))
+    }
+
+    /// All of them that are there.
+    pub fn all_after(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(in_file("read", &self.path))? {
+            let path = entry.map_err(in_file("read", &self.path))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let step = name.and_then(|name| name.strip_prefix("after-"));
+            let step = step.and_then(|name| name.strip_suffix(".safetensors"));
+            if let Some(step) = step.and_then(|step| step.parse().ok()) {
+                found.push((step, path));
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether there is a checkpoint to go on from. A run that is there and is not to go on, or cannot, is refused.
     pub fn has_checkpoint(&self, resume: bool) -> Result<bool> {
         let there = |path: &Path| path.try_exists().map_err(in_file("read", path));

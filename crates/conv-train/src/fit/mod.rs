@@ -1,5 +1,6 @@
 //! The loop: batches in, loss out, with evaluation, checkpoints and exact resume.
 
+mod average;
 mod config;
 mod folder;
 mod step;
@@ -59,7 +60,7 @@ pub struct Loss {
 /// ```
 pub struct Run<'a> {
     /// The run's folder, made if it is not there: `last.safetensors` (the checkpoint), `best.safetensors` (weights),
-    /// `metrics.jsonl` (the log), and the hidden `.convoke` (a lock, and files being written). One run at a time has it.
+    /// `after-STEP.safetensors` (weights for their mean), `metrics.jsonl` (the log), and the hidden `.convoke` (a lock, and files being written). One run at a time has it.
     pub folder: &'a Path,
     /// Goes on from the folder's checkpoint if there is one. Without it a folder that holds a run is refused.
     pub resume: bool,
@@ -124,8 +125,8 @@ pub enum End {
     Interrupted,
 }
 
-/// Trains `learner`, and leaves in its parameters the best weights in the watched metric (the last ones without such a
-/// metric, or when interrupted).
+/// Trains `learner`, and leaves in its parameters the mean of the weights that were kept for it, or else the best ones in the watched
+/// metric (the last ones without such a metric, or when interrupted).
 ///
 /// The same learner, configuration and seed give the same bits, however often the run was killed and resumed.
 ///

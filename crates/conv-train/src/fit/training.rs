@@ -1,7 +1,7 @@
 //! A run in progress: what is on disk, where it stands, and the order in which things happen.
 
 use super::folder::Folder;
-use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, step};
+use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, average, step};
 use crate::batch::Batches;
 use crate::checkpoint::{self, Best, Header, State, damaged};
 use crate::log::{EvaluationRecord, Log, Record};
@@ -188,7 +188,17 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         };
         self.tell(&Event::Evaluation(&record));
         self.log.write(&Record::Evaluation(record))?;
-        self.save()
+        let (count, parameters) = (self.config.average, self.learner.parameters());
+        if count > 0 {
+            let State { step, kept, .. } = &mut self.state;
+            average::keep(&self.folder, *step, parameters, count, kept)?;
+        }
+        self.save()?;
+        match count {
+            0 => Ok(()),
+            // Not before: until then the checkpoint on disk names them.
+            _ => average::clear(&self.folder, &self.state.kept),
+        }
     }
 
     /// Holds an evaluation against the best so far, keeps the weights if it is better, and tells the schedule.
@@ -218,7 +228,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             metrics: finite.map(|(name, value)| (name.clone(), *value)).collect(),
         });
         let Folder { best, unfinished, .. } = &self.folder;
-        checkpoint::write_best(best, unfinished, self.state.step, self.learner.parameters())?;
+        checkpoint::write_weights(best, unfinished, self.state.step, self.learner.parameters())?;
         Ok(true)
     }
 
@@ -250,10 +260,12 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
     }
 
     fn finish(self, end: End) -> Result<Outcome> {
-        if let Some(best) = &self.state.best {
-            let weights = checkpoint::read_best(&self.folder.best, best.step)?;
-            self.learner.parameters().restore(&weights)?;
-        }
+        let weights = match (&self.state.kept[..], &self.state.best) {
+            ([_, ..], _) => average::mean(&self.folder, &self.state.kept)?,
+            ([], Some(best)) => checkpoint::read_weights(&self.folder.best, best.step)?,
+            ([], None) => return Ok(self.outcome(end)),
+        };
+        self.learner.parameters().restore(&weights)?;
         Ok(self.outcome(end))
     }
 
