@@ -59,6 +59,43 @@ pub enum Error {
         /// The most there may be.
         expected: usize,
     },
+    /// An ensemble of no model.
+    #[error("an ensemble has no model, expected at least 1")]
+    NoModel,
+    /// A model of an ensemble with other words.
+    #[error(
+        "model {model} of the ensemble has {found} words of the {side}, expected {expected} as the first"
+    )]
+    Ensemble {
+        /// Which, from 1.
+        model: usize,
+        /// Source or target.
+        side: &'static str,
+        /// Its words.
+        found: usize,
+        /// Those of the first.
+        expected: usize,
+    },
+    /// What is asked for a sentence cannot be searched.
+    #[error("sentence {sentence}: its {field} is {found}, expected {expected}")]
+    Request {
+        /// Its place in the input, from 1.
+        sentence: usize,
+        /// What is asked.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What may be asked.
+        expected: String,
+    },
+    /// A search in which no translation was left.
+    #[error(
+        "sentence {sentence}: no translation is left, since every next word is forbidden or has no probability"
+    )]
+    NoTranslation {
+        /// Its place in the input, from 1.
+        sentence: usize,
+    },
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

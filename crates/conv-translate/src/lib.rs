@@ -6,8 +6,10 @@ mod error;
 mod layers;
 pub mod metrics;
 mod model;
+mod search;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
 pub use error::{Error, Result};
 pub use layers::{Layer, Layers};
 pub use model::{ConvS2s, Decoded, DecoderState, Encoded, PAD, Step, StepDecoder, convs2s};
+pub use search::{Constraints, Ensemble, Hypothesis, Request, Sampling, SearchConfig};
