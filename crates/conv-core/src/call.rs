@@ -190,6 +190,7 @@ impl Call<'_> {
         };
         let (precision, keep) =
             (Precision::current(), !(self.x.track_op() || self.weight.track_op()));
-        Ok(Convolution { op, geometry, transposed, precision, keep, rectify: false, output })
+        let (rectify, gate) = (false, false);
+        Ok(Convolution { op, geometry, transposed, precision, keep, rectify, gate, output })
     }
 }

@@ -69,6 +69,36 @@ pub fn conv1d_relu(
     convolution1d("conv1d_relu", x, weight, bias, config)?.rectified().apply(x, weight, bias)
 }
 
+/// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017, section 3.2), for inference: with a and b
+/// the halves of the channels, a · σ(b), gated while the sums are in the second cache. What is to be trained goes by [`conv1d`] and
+/// `conv_nn::glu`, whose gradient needs both halves.
+///
+/// # Shapes, types
+/// As [`conv1d`], with O even, but the result has O / 2 channels.
+///
+/// # Errors
+/// As [`conv1d`]; an odd number of output channels, several groups, or an argument that is tracked for gradients.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use conv_core::{Conv1dConfig, conv1d_glu};
+///
+/// let x = Tensor::new(&[[[1f32, 3., -1.]]], &Device::Cpu)?;
+/// let weight = Tensor::new(&[[[2f32]], [[0.]]], &Device::Cpu)?;
+/// let y = conv1d_glu(&x, &weight, None, &Conv1dConfig::default())?;
+/// assert_eq!(y.to_vec3::<f32>()?, [[[1., 3., -1.]]]);
+/// # Ok::<(), conv_core::Error>(())
+/// ```
+pub fn conv1d_glu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: &Conv1dConfig,
+) -> Result<Tensor> {
+    let convolution = convolution1d("conv1d_glu", x, weight, bias, config)?;
+    convolution.gated([Some(x), Some(weight), bias])?.apply(x, weight, bias)
+}
+
 fn convolution1d(
     op: &'static str,
     x: &Tensor,

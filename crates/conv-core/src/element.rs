@@ -6,10 +6,10 @@ use candle_core::{CpuStorage, DType, Layout, Storage, Tensor, WithDType};
 
 use crate::kernels::HasScratch;
 use crate::simd::{self, InstructionSet, Work};
-use crate::{Error, Result};
+use crate::{Error, Exponential, Result};
 
 /// A type the CPU kernels compute in: f32 or f64.
-pub(crate) trait Element: WithDType + HasScratch {
+pub(crate) trait Element: WithDType + HasScratch + Exponential {
     /// Runs `work` compiled for an instruction set, which the processor must have.
     fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output;
 

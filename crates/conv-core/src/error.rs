@@ -205,6 +205,17 @@ pub enum Error {
         elements: usize,
     },
 
+    /// A gated convolution of arguments that only a convolution and a gated linear unit behind it can take.
+    #[error("{op}: {found}, expected {expected}")]
+    Gated {
+        /// The operation.
+        op: &'static str,
+        /// What there is.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+
     /// A gradient of a gradient was asked for.
     #[error("{op}: its gradient cannot be differentiated again")]
     SecondOrder {

@@ -43,6 +43,7 @@ mod conv_transpose;
 mod device;
 mod element;
 mod error;
+mod exponential;
 mod geometry;
 pub mod gradients;
 mod kernels;
@@ -58,9 +59,10 @@ mod upsample;
 
 pub use candle_threads::limit_candle_threads;
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
-pub use conv::{conv1d, conv1d_relu, conv2d, conv2d_relu};
+pub use conv::{conv1d, conv1d_glu, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result, without_backtrace};
+pub use exponential::Exponential;
 pub use memory::keep_memory;
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{

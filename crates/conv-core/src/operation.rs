@@ -8,7 +8,7 @@ use crate::kernels::{
     Done, Finish, bias_gradient, forward, input_gradient, rectify_gradient, weight_gradient,
     written,
 };
-use crate::{Precision, Result, check_first_order, device};
+use crate::{Error, Precision, Result, check_first_order, device};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub(crate) struct Convolution {
     pub keep: bool,
     /// Whether negative results become 0.
     pub rectify: bool,
+    /// Whether the second half of the channels gates the first one's.
+    pub gate: bool,
     /// The shape of the result.
     pub output: Shape,
 }
@@ -35,6 +37,25 @@ impl Convolution {
         Self { rectify: true, ..self }
     }
 
+    /// The same with its result gated as it is stored, for inference.
+    pub fn gated(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
+        let (op, groups, mut dims) =
+            (self.op, self.geometry.groups, self.output.clone().into_dims());
+        let refused = |found, expected| Err(Error::Gated { op, found, expected });
+        if groups > 1 {
+            return refused(format!("{groups} groups"), "one, or conv1d and a gated linear unit");
+        }
+        if dims[1] % 2 != 0 {
+            return refused(format!("{} output channels", dims[1]), "an even number");
+        }
+        if arguments.into_iter().flatten().any(Tensor::track_op) {
+            let expected = "none that is: to train, conv1d and a gated linear unit";
+            return refused("an argument that is tracked for gradients".into(), expected);
+        }
+        dims[1] /= 2;
+        Ok(Self { gate: true, output: dims.into(), ..self })
+    }
+
     /// Runs it on checked arguments.
     pub fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let given = x.dtype();
@@ -45,10 +66,17 @@ impl Convolution {
             (true, Some(bias)) => x.apply_op3(&weight, &bias, self)?,
             (true, None) => x.apply_op2(&weight, self)?,
             (false, bias) => {
-                let rectify = self.rectify;
+                let Self { rectify, gate, .. } = self;
                 let y = device::apply(self, &x, &weight, bias.as_ref())?;
-                // Not candle's own rectifier, whose gradient at 0 is 1.
-                if rectify { y.le(0f64)?.where_cond(&y.zeros_like()?, &y)? } else { y }
+                match (rectify, gate) {
+                    // Not candle's own rectifier, whose gradient at 0 is 1.
+                    (true, _) => y.le(0f64)?.where_cond(&y.zeros_like()?, &y)?,
+                    (_, true) => {
+                        let halves = y.chunk(2, 1)?;
+                        (&halves[0] / (halves[1].neg()?.exp()? + 1.0)?)?
+                    }
+                    _ => y,
+                }
             }
         };
         Ok(y.to_dtype(given)?)
@@ -77,7 +105,7 @@ impl Convolution {
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
         let g = &self.geometry;
-        let finish = self.finish(bias.as_deref(), self.rectify);
+        let finish = self.finish(bias.as_deref());
         let y = written(self.output.elem_count(), |y| {
             if self.transposed {
                 input_gradient(g, &x, &weight, finish, y)
@@ -89,8 +117,9 @@ impl Convolution {
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    fn finish<'a, T>(&self, bias: Option<&'a [T]>, rectify: bool) -> Finish<'a, T> {
-        Finish { bias, rectify, exact: self.precision == Precision::Exact, keep: self.keep }
+    fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
+        let Self { rectify, gate, keep, .. } = *self;
+        Finish { bias, rectify, gate, exact: self.precision == Precision::Exact, keep }
     }
 
     /// The gradients of those arguments that need one. Where the result `y` is rectified, that of a sum that became 0 is 0.
@@ -147,7 +176,7 @@ impl Convolution {
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
-        let finish = self.finish(None, false);
+        let finish = Finish { rectify: false, ..self.finish(None) };
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
@@ -236,7 +265,7 @@ impl CustomOp3 for Convolution {
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::{Conv2dConfig, ConvTranspose2dConfig, Error};
+    use crate::{Conv2dConfig, ConvTranspose2dConfig};
 
     /// An operation, its input, weight and bias, and a gradient of its output's shape.
     fn examples() -> Result<Vec<(Convolution, [Tensor; 4])>> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::pth::PthDefect;
+use crate::text::Place;
 use crate::vectors::VectorsDefect;
 use crate::weights::SafetensorsDefect;
 
@@ -81,6 +82,42 @@ pub enum Error {
         path: PathBuf,
         /// Where the text stops being UTF-8.
         offset: usize,
+    },
+    /// A byte that UTF-8 does not allow, in a line read as UTF-8.
+    #[error(
+        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or read it with the encoding latin1"
+    )]
+    NotUtf8 {
+        /// The line.
+        at: Place,
+        /// The byte's position in the line, from 1.
+        column: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// A text file begins with a UTF-16 byte-order mark.
+    #[error(
+        "{} is UTF-16 (it begins with that byte-order mark), expected UTF-8: save it as UTF-8", path.display()
+    )]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line, or a CSV record with its quoted line breaks, longer than the reader takes.
+    #[error("{at}: longer than {limit} bytes{hint}")]
+    LineTooLong {
+        /// The line where it begins.
+        at: Place,
+        /// The most bytes a line may have.
+        limit: usize,
+        /// What may be the cause; empty or beginning with a separator.
+        hint: &'static str,
+    },
+    /// A name that is none of an encoding.
+    #[error("unknown encoding {found:?}, expected one of utf8, latin1")]
+    UnknownEncoding {
+        /// The name given.
+        found: String,
     },
     /// A list of labels has an unusable line.
     #[error("{}: line {line}: {reason}", path.display())]

@@ -10,6 +10,7 @@
 //! - [`resolve`]: a folder, or an id on the hub, to a folder (the hub behind the feature `hub`).
 //! - [`Vectors`]: word2vec `.bin` and `.txt`, GloVe `.txt`, streamed.
 //! - [`Checkpoint`]: PyTorch's `.pth` and `.pt`, without Python.
+//! - [`text`]: lines of text files, gzipped or not, each with its place.
 //! - [`read_safetensors`]: weights in the format that all others are turned into.
 //!
 //! ```
@@ -39,6 +40,7 @@ mod names;
 mod parts;
 pub mod pth;
 mod resolve;
+pub mod text;
 pub mod vectors;
 mod weights;
 

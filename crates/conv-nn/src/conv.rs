@@ -1,6 +1,6 @@
 //! Convolution layers over conv-core, with PyTorch's names and first values.
 
-use crate::{Init, Result, VarBuilder};
+use crate::{Init, Result, VarBuilder, glu};
 use candle_core::{Module, Tensor};
 use conv_core::{Conv1dConfig, Conv2dConfig};
 
@@ -126,6 +126,24 @@ impl Conv1d {
         Self { weight, bias, config }
     }
 
+    /// A convolution and a gated linear unit: a · σ(b), with a and b the halves of the output's channels. Where nothing is tracked
+    /// for gradients both are one pass ([`conv_core::conv1d_glu`]).
+    ///
+    /// # Shapes
+    /// `[B, C, T]` → `[B, O / 2, T']`.
+    ///
+    /// # Errors
+    /// As its [`Module::forward`]; an odd number of output channels.
+    pub fn forward_glu(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let Self { weight, bias, config } = self;
+        let is_tracked = [Some(x), Some(weight), bias.as_ref()];
+        let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
+        match is_tracked || config.groups > 1 {
+            true => Ok(glu(&self.forward(x)?, 1)?),
+            false => Ok(conv_core::conv1d_glu(x, weight, bias.as_ref(), config)?),
+        }
+    }
+
     /// The weight, `[O, C / groups, K]`.
     pub fn weight(&self) -> &Tensor {
         &self.weight
@@ -207,6 +225,24 @@ mod tests {
             let bound = if name.starts_with("text") { 20f32 } else { 18.0 }.sqrt().recip();
             let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
             assert!((0.5 * bound..=bound).contains(&largest), "{name}: {largest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_gated_convolution_is_the_same_with_and_without_gradients() -> candle_core::Result<()> {
+        for groups in [1, 2] {
+            let parameters = Parameters::new(1);
+            let vb = parameters.builder(DType::F32, &Device::Cpu);
+            let config = Conv1dConfig { groups, ..Default::default() };
+            let tracked = conv1d(8, 12, 3, config.clone(), vb)?;
+            let (weight, bias) = (tracked.weight.detach(), tracked.bias().map(Tensor::detach));
+            let plain = Conv1d::new(weight, bias, config);
+            let x = gradcheck::values((2, 8, 20), 1).to_dtype(DType::F32)?;
+            let (y, expected) = (plain.forward_glu(&x)?, tracked.forward_glu(&x)?);
+            assert!(expected.track_op() && !y.track_op());
+            let error = (y - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            assert!(error < 1e-6, "{error}");
         }
         Ok(())
     }

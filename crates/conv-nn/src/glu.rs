@@ -53,11 +53,6 @@ impl Glu {
     }
 }
 
-#[inline(always)]
-fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (T::zero() - x).exponential())
-}
-
 impl Kernel for Glu {
     const NAME: &'static str = "glu";
 
@@ -77,7 +72,7 @@ impl Kernel for Glu {
             |row, y| {
                 let (a, b) = x[2 * row * half..][..2 * half].split_at(half);
                 for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
-                    *y = a * sigmoid(b);
+                    *y = a * b.sigmoid();
                 }
             },
         )
@@ -96,7 +91,7 @@ impl Kernel for Glu {
                 let gradient = &gradient[row * half..][..half];
                 let of_halves = da.iter_mut().zip(db);
                 for (((da, db), (&a, &b)), &g) in of_halves.zip(a.iter().zip(b)).zip(gradient) {
-                    let gate = sigmoid(b);
+                    let gate = b.sigmoid();
                     *da = g * gate;
                     *db = g * a * gate * (T::one() - gate);
                 }

@@ -1,69 +1,15 @@
 //! What can go wrong with text data, tokenizers and splits: each error names its file, its line and
 //! what was expected.
 
-use std::fmt;
-use std::io;
+use conv_hub::text::Place;
 
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// A line of a text file, from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as the user named it, or `standard input`.
-    pub file: String,
-    /// The line, counted from 1.
-    pub line: u64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", self.file, self.line)
-    }
-}
 
 /// Everything that can be wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be opened or read.
-    #[error("cannot read {file}")]
-    Read {
-        /// The file.
-        file: String,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A byte that UTF-8 does not allow, in a file read as UTF-8.
-    #[error(
-        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or read it with the encoding latin1"
-    )]
-    NotUtf8 {
-        /// The line.
-        at: Place,
-        /// The byte's position in the line, from 1.
-        column: usize,
-        /// The byte.
-        byte: u8,
-    },
-    /// The file begins with a UTF-16 byte-order mark.
-    #[error(
-        "{file} is UTF-16 (it begins with that byte-order mark), expected UTF-8: save it as UTF-8"
-    )]
-    Utf16 {
-        /// The file.
-        file: String,
-    },
-    /// A line, or a CSV record with its quoted line breaks, longer than the reader takes.
-    #[error("{at}: longer than {limit} bytes{hint}")]
-    TooLong {
-        /// The line where it begins.
-        at: Place,
-        /// The most bytes a line may have.
-        limit: usize,
-        /// What may be the cause; empty or beginning with a separator.
-        hint: &'static str,
-    },
     /// A table's row has too few columns.
     #[error("{at}: {found} field{}, expected at least {expected}", if *.found == 1 { "" } else { "s" })]
     Fields {
@@ -262,7 +208,7 @@ pub enum Error {
     /// A layer refused its input.
     #[error(transparent)]
     Layer(#[from] conv_nn::Error),
-    /// A model folder or a file of vectors cannot be used.
+    /// A text file, a model folder or a file of vectors cannot be used.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),
     /// Training cannot be set up or go on.

@@ -65,7 +65,8 @@ mod train;
 mod warm;
 
 pub use config::{Config, FilterBank, Variant};
-pub use error::{Error, Place, Result};
+pub use conv_hub::text::Place;
+pub use error::{Error, Result};
 pub use evaluate::{Evaluation, Tally, Threshold, best_threshold, evaluate};
 pub use evidence::{Evidence, Peak, Window, evidence, peaks};
 pub use infer::{Classifier, Prediction};

@@ -203,7 +203,7 @@ fn a_quotation_mark_left_open_does_not_take_the_rest_of_an_endless_file() {
     let mut records = Records::labelled(reader, "data.csv", &options(Format::Csv)).unwrap();
     assert_eq!(records.next().unwrap().unwrap().text, "b");
     let error = records.next().unwrap().unwrap_err();
-    assert!(matches!(error, Error::TooLong { .. }));
+    assert!(matches!(error, Error::Hub(conv_hub::Error::LineTooLong { .. })));
     assert_eq!(
         error.to_string(),
         "data.csv line 3: longer than 1048576 bytes; is a quotation mark left open?"

@@ -17,7 +17,7 @@ pub const PADDED_AT_MOST: usize = 1 << 17;
 /// let lengths = [5, 2, 9, 2, 4];
 /// let batching = Batching { size: BatchSize::Examples(2), ..Batching::default() };
 /// let batches = batching.epoch(&lengths, 42, 0);
-/// assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 5);
+/// assert_eq!(batches.iter().map(|batch| batch.len()).sum::<usize>(), 5);
 /// assert_eq!(batches, batching.epoch(&lengths, 42, 0));
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,42 @@ pub enum BatchSize {
     Tokens(usize),
 }
 
+/// An epoch's batches, in the order in which they are taken; 4 bytes an example and 8 a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batches {
+    /// The examples, those of a batch side by side.
+    order: Vec<u32>,
+    /// Where each batch begins and ends in it.
+    bounds: Vec<[u32; 2]>,
+}
+
+impl Batches {
+    /// The most examples that batches are made of.
+    pub const MOST_EXAMPLES: usize = u32::MAX as usize;
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bounds.is_empty()
+    }
+
+    /// The examples of a batch, by their indexes; none beyond the last batch.
+    pub fn get(&self, batch: usize) -> Vec<usize> {
+        let bounds = self.bounds.get(batch).copied().unwrap_or_default();
+        let [start, end] = bounds.map(|bound| bound as usize);
+        self.order[start..end].iter().map(|&index| index as usize).collect()
+    }
+
+    /// The batches, one after the other.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Vec<usize>> {
+        (0..self.len()).map(|batch| self.get(batch))
+    }
+}
+
 impl Default for Batching {
     fn default() -> Self {
         Self { size: BatchSize::Examples(50), window: 50 }
@@ -50,20 +86,21 @@ impl Default for Batching {
 
 impl Batching {
     /// The batches of `epoch`, as indexes into `lengths`, each index once: shuffled, sorted by length within windows,
-    /// cut, and the batches shuffled.
-    pub fn epoch(&self, lengths: &[usize], seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+    /// cut, and the batches shuffled. Of more than [`Batches::MOST_EXAMPLES`], the first so many.
+    pub fn epoch(&self, lengths: &[usize], seed: u64, epoch: usize) -> Batches {
         let mut rng = seeded(seed, &format!("epoch {epoch}"));
-        let mut order: Vec<usize> = (0..lengths.len()).collect();
+        let count = u32::try_from(lengths.len()).unwrap_or(u32::MAX);
+        let mut order: Vec<u32> = (0..count).collect();
         order.shuffle(&mut rng);
-        let mut batches = Vec::new();
+        let (mut bounds, mut start) = (Vec::new(), 0);
         for window in order.chunks_mut(self.window_examples(lengths)) {
             if self.window > 1 {
-                window.sort_by_key(|index| lengths[*index]);
+                window.sort_by_key(|index| lengths[*index as usize]);
             }
-            self.cut(window, lengths, &mut batches);
+            start = self.cut(window, lengths, start, &mut bounds);
         }
-        batches.shuffle(&mut rng);
-        batches
+        bounds.shuffle(&mut rng);
+        Batches { order, bounds }
     }
 
     /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens or very long examples,
@@ -83,28 +120,34 @@ impl Batching {
         batch.max(1).saturating_mul(self.window.max(1))
     }
 
-    fn cut(&self, window: &[usize], lengths: &[usize], batches: &mut Vec<Vec<usize>>) {
-        let mut batch: Vec<usize> = Vec::new();
-        let mut longest = 0;
+    /// Adds the bounds of a window's batches, of which the first begins at `start`, and gives where the last one ends.
+    fn cut(
+        &self,
+        window: &[u32],
+        lengths: &[usize],
+        mut start: u32,
+        bounds: &mut Vec<[u32; 2]>,
+    ) -> u32 {
+        let (mut end, mut longest) = (start, 0);
         for index in window {
-            let length = lengths[*index].max(1);
-            let padded = longest.max(length).saturating_mul(batch.len() + 1);
+            let length = lengths[*index as usize].max(1);
+            let count = (end - start) as usize;
+            let padded = longest.max(length).saturating_mul(count + 1);
             let full = match self.size {
                 BatchSize::Examples(examples) => {
-                    batch.len() >= examples.max(1) || padded > PADDED_AT_MOST
+                    count >= examples.max(1) || padded > PADDED_AT_MOST
                 }
                 BatchSize::Tokens(tokens) => padded > tokens,
             };
-            if full && !batch.is_empty() {
-                batches.push(std::mem::take(&mut batch));
-                longest = 0;
+            if full && count > 0 {
+                bounds.push([start, end]);
+                (start, longest) = (end, 0);
             }
-            batch.push(*index);
+            end += 1;
             longest = longest.max(length);
         }
-        if !batch.is_empty() {
-            batches.push(batch);
-        }
+        bounds.push([start, end]);
+        end
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -137,6 +180,35 @@ mod tests {
         ]
     }
 
+    /// The same written plainly, with a vector for each batch.
+    fn plain(batching: &Batching, lengths: &[usize], seed: u64, epoch: usize) -> Vec<Vec<usize>> {
+        let mut rng = seeded(seed, &format!("epoch {epoch}"));
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
+        order.shuffle(&mut rng);
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        for window in order.chunks_mut(batching.window_examples(lengths)) {
+            if batching.window > 1 {
+                window.sort_by_key(|index| lengths[*index]);
+            }
+            let mut batch: Vec<usize> = Vec::new();
+            for &index in window.iter() {
+                let with = batch.iter().chain([&index]).map(|i| lengths[*i].max(1)).max();
+                let padded = with.unwrap_or(0) * (batch.len() + 1);
+                let full = match batching.size {
+                    BatchSize::Examples(most) => batch.len() >= most || padded > PADDED_AT_MOST,
+                    BatchSize::Tokens(tokens) => padded > tokens,
+                };
+                if full && !batch.is_empty() {
+                    batches.push(std::mem::take(&mut batch));
+                }
+                batch.push(index);
+            }
+            batches.push(batch);
+        }
+        batches.shuffle(&mut rng);
+        batches
+    }
+
     proptest! {
         #[test]
         fn every_example_comes_once_and_the_bound_holds(
@@ -145,7 +217,7 @@ mod tests {
         ) {
             let batching = Batching { size, window };
             let batches = batching.epoch(&lengths, seed, epoch);
-            for batch in &batches {
+            for batch in batches.iter() {
                 let longest = batch.iter().map(|i| lengths[*i].max(1)).max().unwrap_or(0);
                 match size {
                     BatchSize::Examples(examples) => {
@@ -158,7 +230,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(&batches, &batching.epoch(&lengths, seed, epoch));
-            let mut seen = batches.concat();
+            let mut seen: Vec<usize> = batches.iter().flatten().collect();
+            prop_assert_eq!(&batches.iter().collect::<Vec<_>>(), &plain(&batching, &lengths, seed, epoch));
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
         }
@@ -169,7 +242,7 @@ mod tests {
         let mut lengths: Vec<usize> = (0..500).map(|i| 1 + i * 7919 % 50).collect();
         let batching = Batching { size: BatchSize::Examples(50), window: 1000 };
         let sizes = |lengths: &[usize]| {
-            let mut sizes: Vec<_> = batching.epoch(lengths, 1, 0).iter().map(Vec::len).collect();
+            let mut sizes: Vec<_> = batching.epoch(lengths, 1, 0).iter().map(|b| b.len()).collect();
             sizes.sort_unstable();
             sizes
         };
@@ -184,7 +257,7 @@ mod tests {
         let padded = |window| {
             let size = BatchSize::Examples(50);
             let batches = Batching { size, window }.epoch(&lengths, 1, 0);
-            let cost = |b: &Vec<usize>| b.len() * b.iter().map(|i| lengths[*i]).max().unwrap_or(0);
+            let cost = |b: Vec<usize>| b.len() * b.iter().map(|i| lengths[*i]).max().unwrap_or(0);
             batches.iter().map(cost).sum::<usize>()
         };
         let real: usize = lengths.iter().sum();

@@ -57,7 +57,7 @@ impl DryRun {
     ) -> Self {
         let lengths = learner.lengths();
         let batches = config.batching.epoch(lengths, config.seed, 0);
-        let shape = |batch: &Vec<usize>| {
+        let shape = |batch: Vec<usize>| {
             let longest = batch.iter().map(|index| lengths[*index]).max().unwrap_or(0);
             [batch.len(), longest]
         };

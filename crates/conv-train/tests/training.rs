@@ -72,8 +72,8 @@ fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpo
     let Error::NonFiniteLoss { step, batch, .. } = &error else {
         panic!("{error}");
     };
-    let expected = &config().batching.epoch(conv_train::Learner::lengths(&learner), 3, 0)[7];
-    assert_eq!((*step, batch), (8, expected));
+    let expected = config().batching.epoch(conv_train::Learner::lengths(&learner), 3, 0).get(7);
+    assert_eq!((*step, batch), (8, &expected));
     let mut from = None;
     let mut observer = |event: &Event| {
         if let Event::Started { step, .. } = event {

@@ -7,6 +7,58 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A configuration's field is out of range.
+    #[error("{field} is {found}, expected {expected}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// A notation that is not the reference's.
+    #[error("{what} `{text}`: at character {character}, {found}, expected {expected}")]
+    Syntax {
+        /// What is denoted.
+        what: &'static str,
+        /// The whole text.
+        text: String,
+        /// Where, from 1.
+        character: usize,
+        /// What stands there.
+        found: String,
+        /// What could.
+        expected: String,
+    },
+    /// A residual connection that begins before the first layer.
+    #[error("layer {layer} adds the input of {residual} layers before, expected at most {layer}")]
+    Residual {
+        /// The layer, from 1.
+        layer: usize,
+        /// How far its residual connection reaches.
+        residual: usize,
+    },
+    /// Attention for another number of layers.
+    #[error("attention is said of {found} layer{}, expected {expected} as there are decoder layers", if *.found == 1 { "" } else { "s" })]
+    AttentionLayers {
+        /// Layers it is said of.
+        found: usize,
+        /// Decoder layers.
+        expected: usize,
+    },
+    /// A sentence beyond the table of positions.
+    #[error(
+        "a {side} sentence has {found} tokens with its end, expected at most {expected}, the positions that the model knows"
+    )]
+    TooLong {
+        /// Source or target.
+        side: &'static str,
+        /// Its tokens.
+        found: usize,
+        /// The most there may be.
+        expected: usize,
+    },
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
@@ -19,4 +71,38 @@ pub enum Error {
     /// A model folder or checkpoint failed.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),
+    /// A name that is none of a fixed list.
+    #[error("unknown {what} {found:?}, expected one of {expected}")]
+    Choice {
+        /// What is being chosen.
+        what: &'static str,
+        /// The name given.
+        found: String,
+        /// The names there are.
+        expected: String,
+    },
+    /// References that are not line by line beside the hypotheses.
+    #[error("{what} has {found} line{}, expected {expected}, as many as the hypotheses", if *.found == 1 { "" } else { "s" })]
+    LineCount {
+        /// Which reference.
+        what: String,
+        /// Its lines.
+        found: usize,
+        /// The hypotheses' lines.
+        expected: usize,
+    },
+    /// A hypothesis with nothing to compare it with.
+    #[error("sentence {sentence}: no reference, expected at least one")]
+    NoReference {
+        /// The sentence, from 1.
+        sentence: u64,
+    },
+    /// Counts of a metric that cannot be added: the one is not the other's metric.
+    #[error("counts for the score {found}, expected {expected}")]
+    Signatures {
+        /// The signature of the counts to add.
+        found: String,
+        /// The signature of those they were to be added to.
+        expected: String,
+    },
 }

@@ -1,6 +1,13 @@
 //! Translation with the convolutional network of Gehring et al. (2017), "Convolutional Sequence to Sequence Learning", ICML.
 #![deny(missing_docs)]
 
+mod config;
 mod error;
+mod layers;
+pub mod metrics;
+mod model;
 
+pub use config::{Config, POSITIONS_FROM, Preset};
 pub use error::{Error, Result};
+pub use layers::{Layer, Layers};
+pub use model::{ConvS2s, Decoded, DecoderState, Encoded, PAD, Step, StepDecoder, convs2s};

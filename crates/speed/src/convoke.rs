@@ -3,9 +3,11 @@
 use crate::cases::{Arguments, Case, Operation, Then, statistics};
 use anyhow::{Result, bail};
 use candle_core::{Module, Tensor};
-use conv_core::{Conv2dConfig, ConvTranspose2dConfig, Padding2d, Pool2dConfig, gradients};
+use conv_core::{
+    Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig, Padding2d, Pool2dConfig, gradients,
+};
 use conv_nn::{
-    BatchNorm, BatchNormConfig, CrossEntropyConfig, LayerNorm, LayerNormConfig, Mode, rng,
+    BatchNorm, BatchNormConfig, Conv1d, CrossEntropyConfig, LayerNorm, LayerNormConfig, Mode, rng,
 };
 
 fn convolution(operation: Operation) -> Result<(Conv2dConfig, Then)> {
@@ -41,6 +43,14 @@ fn layer_norm(of: &Arguments) -> LayerNorm {
     LayerNorm::new(of.weight.clone(), of.bias.clone(), LayerNormConfig::default())
 }
 
+/// A sequence's convolution with a gated linear unit, `[B, C, 1, T]`.
+fn gated(of: &Arguments, config: &Conv2dConfig) -> Result<Tensor> {
+    let padding = (config.padding.left, config.padding.right);
+    let config = Conv1dConfig { padding, ..Default::default() };
+    let layer = Conv1d::new(of.weight.squeeze(2)?, Some(of.bias.clone()), config);
+    Ok(layer.forward_glu(&of.x.squeeze(2)?)?.unsqueeze(2)?)
+}
+
 /// The result.
 ///
 /// # Errors
@@ -49,11 +59,13 @@ pub fn forward(case: &Case, of: &Arguments) -> Result<Tensor> {
     Ok(match case.operation {
         Operation::Convolution { .. } => {
             let (config, then) = convolution(case.operation)?;
+            if then == Then::Glu {
+                return gated(of, &config);
+            }
             let y = conv_core::conv2d(&of.x, &of.weight, Some(&of.bias), &config)?;
             match then {
-                Then::Nothing => y,
                 Then::MaxOverTime => conv_nn::relu(&conv_nn::max_over_time(&y.squeeze(2)?, None)?)?,
-                Then::Glu => conv_nn::glu(&y, 1)?,
+                _ => y,
             }
         }
         Operation::Transposed { stride } => {

@@ -27,9 +27,9 @@ pub(super) enum Packed<T: Element> {
 pub(crate) struct Entry<T> {
     kernel: &'static str,
     plan: Plan,
-    /// Where the weight's elements lay, and how far apart; what was packed from the same place before is of no use any more.
+    /// Where the weight's elements lay, how far apart, and in which order; what was packed from the same place before is of no use any more.
     address: usize,
-    strides: [isize; 6],
+    strides: [isize; 7],
     weight: Vec<T>,
     packed: Vec<T>,
 }
@@ -53,14 +53,15 @@ pub(super) fn packed<T: Element>(
     len: usize,
     pack: impl FnOnce(&mut [T]) -> Done,
 ) -> Result<Packed<T>, NoRoom> {
-    let Weight { elements, start, group, output, input, row, column } = weight;
+    let Weight { elements, start, group, output, input, row, column, half } = weight;
     if !keep || elements.len().saturating_add(len) > KEPT / 4 {
         let mut packed = take(len)?;
         pack(&mut packed)?;
         return Ok(Packed::Own(packed));
     }
-    let [start, group, output, input] = [start, group, output, input].map(|n| n as isize);
-    let strides = [start, group, output, input, row, column];
+    let [start, group, output, input, half] =
+        [start, group, output, input, half].map(|n| n as isize);
+    let strides = [start, group, output, input, row, column, half];
     // Of the plan counts what is the weight's.
     let plan = Plan { batch: 0, h: plan.h.of_taps(), w: plan.w.of_taps(), ..*plan };
     let is_alike =
@@ -109,8 +110,16 @@ mod tests {
         let (h, w) = (axis(1)?, axis(3)?);
         let geometry =
             Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: outputs, h, w };
-        let weight =
-            Weight { elements, start: 0, group: 0, output: 3, input: 3, row: 3, column: 1 };
+        let weight = Weight {
+            elements,
+            start: 0,
+            group: 0,
+            output: 3,
+            input: 3,
+            row: 3,
+            column: 1,
+            half: 0,
+        };
         packed(true, ("test", &Plan::from(&geometry)), weight, elements.len(), |to| {
             to.iter_mut().zip(elements).for_each(|(to, from)| *to = 2.0 * from);
             Ok(())

@@ -17,6 +17,7 @@
 mod bias;
 mod blocks;
 mod direct;
+mod gate;
 mod kept;
 mod phases;
 mod plan;
@@ -54,6 +55,8 @@ pub(crate) struct Finish<'a, T> {
     pub bias: Option<&'a [T]>,
     /// Negative ones become 0.
     pub rectify: bool,
+    /// Those of the output channels' first half, a, and second half, b, become a · σ(b). For [`forward`] of one group, not rectified.
+    pub gate: bool,
     /// Only what computes each sum as it is defined (no Winograd).
     pub exact: bool,
     /// The packed weight is kept for the next call.
@@ -79,12 +82,30 @@ struct Weight<'a, T> {
     input: usize,
     row: isize,
     column: isize,
+    /// Half the output channels where a kernel is to take them from both halves by turns, so that it holds what gates each other at
+    /// once; else 0.
+    half: usize,
 }
 
 impl<T: Element> Weight<'_, T> {
+    /// Where the first input channel of an output channel's kernel lies.
+    fn kernel(&self, group: usize, output: usize) -> usize {
+        let channel = if self.half > 0 { output / 2 + output % 2 * self.half } else { output };
+        self.start + group * self.group + channel * self.output
+    }
+
+    /// The same of [`PANEL`](tile::PANEL) output channels, of which there may be fewer.
+    fn kernels(&self, group: usize, first: usize) -> [usize; tile::PANEL] {
+        let mut kernels = [0; tile::PANEL];
+        for (i, kernel) in kernels.iter_mut().enumerate() {
+            *kernel = self.kernel(group, first + i);
+        }
+        kernels
+    }
+
     /// An element by group, output channel and input channel in it, row and column.
     fn at(&self, group: usize, output: usize, input: usize, row: usize, column: usize) -> T {
-        let channel = self.start + group * self.group + output * self.output + input * self.input;
+        let channel = self.kernel(group, output) + input * self.input;
         let tap = row as isize * self.row + column as isize * self.column;
         self.elements[channel.wrapping_add_signed(tap)]
     }
@@ -107,8 +128,16 @@ pub(crate) fn forward<T: Element>(
         input: plan.taps(),
         row: plan.w.taps as isize,
         column: 1,
+        half: if finish.gate { plan.channels_out / 2 } else { 0 },
     };
-    convolve(&plan, x, weight, finish, y)
+    match finish.bias.filter(|_| finish.gate) {
+        None => convolve(&plan, x, weight, finish, y),
+        Some(bias) => {
+            let (a, b) = bias.split_at(weight.half);
+            let by_turns: Vec<_> = a.iter().zip(b).flat_map(|(&a, &b)| [a, b]).collect();
+            convolve(&plan, x, weight, Finish { bias: Some(&by_turns), ..finish }, y)
+        }
+    }
 }
 
 /// The gradient `dx` with respect to the input, finished as if it were an output.
@@ -159,7 +188,7 @@ fn convolve<T: Element>(
 ) -> Done {
     if plan.columns() == 0 {
         Ok(())
-    } else if plan.channels_out < FEW_CHANNELS {
+    } else if plan.channels_out < FEW_CHANNELS && !finish.gate {
         direct::convolve(plan, x, weight, finish, y)
     } else if let Some(turns) = winograd::turns::<T>(plan).filter(|_| !finish.exact) {
         winograd::convolve(plan, turns, x, weight, finish, y)

@@ -84,6 +84,7 @@ pub(super) fn input_gradient<T: Element>(
             input: plan.depth(),
             row: -((row.step * plan.w.taps) as isize),
             column: -(column.step as isize),
+            half: 0,
         };
         convolve(&turned, dy, weight, finish, dx)
     };

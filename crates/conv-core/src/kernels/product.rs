@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::blocks;
+use super::gate::gate;
 use super::kept::packed;
 use super::plan::{Layout, Padded, Plan, Run, runs};
 use super::scratch::{Done, take};
@@ -40,8 +41,8 @@ fn pack_all<T: Element>(plan: &Plan, weight: Weight<'_, T>, packed: &mut [T]) ->
     let work = packed.len();
     blocks::each_chunk(packed, PANEL * depth, work, |number, panel| {
         let (group, first) = (number / panels, number % panels * PANEL);
-        let start = weight.start + group * weight.group + first * weight.output;
-        pack(plan, weight, start, (outputs - first).min(PANEL), panel);
+        let rows = (outputs - first).min(PANEL);
+        pack(plan, weight, weight.kernels(group, first), rows, panel);
         Ok(())
     })
 }
@@ -123,6 +124,7 @@ impl<T: Element> Work<T> for Block<'_, T> {
         let elements = padded.elements().as_ptr();
         let near = plan.w.taps >= NEAR_TAPS;
         let few_outputs = plan.channels_out <= if near { READ_IN_PLACE } else { READ_IN_PLACE_FAR };
+        let few_outputs = few_outputs && !self.finish.gate;
         let in_place = |runs: &[Run]| few_outputs && runs.len() == 1 && runs[0].len == width;
         let depth = taps.len();
         for p in (0..count).filter(|&p| in_place(&panel_runs[p])) {
@@ -137,8 +139,8 @@ impl<T: Element> Work<T> for Block<'_, T> {
             return Ok(());
         }
         let mut gathered = take::<T>(count * DEPTH.min(depth) * width)?;
-        // Sums of columns that belong to several samples, until the last slice.
-        let crosses = |p: usize| self.spans(p, width).len() > 1;
+        // Sums of columns that belong to several samples, until the last slice, and ones to be gated.
+        let crosses = |p: usize| self.finish.gate || self.spans(p, width).len() > 1;
         let held = if (0..count).any(crosses) { self.panels.len() * PANEL * width } else { 0 };
         let mut sums = take::<T>(count * held)?;
         for first in (0..depth).step_by(DEPTH) {
@@ -185,7 +187,7 @@ impl<T: Element> Block<'_, T> {
     }
 
     /// Multiplies each of the block's weights, over a slice of the depth, with the panel `p` of columns. Where those belong to
-    /// several samples, they are summed up in `sums`.
+    /// several samples, or are to be gated, they are summed up in `sums`.
     ///
     /// # Safety
     /// As [`panel`].
@@ -197,20 +199,20 @@ impl<T: Element> Block<'_, T> {
         right: impl Fn(usize) -> *const T + Copy,
         sums: &mut [T],
     ) {
-        let Self { plan, group, .. } = *self;
+        let Self { plan, group, finish, .. } = *self;
         let (outputs, depth, pixels) = (plan.channels_out, plan.depth(), plan.pixels_out());
         let width = width::<L>();
         let columns = width.min(self.columns.end - self.columns.start - p * width);
         let weight_panels = outputs.div_ceil(PANEL);
         let mut spans = self.spans(p, width);
-        let only = if spans.len() == 1 { spans.next() } else { None };
+        let only = if spans.len() == 1 && !finish.gate { spans.next() } else { None };
         let (add, is_last) = (slice.start > 0, slice.end == depth);
         for number in self.panels.clone() {
             let first = number * PANEL;
             let rows = (outputs - first).min(PANEL);
             let channel = group * outputs + first;
-            let bias = self.finish.bias.filter(|_| is_last).map(|bias| bias[channel..].as_ptr());
-            let rectify = self.finish.rectify && is_last;
+            let bias = finish.bias.filter(|_| is_last).map(|bias| bias[channel..].as_ptr());
+            let rectify = finish.rectify && is_last;
             let left = &self.weight[(group * weight_panels + number) * PANEL * depth..];
             let left = left[slice.start * PANEL..slice.end * PANEL].as_ptr();
             let row =
@@ -231,14 +233,27 @@ impl<T: Element> Block<'_, T> {
                 if !is_last {
                     continue;
                 }
-                for i in 0..rows {
+                for (i, sums) in sums.chunks_exact_mut(width).enumerate().take(rows) {
                     let bias = bias.map_or(T::zero(), |bias| *bias.add(i));
+                    if finish.gate {
+                        sums.iter_mut().for_each(|sum| *sum += bias);
+                        continue;
+                    }
                     for Span { at, len, sample, pixel } in spans.clone() {
                         let y = self.y.part(row(sample, i) + pixel, len);
-                        for (y, &sum) in y.iter_mut().zip(&sums[i * width + at..]) {
+                        for (y, &sum) in y.iter_mut().zip(&sums[at..]) {
                             let sum = sum + bias;
                             *y = if rectify && sum < T::zero() { T::zero() } else { sum };
                         }
+                    }
+                }
+                let pairs = sums[..rows * width].chunks_exact(2 * width).filter(|_| finish.gate);
+                for (pair, sums) in pairs.enumerate() {
+                    let (a, b) = sums.split_at(width);
+                    for Span { at, len, sample, pixel } in spans.clone() {
+                        let channel = (sample * outputs + first) / 2 + pair;
+                        let y = self.y.part(channel * pixels + pixel, len);
+                        gate(&a[at..], &b[at..], y);
                     }
                 }
             }

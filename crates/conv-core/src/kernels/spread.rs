@@ -47,6 +47,7 @@ pub(super) fn input_gradient<T: Element>(
         input: plan.depth(),
         row: 0,
         column: 0,
+        half: 0,
     };
     let (pixels_in, pixels_out) = (plan.pixels_in(), plan.pixels_out());
     let (inputs, outputs) = (plan.groups * plan.channels_in, plan.groups * plan.channels_out);

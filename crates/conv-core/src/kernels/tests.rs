@@ -64,13 +64,26 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
         let bias = |channels: usize| Some(&bias_of[..channels]);
         let relu = |x: f64| if rectify { x.max(0.0) } else { x };
         let mut found = cast::<T>(&vec![f64::NAN; y.len()]);
-        let finish = Finish { bias: bias(channels), rectify, exact, keep: rectify };
+        let finish = Finish { bias: bias(channels), rectify, gate: false, exact, keep: rectify };
         forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
+        if g.groups == 1 && channels % 2 == 0 && !rectify {
+            let mut found = cast::<T>(&vec![f64::NAN; y.len() / 2]);
+            let finish = Finish { gate: true, keep: exact, ..finish };
+            forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
+            let half = channels / 2 * g.pixels_out();
+            let samples = y.chunks_exact((2 * half).max(1));
+            let pairs = samples.flat_map(|y| y[..half].iter().zip(&y[half..]));
+            let expected: Vec<_> = pairs.map(|(a, b)| a / (1.0 + (-b).exp())).collect();
+            // A gate may be as large as its error is.
+            let largest = y.iter().fold(1.0f64, |largest, y| largest.max(y.abs()));
+            close("gated y", g, error * largest, &found, &expected);
+        }
+
         let mut found = cast::<T>(&vec![f64::NAN; dx.len()]);
-        let finish = Finish { bias: bias(inputs), rectify, exact, keep: rectify };
+        let finish = Finish { bias: bias(inputs), rectify, gate: false, exact, keep: rectify };
         input_gradient(g, &dy_of, &weight_of, finish, &mut found).expect("there is room");
         let channel = |i: usize| i / g.pixels_in() % inputs;
         let expected: Vec<_> =
@@ -220,7 +233,7 @@ fn few_windows_and_many_are_by_winograd() -> Result<()> {
         let weight = cast::<f32>(&values(40 * channels * 9, 2));
         let run = |exact| {
             let mut y = vec![0f32; batch * 40 * size * size];
-            let finish = Finish { bias: None, rectify: false, exact, keep: false };
+            let finish = Finish { bias: None, rectify: false, gate: false, exact, keep: false };
             forward(&g, &x, &weight, finish, &mut y).expect("there is room");
             y
         };

@@ -160,11 +160,11 @@ unsafe fn rows_of<L: Lanes, const V: usize>(
     }
 }
 
-/// A panel of a weight: `[channels · taps][PANEL]`, with zeros for rows from `rows` on. Row `i` starts at `start + i · output`.
+/// A panel of a weight: `[channels · taps][PANEL]`, with zeros for rows from `rows` on. Row `i` starts at `kernels[i]`.
 pub(super) fn pack<T: Element>(
     plan: &Plan,
     weight: Weight<'_, T>,
-    start: usize,
+    kernels: [usize; PANEL],
     rows: usize,
     panel: &mut [T],
 ) {
@@ -175,8 +175,8 @@ pub(super) fn pack<T: Element>(
     if lies_in_order == (plan.w.taps as isize, 1) && weight.input == taps {
         // Some steps of a row before the next row: both sides then stay in the nearest cache.
         for (number, steps) in panel.chunks_mut(STEPS * PANEL).enumerate() {
-            for i in 0..rows {
-                let from = &weight.elements[start + i * weight.output + number * STEPS..];
+            for (i, start) in kernels.into_iter().enumerate().take(rows) {
+                let from = &weight.elements[start + number * STEPS..];
                 for (step, &element) in steps.chunks_exact_mut(PANEL).zip(from) {
                     step[i] = element;
                 }
@@ -188,10 +188,10 @@ pub(super) fn pack<T: Element>(
     for c in 0..plan.channels_in {
         for y in 0..plan.h.taps as isize {
             for (x, step) in (0..plan.w.taps as isize).zip(&mut steps) {
-                let tap = (start + c * weight.input)
-                    .wrapping_add_signed(y * weight.row + x * weight.column);
-                for (i, element) in step.iter_mut().enumerate().take(rows) {
-                    *element = weight.elements[tap + i * weight.output];
+                let tap =
+                    (c * weight.input).wrapping_add_signed(y * weight.row + x * weight.column);
+                for (element, start) in step.iter_mut().zip(kernels).take(rows) {
+                    *element = weight.elements[start.wrapping_add(tap)];
                 }
             }
         }

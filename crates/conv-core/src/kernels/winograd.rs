@@ -21,6 +21,7 @@ use std::any::TypeId;
 use std::ops::Range;
 
 use super::blocks;
+use super::gate::gate;
 use super::kept::packed;
 use super::plan::{Layout, Padded, Plan, Run, Side, runs};
 use super::product::gather;
@@ -222,7 +223,7 @@ impl<T: Element> Work<T> for TurnWeight<'_, T> {
         let (first, place, inputs) = (panel * PANEL, job.place(PANEL), plan.channels_in);
         let (height, width) = (plan.h.taps, plan.w.taps);
         let rows = (plan.channels_out - first).min(PANEL);
-        let start = weight.start + group * weight.group + first * weight.output;
+        let of_rows = weight.kernels(group, first);
         // Each tap of some channels' kernels, side by side.
         let mut kernels = [[T::zero(); KERNELS]; TAPS * TAPS];
         for c in (0..inputs).step_by(KERNELS / PANEL) {
@@ -230,11 +231,11 @@ impl<T: Element> Work<T> for TurnWeight<'_, T> {
             for (y, of_row) in kernels.chunks_exact_mut(width).enumerate().take(height) {
                 for (x, of_tap) in of_row.iter_mut().enumerate() {
                     let tap = y as isize * weight.row + x as isize * weight.column;
-                    let start = (start + c * weight.input).wrapping_add_signed(tap);
+                    let start = (c * weight.input).wrapping_add_signed(tap);
                     for (channel, to) in of_tap.chunks_exact_mut(PANEL).enumerate().take(channels) {
-                        let from = &weight.elements[start + channel * weight.input..];
-                        for (i, to) in to.iter_mut().enumerate().take(rows) {
-                            *to = from[i * weight.output];
+                        let tap = start.wrapping_add(channel * weight.input);
+                        for (to, kernel) in to.iter_mut().zip(of_rows).take(rows) {
+                            *to = weight.elements[kernel.wrapping_add(tap)];
                         }
                     }
                 }
@@ -433,9 +434,15 @@ impl<T: Element> Products<'_, T> {
         let Self { job: &Job { plan, tiles, turns: [h, w], finish, y: to, .. }, group, .. } = *self;
         let width = width::<L>();
         let (height_out, width_out) = (plan.h.output, plan.w.output);
-        // A row of outputs of each of the tiles' rows, tile beside tile.
-        let mut lines = [[T::zero(); COLUMNS * TILE]; TILE];
+        // A row of outputs of each of the tiles' rows, tile beside tile; of the channel before too, which this one may gate.
+        let mut both = [[[T::zero(); COLUMNS * TILE]; TILE]; 2];
         for (number, output) in outputs.enumerate() {
+            let awaits_gate = finish.gate && output % 2 == 0;
+            let (before, after) = both.split_at_mut(1);
+            let (before, lines) = match awaits_gate {
+                true => (&after[0], &mut before[0]),
+                false => (&before[0], &mut after[0]),
+            };
             let channel = group * plan.channels_out + output;
             let bias = finish.bias.map_or(T::zero(), |bias| bias[channel]);
             for first in (0..columns).step_by(L::WIDTH) {
@@ -469,7 +476,7 @@ impl<T: Element> Products<'_, T> {
                             }
                         }
                     }
-                    for (row, line) in tile.into_iter().zip(&mut lines).take(h.tile) {
+                    for (row, line) in tile.into_iter().zip(lines.iter_mut()).take(h.tile) {
                         let line = &mut line[first * w.tile..][..L::WIDTH * w.tile];
                         if w.tile == TILE {
                             L::interleave(row, line.as_mut_ptr());
@@ -485,17 +492,29 @@ impl<T: Element> Products<'_, T> {
                     }
                 }
             }
+            if awaits_gate {
+                continue;
+            }
+            // Of two channels, one is left.
+            let (channels, channel) = match finish.gate {
+                true => (plan.channels_out / 2, channel / 2),
+                false => (plan.groups * plan.channels_out, channel),
+            };
             for run in runs {
                 let (sample, tile) =
                     ((start + run.at) / tiles.pixels_out(), (start + run.at) % tiles.pixels_out());
                 let (y, x) = (tile / tiles.w.output * h.tile, tile % tiles.w.output * w.tile);
                 let len = (run.len * w.tile).min(width_out - x);
-                let plane =
-                    (sample * plan.groups * plan.channels_out + channel) * plan.pixels_out();
-                for (y, line) in (y..height_out).zip(&lines).take(h.tile) {
+                let plane = (sample * channels + channel) * plan.pixels_out();
+                let lines = before.iter().zip(lines.iter());
+                for (y, (before, line)) in (y..height_out).zip(lines).take(h.tile) {
                     // SAFETY: by contract.
                     let to = unsafe { to.part(plane + y * width_out + x, len) };
-                    to.copy_from_slice(&line[run.at * w.tile..][..len]);
+                    let line = &line[run.at * w.tile..][..len];
+                    match finish.gate {
+                        true => gate(&before[run.at * w.tile..], line, to),
+                        false => to.copy_from_slice(line),
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@
 mod candle;
 mod cases;
 mod far;
+mod gated;
 mod gradients;
 mod pytorch;
 mod rectified;

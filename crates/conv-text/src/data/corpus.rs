@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use conv_hub::text::Place;
+
 use super::format::ReadOptions;
 use super::records::Records;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 /// A text and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]

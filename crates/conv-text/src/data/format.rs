@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use conv_hub::text::Encoding;
 use serde::{Deserialize, Serialize};
 
-use super::encoding::Encoding;
 use crate::error::{Error, Result};
 
 /// How examples are laid out in a file.

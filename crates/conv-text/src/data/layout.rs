@@ -1,7 +1,9 @@
 //! Which columns of a table are the text and the label.
 
+use conv_hub::text::Place;
+
 use super::format::{Column, ReadOptions};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 /// What the column of the text is usually called, in any case.
 const TEXTS: [&str; 8] =

@@ -1,9 +1,10 @@
 //! One line of text or JSON to a text and its label.
 
+use conv_hub::text::Place;
 use serde_json::{Map, Value};
 
 use super::format::{Column, ReadOptions};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 const LABEL: &str = "__label__";
 

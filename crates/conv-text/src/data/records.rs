@@ -1,15 +1,15 @@
 //! The user's own data as a stream of records, whatever its format, in constant memory.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
+
+use conv_hub::text::{Lines, Place, open};
 
 use super::format::{Column, Format, ReadOptions};
 use super::layout::Layout;
-use super::lines::Lines;
 use super::parse::{fasttext, json, json_keys};
 use super::table::{CsvRows, Rows};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 /// A text with its label as a file gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Records {
     /// [`Format::FastText`].
     ///
     /// # Errors
-    /// Here [`Error::Read`] and [`Error::Utf16`]; the records' own come from the iterator.
+    /// Here [`Error::Hub`] for a stream that cannot be read or is UTF-16; the records' own come from the iterator.
     pub fn labelled(reader: Box<dyn BufRead>, file: &str, options: &ReadOptions) -> Result<Self> {
         Self::new(reader, file, options, true)
     }
@@ -71,7 +71,7 @@ impl Records {
     /// # Errors
     /// As [`Records::labelled`], and [`Error::Choice`] for an extension that names no format.
     pub fn open_labelled(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let (reader, options) = open(path, options)?;
+        let (reader, options) = opened(path, options)?;
         Self::labelled(reader, &path.display().to_string(), &options)
     }
 
@@ -80,7 +80,7 @@ impl Records {
     /// # Errors
     /// As [`Records::open_labelled`].
     pub fn open_texts(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let (reader, options) = open(path, options)?;
+        let (reader, options) = opened(path, options)?;
         Self::texts(reader, &path.display().to_string(), &options)
     }
 
@@ -117,7 +117,7 @@ impl Records {
 
     fn read(&mut self) -> Option<Result<Record>> {
         let labelled = self.labelled;
-        let blank = |line: &Result<(Place, String)>| matches!(line, Ok((_, text)) if text.trim().is_empty());
+        let blank = |line: &conv_hub::Result<(Place, String)>| matches!(line, Ok((_, text)) if text.trim().is_empty());
         match &mut self.source {
             Source::FastText(lines) => lines.find(|line| !(labelled && blank(line))).map(|line| {
                 let (at, text) = line?;
@@ -167,11 +167,9 @@ impl Iterator for Records {
     }
 }
 
-fn open(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
+fn opened(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
     let format = options.format.map_or_else(|| Format::of(path), Ok)?;
-    let file = File::open(path)
-        .map_err(|source| Error::Read { file: path.display().to_string(), source })?;
-    Ok((Box::new(BufReader::new(file)), ReadOptions { format: Some(format), ..options.clone() }))
+    Ok((open(path)?, ReadOptions { format: Some(format), ..options.clone() }))
 }
 
 fn record(text: String, label: Option<String>, labelled: bool, at: &Place) -> Result<Record> {

@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::encoding::Encoding;
-use super::lines::{Lines, MAX_LINE, decode, skip_mark};
-use crate::error::{Error, Place, Result};
+use conv_hub::text::{Encoding, Lines, MAX_LINE, Place, decode, skip_mark};
+
+use crate::error::{Error, Result};
 
 /// The rows of a table; a blank line is no row.
 pub(crate) enum Rows {
@@ -60,11 +60,8 @@ impl CsvRows {
             self.reader.get_mut().left = MAX_LINE;
             let found = self.reader.read_byte_record(&mut self.record);
             if self.reader.get_ref().left == 0 {
-                return Err(Error::TooLong {
-                    at,
-                    limit: MAX_LINE,
-                    hint: "; is a quotation mark left open?",
-                });
+                let hint = "; is a quotation mark left open?";
+                return Err(conv_hub::Error::LineTooLong { at, limit: MAX_LINE, hint }.into());
             }
             let quotes = &self.reader.get_ref().quotes;
             if found.is_err() && quotes.place == Within::Quotes {
@@ -92,8 +89,8 @@ impl CsvRows {
             let last = number + 1 == self.record.len();
             let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
             row.push(decode(field, self.encoding, at).map_err(|error| match error {
-                Error::NotUtf8 { at, column, byte } => {
-                    Error::NotUtf8 { at, column: before + column, byte }
+                conv_hub::Error::NotUtf8 { at, column, byte } => {
+                    conv_hub::Error::NotUtf8 { at, column: before + column, byte }
                 }
                 other => other,
             })?);

@@ -2,13 +2,11 @@
 //! sentiment.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
-use super::encoding::Encoding;
-use super::lines::Lines;
-use crate::error::{Error, Place, Result};
+use conv_hub::text::{Encoding, Lines, Place};
+
+use crate::error::{Error, Result};
 
 /// The deepest nesting and the longest line taken, several times what an English sentence needs.
 const MAX_DEPTH: usize = 256;
@@ -47,14 +45,15 @@ impl Granularity {
 /// The trees of a file, one a line, each as [`parse_tree`] gives it.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::NotUtf8`], [`Error::TooLong`], [`Error::Tree`].
+/// [`Error::Hub`] for a file or a line that cannot be read, [`Error::Tree`].
 pub fn read_trees(path: &Path) -> Result<Vec<Vec<Phrase>>> {
-    let file = path.display().to_string();
-    let opened = File::open(path).map_err(|source| Error::Read { file: file.clone(), source })?;
-    let lines =
-        Lines::new(Box::new(BufReader::new(opened)), &file, Encoding::Utf8)?.limit(MAX_BYTES);
+    let lines = Lines::open(path, Encoding::Utf8)?.limit(MAX_BYTES);
     let trees = lines.filter(|line| !matches!(line, Ok((_, text)) if text.trim().is_empty()));
-    trees.map(|line| line.and_then(|(at, text)| parse_tree(&text, &at))).collect()
+    let parse = |line: conv_hub::Result<(Place, String)>| {
+        let (at, text) = line?;
+        parse_tree(&text, &at)
+    };
+    trees.map(parse).collect()
 }
 
 /// The phrases of all trees, each once, in order of their first appearance.
@@ -67,10 +66,11 @@ pub(crate) fn distinct(trees: &[Vec<Phrase>]) -> Vec<&Phrase> {
 ///
 /// # Errors
 /// [`Error::Tree`], with the position, for anything but one tree of bounded depth;
-/// [`Error::TooLong`] beyond 64 KiB.
+/// [`conv_hub::Error::LineTooLong`] beyond 64 KiB.
 pub fn parse_tree(line: &str, at: &Place) -> Result<Vec<Phrase>> {
     if line.len() > MAX_BYTES {
-        return Err(Error::TooLong { at: at.clone(), limit: MAX_BYTES, hint: "" });
+        let (at, limit) = (at.clone(), MAX_BYTES);
+        return Err(conv_hub::Error::LineTooLong { at, limit, hint: "" }.into());
     }
     let wrong = |byte: usize, found: String, expected| {
         Err(Error::Tree { at: at.clone(), byte: byte + 1, found, expected })

@@ -149,7 +149,7 @@ pub enum End {
 /// let mut optimizer = Optimizer::new(OptimizerConfig::Adam(Adam::default()))?;
 /// let batching = Batching { size: BatchSize::Examples(8), window: 1 };
 /// for epoch in 0..40 {
-///     for batch in batching.epoch(&[1; 64], 1, epoch) {
+///     for batch in batching.epoch(&[1; 64], 1, epoch).iter() {
 ///         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
 ///         let index = Tensor::new(index, &Device::Cpu)?;
 ///         let (x, y) = (x.index_select(&index, 0)?, y.index_select(&index, 0)?);

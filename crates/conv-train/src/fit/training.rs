@@ -2,6 +2,7 @@
 
 use super::folder::Folder;
 use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, step};
+use crate::batch::Batches;
 use crate::checkpoint::{self, Best, Header, State, damaged};
 use crate::log::{EvaluationRecord, Log, Record};
 use crate::optim::Optimizer;
@@ -35,6 +36,14 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         }
         if learner.lengths().is_empty() {
             return Err(Error::NoExamples);
+        }
+        if learner.lengths().len() > Batches::MOST_EXAMPLES {
+            let found = learner.lengths().len().to_string();
+            return Err(Error::Setting {
+                field: "examples",
+                found,
+                expected: "at most 4294967295",
+            });
         }
         let folder = Folder::take(run.folder)?;
         let config_value = serde_json::to_value(config).map_err(std::io::Error::other)?;
@@ -90,12 +99,14 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
                 let reason = format!("it stands at batch {batch} of an epoch of {count}");
                 return Err(damaged(&self.folder.last, reason));
             }
-            for group in batches[self.state.batch..].chunks(accumulate) {
+            for first in (self.state.batch..batches.len()).step_by(accumulate) {
                 if self.run.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
                     self.save()?;
                     return Ok(self.outcome(End::Interrupted));
                 }
-                self.step(group)?;
+                let last = first.saturating_add(accumulate).min(batches.len());
+                let group: Vec<_> = (first..last).map(|batch| batches.get(batch)).collect();
+                self.step(&group)?;
                 self.state.batch += group.len();
                 if self.state.batch == batches.len() {
                     self.state.epoch += 1;

@@ -9,7 +9,7 @@ use candle_core::{D, Device, IndexOp, Module, Tensor};
 use conv_core::Conv1dConfig;
 use conv_nn::{
     Conv1d, CrossEntropyConfig, Embedding, Init, Linear, Mode, VarBuilder, cross_entropy, dropout,
-    glu, softmax,
+    softmax,
 };
 
 const BATCH: usize = 32;
@@ -112,7 +112,7 @@ impl Translation {
         let embedded = self.embed(source, &self.source_positions, mode)?;
         let mut z = embedded.clone();
         for convolution in &self.encoder {
-            let y = glu(&convolution.forward(&dropout(&z, DROPOUT, mode)?)?, 1)?;
+            let y = convolution.forward_glu(&dropout(&z, DROPOUT, mode)?)?;
             z = residual(&y, &z)?;
         }
         Ok([z, embedded])
@@ -125,7 +125,7 @@ impl Translation {
         let embedded = self.embed(target, &self.target_positions, mode)?;
         let mut h = embedded.clone();
         for layer in &self.decoder {
-            let y = glu(&layer.convolution.forward(&dropout(&h, DROPOUT, mode)?)?, 1)?;
+            let y = layer.convolution.forward_glu(&dropout(&h, DROPOUT, mode)?)?;
             // Multi-step attention (section 3.3): d = W h + b + g, a = softmax(d · z), c = Σ a (z + e).
             let d = (layer.query.forward(&y)? + &embedded)?;
             let a = softmax(&d.transpose(1, 2)?.matmul(z)?, D::Minus1)?;

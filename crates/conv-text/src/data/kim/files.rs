@@ -1,16 +1,14 @@
 //! The files of the seven sets, and one form for the treebank's three ways of writing.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
+
+use conv_hub::text::{Encoding, Lines, Place};
 
 use super::KimSet;
 use super::set::KimData;
 use crate::data::corpus::Example;
-use crate::data::encoding::Encoding;
-use crate::data::lines::Lines;
 use crate::data::trees::{Granularity, Phrase, distinct, read_trees};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 impl KimSet {
     /// Reads the set below `folder`, which holds a folder a set (`mr/rt-polarity.all`,
@@ -19,7 +17,7 @@ impl KimSet {
     /// Without `sst1` or `sst2`, the treebank's own `trees/{train,dev,test}.txt` serve for either.
     ///
     /// # Errors
-    /// [`Error::Read`] for a missing file, [`Error::Label`], [`Error::NotUtf8`] or [`Error::Tree`]
+    /// [`Error::Hub`] for a missing file or one that is not text, [`Error::Label`] or [`Error::Tree`]
     /// for a wrong line.
     pub fn load(self, folder: &Path) -> Result<KimData> {
         let file = |name: &str, encoding| self.read(&folder.join(self.name()).join(name), encoding);
@@ -55,10 +53,8 @@ impl KimSet {
 
     /// Lines of `NUMBER text`; a number alone has an empty text.
     fn read(self, path: &Path, encoding: Encoding) -> Result<Vec<Example>> {
-        let file = path.display().to_string();
-        let opened =
-            File::open(path).map_err(|source| Error::Read { file: file.clone(), source })?;
-        let example = |(at, line): (Place, String)| {
+        let example = |line: conv_hub::Result<(Place, String)>| {
+            let (at, line) = line?;
             let (label, text) = line.split_once(' ').unwrap_or((&line, ""));
             match label.parse() {
                 Ok(label) if (label as usize) < self.labels().len() => {
@@ -71,9 +67,7 @@ impl KimSet {
                 }),
             }
         };
-        Lines::new(Box::new(BufReader::new(opened)), &file, encoding)?
-            .map(|line| line.and_then(example))
-            .collect()
+        Lines::open(path, encoding)?.map(example).collect()
     }
 
     /// Sentences and phrases from the treebank's trees.
@@ -126,7 +120,10 @@ mod tests {
             error.ends_with("rt-polarity.all line 2: label \"2\", expected a number from 0 to 1"),
             "{error}"
         );
-        assert!(matches!(KimSet::Cr.load(folder.path()), Err(Error::Read { .. })));
+        assert!(matches!(
+            KimSet::Cr.load(folder.path()),
+            Err(Error::Hub(conv_hub::Error::Io { .. }))
+        ));
     }
 
     #[test]

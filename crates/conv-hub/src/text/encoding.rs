@@ -1,14 +1,14 @@
 //! Bytes to text: UTF-8 or, when asked for, ISO-8859-1; and what a file's bytes look like.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use super::open;
+use crate::{Error, Result};
 
 /// How a text file's bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,18 +28,14 @@ impl FromStr for Encoding {
         match name.to_ascii_lowercase().as_str() {
             "utf8" | "utf-8" => Ok(Self::Utf8),
             "latin1" | "iso-8859-1" => Ok(Self::Latin1),
-            _ => Err(Error::Choice {
-                what: "encoding",
-                found: name.into(),
-                expected: "utf8, latin1".into(),
-            }),
+            _ => Err(Error::UnknownEncoding { found: name.into() }),
         }
     }
 }
 
 impl Encoding {
     /// The text of `bytes`, or the offset of the first byte that is not UTF-8.
-    pub(crate) fn decode(self, bytes: &[u8]) -> Result<String, usize> {
+    pub(crate) fn decode(self, bytes: &[u8]) -> std::result::Result<String, usize> {
         match self {
             Self::Utf8 => match std::str::from_utf8(bytes) {
                 Ok(text) => Ok(text.to_owned()),
@@ -78,13 +74,13 @@ impl fmt::Display for FileText {
 pub(crate) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
-/// Looks at all bytes of a file, in constant memory.
+/// Looks at all bytes of a file, in constant memory; of a gzipped one, at what it unpacks to.
 ///
 /// # Errors
-/// [`Error::Read`].
+/// [`Error::Io`].
 pub fn examine(path: &Path) -> Result<FileText> {
-    let failed = |source| Error::Read { file: path.display().to_string(), source };
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+    let failed = |source| Error::io("read", path)(source);
+    let mut reader = open(path)?;
     let start = reader.fill_buf().map_err(failed)?;
     let byte_order_mark = start.starts_with(UTF8_MARK);
     let utf16 = UTF16_MARKS.iter().any(|mark| start.starts_with(mark));
@@ -125,7 +121,6 @@ pub fn examine(path: &Path) -> Result<FileText> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,9 +1,11 @@
 //! Lines of bounded length, in constant memory, numbered and decoded.
 
 use std::io::{BufRead, Read};
+use std::path::Path;
 
 use super::encoding::{Encoding, UTF8_MARK, UTF16_MARKS};
-use crate::error::{Error, Place, Result};
+use super::{Place, open};
+use crate::{Error, Result};
 
 /// The most bytes that a line, or a CSV record, may have: 1 MiB.
 pub const MAX_LINE: usize = 1 << 20;
@@ -12,7 +14,7 @@ pub const MAX_LINE: usize = 1 << 20;
 /// it.
 ///
 /// It ends after its first error.
-pub(crate) struct Lines {
+pub struct Lines {
     reader: Box<dyn BufRead>,
     at: Place,
     encoding: Encoding,
@@ -22,19 +24,27 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// The lines of the file at `path`, unpacked where it is gzipped.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Utf16`]; the lines' own, [`Error::NotUtf8`] and [`Error::LineTooLong`] among them, come from the
+    /// iterator.
+    pub fn open(path: &Path, encoding: Encoding) -> Result<Self> {
+        Self::new(open(path)?, &path.display().to_string(), encoding)
+    }
+
     /// Lines of `reader`, which begins at the beginning of `file`.
-    pub(crate) fn new(
-        mut reader: Box<dyn BufRead>,
-        file: &str,
-        encoding: Encoding,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Lines::open`].
+    pub fn new(mut reader: Box<dyn BufRead>, file: &str, encoding: Encoding) -> Result<Self> {
         skip_mark(&mut reader, file)?;
         let at = Place { file: file.into(), line: 0 };
         Ok(Self { reader, at, encoding, limit: MAX_LINE, buffer: Vec::new(), ended: false })
     }
 
     /// The same with at most `limit` bytes a line.
-    pub(crate) fn limit(self, limit: usize) -> Self {
+    pub fn limit(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
 
@@ -42,14 +52,14 @@ impl Lines {
         self.buffer.clear();
         let most = self.limit as u64 + 2;
         let read = self.reader.by_ref().take(most).read_until(b'\n', &mut self.buffer);
-        if read.map_err(|source| Error::Read { file: self.at.file.clone(), source })? == 0 {
+        if read.map_err(Error::io("read", Path::new(&self.at.file)))? == 0 {
             return Ok(None);
         }
         self.at.line += 1;
         let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > self.limit {
-            return Err(Error::TooLong { at: self.at.clone(), limit: self.limit, hint: "" });
+            return Err(Error::LineTooLong { at: self.at.clone(), limit: self.limit, hint: "" });
         }
         decode(line, self.encoding, &self.at).map(Some)
     }
@@ -69,10 +79,13 @@ impl Iterator for Lines {
 }
 
 /// Steps over a UTF-8 byte-order mark.
-pub(crate) fn skip_mark(reader: &mut dyn BufRead, file: &str) -> Result<()> {
-    let start = reader.fill_buf().map_err(|source| Error::Read { file: file.into(), source })?;
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Utf16`] where the mark is that of UTF-16.
+pub fn skip_mark(reader: &mut dyn BufRead, file: &str) -> Result<()> {
+    let start = reader.fill_buf().map_err(Error::io("read", Path::new(file)))?;
     if UTF16_MARKS.iter().any(|mark| start.starts_with(mark)) {
-        return Err(Error::Utf16 { file: file.into() });
+        return Err(Error::Utf16 { path: file.into() });
     }
     if start.starts_with(UTF8_MARK) {
         reader.consume(UTF8_MARK.len());
@@ -81,7 +94,10 @@ pub(crate) fn skip_mark(reader: &mut dyn BufRead, file: &str) -> Result<()> {
 }
 
 /// The text of some bytes of a line.
-pub(crate) fn decode(bytes: &[u8], encoding: Encoding, at: &Place) -> Result<String> {
+///
+/// # Errors
+/// [`Error::NotUtf8`], with the byte's place.
+pub fn decode(bytes: &[u8], encoding: Encoding, at: &Place) -> Result<String> {
     encoding.decode(bytes).map_err(|offset| Error::NotUtf8 {
         at: at.clone(),
         column: offset + 1,
@@ -90,7 +106,6 @@ pub(crate) fn decode(bytes: &[u8], encoding: Encoding, at: &Place) -> Result<Str
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::{BufReader, Cursor, repeat};
 

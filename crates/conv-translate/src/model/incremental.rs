@@ -1,0 +1,206 @@
+//! The decoder word by word: what a convolution has seen is kept, so that a word costs the same wherever it stands.
+
+use super::attention::{Attention, scaled_values};
+use super::decoder::Decoder;
+use super::normed::Normed;
+use super::residual::halved;
+use super::{ConvS2s, Encoded};
+use crate::config::POSITIONS_FROM;
+use crate::{Error, Result};
+use candle_core::{D, Module, Tensor};
+use conv_nn::{Linear, glu, log_softmax, softmax_of_first};
+
+/// The decoder with its weights laid out for single positions; many searches may share it.
+#[derive(Debug, Clone)]
+pub struct StepDecoder {
+    words: Tensor,
+    positions: Tensor,
+    first: Linear,
+    layers: Vec<StepLayer>,
+    last: Linear,
+    output: Linear,
+}
+
+#[derive(Debug, Clone)]
+struct StepLayer {
+    /// Of a window's positions side by side: `[2C', K · C]`.
+    convolution: Linear,
+    width: usize,
+    attention: Option<[Linear; 2]>,
+    reach: usize,
+    projection: Option<Linear>,
+}
+
+/// What a search remembers of the prefixes so far: B sentences with as many rows each.
+#[derive(Debug, Clone)]
+pub struct DecoderState {
+    /// Tokens read.
+    position: usize,
+    /// Of each layer the last K - 1 inputs, `[rows, (K - 1) · C]`.
+    seen: Vec<Tensor>,
+    /// `[B, E, S]`.
+    keys: Tensor,
+    /// `[B, S, E]`, scaled.
+    values: Tensor,
+    lengths: Vec<usize>,
+}
+
+/// What follows each prefix.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Logarithms of the probabilities of the next token, `[rows, V]`.
+    pub log_probabilities: Tensor,
+    /// The share of each source position in what was read, the mean over the layers, `[rows, S]`.
+    pub attention: Tensor,
+}
+
+/// A map of every position as one of rows.
+fn linear(map: &Normed) -> candle_core::Result<Linear> {
+    let weight = map.weight()?.detach();
+    let (outputs, inputs, width) = weight.dims3()?;
+    let weight = weight.transpose(1, 2)?.contiguous()?.reshape((outputs, inputs * width))?;
+    Ok(Linear::new(weight, Some(map.bias().detach())))
+}
+
+pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
+    let Decoder { embed, first, layers, residuals, last, .. } = &model.decoder;
+    let of_layer = |(i, layer): (usize, &super::decoder::Layer)| {
+        let of_attention = |attention: &Attention| -> candle_core::Result<_> {
+            let [query, output] = attention.maps();
+            Ok([linear(query)?, linear(output)?])
+        };
+        let (reach, projection) = residuals.connection(i);
+        Ok(StepLayer {
+            convolution: linear(&layer.convolution)?,
+            width: model.config.decoder_layers.0[i].width,
+            attention: layer.attention.as_ref().map(of_attention).transpose()?,
+            reach,
+            projection: projection.map(linear).transpose()?,
+        })
+    };
+    let (weight, bias) = model.decoder.output()?;
+    Ok(StepDecoder {
+        words: embed.words().detach(),
+        positions: embed.positions().detach(),
+        first: linear(first)?,
+        layers: layers.iter().enumerate().map(of_layer).collect::<candle_core::Result<_>>()?,
+        last: linear(last)?,
+        output: Linear::new(weight.detach(), Some(bias.detach())),
+    })
+}
+
+impl StepDecoder {
+    /// The beginning of a search with `rows` prefixes of each sentence.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn begin(&self, source: &Encoded, rows: usize) -> Result<DecoderState> {
+        let sentences = source.lengths.len();
+        let seen = |layer: &StepLayer| {
+            let inputs = layer.convolution.weight().dim(1)? / layer.width;
+            let size = (layer.width - 1) * inputs;
+            Tensor::zeros((sentences * rows, size), self.words.dtype(), self.words.device())
+        };
+        Ok(DecoderState {
+            position: 0,
+            seen: self.layers.iter().map(seen).collect::<candle_core::Result<_>>()?,
+            keys: source.keys.contiguous()?,
+            values: scaled_values(source)?.transpose(1, 2)?.contiguous()?,
+            lengths: source.lengths.clone(),
+        })
+    }
+
+    /// Reads the next token of each row, `[rows]`.
+    ///
+    /// # Errors
+    /// A position beyond the table, or a token beyond the vocabulary.
+    pub fn step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
+        let known = self.positions.dim(0)? - POSITIONS_FROM;
+        if state.position >= known {
+            let found = state.position + 1;
+            return Err(Error::TooLong { side: "target", found, expected: known });
+        }
+        let position = self.positions.narrow(0, POSITIONS_FROM + state.position, 1)?;
+        state.position += 1;
+        let embedded = self.words.index_select(tokens, 0)?.broadcast_add(&position)?;
+        let mut inputs = vec![self.first.forward(&embedded)?];
+        let mut attended: Option<Tensor> = None;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let window = Tensor::cat(&[&state.seen[i], &inputs[i]], 1)?;
+            let mut x = glu(&layer.convolution.forward(&window)?, 1)?;
+            let size = inputs[i].dim(1)?;
+            state.seen[i] = window.narrow(1, size, window.dim(1)? - size)?.contiguous()?;
+            if let Some(attention) = &layer.attention {
+                let (read, shares) = attend(attention, &x, &embedded, state)?;
+                attended = Some(attended.map_or(Ok(shares.clone()), |sum| sum + shares)?);
+                x = read;
+            }
+            if let Some(input) = inputs.len().checked_sub(layer.reach).and_then(|i| inputs.get(i)) {
+                let residual = match &layer.projection {
+                    Some(projection) => projection.forward(input)?,
+                    None => input.clone(),
+                };
+                x = halved(&x, &residual)?;
+            }
+            inputs.push(x);
+        }
+        let x = self.last.forward(&inputs[self.layers.len()])?;
+        let log_probabilities = log_softmax(&self.output.forward(&x)?, D::Minus1)?;
+        let attended =
+            attended.unwrap_or_else(|| unreachable!("a configuration attends somewhere"));
+        let attention = (attended / self.layers.len() as f64)?;
+        Ok(Step { log_probabilities, attention })
+    }
+}
+
+/// What rows `x` and `embedded` become after reading the source, and the shares of its positions `[rows, S]`.
+fn attend(
+    [query, output]: &[Linear; 2],
+    x: &Tensor,
+    embedded: &Tensor,
+    state: &DecoderState,
+) -> Result<(Tensor, Tensor)> {
+    let queries = halved(&query.forward(x)?, embedded)?;
+    let (rows, size) = queries.dims2()?;
+    let sentences = state.lengths.len();
+    let queries = queries.reshape((sentences, rows / sentences, size))?;
+    let shares = softmax_of_first(&queries.matmul(&state.keys)?, &state.lengths)?;
+    let context = shares.matmul(&state.values)?.reshape((rows, size))?;
+    let x = halved(&output.forward(&context)?, x)?;
+    Ok((x, shares.reshape((rows, ()))?))
+}
+
+impl DecoderState {
+    /// Sentences that are still searched.
+    pub fn sentences(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Row `i` goes on from what was row `rows[i]`, which is of the same sentence.
+    ///
+    /// # Errors
+    /// A row that there is not.
+    pub fn reorder(&mut self, rows: &Tensor) -> Result<()> {
+        for seen in &mut self.seen {
+            if seen.dim(1)? > 0 {
+                *seen = seen.index_select(rows, 0)?;
+            } else {
+                *seen = seen.narrow(0, 0, rows.elem_count())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with these `sentences` alone, by their places, and with `rows` as [`DecoderState::reorder`] has them.
+    ///
+    /// # Errors
+    /// A sentence or row that there is not.
+    pub fn keep(&mut self, sentences: &[usize], rows: &Tensor) -> Result<()> {
+        let places: Vec<u32> = sentences.iter().map(|place| *place as u32).collect();
+        let places = Tensor::from_vec(places, sentences.len(), self.keys.device())?;
+        self.keys = self.keys.index_select(&places, 0)?;
+        self.values = self.values.index_select(&places, 0)?;
+        self.lengths = sentences.iter().map(|place| self.lengths[*place]).collect();
+        self.reorder(rows)
+    }
+}

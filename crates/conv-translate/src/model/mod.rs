@@ -1,0 +1,116 @@
+//! The network of Gehring et al. (2017), section 3. Activations are `[B, C, T]`; a linear map of every position is a convolution of
+//! width 1.
+
+mod attention;
+mod decoder;
+mod embed;
+mod encoder;
+mod incremental;
+mod normed;
+mod residual;
+
+pub use embed::PAD;
+pub use encoder::Encoded;
+pub use incremental::{DecoderState, Step, StepDecoder};
+
+use crate::{Config, Result};
+use candle_core::Tensor;
+use conv_nn::{Linear, Mode, VarBuilder};
+use decoder::{Decoder, decoder};
+use encoder::{Encoder, encoder};
+
+/// The encoder and the decoder.
+///
+/// # Shapes
+/// `[B, S]` source and `[B, T]` target tokens → `[B, T, V]` logits of each next token.
+#[derive(Debug, Clone)]
+pub struct ConvS2s {
+    encoder: Encoder,
+    decoder: Decoder,
+    config: Config,
+}
+
+/// Builds the network. Parameters have the reference's names: `encoder.embed_tokens.weight`, `encoder.convolutions.{i}.weight_v`,
+/// `decoder.attention.{i}.in_projection.weight_g` and so on. A shared table is the decoder's.
+///
+/// # Errors
+/// A configuration out of range, or stored weights of another shape.
+pub fn convs2s(config: &Config, vb: &VarBuilder) -> Result<ConvS2s> {
+    config.check()?;
+    let (of_encoder, of_decoder) = (vb.pp("encoder"), vb.pp("decoder"));
+    let words = embed::words(config.target_vocabulary, config.decoder_embedding, &of_decoder)?;
+    let source_words = match config.share_embeddings {
+        true => words.clone(),
+        false => embed::words(config.source_vocabulary, config.encoder_embedding, &of_encoder)?,
+    };
+    Ok(ConvS2s {
+        encoder: encoder(config, source_words, &of_encoder)?,
+        decoder: decoder(config, words, &of_decoder)?,
+        config: config.clone(),
+    })
+}
+
+/// What the decoder says of each position of target sentences.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// `[B, T, V]`.
+    pub logits: Tensor,
+    /// The mean over the layers of the share of each source position in what each target position reads, `[B, T, S]`.
+    pub attention: Tensor,
+}
+
+impl ConvS2s {
+    /// What the network is made of.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Reads source sentences: `ids` `[B, S]`, of which each sentence has its length, and then [`PAD`].
+    ///
+    /// # Errors
+    /// A sentence beyond the table of positions, or a token beyond the vocabulary.
+    pub fn encode(&self, ids: &Tensor, lengths: &[usize], mode: &mut Mode) -> Result<Encoded> {
+        self.encoder.forward(ids, lengths, mode)
+    }
+
+    /// Says what comes after each prefix of target sentences `ids` `[B, T]`, which begin with the end of the one before.
+    ///
+    /// # Errors
+    /// As [`ConvS2s::encode`].
+    pub fn decode(&self, ids: &Tensor, source: &Encoded, mode: &mut Mode) -> Result<Decoded> {
+        let (states, attention) = self.decoder.forward(ids, source, mode)?;
+        let logits = self.logits(&states.transpose(1, 2)?.contiguous()?)?;
+        Ok(Decoded { logits, attention })
+    }
+
+    /// The decoder for single positions, of the present weights.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn step_decoder(&self) -> Result<StepDecoder> {
+        incremental::step_decoder(self)
+    }
+
+    /// `[…, E]` → `[…, V]`.
+    fn logits(&self, states: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = self.decoder.output()?;
+        Ok(candle_core::Module::forward(&Linear::new(weight, Some(bias)), states)?)
+    }
+
+    /// Logits `[N, V]` of those positions of `ids` `[B, T]` that `places` names, counted over the batch: what training needs, without
+    /// the padding.
+    ///
+    /// # Errors
+    /// As [`ConvS2s::encode`].
+    pub fn decode_places(
+        &self,
+        ids: &Tensor,
+        source: &Encoded,
+        places: &Tensor,
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let (states, _) = self.decoder.forward(ids, source, mode)?;
+        let states = states.transpose(1, 2)?.flatten(0, 1)?.contiguous()?;
+        self.logits(&states.index_select(places, 0)?)
+    }
+}
