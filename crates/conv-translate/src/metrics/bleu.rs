@@ -252,7 +252,7 @@ impl BleuStatistics {
         if self.matches == [0; ORDER] {
             return (precisions, order);
         }
-        for n in 0..ORDER {
+        for (n, precision) in precisions.iter_mut().enumerate() {
             let more = if smoothing == Smoothing::AddK && n > 0 { 1.0 } else { 0.0 };
             let (matches, total) = (self.matches[n] as f64 + more, self.totals[n] as f64 + more);
             if total == 0.0 {
@@ -261,7 +261,7 @@ impl BleuStatistics {
             if effective_order {
                 order = n + 1;
             }
-            precisions[n] = match smoothing {
+            *precision = match smoothing {
                 Smoothing::Exponential if matches == 0.0 => {
                     halved *= 2.0;
                     100.0 / (halved * total)
