@@ -75,7 +75,8 @@ pub struct Bleu {
 }
 
 impl Bleu {
-    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is smoothed.
+    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is smoothed. The script reads bytes,
+    /// so it does not split at blanks outside ASCII, and its `-lc` leaves `Ä` as it is; here both are as in sacreBLEU.
     pub fn multi_bleu() -> Self {
         Self { tokenization: Tokenization::None, smoothing: Smoothing::None, ..Self::default() }
     }
