@@ -75,7 +75,8 @@ pub struct Bleu {
 }
 
 impl Bleu {
-    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is smoothed.
+    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is smoothed. The script reads bytes,
+    /// so it does not split at blanks outside ASCII, and its `-lc` leaves `Ä` as it is; here both are as in sacreBLEU.
     pub fn multi_bleu() -> Self {
         Self { tokenization: Tokenization::None, smoothing: Smoothing::None, ..Self::default() }
     }
@@ -252,7 +253,7 @@ impl BleuStatistics {
         if self.matches == [0; ORDER] {
             return (precisions, order);
         }
-        for n in 0..ORDER {
+        for (n, precision) in precisions.iter_mut().enumerate() {
             let more = if smoothing == Smoothing::AddK && n > 0 { 1.0 } else { 0.0 };
             let (matches, total) = (self.matches[n] as f64 + more, self.totals[n] as f64 + more);
             if total == 0.0 {
@@ -261,7 +262,7 @@ impl BleuStatistics {
             if effective_order {
                 order = n + 1;
             }
-            precisions[n] = match smoothing {
+            *precision = match smoothing {
                 Smoothing::Exponential if matches == 0.0 => {
                     halved *= 2.0;
                     100.0 / (halved * total)

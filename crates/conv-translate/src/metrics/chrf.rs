@@ -241,9 +241,7 @@ impl ChrfStatistics {
 /// A word without the ASCII punctuation mark that ends it, or else that begins it, and the mark; Popović's rule, one mark a word.
 fn without_punctuation(word: &str) -> impl Iterator<Item = &str> {
     let ascii = |character: Option<char>| character.is_some_and(|c| c.is_ascii_punctuation());
-    let at = if word.chars().nth(1).is_none() {
-        0
-    } else if ascii(word.chars().next_back()) {
+    let at = if ascii(word.chars().next_back()) {
         word.len() - 1
     } else if ascii(word.chars().next()) {
         1
