@@ -22,7 +22,7 @@ pub struct Cleaning {
     /// How many times as many tokens one side may have as the other; at least 1, none for any.
     pub ratio: Option<f64>,
     /// Keeps one of pairs whose tokens are the same on both sides. It remembers a hash of 8 bytes for each pair while the
-    /// text is read (with the set's own, up to 21 bytes a pair), beyond what the store needs.
+    /// text is read (with the set's own up to 21 bytes, half as many again while it grows), beyond what the store needs.
     pub drop_repeated: bool,
 }
 
