@@ -2,11 +2,14 @@
 #![deny(missing_docs)]
 
 mod config;
+pub mod data;
+mod error;
 mod error;
 mod layers;
 pub mod metrics;
 mod model;
 mod search;
+pub mod tokenizer;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
 pub use error::{Error, Result};

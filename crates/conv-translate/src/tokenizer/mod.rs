@@ -1,0 +1,161 @@
+//! From text to the numbers of its subwords and back, by a `tokenizer.json` that the `tokenizers` crate loads by itself.
+
+mod bpe;
+mod config;
+mod file;
+mod rules;
+mod sample;
+mod train;
+mod unigram;
+
+use std::path::Path;
+
+pub use config::{Model, SubwordConfig, TextForm};
+pub use sample::Sample;
+
+use crate::error::{Error, Result};
+
+/// The special tokens of a vocabulary of our own, with fairseq's names and numbers.
+pub const SPECIALS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
+
+/// The numbers of the special tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Specials {
+    /// The beginning of a sentence, of which the paper's models make no use; that of `</s>` where there is none.
+    pub bos: u32,
+    /// What fills up shorter sentences.
+    pub pad: u32,
+    /// The end of a sentence; also what a translation begins with.
+    pub eos: u32,
+    /// What is not in the vocabulary.
+    pub unk: u32,
+}
+
+/// A vocabulary of subwords, or of words, with the rules that find them in a text and make text of them again.
+///
+/// ```
+/// use conv_translate::tokenizer::{Sample, SubwordConfig, Subwords};
+///
+/// let config = SubwordConfig { vocabulary: 40, ..SubwordConfig::default() };
+/// let mut sample = Sample::new(&config);
+/// for line in ["A dog runs.", "Two dogs run, don't they?"] {
+///     sample.add(line);
+/// }
+/// let subwords = Subwords::train(&config, sample)?;
+/// let ids = subwords.encode("My dogs run.")?;
+/// assert_eq!(subwords.pieces(&ids), ["▁", "<unk>", "y", "▁dog", "s", "▁run", "."]);
+/// assert_eq!(subwords.decode(&subwords.encode("two dogs, don't run.")?)?, "two dogs, don't run.");
+/// # Ok::<(), conv_translate::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Subwords {
+    inner: tokenizers::Tokenizer,
+    vocabulary: Vec<String>,
+    specials: Specials,
+}
+
+impl Subwords {
+    /// A vocabulary for the text that `sample` was taken from. The same sample gives the same vocabulary, for any number of
+    /// threads.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where the text has too little for such a vocabulary, or more characters than it; [`Error::Config`].
+    pub fn train(config: &SubwordConfig, sample: Sample) -> Result<Self> {
+        train::train(config, sample)
+    }
+
+    /// A vocabulary of words in the order of their numbers, [`SPECIALS`] first: a dictionary of ready-made tokens, split
+    /// at blanks and joined by them.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where it does not begin with the special tokens, or a word comes twice.
+    pub fn of_words(words: Vec<String>) -> Result<Self> {
+        Self::new(rules::words(words, &SubwordConfig::default()).map_err(in_memory)?, "in memory")
+    }
+
+    /// Reads a `tokenizer.json`, one of this crate or the user's own. It must have tokens for padding, a sentence's end and
+    /// what is unknown, under names that are usual: `<pad>`, `</s>`, `<unk>`, `[PAD]`, `[SEP]`, `[UNK]`, ….
+    ///
+    /// What it asks for besides the text's tokens (padding, truncation, special tokens around a sentence) is not done.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a file that cannot be used, with the field or the token that is wrong or missing;
+    /// [`Error::Hub`] for one that cannot be read or is too large.
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::from_json(&conv_hub::folder::text(path)?, &path.display().to_string())
+    }
+
+    /// The same from the file's text; `file` stands in error messages.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn from_json(json: &str, file: &str) -> Result<Self> {
+        let inner =
+            file::read(json).map_err(|reason| Error::Tokenizer { file: file.into(), reason })?;
+        Self::new(inner, file)
+    }
+
+    fn new(inner: tokenizers::Tokenizer, file: &str) -> Result<Self> {
+        let failed = |reason| Error::Tokenizer { file: file.into(), reason };
+        let vocabulary = file::vocabulary(&inner).map_err(failed)?;
+        let specials = file::specials(&inner).map_err(failed)?;
+        Ok(Self { inner, vocabulary, specials })
+    }
+
+    /// The text of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(true).map_err(in_memory)
+    }
+
+    /// The tokens by number.
+    pub fn vocabulary(&self) -> &[String] {
+        &self.vocabulary
+    }
+
+    /// The numbers of the special tokens.
+    pub fn specials(&self) -> Specials {
+        self.specials
+    }
+
+    /// The numbers of a text's tokens, without special ones around them; none for a text without tokens. A text that
+    /// spells out a special token gets the number of an unknown one.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where a tokenizer of the user's own cannot take the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, false).map_err(in_memory)?;
+        let Specials { bos, pad, eos, unk } = self.specials;
+        let plain = |&id: &u32| if [bos, pad, eos].contains(&id) { unk } else { id };
+        Ok(encoding.get_ids().iter().map(plain).collect())
+    }
+
+    /// The text of some tokens, `<unk>` where one is unknown; other special tokens, and numbers beyond the vocabulary, are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] where a tokenizer of the user's own cannot take the tokens.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        let Specials { bos, pad, eos, .. } = self.specials;
+        let said =
+            |id: &u32| ![bos, pad, eos].contains(id) && (*id as usize) < self.vocabulary.len();
+        let ids: Vec<u32> = ids.iter().copied().filter(said).collect();
+        self.inner.decode(&ids, false).map_err(in_memory)
+    }
+
+    /// The tokens of some numbers as the vocabulary spells them; `<unk>` for a number beyond it.
+    pub fn pieces(&self, ids: &[u32]) -> Vec<&str> {
+        let unk = self.vocabulary[self.specials.unk as usize].as_str();
+        ids.iter().map(|&id| self.vocabulary.get(id as usize).map_or(unk, String::as_str)).collect()
+    }
+}
+
+fn in_memory(error: tokenizers::Error) -> Error {
+    Error::Tokenizer { file: "in memory".into(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
