@@ -2,12 +2,15 @@
 #![deny(missing_docs)]
 
 mod config;
+mod dictionary;
 mod error;
+pub mod fairseq;
 mod layers;
 pub mod metrics;
 mod model;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
+pub use dictionary::{Dictionary, join_pieces};
 pub use error::{Error, Result};
 pub use layers::{Layer, Layers};
 pub use model::{ConvS2s, Decoded, DecoderState, Encoded, PAD, Step, StepDecoder, convs2s};
