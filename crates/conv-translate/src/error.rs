@@ -79,15 +79,6 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    #[error("{field} is {found}, expected {expected}")]
-    Config {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: String,
-    },
     /// A configuration's field is out of range.
     #[error("{field} is {found}, expected {expected}")]
     Config {
@@ -176,6 +167,55 @@ pub enum Error {
     NoTranslation {
         /// Its place in the input, from 1.
         sentence: usize,
+    },
+    /// A file could not be opened or read.
+    #[error("cannot read {file}")]
+    Read {
+        /// The file.
+        file: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file could not be written whole; the text names it.
+    #[error(transparent)]
+    Write(std::io::Error),
+    /// A dictionary's line that cannot be used.
+    #[error("{file} line {line}: {reason}")]
+    Dictionary {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// A PyTorch checkpoint without the arguments that fairseq saves.
+    #[error("{file} has neither `args` nor `cfg`, expected a checkpoint of fairseq")]
+    NotFairseq {
+        /// The file.
+        file: String,
+    },
+    /// A checkpoint of another network.
+    #[error("{file} is a model of the architecture {found:?}, expected one of {expected}")]
+    Architecture {
+        /// The file.
+        file: String,
+        /// Its architecture.
+        found: String,
+        /// Those that are this network.
+        expected: String,
+    },
+    /// An argument that fairseq did not save, or not as it does.
+    #[error("{file}: argument `{field}` is {found}, expected {expected}")]
+    FairseqArgument {
+        /// The file.
+        file: String,
+        /// The argument.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
     },
     /// candle failed.
     #[error(transparent)]

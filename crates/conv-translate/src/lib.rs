@@ -3,8 +3,9 @@
 
 mod config;
 pub mod data;
+mod dictionary;
 mod error;
-mod error;
+pub mod fairseq;
 mod layers;
 pub mod metrics;
 mod model;
@@ -12,6 +13,7 @@ mod search;
 pub mod tokenizer;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
+pub use dictionary::{Dictionary, join_pieces};
 pub use error::{Error, Result};
 pub use layers::{Layer, Layers};
 pub use model::{ConvS2s, Decoded, DecoderState, Encoded, PAD, Step, StepDecoder, convs2s};
