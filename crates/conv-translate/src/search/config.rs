@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
-    /// Prefixes kept after each word, 1 to 1,024; 1 is greedy search (`--beam`). Never more than there are words less one.
+    /// Prefixes kept after each word, 1 to 1,024; 1 is greedy search (`--beam`).
     pub beam: usize,
     /// Translations handed back, the best first: 1 to `beam` (`--nbest`).
     pub n_best: usize,
