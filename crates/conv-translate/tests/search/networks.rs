@@ -23,12 +23,12 @@ pub fn network(preset: Preset, vocabulary: usize, seed: u64) -> Result<ConvS2s, 
     sharp(&config, seed)
 }
 
-/// One layer a side.
+/// Few layers; the decoder's last sees no word before, so that it has nothing to keep.
 pub fn tiny(vocabulary: usize, seed: u64) -> Result<ConvS2s, Failure> {
     let config = Config {
         encoder_layers: "[(12, 3)]".parse()?,
-        decoder_layers: "[(12, 3)]".parse()?,
-        attention: vec![true],
+        decoder_layers: "[(12, 3), (12, 1)]".parse()?,
+        attention: vec![true, true],
         encoder_embedding: 12,
         decoder_embedding: 12,
         output_embedding: 8,

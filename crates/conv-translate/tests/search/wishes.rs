@@ -56,23 +56,21 @@ fn asked(config: &SearchConfig, count: usize, seed: u64) -> Vec<Request> {
     requests
 }
 
-fn repeats(size: usize, words: &[u32]) -> bool {
+/// Whether `size` words that end behind the prefix came before.
+fn repeats(size: usize, words: &[u32], prefix: usize) -> bool {
     let windows: Vec<_> = words.windows(size.max(1)).collect();
-    size > 0 && (0..windows.len()).any(|i| windows[i + 1..].contains(&windows[i]))
+    let is_again = |i: usize| i + size > prefix && windows[..i].contains(&windows[i]);
+    size > 0 && (0..windows.len()).any(is_again)
 }
 
 fn check(found: &Hypothesis, request: &Request, config: &SearchConfig) {
     let Hypothesis { tokens, score, positional, attention, alignment } = found;
     let source = request.source.len();
-    let longest = (config.max_length_a * source as f64) as usize + config.max_length_b + 1;
-    assert!(
-        tokens.len() <= longest.min(27)
-            && tokens.len() >= config.min_length.min(request.prefix.len().max(config.min_length))
-    );
+    let longest = (config.max_length_a * source as f64 + config.max_length_b as f64) as usize;
+    assert!((config.min_length..=longest.min(27)).contains(&tokens.len()), "{tokens:?}");
     assert!(tokens.starts_with(&request.prefix));
     assert!(tokens.iter().all(|token| ![1, 2].contains(token)));
-    let free = &tokens[request.prefix.len()..];
-    assert!(!repeats(config.no_repeat_ngram, free), "{tokens:?}");
+    assert!(!repeats(config.no_repeat_ngram, tokens, request.prefix.len()), "{tokens:?}");
     for phrase in &request.constraints {
         assert!(tokens.windows(phrase.len()).any(|window| window == phrase), "{tokens:?}");
     }
