@@ -176,7 +176,8 @@ impl DecoderState {
         self.lengths.len()
     }
 
-    /// Row `i` goes on from what was row `rows[i]`, which is of the same sentence.
+    /// Row `i` goes on from what was row `rows[i]`, which is of the same sentence; each sentence has as many rows as the others, more or
+    /// fewer than before.
     ///
     /// # Errors
     /// A row that there is not.
@@ -185,7 +186,7 @@ impl DecoderState {
             if seen.dim(1)? > 0 {
                 *seen = seen.index_select(rows, 0)?;
             } else {
-                *seen = seen.narrow(0, 0, rows.elem_count())?;
+                *seen = Tensor::zeros((rows.elem_count(), 0), seen.dtype(), seen.device())?;
             }
         }
         Ok(())

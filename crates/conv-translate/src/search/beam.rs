@@ -64,13 +64,8 @@ pub(super) struct Said<'a> {
 }
 
 impl<'a> Beam<'a> {
-    /// Of `vocabulary` words, two at least.
-    pub fn new(
-        config: &'a SearchConfig,
-        request: &'a Request,
-        longest: usize,
-        vocabulary: usize,
-    ) -> Self {
+    /// Of the empty prefix.
+    pub fn new(config: &'a SearchConfig, request: &'a Request, longest: usize) -> Self {
         let Request { constraints, .. } = request;
         let progress = || Some(Progress::new(config.constraints, constraints));
         let group = || {
@@ -78,15 +73,13 @@ impl<'a> Beam<'a> {
             let row = Row { slot: 0, origin: 0, score: 0.0, node: None, progress };
             Group { rows: vec![row], finished: Vec::new() }
         };
-        // <pad> never follows.
-        let width = config.beam.min(vocabulary - 1) / config.diverse_groups;
         Self {
             config,
             request,
             longest,
             length: 0,
             groups: (0..config.diverse_groups).map(|_| group()).collect(),
-            width: width.max(1),
+            width: config.beam / config.diverse_groups,
             nodes: Vec::new(),
             attention: Vec::new(),
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
-    /// Prefixes kept after each word, 1 to 1,024; 1 is greedy search (`--beam`). Never more than there are words less one.
+    /// Prefixes kept after each word, 1 to 1,024; 1 is greedy search (`--beam`).
     pub beam: usize,
     /// Translations handed back, the best first: 1 to `beam` (`--nbest`).
     pub n_best: usize,
@@ -32,7 +32,8 @@ pub struct SearchConfig {
     /// In which order the constraints of a sentence must come (`--constraints`).
     pub constraints: Constraints,
     /// Groups of the beam that avoid each other's words (Vijayakumar et al. 2016); 1 is the plain beam, otherwise it divides `beam`
-    /// (`--diverse-beam-groups`).
+    /// (`--diverse-beam-groups`). Each group is a beam of its own to its end, as in the paper; fairseq lets groups mix once a prefix
+    /// has ended, so its translations are others.
     pub diverse_groups: usize,
     /// What a word loses for each earlier group's prefix that was continued with it at the same place: the paper's λ with its Hamming
     /// diversity (`--diverse-beam-strength`). The loss stays in the score, as fairseq has it.

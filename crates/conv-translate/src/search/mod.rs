@@ -39,12 +39,11 @@ impl Ensemble {
         config: &SearchConfig,
     ) -> Result<Vec<Vec<Hypothesis>>> {
         config.check()?;
-        let vocabulary = self.vocabularies()[1];
         let mut beams = Vec::with_capacity(requests.len());
         for request in requests {
             let longest = config.longest(request.source.len(), self.longest_target());
             request.check(config, self.vocabularies(), longest)?;
-            beams.push(Beam::new(config, request, longest, vocabulary));
+            beams.push(Beam::new(config, request, longest));
         }
         self.run(requests, &mut beams, config)?;
         let finished = beams.into_iter().zip(requests).map(|(beam, request)| match beam.finish() {

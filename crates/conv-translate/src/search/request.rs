@@ -32,21 +32,10 @@ impl Request {
         let wrong = |field, found: String, expected: String| {
             Err(Error::Request { sentence: self.place + 1, field, found, expected })
         };
-        if self.source.is_empty() {
-            return wrong("source", "empty".into(), "at least the token </s>".into());
-        }
-        if let Some(token) = self.source.iter().find(|token| **token as usize >= source) {
-            let expected = format!("less than {source}, the words of the source");
-            return wrong("source", format!("token {token}"), expected);
-        }
-        let phrases = self.constraints.iter().flatten().map(|token| ("constraints", token));
-        for (field, token) in self.prefix.iter().map(|token| ("prefix", token)).chain(phrases) {
-            if *token as usize >= target || [PAD, END].contains(token) {
-                let expected = format!(
-                    "less than {target}, the words of the target, and neither <pad> nor </s>"
-                );
-                return wrong(field, format!("token {token}"), expected);
-            }
+        check_source(self.place, &self.source, source)?;
+        check_words(self.place, "prefix", &self.prefix, target)?;
+        for phrase in &self.constraints {
+            check_words(self.place, "constraints", phrase, target)?;
         }
         if self.constraints.iter().any(Vec::is_empty) {
             return wrong("constraints", "an empty phrase".into(), "at least one token".into());
@@ -67,4 +56,30 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// A source has at least its end, and tokens of its vocabulary.
+pub(super) fn check_source(place: usize, tokens: &[u32], vocabulary: usize) -> Result<()> {
+    let (found, expected) = match tokens.iter().find(|token| **token as usize >= vocabulary) {
+        _ if tokens.is_empty() => ("empty".into(), "at least the token </s>".into()),
+        None => return Ok(()),
+        Some(token) => {
+            (format!("token {token}"), format!("less than {vocabulary}, the words of the source"))
+        }
+    };
+    Err(Error::Request { sentence: place + 1, field: "source", found, expected })
+}
+
+/// Words of the target are of its vocabulary, and neither its padding nor its end.
+pub(super) fn check_words(
+    place: usize,
+    field: &'static str,
+    words: &[u32],
+    vocabulary: usize,
+) -> Result<()> {
+    let is_wrong = |token: &&u32| **token as usize >= vocabulary || [PAD, END].contains(*token);
+    let Some(token) = words.iter().find(is_wrong) else { return Ok(()) };
+    let expected =
+        format!("less than {vocabulary}, the words of the target, and neither <pad> nor </s>");
+    Err(Error::Request { sentence: place + 1, field, found: format!("token {token}"), expected })
 }

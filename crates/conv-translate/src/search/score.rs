@@ -1,6 +1,7 @@
 //! How probable given translations are.
 
-use super::{END, Ensemble, Hypothesis, Request, SearchConfig, floats};
+use super::request::{check_source, check_words};
+use super::{END, Ensemble, Hypothesis, SearchConfig, floats};
 use crate::Result;
 
 impl Ensemble {
@@ -18,9 +19,9 @@ impl Ensemble {
             return Ok(Vec::new());
         }
         for (place, (source, target)) in pairs.iter().enumerate() {
-            let request =
-                Request { prefix: target.to_vec(), ..Request::new(place, source.to_vec()) };
-            request.check(&SearchConfig::default(), self.vocabularies(), usize::MAX)?;
+            let [of_source, of_target] = self.vocabularies();
+            check_source(place, source, of_source)?;
+            check_words(place, "target", target, of_target)?;
         }
         let ends = |begins: bool| -> Vec<Vec<u32>> {
             let [before, behind]: [&[u32]; 2] = if begins { [&[END], &[]] } else { [&[], &[END]] };
