@@ -8,9 +8,7 @@ use candle_core::Device;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_text::data::Example;
-use conv_text::{
-    Card, Classifier, Evaluation, Recipe, RunReport, Sentences, Table, Training, WarmStart,
-};
+use conv_text::{Classifier, Evaluation, Recipe, RunReport, Sentences, Table, Training, WarmStart};
 use conv_train::{End, Event, FitConfig, Learner, Outcome, Progress, Run, fit, read_log};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -184,7 +182,11 @@ impl Options {
         metrics.extend(test.iter().flat_map(|test| figures("test", test)));
         let labels = loaded.dataset.corpus.labels();
         let model = out.join("model");
-        training.save(&model, &Card::new(&loaded.name, labels, metrics.clone()), self.half)?;
+        training.save(
+            &model,
+            &conv_text::card(&loaded.name, labels, metrics.clone()),
+            self.half,
+        )?;
 
         let (held_out, evaluation) = match &test {
             Some(test) => (&split.test, test),

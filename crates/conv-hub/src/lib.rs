@@ -7,6 +7,7 @@
 //! found and what was expected.
 //!
 //! - [`ModelFolder`] and [`ModelParts`]: a model as a folder that is written whole or not at all.
+//! - [`Card`]: what a model is for and how well it does.
 //! - [`resolve`]: a folder, or an id on the hub, to a folder (the hub behind the feature `hub`).
 //! - [`Vectors`]: word2vec `.bin` and `.txt`, GloVe `.txt`, streamed.
 //! - [`Checkpoint`]: PyTorch's `.pth` and `.pt`, without Python.
@@ -32,6 +33,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod card;
 mod error;
 pub mod folder;
 #[cfg(feature = "hub")]
@@ -44,6 +46,7 @@ pub mod text;
 pub mod vectors;
 mod weights;
 
+pub use card::Card;
 pub use error::{Error, Result};
 pub use folder::ModelFolder;
 pub use parts::ModelParts;

@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use conv_text::data::{Corpus, Dataset, Example};
-//! use conv_text::{Card, Classifier, Recipe, Sentences, Table, Training, Variant};
+//! use conv_text::{Classifier, Recipe, Sentences, Table, Training, Variant, card};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
@@ -38,7 +38,7 @@
 //! let training = Training::new(&recipe, &sentences, &split, &table, [].into(), &candle_core::Device::Cpu)?;
 //! conv_train::fit(&training, &recipe.fit, conv_train::Run::new(folder))?;
 //!
-//! let card = Card::new("made-up remarks", &sentences.labels, [].into());
+//! let card = card("made-up remarks", &sentences.labels, [].into());
 //! training.save(&folder.join("model"), &card, false)?;
 //! let classifier = Classifier::open(&folder.join("model"), &candle_core::Device::Cpu)?;
 //! assert_eq!(classifier.predict("so good")?.label, "yes");
@@ -73,7 +73,7 @@ pub use infer::{Classifier, Prediction};
 pub use model::{Batch, KimCnn, kim_cnn};
 pub use prepare::{Sentences, Table};
 pub use report::{RunReport, coloured, samples};
-pub use save::Card;
+pub use save::card;
 pub use segment::{Segmentation, Segmenter};
 pub use train::{Recipe, Training};
 pub use warm::WarmStart;

@@ -1,55 +1,23 @@
 //! Writing a trained classifier as a model folder, with its card: what it is for, what it learnt from, how well it does.
 
 use crate::{Config, Recipe, Result, Training};
-use conv_hub::{ModelParts, folder};
+use conv_hub::{Card, ModelParts, folder};
 use conv_train::Learner;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 
-/// The model card, part by part; the figures are part of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Card {
-    /// The model's name.
-    pub title: String,
-    /// What it is for.
-    pub purpose: String,
-    /// What it learnt from.
-    pub data: String,
-    /// Under which terms that data is.
-    pub terms: String,
-    /// What it should not be trusted with.
-    pub limits: String,
-    /// How well it does, by the name of the figure.
-    pub metrics: BTreeMap<String, f64>,
-}
-
-impl Card {
-    /// The card of a model that learnt from `data`, in the words that hold for any; each part may be replaced.
-    pub fn new(data: &str, labels: &[String], metrics: BTreeMap<String, f64>) -> Self {
-        Self {
-            title: format!("Sentence classifier from {data}"),
-            purpose: format!("Sorts sentences into {}.", labels.join(", ")),
-            data: data.into(),
-            terms: "Not stated: those of the data hold, find out before passing the model on.".into(),
-            limits: "It knows the words and the kind of text that it was trained on. It sees windows of a few words, \
-                     not how a text hangs together, and answers with one of its classes whatever it is given."
-                .into(),
-            metrics,
-        }
-    }
-
-    fn markdown(&self) -> String {
-        let Self { title, purpose, data, terms, limits, metrics } = self;
-        let figures = metrics.iter().fold(String::new(), |mut figures, (name, value)| {
-            let _ = writeln!(figures, "| {name} | {value:.4} |");
-            figures
-        });
-        format!(
-            "# {title}\n\n{purpose} A convolutional network of Kim (2014), trained with Convoke.\n\n## Data\n\n{data}\n\n\
-             ## Terms\n\n{terms}\n\n## Figures\n\n| figure | value |\n|---|---|\n{figures}\n## Limits\n\n{limits}\n"
-        )
+/// The card of a classifier that learnt from `data`, in the words that hold for any; each part may be replaced.
+pub fn card(data: &str, labels: &[String], metrics: BTreeMap<String, f64>) -> Card {
+    Card {
+        title: format!("Sentence classifier from {data}"),
+        purpose: format!("Sorts sentences into {}.", labels.join(", ")),
+        data: data.into(),
+        terms: Card::NO_TERMS.into(),
+        limits: "It knows the words and the kind of text that it was trained on. It sees windows of a few words, \
+                 not how a text hangs together, and answers with one of its classes whatever it is given."
+            .into(),
+        metrics,
     }
 }
 
@@ -82,7 +50,7 @@ impl Training<'_> {
                 "half": half,
                 "recipe": recipe,
             }),
-            card: &card.markdown(),
+            card: &card.markdown("A convolutional network of Kim (2014)"),
             files: &[(folder::TOKENIZER, tokenizer.as_bytes())],
         };
         Ok(parts.write(folder)?)

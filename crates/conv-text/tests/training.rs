@@ -6,8 +6,7 @@ mod tiny;
 use candle_core::{DType, Device, Tensor};
 use conv_text::data::{Corpus, Split};
 use conv_text::{
-    Card, Classifier, Config, RunReport, Table, Training, Variant, WarmStart, best_threshold,
-    evaluate,
+    Classifier, Config, RunReport, Table, Training, Variant, WarmStart, best_threshold, evaluate,
 };
 use conv_train::{Learner, Run, fit, read_log};
 use std::path::Path;
@@ -54,7 +53,8 @@ fn saved(folder: &Path, variant: Variant, half: bool) -> Classifier {
     let recipe = tiny::recipe(variant);
     let training = tiny::training(&recipe, &sentences, &split, [].into());
     tiny::train(&training, &recipe);
-    let card = Card::new("made-up sentences", &sentences.labels, [("accuracy".into(), 0.5)].into());
+    let card =
+        conv_text::card("made-up sentences", &sentences.labels, [("accuracy".into(), 0.5)].into());
     training.save(folder, &card, half).unwrap();
     training.classifier().unwrap()
 }

@@ -217,6 +217,28 @@ pub enum Error {
         /// What may stand there.
         expected: &'static str,
     },
+    /// A vocabulary that is not the network's.
+    #[error("the {side} vocabulary has {found} tokens, expected {expected} as the network has")]
+    Vocabulary {
+        /// Source or target.
+        side: &'static str,
+        /// Tokens of the vocabulary.
+        found: usize,
+        /// Rows of the network's table.
+        expected: usize,
+    },
+    /// A sentence to translate beyond the table of positions.
+    #[error(
+        "sentence {sentence} has {found} tokens with its end, expected at most {expected}, the positions that the model knows"
+    )]
+    TooLongSentence {
+        /// The sentence, from 1.
+        sentence: usize,
+        /// Its tokens.
+        found: usize,
+        /// The most there may be.
+        expected: usize,
+    },
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

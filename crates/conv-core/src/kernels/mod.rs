@@ -5,6 +5,7 @@
 //! | [`product`] | the general case | implicit GEMM over gathered columns |
 //! | [`winograd`] | 3, 4 or 5 taps an axis, stride 1, many channels | products of fewer multiplications |
 //! | [`direct`] | groups of few output channels | row by row |
+//! | [`inner`] | windows that are the whole input | inner products |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
@@ -18,6 +19,7 @@ mod bias;
 mod blocks;
 mod direct;
 mod gate;
+mod inner;
 mod kept;
 mod phases;
 mod plan;
@@ -92,6 +94,12 @@ impl<T: Element> Weight<'_, T> {
     fn kernel(&self, group: usize, output: usize) -> usize {
         let channel = if self.half > 0 { output / 2 + output % 2 * self.half } else { output };
         self.start + group * self.group + channel * self.output
+    }
+
+    /// Whether a kernel's elements lie side by side, channel by channel.
+    fn is_in_order(&self, plan: &Plan) -> bool {
+        let taps = plan.taps();
+        self.input == taps && (taps == 1 || (self.row, self.column) == (plan.w.taps as isize, 1))
     }
 
     /// The same of [`PANEL`](tile::PANEL) output channels, of which there may be fewer.
@@ -188,6 +196,8 @@ fn convolve<T: Element>(
 ) -> Done {
     if plan.columns() == 0 {
         Ok(())
+    } else if inner::suits(plan, &weight) {
+        inner::convolve(plan, x, weight, finish, y)
     } else if plan.channels_out < FEW_CHANNELS && !finish.gate {
         direct::convolve(plan, x, weight, finish, y)
     } else if let Some(turns) = winograd::turns::<T>(plan).filter(|_| !finish.exact) {

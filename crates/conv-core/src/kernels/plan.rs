@@ -76,6 +76,11 @@ impl Side {
         Self { taps: self.taps, stride: 1, dilation: 1, input: 0, before: 0, output: 0 }
     }
 
+    /// Whether there is one window, which sees each element of the input once.
+    pub fn is_whole(&self) -> bool {
+        self.output == 1 && self.dilation == 1 && self.before == 0 && self.taps == self.input
+    }
+
     /// Whether every window sees elements of the input alone.
     fn is_inside(&self) -> bool {
         self.before == 0 && self.reach() <= self.input

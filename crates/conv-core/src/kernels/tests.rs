@@ -173,6 +173,11 @@ fn larger() -> Result<Vec<Geometry>> {
         // Output channels in shares, a rest in the last panel.
         (1, 1, 3, 130, same(5, 3)?, same(6, 3)?),
         (1, 2, 30, 203, same(5, 3)?, same(6, 3)?),
+        // Windows that are the whole input, with rests of every tile and of a register.
+        (13, 1, 5, 9, axis(3, 3, 1, 1, (0, 0))?, axis(7, 7, 1, 1, (0, 0))?),
+        (5, 1, 769, 70, one, one),
+        (4, 1, 256, 34, one, one),
+        (1, 1, 33, 3, one, axis(2, 2, 1, 1, (0, 0))?),
         // 1×1, with and without a stride.
         (2, 2, 5, 6, axis(20, 1, 1, 1, (0, 0))?, axis(21, 1, 1, 1, (0, 0))?),
         (5, 1, 300, 6, axis(3, 1, 1, 1, (0, 0))?, axis(4, 1, 1, 1, (0, 0))?),

@@ -171,8 +171,7 @@ pub(super) fn pack<T: Element>(
     if rows < PANEL {
         panel.fill(T::zero());
     }
-    let (taps, lies_in_order) = (plan.taps(), (weight.row, weight.column));
-    if lies_in_order == (plan.w.taps as isize, 1) && weight.input == taps {
+    if weight.is_in_order(plan) {
         // Some steps of a row before the next row: both sides then stay in the nearest cache.
         for (number, steps) in panel.chunks_mut(STEPS * PANEL).enumerate() {
             for (i, start) in kernels.into_iter().enumerate().take(rows) {

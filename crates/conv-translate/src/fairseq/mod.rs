@@ -1,6 +1,8 @@
-//! What fairseq left beside a model's weights: the arguments that it was trained with.
+//! What fairseq left of its training: a checkpoint, the arguments in it, and dictionaries beside it.
 
 mod arguments;
 mod fields;
+mod model;
 
 pub use arguments::Arguments;
+pub use model::FairseqModel;

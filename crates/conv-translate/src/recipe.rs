@@ -1,0 +1,192 @@
+//! How a translator is trained: the settings of a run, as they stand in a configuration file.
+
+use crate::data::Cleaning;
+use crate::tokenizer::SubwordConfig;
+use crate::{Config, Error, Layers, Preset, Result, SearchConfig};
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::optim::{Adam, OptimizerConfig, Sgd};
+use conv_train::{Course, Direction, FitConfig, Monitor, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// A training run's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// How text becomes numbers.
+    pub subwords: SubwordConfig,
+    /// One vocabulary for both languages.
+    pub joint: bool,
+    /// Which pairs are left out.
+    pub cleaning: Cleaning,
+    /// The encoder's layers.
+    pub encoder_layers: Layers,
+    /// The decoder's layers.
+    pub decoder_layers: Layers,
+    /// Which decoder layers attend: `True`, or a list.
+    pub attention: String,
+    /// Length of the embeddings of both sides.
+    pub embedding: usize,
+    /// Length of the vector that the output layer sees.
+    pub output_embedding: usize,
+    /// One table for source and target; needs a joint vocabulary.
+    pub share_embeddings: bool,
+    /// The output layer's weight is the target's table.
+    pub tie_output: bool,
+    /// Dropout of the whole network.
+    pub dropout: f64,
+    /// Rows of each table of positions.
+    pub positions: usize,
+    /// The share of a target that is spread over all words.
+    pub label_smoothing: f64,
+    /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity is known.
+    pub search: Option<SearchConfig>,
+    /// The loop's settings. A cosine of 0 steps is one over the whole run.
+    pub fit: FitConfig,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self::small()
+    }
+}
+
+impl Recipe {
+    /// For some ten thousand pairs: encoder and decoder of `fconv_iwslt_de_en`, one table of a joint vocabulary for source, target and
+    /// output, Adam with a warm-up and a cosine, and the mean of the last weights.
+    pub fn small() -> Self {
+        let [encoder_layers, decoder_layers] = layers(Preset::FconvIwsltDeEn);
+        Self {
+            subwords: SubwordConfig { vocabulary: 6000, ..SubwordConfig::default() },
+            joint: true,
+            // What fits the positions, with its end.
+            cleaning: Cleaning { longest: 1021, ..Cleaning::default() },
+            encoder_layers,
+            decoder_layers,
+            attention: "True".into(),
+            embedding: 256,
+            output_embedding: 256,
+            share_embeddings: true,
+            tie_output: true,
+            dropout: 0.3,
+            positions: 1024,
+            label_smoothing: 0.1,
+            search: None,
+            fit: FitConfig {
+                epochs: 35,
+                batching: Batching { size: BatchSize::Tokens(4000), window: 50 },
+                optimizer: OptimizerConfig::Adam(Adam::default()),
+                learning_rate: 1e-3,
+                schedule: Schedule {
+                    warmup_steps: 1000,
+                    course: Course::Cosine { steps: 0, floor: 3e-5 },
+                },
+                clip_norm: Some(1.0),
+                monitor: None,
+                average: 5,
+                log_every_steps: 10,
+                ..FitConfig::default()
+            },
+        }
+    }
+
+    /// The paper's (section 4.2): Nesterov's accelerated gradient with momentum 0.99, clipping at 0.1, a rate of 0.25 that is divided by
+    /// ten whenever the perplexity of the dev part stops falling, until it is below 1e-4; 4,000 tokens a batch.
+    pub fn paper(preset: Preset) -> Result<Self> {
+        let [encoder_layers, decoder_layers] = layers(preset);
+        let config = preset.config(4, 4)?;
+        let perplexity = Monitor { metric: "perplexity".into(), direction: Direction::Minimize };
+        Ok(Self {
+            subwords: SubwordConfig { vocabulary: 40_000, ..SubwordConfig::default() },
+            encoder_layers,
+            decoder_layers,
+            embedding: config.encoder_embedding,
+            output_embedding: config.output_embedding,
+            share_embeddings: false,
+            tie_output: false,
+            dropout: 0.1,
+            fit: FitConfig {
+                epochs: 100,
+                optimizer: OptimizerConfig::Sgd(Sgd {
+                    momentum: 0.99,
+                    nesterov: true,
+                    weight_decay: 0.0,
+                }),
+                learning_rate: 0.25,
+                schedule: Schedule {
+                    warmup_steps: 0,
+                    course: Course::Plateau { factor: 0.1, patience: 0, floor: 1e-4 },
+                },
+                clip_norm: Some(0.1),
+                monitor: Some(perplexity),
+                patience: Some(6),
+                average: 0,
+                ..Self::small().fit
+            },
+            ..Self::small()
+        })
+    }
+
+    /// Whether it can be trained so.
+    ///
+    /// # Errors
+    /// The first field out of range.
+    pub fn check(&self) -> Result<()> {
+        if self.share_embeddings && !self.joint {
+            return Err(Error::Config {
+                field: "share_embeddings",
+                found: "true without a joint vocabulary".into(),
+                expected: "joint = true with it".into(),
+            });
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(Error::Config {
+                field: "label_smoothing",
+                found: self.label_smoothing.to_string(),
+                expected: "at least 0 and less than 1".into(),
+            });
+        }
+        self.search.as_ref().map_or(Ok(()), SearchConfig::check)
+    }
+
+    /// The network for vocabularies of so many tokens.
+    ///
+    /// # Errors
+    /// A configuration out of range.
+    pub fn network(&self, [source, target]: [usize; 2]) -> Result<Config> {
+        let config = Config {
+            source_vocabulary: source,
+            target_vocabulary: target,
+            encoder_embedding: self.embedding,
+            encoder_layers: self.encoder_layers.clone(),
+            decoder_embedding: self.embedding,
+            attention: Vec::new(),
+            decoder_layers: self.decoder_layers.clone(),
+            output_embedding: self.output_embedding,
+            share_embeddings: self.share_embeddings,
+            tie_output: self.tie_output,
+            dropout: self.dropout,
+            source_positions: self.positions,
+            target_positions: self.positions,
+        };
+        let config = config.with_attention(&self.attention)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The loop's settings for examples of these lengths.
+    pub fn fit(&self, lengths: &[usize]) -> FitConfig {
+        let mut fit = self.fit.clone();
+        if let Course::Cosine { steps, .. } = &mut fit.schedule.course
+            && *steps == 0
+        {
+            let of_epoch = fit.batching.steps_per_epoch(lengths, fit.seed, fit.accumulate);
+            let all = (of_epoch * fit.epochs) as u64;
+            *steps = all.saturating_sub(fit.schedule.warmup_steps).max(1);
+        }
+        fit
+    }
+}
+
+fn layers(preset: Preset) -> [Layers; 2] {
+    preset.layers().map(|layers| layers.parse().unwrap_or_else(|_| unreachable!("a test reads it")))
+}

@@ -1,0 +1,234 @@
+//! Training: encoded pairs in, a network out.
+
+use crate::data::{Batch, Encoders, Matrix, Pair, Store};
+use crate::metrics::{Bleu, BleuScore};
+use crate::{
+    Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, convs2s,
+};
+use candle_core::{DType, Device, Tensor};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction, cross_entropy};
+use conv_train::{FitConfig, Learner, Loss};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The number of `</s>`.
+const END: u32 = 2;
+/// Positions, padding included, that an evaluation's batch has at most.
+const EVALUATED: usize = 4000;
+
+/// Held-out pairs, in memory: as numbers for the perplexity, and the translations' text for BLEU.
+#[derive(Debug, Clone, Default)]
+pub struct Dev {
+    /// The pairs as numbers.
+    pub pairs: Vec<Pair>,
+    /// The translations as they are written.
+    pub references: Vec<String>,
+    /// How they are compared.
+    pub bleu: Bleu,
+}
+
+/// A network and what it learns from: what [`conv_train::fit`] trains, with the settings [`Training::fit`].
+pub struct Training<'a> {
+    recipe: &'a Recipe,
+    store: &'a Store,
+    dev: &'a Dev,
+    encoders: Encoders<'a>,
+    parameters: Parameters,
+    network: ConvS2s,
+    lengths: Vec<usize>,
+    fit: FitConfig,
+    device: Device,
+}
+
+impl<'a> Training<'a> {
+    /// Builds the network with its first values; `warm` holds parameters of another model by name, from which it goes on.
+    ///
+    /// # Errors
+    /// A recipe out of range, a store or parameters of another vocabulary, or pairs beyond the positions.
+    pub fn new(
+        recipe: &'a Recipe,
+        store: &'a Store,
+        dev: &'a Dev,
+        encoders: Encoders<'a>,
+        warm: BTreeMap<String, Tensor>,
+        device: &Device,
+    ) -> Result<Self> {
+        recipe.check()?;
+        let config = recipe.network(store.vocabularies())?;
+        let parameters = Parameters::warm(recipe.fit.seed, warm);
+        let network = convs2s(&config, &parameters.builder(DType::F32, device))?;
+        let lengths = store.lengths();
+        let expected = config.longest_source().min(config.longest_target());
+        if let Some(found) = lengths.iter().copied().find(|length| *length > expected) {
+            return Err(Error::TooLong { side: "training", found, expected });
+        }
+        let fit = recipe.fit(&lengths);
+        let device = device.clone();
+        Ok(Self { recipe, store, dev, encoders, parameters, network, lengths, fit, device })
+    }
+
+    /// The loop's settings, with what follows from the data.
+    pub fn fit(&self) -> &FitConfig {
+        &self.fit
+    }
+
+    /// The network with its present parameters.
+    pub fn network(&self) -> &ConvS2s {
+        &self.network
+    }
+
+    /// A network of the present parameters that does not change with them, for inference.
+    ///
+    /// # Errors
+    /// Only those of the tensor library.
+    pub fn frozen(&self) -> Result<ConvS2s> {
+        let tensors = self.parameters.tensors();
+        let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.copy()?)));
+        let tensors = tensors.collect::<candle_core::Result<_>>()?;
+        let vb = Parameters::frozen(tensors).builder(DType::F32, &self.device);
+        convs2s(self.network.config(), &vb)
+    }
+
+    /// The summed loss of a batch and the logits' targets: over all target positions but padding.
+    fn batch_loss(
+        &self,
+        network: &ConvS2s,
+        pairs: &[Pair],
+        smoothing: f64,
+        mode: &mut Mode,
+    ) -> Result<Loss> {
+        let batch = Batch::new(pairs, PAD, END);
+        let matrix = |matrix: Matrix| {
+            Tensor::from_vec(matrix.values, (matrix.rows, matrix.columns), &self.device)
+        };
+        let columns = batch.output.columns;
+        let is_word = |place: &u32| batch.output.values[*place as usize] != PAD;
+        let places: Vec<u32> = (0..batch.output.values.len() as u32).filter(is_word).collect();
+        let targets: Vec<u32> =
+            places.iter().map(|place| batch.output.values[*place as usize]).collect();
+        debug_assert!(columns == batch.input.columns);
+        let weight = targets.len() as f64;
+        let encoded = network.encode(&matrix(batch.source)?, &batch.source_lengths, mode)?;
+        let places = Tensor::new(places, &self.device)?;
+        let logits = network.decode_places(&matrix(batch.input)?, &encoded, &places, mode)?;
+        let config = CrossEntropyConfig {
+            label_smoothing: smoothing,
+            reduction: Reduction::Mean,
+            ..CrossEntropyConfig::default()
+        };
+        let value = cross_entropy(&logits, &Tensor::new(targets, &self.device)?, &config)?;
+        Ok(Loss { value, weight })
+    }
+
+    /// The mean negative logarithm of the probability of a token of `pairs`, `</s>` included.
+    fn held_out_loss(&self, network: &ConvS2s, pairs: &[Pair]) -> Result<f64> {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for batch in by_length(pairs) {
+            let batch: Vec<Pair> = batch.into_iter().map(|place| pairs[place].clone()).collect();
+            let loss = self.batch_loss(network, &batch, 0.0, &mut Mode::Eval)?;
+            sum += f64::from(loss.value.to_scalar::<f32>()?) * loss.weight;
+            count += loss.weight;
+        }
+        Ok(sum / count)
+    }
+
+    /// BLEU of the dev part by the present parameters.
+    ///
+    /// # Errors
+    /// A search that cannot be done.
+    pub fn bleu(&self, search: &SearchConfig) -> Result<BleuScore> {
+        let ensemble = Ensemble::new(vec![self.frozen()?])?;
+        let pairs = &self.dev.pairs;
+        let mut hypotheses = vec![String::new(); pairs.len()];
+        for batch in by_length(pairs) {
+            let request =
+                |place: &usize| Request::new(*place, [&pairs[*place].source[..], &[END]].concat());
+            let requests: Vec<_> = batch.iter().map(request).collect();
+            for (place, found) in batch.iter().zip(ensemble.search(&requests, search)?) {
+                if let Some(best) = found.first() {
+                    hypotheses[*place] = self.encoders.target.decode(&best.tokens)?;
+                }
+            }
+        }
+        self.dev.bleu.corpus(&hypotheses, &[&self.dev.references[..]])
+    }
+
+    fn metrics(&self) -> Result<BTreeMap<String, f64>> {
+        let mut metrics = BTreeMap::new();
+        if self.dev.pairs.is_empty() {
+            return Ok(metrics);
+        }
+        let loss = self.held_out_loss(&self.frozen()?, &self.dev.pairs)?;
+        metrics.insert("loss".into(), loss);
+        metrics.insert("perplexity".into(), loss.exp());
+        if let Some(search) = &self.recipe.search {
+            metrics.insert("bleu".into(), self.bleu(search)?.score);
+        }
+        Ok(metrics)
+    }
+
+    /// The run's settings.
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
+    }
+
+    /// How text becomes numbers.
+    pub fn encoders(&self) -> Encoders<'a> {
+        self.encoders
+    }
+
+    /// Pairs to learn from.
+    pub fn pairs(&self) -> usize {
+        self.store.len()
+    }
+
+    /// What the network is made of.
+    pub fn config(&self) -> &Config {
+        self.network.config()
+    }
+}
+
+/// Places of `pairs` in batches of like lengths.
+fn by_length(pairs: &[Pair]) -> Vec<Vec<usize>> {
+    let length = |place: usize| pairs[place].source.len().max(pairs[place].target.len()) + 1;
+    let mut places: Vec<usize> = (0..pairs.len()).collect();
+    places.sort_by_key(|place| length(*place));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for place in places {
+        match batches.last_mut() {
+            Some(batch) if (batch.len() + 1) * length(place) <= EVALUATED => batch.push(place),
+            _ => batches.push(vec![place]),
+        }
+    }
+    batches
+}
+
+impl Learner for Training<'_> {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    fn identity(&self) -> serde_json::Value {
+        json!({
+            "network": self.network.config(),
+            "label_smoothing": self.recipe.label_smoothing,
+            "data": format!("{} pairs, {:016x}", self.store.len(), self.store.fingerprint()),
+        })
+    }
+
+    fn loss(&self, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
+        let pairs = batch.iter().map(|place| self.store.read(*place)).collect::<Result<Vec<_>>>();
+        let smoothing = self.recipe.label_smoothing;
+        pairs
+            .and_then(|pairs| self.batch_loss(&self.network, &pairs, smoothing, mode))
+            .map_err(conv_train::Error::learner)
+    }
+
+    fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
+        self.metrics().map_err(conv_train::Error::learner)
+    }
+}

@@ -1,0 +1,36 @@
+//! Where parallel text lies.
+
+use anyhow::{Context, Result, bail};
+use conv_translate::PairFiles;
+use conv_translate::data::Languages;
+use std::path::Path;
+
+/// The files of `part` (`train`, `val`, …): of a folder those that begin so and end in the pair's languages; else a table of
+/// `source<TAB>target`, or what two files have in common before their languages.
+pub fn files(data: &Path, part: &str, pair: &Languages) -> Result<PairFiles> {
+    if data.is_dir() {
+        return Ok(PairFiles::Two(pair.files(&data.join(part))?));
+    }
+    if data.is_file() {
+        return Ok(PairFiles::Table(data.into()));
+    }
+    Ok(PairFiles::Two(pair.files(data)?))
+}
+
+/// The two languages of `de-en`.
+pub fn languages(pair: &str) -> Result<Languages> {
+    pair.parse().context("--pair")
+}
+
+/// The first of `parts` that the folder has.
+pub fn first_part(data: &Path, parts: &[&str], pair: &Languages) -> Result<PairFiles> {
+    let mut found = parts.iter().filter_map(|part| files(data, part, pair).ok());
+    match found.next() {
+        Some(files) => Ok(files),
+        None => bail!(
+            "{}: no files of {}, expected some to watch training by",
+            data.display(),
+            parts.join(" or ")
+        ),
+    }
+}
