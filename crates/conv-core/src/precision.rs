@@ -11,7 +11,7 @@ pub enum Precision {
     #[default]
     Fast,
     /// By products and sums as the definition has them, whose errors are 4 to 80 times smaller, the more the more
-    /// channels there are.
+    /// channels there are. A sample's result is the same bits whatever else is in the batch.
     Exact,
 }
 
@@ -45,7 +45,8 @@ impl Precision {
         work()
     }
 
-    pub(crate) fn current() -> Self {
+    /// The precision on this thread.
+    pub fn current() -> Self {
         CURRENT.get()
     }
 }

@@ -6,6 +6,10 @@ use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
 use candle_core::{DType, Module, Shape, Tensor};
+use conv_core::{Conv1dConfig, Precision};
+
+/// Rows up to which a product without packing is the faster one.
+const FEW: usize = 16;
 
 /// y = x Wᵀ + b over the last dimension.
 ///
@@ -71,16 +75,29 @@ impl Linear {
             return Err(misfit("its input", x, format!("[…, {in_size}]")));
         };
         let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
+        let is_tracked = [Some(x), Some(&self.weight), self.bias.as_ref()];
+        let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
         let y = if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
             let bias = match &self.bias {
                 None => Tensor::zeros(0, x.dtype(), x.device())?,
                 Some(bias) => bias.contiguous()?,
             };
-            apply_layer(Product, [&rows, &self.weight, &bias])?
+            let is_exact = Precision::current() == Precision::Exact;
+            match !is_tracked && (is_exact || rows.dim(0)? <= FEW) {
+                true => self.convolved(&rows)?,
+                false => apply_layer(Product, [&rows, &self.weight, &bias])?,
+            }
         } else {
             self.composed(&rows)?
         };
         Ok(y.reshape([leading, &[out_size]].concat())?)
+    }
+
+    /// As the convolution of inputs that are one window; with [`Precision::Exact`] a row's result is the same bits whatever the other
+    /// rows are.
+    fn convolved(&self, x: &Tensor) -> Result<Tensor> {
+        let (weight, config) = (self.weight.unsqueeze(2)?, Conv1dConfig::default());
+        Ok(conv_core::conv1d(&x.unsqueeze(2)?, &weight, self.bias.as_ref(), &config)?.squeeze(2)?)
     }
 
     /// Of matrices, for which candle's own operations are right.

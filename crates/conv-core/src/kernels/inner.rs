@@ -26,8 +26,13 @@ const SUMS: usize = 2 * WIDEST;
 /// Channels of a task, whose weights stay in the second cache.
 const TASK: usize = 32;
 
-pub(super) fn suits<T: Element>(plan: &Plan, weight: &Weight<'_, T>) -> bool {
-    plan.groups == 1 && plan.h.is_whole() && plan.w.is_whole() && weight.is_in_order(plan)
+/// Samples up to which a walk through the weight as it lies costs less than packing it, or the samples; with more of them `exact` sums
+/// are still taken here, so that they do not depend on how many there are.
+const FEW: usize = 16;
+
+pub(super) fn suits<T: Element>(plan: &Plan, weight: &Weight<'_, T>, exact: bool) -> bool {
+    let is_inner = plan.groups == 1 && plan.h.is_whole() && plan.w.is_whole();
+    is_inner && weight.is_in_order(plan) && (exact || plan.batch <= FEW)
 }
 
 pub(super) fn convolve<T: Element>(
@@ -45,6 +50,9 @@ pub(super) fn convolve<T: Element>(
         Ok(())
     })
 }
+
+/// What a tile's registers hold, a square of them turned, and the sums.
+type Room<'a, T> = (&'a mut [T; SUMS * WIDEST], &'a mut [T; WIDEST * WIDEST], &'a mut [T; SUMS]);
 
 /// The outputs of some channels.
 struct Channels<'a, T: Element> {
@@ -76,18 +84,22 @@ impl<T: Element> Channels<'_, T> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Lanes<Element = T>, const C: usize>(&self) {
+        // Not in the loop: they would be zeroed for each tile.
+        let mut lanes = [T::zero(); SUMS * WIDEST];
+        let mut turned = [T::zero(); WIDEST * WIDEST];
+        let mut sums = [T::zero(); SUMS];
         for first in (0..self.plan.batch).step_by(SAMPLES) {
             for channel in self.channels.clone().step_by(C) {
-                let mut sums = [T::zero(); SUMS];
+                let room = (&mut lanes, &mut turned, &mut sums);
                 // SAFETY: by contract.
                 unsafe {
                     match self.plan.batch - first {
-                        1 => self.tile::<L, 1, C>(first, channel, &mut sums),
-                        2 => self.tile::<L, 2, C>(first, channel, &mut sums),
-                        3 => self.tile::<L, 3, C>(first, channel, &mut sums),
-                        4 => self.tile::<L, 4, C>(first, channel, &mut sums),
-                        5 => self.tile::<L, 5, C>(first, channel, &mut sums),
-                        _ => self.tile::<L, SAMPLES, C>(first, channel, &mut sums),
+                        1 => self.tile::<L, 1, C>(first, channel, room),
+                        2 => self.tile::<L, 2, C>(first, channel, room),
+                        3 => self.tile::<L, 3, C>(first, channel, room),
+                        4 => self.tile::<L, 4, C>(first, channel, room),
+                        5 => self.tile::<L, 5, C>(first, channel, room),
+                        _ => self.tile::<L, SAMPLES, C>(first, channel, room),
                     }
                 }
                 let samples = SAMPLES.min(self.plan.batch - first);
@@ -108,7 +120,7 @@ impl<T: Element> Channels<'_, T> {
         &self,
         first: usize,
         channel: usize,
-        sums: &mut [T; SUMS],
+        (lanes, turned, sums): Room<'_, T>,
     ) {
         let depth = self.plan.depth();
         let samples = self.x[first * depth..][..S * depth].as_ptr();
@@ -118,7 +130,6 @@ impl<T: Element> Channels<'_, T> {
             let start = self.weight.kernel(0, (channel + i).min(self.channels.end - 1));
             *weight = self.weight.elements[start..][..depth].as_ptr();
         }
-        let mut lanes = [T::zero(); SUMS * WIDEST];
         // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last register takes what is left; SUMS
         // registers fit `lanes`, and S · C, at most SUMS, are whole squares of registers or part of one.
         unsafe {
@@ -149,7 +160,6 @@ impl<T: Element> Channels<'_, T> {
                 acc.store(lanes[number * L::WIDTH..][..L::WIDTH].as_mut_ptr());
             }
             // Turned, a register has a number of each sum, and adding registers adds up as many sums at once.
-            let mut turned = [T::zero(); WIDEST * WIDEST];
             for square in (0..S * C).step_by(L::WIDTH) {
                 let from = lanes[square * L::WIDTH..][..L::WIDTH * L::WIDTH].as_ptr();
                 L::transpose(from, L::WIDTH, turned.as_mut_ptr(), L::WIDTH);

@@ -196,7 +196,7 @@ fn convolve<T: Element>(
 ) -> Done {
     if plan.columns() == 0 {
         Ok(())
-    } else if inner::suits(plan, &weight) {
+    } else if inner::suits(plan, &weight, finish.exact) {
         inner::convolve(plan, x, weight, finish, y)
     } else if plan.channels_out < FEW_CHANNELS && !finish.gate {
         direct::convolve(plan, x, weight, finish, y)

@@ -1,6 +1,7 @@
 //! Proofs of the convolutions: gradients, PyTorch's values, threads, tracking, refusals.
 #![allow(missing_docs)]
 
+mod alone;
 mod candle;
 mod cases;
 mod far;

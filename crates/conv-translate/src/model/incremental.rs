@@ -8,7 +8,8 @@ use super::{ConvS2s, Encoded};
 use crate::config::POSITIONS_FROM;
 use crate::{Error, Result};
 use candle_core::{D, Module, Tensor};
-use conv_nn::{Linear, glu, log_softmax, softmax_of_first};
+use conv_core::{Conv1dConfig, Precision};
+use conv_nn::{Conv1d, Linear, log_softmax, softmax_of_first};
 
 /// The decoder with its weights laid out for single positions; many searches may share it.
 #[derive(Debug, Clone)]
@@ -23,8 +24,8 @@ pub struct StepDecoder {
 
 #[derive(Debug, Clone)]
 struct StepLayer {
-    /// Of a window's positions side by side: `[2C', K · C]`.
-    convolution: Linear,
+    /// Of a window's positions side by side: `[2C', K · C, 1]`.
+    convolution: Conv1d,
     width: usize,
     attention: Option<[Linear; 2]>,
     reach: usize,
@@ -71,7 +72,11 @@ pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
         };
         let (reach, projection) = residuals.connection(i);
         Ok(StepLayer {
-            convolution: linear(&layer.convolution)?,
+            convolution: {
+                let of_window = linear(&layer.convolution)?;
+                let weight = of_window.weight().unsqueeze(2)?;
+                Conv1d::new(weight, of_window.bias().cloned(), Conv1dConfig::default())
+            },
             width: model.config.decoder_layers.0[i].width,
             attention: layer.attention.as_ref().map(of_attention).transpose()?,
             reach,
@@ -110,11 +115,16 @@ impl StepDecoder {
         })
     }
 
-    /// Reads the next token of each row, `[rows]`.
+    /// Reads the next token of each row, `[rows]`. What it says of a row does not depend on the others.
     ///
     /// # Errors
     /// A position beyond the table, or a token beyond the vocabulary.
     pub fn step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
+        // By kernels that do not depend on how many rows there are.
+        Precision::Exact.with(|| self.exact_step(tokens, state))
+    }
+
+    fn exact_step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
         let known = self.positions.dim(0)? - POSITIONS_FROM;
         if state.position >= known {
             let found = state.position + 1;
@@ -127,7 +137,7 @@ impl StepDecoder {
         let mut attended: Option<Tensor> = None;
         for (i, layer) in self.layers.iter().enumerate() {
             let window = Tensor::cat(&[&state.seen[i], &inputs[i]], 1)?;
-            let mut x = glu(&layer.convolution.forward(&window)?, 1)?;
+            let mut x = layer.convolution.forward_glu(&window.unsqueeze(2)?)?.squeeze(2)?;
             let size = inputs[i].dim(1)?;
             state.seen[i] = window.narrow(1, size, window.dim(1)? - size)?.contiguous()?;
             if let Some(attention) = &layer.attention {

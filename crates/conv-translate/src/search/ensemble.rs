@@ -2,6 +2,7 @@
 
 use crate::{ConvS2s, DecoderState, Encoded, Error, PAD, Result, StepDecoder};
 use candle_core::{D, DType, Tensor};
+use conv_core::Precision;
 use conv_nn::{Mode, log_softmax};
 
 /// One network or more with the same words. Several say the mean of their probabilities and of their attention, as fairseq's do.
@@ -74,7 +75,8 @@ impl Ensemble {
         let ids = self.batch(sources)?;
         let lengths: Vec<usize> = sources.iter().map(|source| source.len()).collect();
         let encode = |member: &Member| member.network.encode(&ids, &lengths, &mut Mode::Eval);
-        self.members.iter().map(encode).collect()
+        // Which of the fast kernels runs depends on the batch, and so would a score's last digits.
+        Precision::Exact.with(|| self.members.iter().map(encode).collect())
     }
 
     /// Reads the sources; one row each to begin with.
