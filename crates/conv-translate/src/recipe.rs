@@ -36,6 +36,9 @@ pub struct Recipe {
     pub dropout: f64,
     /// Rows of each table of positions.
     pub positions: usize,
+    /// Probability with which a merge of the byte-pair encoding is passed over where a sentence is trained on (Provilkov et al. 2020); 0 has
+    /// each text cut in one way.
+    pub subword_dropout: f64,
     /// The share of a target that is spread over all words.
     pub label_smoothing: f64,
     /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity is known.
@@ -69,6 +72,7 @@ impl Recipe {
             tie_output: true,
             dropout: 0.3,
             positions: 1024,
+            subword_dropout: 0.0,
             label_smoothing: 0.1,
             search: None,
             fit: FitConfig {
@@ -138,12 +142,13 @@ impl Recipe {
                 expected: "joint = true with it".into(),
             });
         }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return Err(Error::Config {
-                field: "label_smoothing",
-                found: self.label_smoothing.to_string(),
-                expected: "at least 0 and less than 1".into(),
-            });
+        for (field, found) in
+            [("subword_dropout", self.subword_dropout), ("label_smoothing", self.label_smoothing)]
+        {
+            if !(0.0..1.0).contains(&found) {
+                let expected = "at least 0 and less than 1".into();
+                return Err(Error::Config { field, found: found.to_string(), expected });
+            }
         }
         self.search.as_ref().map_or(Ok(()), SearchConfig::check)
     }

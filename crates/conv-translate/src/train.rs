@@ -2,6 +2,7 @@
 
 use crate::data::{Batch, Encoders, Matrix, Pair, Store};
 use crate::metrics::{Bleu, BleuScore};
+use crate::tokenizer::Recut;
 use crate::{
     Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, convs2s,
 };
@@ -33,6 +34,8 @@ pub struct Training<'a> {
     store: &'a Store,
     dev: &'a Dev,
     encoders: Encoders<'a>,
+    /// How sentences of the source and of the target are cut anew, with subword dropout.
+    recut: Option<[Recut; 2]>,
     parameters: Parameters,
     network: ConvS2s,
     lengths: Vec<usize>,
@@ -63,8 +66,12 @@ impl<'a> Training<'a> {
             return Err(Error::TooLong { side: "training", found, expected });
         }
         let fit = recipe.fit(&lengths);
+        let recut = match recipe.subword_dropout > 0.0 {
+            true => Some([Recut::new(encoders.source)?, Recut::new(encoders.target)?]),
+            false => None,
+        };
         let device = device.clone();
-        Ok(Self { recipe, store, dev, encoders, parameters, network, lengths, fit, device })
+        Ok(Self { recipe, store, dev, encoders, recut, parameters, network, lengths, fit, device })
     }
 
     /// The loop's settings, with what follows from the data.
@@ -118,6 +125,19 @@ impl<'a> Training<'a> {
         };
         let value = cross_entropy(&logits, &Tensor::new(targets, &self.device)?, &config)?;
         Ok(Loss { value, weight })
+    }
+
+    /// The pair cut anew in training, unless it were then beyond the positions.
+    fn recut(&self, pair: Pair, mode: &mut Mode) -> Pair {
+        let (Some([source, target]), Some(rng)) = (&self.recut, mode.rng()) else { return pair };
+        let dropout = self.recipe.subword_dropout;
+        let recut = Pair {
+            source: source.apply(&pair.source, dropout, rng),
+            target: target.apply(&pair.target, dropout, rng),
+        };
+        let fits = recut.source.len() < self.config().longest_source()
+            && recut.target.len() < self.config().longest_target();
+        if fits { recut } else { pair }
     }
 
     /// The mean negative logarithm of the probability of a token of `pairs`, `</s>` included.
@@ -216,12 +236,14 @@ impl Learner for Training<'_> {
         json!({
             "network": self.network.config(),
             "label_smoothing": self.recipe.label_smoothing,
+            "subword_dropout": self.recipe.subword_dropout,
             "data": format!("{} pairs, {:016x}", self.store.len(), self.store.fingerprint()),
         })
     }
 
     fn loss(&self, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
-        let pairs = batch.iter().map(|place| self.store.read(*place)).collect::<Result<Vec<_>>>();
+        let read = |place: &usize| Ok(self.recut(self.store.read(*place)?, mode));
+        let pairs = batch.iter().map(read).collect::<Result<Vec<_>>>();
         let smoothing = self.recipe.label_smoothing;
         pairs
             .and_then(|pairs| self.batch_loss(&self.network, &pairs, smoothing, mode))

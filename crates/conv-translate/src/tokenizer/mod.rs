@@ -3,6 +3,7 @@
 mod bpe;
 mod config;
 mod file;
+mod recut;
 mod rules;
 mod sample;
 mod train;
@@ -11,6 +12,7 @@ mod unigram;
 use std::path::Path;
 
 pub use config::{Model, SubwordConfig, TextForm};
+pub use recut::Recut;
 pub use sample::Sample;
 
 use crate::error::{Error, Result};
