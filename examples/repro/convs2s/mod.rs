@@ -66,8 +66,8 @@ pub struct Options {
     /// Where results are kept [default: docs/results/convs2s.jsonl, with --quick runs/convs2s-quick.jsonl]
     #[arg(long)]
     cells: Option<PathBuf>,
-    /// Write the first epoch's batches, val and the first weights of the first pair and variant to this folder for the PyTorch twin,
-    /// and train nothing
+    /// Write the first epoch's batches, val and a model of the first weights of the first pair and variant to this folder for the PyTorch
+    /// twin, and train nothing
     #[arg(long, group = "job")]
     export: Option<PathBuf>,
     /// Time so many training steps of the first pair and variant

@@ -4,9 +4,11 @@ use super::{Corpus, Experiment, Plan};
 use crate::memory::resident;
 use anyhow::{Context, Result, bail};
 use conv_train::{Event, Every, FitConfig, Learner, Run, fit};
+use conv_translate::card;
 use conv_translate::data::Pair;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,8 +41,9 @@ impl Experiment<'_> {
         });
         let path = folder.join("training.json");
         conv_train::files::write_atomic(&path, described.to_string().as_bytes())?;
-        let first = training.parameters().tensors();
-        conv_train::files::write_safetensors(&folder.join("first.safetensors"), &first)?;
+        let card =
+            card(&plan.pair.to_string(), "nothing: its weights are the first", BTreeMap::new());
+        training.save(&folder.join("first"), &plan.pair.to_string(), &card, false)?;
         conv_cli::note(format_args!("wrote {}", folder.display()));
         Ok(())
     }
