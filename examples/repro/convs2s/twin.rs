@@ -50,6 +50,7 @@ impl Experiment<'_> {
 
     /// Times `steps` training steps of the first epoch as [`fit`] takes them.
     pub fn speed(&self, plan: &Plan, steps: u64) -> Result<Speed> {
+        let start_kib = resident("VmRSS:");
         let recipe = plan.recipe();
         let folder = tempfile::tempdir()?;
         let corpus = Corpus::read(self, &plan.pair, &recipe, folder.path())?;
@@ -68,7 +69,6 @@ impl Experiment<'_> {
                 tokens += corpus.store.read(place)?.target.len() + 1;
             }
         }
-        let start_kib = resident("VmRSS:");
         let stop = AtomicBool::new(false);
         let (mut began, mut seconds, mut losses) = (Instant::now(), 0.0, Vec::new());
         let mut peak_kib = None;
@@ -112,7 +112,7 @@ pub struct Speed {
     /// Of the first step and of the last.
     losses: [f64; 2],
     parameters: usize,
-    /// Resident memory with data and network loaded, in KiB, where the system tells.
+    /// Resident memory before data and network are there, in KiB, where the system tells.
     start_kib: Option<u64>,
     /// The largest resident memory of the whole run, in KiB.
     peak_kib: Option<u64>,

@@ -60,6 +60,7 @@ def translate(options):
     from fairseq import checkpoint_utils
     from fairseq.data import data_utils
 
+    start = resident("VmRSS:")
     models, _, task = checkpoint_utils.load_model_ensemble_and_task(
         [str(options.folder / "checkpoint.pt")], arg_overrides={"data": str(options.folder)})
     for model in models:
@@ -71,7 +72,7 @@ def translate(options):
     lines = enumerate((options.folder / "input.txt").read_text().splitlines()[:options.lines])
     lines = sorted(lines, key=lambda line: line[1].count(" "))
     size = options.batch or len(lines)
-    start, seconds = resident("VmRSS:"), []
+    seconds = []
     for _ in range(options.times):
         found, began = [], time.perf_counter()
         for first in range(0, len(lines), size):

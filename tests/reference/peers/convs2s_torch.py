@@ -165,6 +165,8 @@ def filled(rows):
 def build(folder, how):
     folder = pathlib.Path(folder)
     training = json.loads((folder / "training.json").read_text())
+    # What the lists take is no fault of PyTorch's: from here on, memory counts.
+    training["start_kib"] = resident("VmRSS:")
     model = ConvS2S(training["network"], how)
     weights = load_file(folder / "first" / "model.safetensors")
     missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -191,7 +193,7 @@ def speed(training, model, steps, warm_up=5):
     optimizer = torch.optim.Adam(model.parameters(), fit["learning_rate"], (adam["beta1"], adam["beta2"]), adam["epsilon"],
                                  fused=True)
     model.train()
-    start, losses, tokens = resident("VmRSS:"), [], 0
+    losses, tokens = [], 0
     for step, pairs in enumerate(training["batches"][:steps + warm_up]):
         if step == warm_up:
             began, tokens = time.perf_counter(), 0
@@ -207,7 +209,7 @@ def speed(training, model, steps, warm_up=5):
     seconds = time.perf_counter() - began
     print(json.dumps({"target_tokens_per_second": tokens / seconds, "steps_per_second": steps / seconds,
                       "losses": [losses[0], losses[-1]], "parameters": sum(p.numel() for p in model.parameters()),
-                      "start_kib": start, "peak_kib": resident("VmHWM:")}))
+                      "start_kib": training["start_kib"], "peak_kib": resident("VmHWM:")}))
 
 
 if __name__ == "__main__":

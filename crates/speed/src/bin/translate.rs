@@ -46,6 +46,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     conv_core::keep_memory();
     conv_train::set_threads(options.threads)?;
+    let start_kib = resident("VmRSS:")?;
     let translator = Translator::open(&options.model, &Device::Cpu)?;
     let text = std::fs::read_to_string(&options.input)
         .with_context(|| options.input.display().to_string())?;
@@ -60,7 +61,6 @@ fn main() -> Result<()> {
         (config.min_length, config.max_length_b) = (words, words);
     }
     let batch = if options.batch == 0 { lines.len() } else { options.batch };
-    let start_kib = resident("VmRSS:")?;
     let (mut seconds, mut found) = (Vec::new(), Vec::new());
     for _ in 0..options.times {
         found.clear();
