@@ -38,6 +38,18 @@ pub(super) fn subwords(
 
 /// A tokenizer of whole words.
 pub(super) fn words(words: Vec<String>, config: &SubwordConfig) -> Result<Tokenizer> {
+    let config = SubwordConfig { text: TextForm::Tokens, ..config.clone() };
+    split_at_blanks(words, normalizer(&config, &BLANK.to_string())?)
+}
+
+/// The same of words that another program made, which stay as they are: they may begin with the mark of a blank.
+pub(super) fn foreign_words(words: Vec<String>) -> Result<Tokenizer> {
+    let text = TextForm::Tokens;
+    let config = SubwordConfig { text, normalize: false, ..SubwordConfig::default() };
+    split_at_blanks(words, normalizer(&config, "")?)
+}
+
+fn split_at_blanks(words: Vec<String>, normalizer: NormalizerWrapper) -> Result<Tokenizer> {
     if !words.iter().take(SPECIALS.len()).eq(SPECIALS.iter()) {
         let found = words.iter().take(SPECIALS.len()).cloned().collect::<Vec<_>>().join(" ");
         return Err(
@@ -53,9 +65,7 @@ pub(super) fn words(words: Vec<String>, config: &SubwordConfig) -> Result<Tokeni
         .unk_token("<unk>".into())
         .build()?;
     let mut tokenizer = Tokenizer::new(model);
-    let config = SubwordConfig { text: TextForm::Tokens, ..config.clone() };
-    // Other programs' words may begin with the mark of a blank.
-    tokenizer.with_normalizer(Some(normalizer(&config, "")?))?;
+    tokenizer.with_normalizer(Some(normalizer))?;
     tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
     tokenizer.add_special_tokens(SPECIALS.map(|name| AddedToken::from(name, true)))?;
     Ok(tokenizer)
