@@ -2,45 +2,29 @@
 //! where it was interrupted.
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// One training run of a table, and what came out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    /// Row of the table, e.g. the data set.
-    pub set: String,
-    /// Column of the table, e.g. the model's variant.
-    pub variant: String,
-    /// The recipe by name: a changed recipe is another cell.
-    pub recipe: String,
-    /// Fold, or 0 where the data comes split.
-    pub round: usize,
-    /// Seed of the run; splits have a fixed seed of their own.
-    pub seed: u64,
-    /// Result on the dev part, which chose the epoch.
-    pub dev: f64,
-    /// Result on the test part.
-    pub test: f64,
-    /// Epochs run.
-    pub epochs: usize,
-    /// Seconds of training.
-    pub seconds: f64,
-    /// The commit that ran it.
-    pub commit: String,
+pub trait Cell: Serialize + DeserializeOwned {
+    /// What tells a run from all others.
+    type Run: PartialEq;
+
+    /// Which run it is.
+    fn run(&self) -> Self::Run;
 }
 
 /// The cells of one experiment.
-pub struct Cells {
+pub struct Cells<C> {
     path: PathBuf,
-    cells: Vec<Cell>,
+    cells: Vec<C>,
     /// Whether the file ends in a line that a writer was interrupted in.
     torn: bool,
 }
 
-impl Cells {
+impl<C: Cell> Cells<C> {
     /// Reads the file at `path`, which need not be there yet.
     pub fn open(path: &Path) -> Result<Self> {
         let text = match fs::read_to_string(path) {
@@ -52,7 +36,7 @@ impl Cells {
             serde_json::from_str(line)
                 .with_context(|| format!("{} line {}", path.display(), number + 1))
         };
-        let mut cells: Vec<Result<Cell>> = text.lines().enumerate().map(parse).collect();
+        let mut cells: Vec<Result<C>> = text.lines().enumerate().map(parse).collect();
         let torn = !text.ends_with('\n') && cells.last().is_some_and(Result::is_err);
         if torn {
             cells.pop();
@@ -62,20 +46,20 @@ impl Cells {
     }
 
     /// The cells that `wanted` picks.
-    pub fn pick(&self, wanted: impl Fn(&Cell) -> bool) -> Vec<&Cell> {
+    pub fn pick(&self, wanted: impl Fn(&C) -> bool) -> Vec<&C> {
         self.cells.iter().filter(|cell| wanted(cell)).collect()
     }
 
     /// Keeps a cell, in place of an older one of the same run.
-    pub fn keep(&mut self, cell: Cell) -> Result<()> {
-        let key = |c: &Cell| (c.set.clone(), c.variant.clone(), c.recipe.clone(), c.round, c.seed);
-        let rewrite = self.torn || self.cells.iter().any(|old| key(old) == key(&cell));
-        self.cells.retain(|old| key(old) != key(&cell));
+    pub fn keep(&mut self, cell: C) -> Result<()> {
+        let is_older = |old: &C| old.run() == cell.run();
+        let rewrite = self.torn || self.cells.iter().any(is_older);
+        self.cells.retain(|old| !is_older(old));
         self.cells.push(cell);
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let line = |cell: &Cell| Ok::<_, serde_json::Error>(serde_json::to_string(cell)? + "\n");
+        let line = |cell: &C| Ok::<_, serde_json::Error>(serde_json::to_string(cell)? + "\n");
         if rewrite {
             self.torn = false;
             let text = self.cells.iter().map(line).collect::<Result<String, _>>()?;

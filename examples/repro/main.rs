@@ -2,9 +2,12 @@
 //!
 //!     cargo run --release --example repro -- kim             from kept results, running what is missing
 //!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
+//!     cargo run --release --example repro -- convs2s         the same of translation
 
 mod cells;
+mod convs2s;
 mod kim;
+mod memory;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -27,6 +30,8 @@ struct Arguments {
 enum Experiment {
     /// Kim (2014): seven data sets × four variants of the sentence CNN
     Kim(kim::Options),
+    /// Gehring et al. (2017): the convolutional translator on Multi30k
+    Convs2s(convs2s::Options),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +40,9 @@ fn main() -> ExitCode {
         match arguments.experiment {
             Experiment::Kim(options) => {
                 kim::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::Convs2s(options) => {
+                convs2s::run(&options, arguments.data, &arguments.common, &device)
             }
         }
     })

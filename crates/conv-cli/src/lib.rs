@@ -62,6 +62,14 @@ impl Common {
         }
         device(&self.device)
     }
+
+    /// How many threads that are.
+    ///
+    /// # Errors
+    /// The system does not say how many cores there are.
+    pub fn threads(&self) -> Result<usize> {
+        self.threads.map_or_else(default_threads, Ok)
+    }
 }
 
 /// As many as rayon has where nobody has asked for a number.

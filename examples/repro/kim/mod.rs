@@ -3,13 +3,15 @@
 //! A cell is one training run: a fold of ten (MR, Subj, CR, MPQA) or a seed (SST-1, SST-2, TREC, which come split). Folds and
 //! dev parts are drawn with [`SPLITS`], so that all variants, and the PyTorch twin, see the same ones.
 
+mod cell;
 mod recipes;
 mod table;
 mod twin;
 
-use crate::cells::{Cell, Cells};
+use crate::cells::Cells;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use cell::Cell;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_text::data::{KimData, KimSet};
@@ -104,7 +106,7 @@ struct Experiment<'a> {
     options: &'a Options,
     data: Option<PathBuf>,
     device: &'a Device,
-    cells: Cells,
+    cells: Cells<Cell>,
     /// Of every fold, and of the first of several runs on a fixed split.
     seed: u64,
     stop: Option<&'static AtomicBool>,

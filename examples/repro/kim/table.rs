@@ -1,7 +1,8 @@
 //! Table 2 as it is printed: ours beside others' numbers and the twin's.
 
+use super::cell::Cell;
 use super::{Experiment, twin};
-use crate::cells::{Cell, mean_and_spread};
+use crate::cells::mean_and_spread;
 use anyhow::Result;
 use conv_text::Variant;
 use conv_text::data::KimSet;

@@ -2,6 +2,7 @@
 
 use super::recipes::PAPER;
 use super::{Experiment, SPLITS};
+use crate::memory::resident;
 use anyhow::{Context, Result};
 use conv_text::data::KimSet;
 use conv_text::{Training, Variant};
@@ -66,7 +67,7 @@ impl Experiment<'_> {
         let split = data.split(0, SPLITS)?;
         let training =
             Training::new(&recipe, &sentences, &split, &table, BTreeMap::new(), self.device)?;
-        let start_kib = memory("VmRSS:");
+        let start_kib = resident("VmRSS:");
         let stop = AtomicBool::new(false);
         let (mut began, mut seconds) = (Instant::now(), 0.0);
         let mut observe = |event: &Event| match event {
@@ -95,7 +96,7 @@ impl Experiment<'_> {
             steps_per_second: steps as f64 / seconds,
             sentences_per_second: split.train.len() as f64 / predicting.elapsed().as_secs_f64(),
             start_kib,
-            peak_kib: memory("VmHWM:"),
+            peak_kib: resident("VmHWM:"),
         })
     }
 }
@@ -123,17 +124,4 @@ impl fmt::Display for Speed {
             mib(self.peak_kib)
         )
     }
-}
-
-/// A line of Linux's account of this process.
-fn memory(line: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status
-        .lines()
-        .find_map(|l| l.strip_prefix(line))?
-        .trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse()
-        .ok()
 }

@@ -72,7 +72,7 @@ impl Subwords {
     /// # Errors
     /// [`Error::Tokenizer`] where it does not begin with the special tokens, or a word comes twice.
     pub fn of_words(words: Vec<String>) -> Result<Self> {
-        Self::new(rules::words(words, &SubwordConfig::default()).map_err(in_memory)?, "in memory")
+        Self::new(rules::foreign_words(words).map_err(in_memory)?, "in memory")
     }
 
     /// Reads a `tokenizer.json`, one of this crate or the user's own. It must have tokens for padding, a sentence's end and

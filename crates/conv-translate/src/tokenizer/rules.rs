@@ -29,7 +29,7 @@ pub(super) fn subwords(
         steps.push(Split::new(marks, Isolated, false)?.into());
     }
     let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(normalizer(config)?))?;
+    tokenizer.with_normalizer(Some(normalizer(config, &BLANK.to_string())?))?;
     tokenizer.with_pre_tokenizer(Some(PreSequence::new(steps)));
     tokenizer.with_decoder(Some(metaspace));
     tokenizer.add_special_tokens(SPECIALS.map(|name| AddedToken::from(name, true)))?;
@@ -38,6 +38,18 @@ pub(super) fn subwords(
 
 /// A tokenizer of whole words.
 pub(super) fn words(words: Vec<String>, config: &SubwordConfig) -> Result<Tokenizer> {
+    let config = SubwordConfig { text: TextForm::Tokens, ..config.clone() };
+    split_at_blanks(words, normalizer(&config, &BLANK.to_string())?)
+}
+
+/// The same of words that another program made, which stay as they are: they may begin with the mark of a blank.
+pub(super) fn foreign_words(words: Vec<String>) -> Result<Tokenizer> {
+    let text = TextForm::Tokens;
+    let config = SubwordConfig { text, normalize: false, ..SubwordConfig::default() };
+    split_at_blanks(words, normalizer(&config, "")?)
+}
+
+fn split_at_blanks(words: Vec<String>, normalizer: NormalizerWrapper) -> Result<Tokenizer> {
     if !words.iter().take(SPECIALS.len()).eq(SPECIALS.iter()) {
         let found = words.iter().take(SPECIALS.len()).cloned().collect::<Vec<_>>().join(" ");
         return Err(
@@ -53,16 +65,14 @@ pub(super) fn words(words: Vec<String>, config: &SubwordConfig) -> Result<Tokeni
         .unk_token("<unk>".into())
         .build()?;
     let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(normalizer(&SubwordConfig {
-        text: TextForm::Tokens,
-        ..config.clone()
-    })?))?;
+    tokenizer.with_normalizer(Some(normalizer))?;
     tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
     tokenizer.add_special_tokens(SPECIALS.map(|name| AddedToken::from(name, true)))?;
     Ok(tokenizer)
 }
 
-fn normalizer(config: &SubwordConfig) -> Result<NormalizerWrapper> {
+/// Runs of blanks, and of what is as good as one, become one blank.
+fn normalizer(config: &SubwordConfig, mark: &str) -> Result<NormalizerWrapper> {
     let mut steps: Vec<NormalizerWrapper> = Vec::new();
     if config.normalize {
         steps.push(NFC.into());
@@ -75,7 +85,7 @@ fn normalizer(config: &SubwordConfig) -> Result<NormalizerWrapper> {
         TextForm::Raw => r" \p{Cc}\p{Zl}\p{Zp}",
         TextForm::Tokens => r"\s\p{Cc}",
     };
-    let run = ReplacePattern::Regex(format!("[{blanks}{BLANK}]+"));
+    let run = ReplacePattern::Regex(format!("[{blanks}{mark}]+"));
     steps.push(Replace::new(run, " ")?.into());
     steps.push(Strip::new(true, true).into());
     Ok(Sequence::new(steps).into())

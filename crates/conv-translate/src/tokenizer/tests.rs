@@ -152,6 +152,10 @@ fn a_dictionary_of_words_keeps_its_numbers() {
     let dictionary = words(&["<s>", "<pad>", "</s>", "<unk>", "hund", "ein"]).unwrap();
     assert_eq!(dictionary.encode("ein  hund bellt").unwrap(), [5, 4, 3]);
     assert_eq!(dictionary.decode(&[5, 3, 2]).unwrap(), "ein <unk>");
+    // Pieces of another program's, and letters that it left decomposed.
+    let pieces = words(&["<s>", "<pad>", "</s>", "<unk>", "▁", "▁hund", "e\u{301}"]).unwrap();
+    assert_eq!(pieces.encode("▁hund ▁ e\u{301} ▁▁").unwrap(), [5, 4, 6, 3]);
+    assert_eq!(pieces.decode(&[5, 4, 6]).unwrap(), "▁hund ▁ e\u{301}");
     let error = words(&["<pad>", "<s>", "</s>", "<unk>"]).unwrap_err().to_string();
     assert!(error.contains("begin with \"<pad> <s> </s> <unk>\", expected \"<s> <pad>"), "{error}");
     let error = words(&["<s>", "<pad>", "</s>", "<unk>", "a", "a"]).unwrap_err().to_string();

@@ -1,0 +1,345 @@
+//! Gehring et al. (2017) on Multi30k: a small translator, trained and compared with what others have published of the set.
+//!
+//! A cell is one training run: a pair of languages, a variant of the recipe, a seed and a number of epochs. It is trained on `train`, its
+//! length penalty is chosen on `val`, and it is scored on `test_2016_flickr` once. Where variants are chosen among, `val` alone is read.
+
+mod cell;
+mod recipes;
+mod score;
+mod table;
+mod twin;
+
+use crate::cells::Cells;
+use anyhow::{Context, Result, bail};
+use candle_core::Device;
+use cell::Cell;
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use conv_train::{End, Event, Progress, Run, fit};
+use conv_translate::data::{Languages, Store};
+use conv_translate::{Dev, PairFiles, Recipe, Training, Translator, Vocabularies, card};
+use recipes::{SMALL, VARIANTS, Variant};
+use score::Part;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Epochs of an ablation, and of `--quick`.
+const SHORT: usize = 10;
+const QUICK: usize = 7;
+
+/// What the models are measured on in the end.
+const TEST: &str = "test_2016_flickr";
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Pairs of languages to run or print [default: de-en, en-de and en-fr; with --ablations or --quick de-en]
+    #[arg(long, value_delimiter = ',')]
+    pairs: Vec<Languages>,
+    /// Variants of the recipe [default: small; with --ablations all]
+    #[arg(long, value_delimiter = ',', value_parser = Variant::parse)]
+    variants: Vec<Variant>,
+    /// Seeds of each, from --seed on [default: 2 for de-en, 1 for the others and with --ablations or --quick]
+    #[arg(long, value_parser = RangedU64ValueParser::<u64>::new().range(1..=100))]
+    seeds: Option<u64>,
+    /// Passes over the data, with a warm-up in proportion [default: the recipe's; 10 with --ablations, 7 with --quick]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    epochs: Option<usize>,
+    /// Short runs of all variants, compared on val; the test set is not read
+    #[arg(long)]
+    ablations: bool,
+    /// Leave the test set unread, as while choosing among recipes
+    #[arg(long)]
+    val_only: bool,
+    /// Run again what has been run
+    #[arg(long)]
+    again: bool,
+    /// Print what there is and run nothing
+    #[arg(long)]
+    print: bool,
+    /// A small version, run here and now: de-en, one seed, 7 epochs with a warm-up in proportion
+    #[arg(long, conflicts_with = "ablations")]
+    quick: bool,
+    /// Folder of runs in progress and of the models: a run that was stopped or killed goes on from its last checkpoint
+    #[arg(long, default_value = "runs/convs2s")]
+    out: PathBuf,
+    /// Where results are kept [default: docs/results/convs2s.jsonl, with --quick runs/convs2s-quick.jsonl]
+    #[arg(long)]
+    cells: Option<PathBuf>,
+    /// Write the first epoch's batches, val and a model of the first weights of the first pair and variant to this folder for the PyTorch
+    /// twin, and train nothing
+    #[arg(long, group = "job")]
+    export: Option<PathBuf>,
+    /// Time so many training steps of the first pair and variant
+    #[arg(long, group = "job", value_parser = RangedU64ValueParser::<u64>::new().range(1..=100_000))]
+    speed: Option<u64>,
+}
+
+pub fn run(
+    options: &Options,
+    data: Option<PathBuf>,
+    common: &conv_cli::Common,
+    device: &Device,
+) -> Result<()> {
+    let kept =
+        if options.quick { "runs/convs2s-quick.jsonl" } else { "docs/results/convs2s.jsonl" };
+    let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
+    let threads = common.threads()?;
+    let mut experiment =
+        Experiment { options, data, device, cells, seed: common.seed, threads, stop: None };
+    let plans = experiment.plans();
+    if let Some(folder) = &options.export {
+        return experiment.export(&plans[0], folder);
+    }
+    if let Some(steps) = options.speed {
+        return conv_cli::print(common.json, &experiment.speed(&plans[0], steps)?);
+    }
+    if !options.print {
+        experiment.stop = Some(conv_cli::stop_on_ctrl_c()?);
+        for plan in &plans {
+            experiment.complete(plan)?;
+        }
+    }
+    conv_cli::print(common.json, &table::table(&experiment)?)
+}
+
+/// A cell to be.
+#[derive(Debug, Clone)]
+struct Plan {
+    pair: Languages,
+    variant: Variant,
+    seed: u64,
+    epochs: usize,
+}
+
+impl Plan {
+    fn is_of(&self, cell: &Cell) -> bool {
+        let (pair, Plan { variant, seed, epochs, .. }) = (self.pair.to_string(), self);
+        (cell.pair.as_str(), cell.variant.as_str(), cell.seed, cell.epochs)
+            == (pair.as_str(), variant.name, *seed, *epochs)
+    }
+
+    fn recipe(&self) -> Recipe {
+        self.variant.recipe(self.epochs, self.seed)
+    }
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { pair, variant, seed, epochs } = self;
+        write!(f, "{pair}-{}-{epochs}-seed{seed}", variant.name)
+    }
+}
+
+struct Experiment<'a> {
+    options: &'a Options,
+    data: Option<PathBuf>,
+    device: &'a Device,
+    cells: Cells<Cell>,
+    /// The first of several.
+    seed: u64,
+    threads: usize,
+    stop: Option<&'static AtomicBool>,
+}
+
+impl Experiment<'_> {
+    /// What is asked for, in the order in which it is run.
+    fn plans(&self) -> Vec<Plan> {
+        let Options { ablations, quick, .. } = *self.options;
+        let pairs: Vec<Languages> = match self.options.pairs.as_slice() {
+            [] if ablations || quick => vec![main_pair()],
+            [] => ["de-en", "en-de", "en-fr"].map(known).to_vec(),
+            pairs => pairs.to_vec(),
+        };
+        let variants: Vec<Variant> = match self.options.variants.as_slice() {
+            [] if ablations => VARIANTS.to_vec(),
+            [] => vec![SMALL],
+            variants => variants.to_vec(),
+        };
+        let mut plans = Vec::new();
+        for (pair, variant) in pairs.iter().flat_map(|pair| variants.iter().map(move |v| (pair, v)))
+        {
+            let usual = if *pair == main_pair() && !ablations && !quick { 2 } else { 1 };
+            for more in 0..self.options.seeds.unwrap_or(usual) {
+                let (seed, epochs) = (self.seed.wrapping_add(more), self.epochs(variant));
+                plans.push(Plan { pair: pair.clone(), variant: *variant, seed, epochs });
+            }
+        }
+        plans
+    }
+
+    /// Of a run that is asked for.
+    fn epochs(&self, variant: &Variant) -> usize {
+        let usual = match self.options {
+            Options { ablations: true, .. } => SHORT,
+            Options { quick: true, .. } => QUICK,
+            _ => variant.epochs(),
+        };
+        self.options.epochs.unwrap_or(usual)
+    }
+
+    /// Runs what is missing of a cell.
+    fn complete(&mut self, plan: &Plan) -> Result<()> {
+        let kept = self.cells.pick(|cell| plan.is_of(cell)).first().map(|cell| (*cell).clone());
+        let wants_test = !self.options.ablations && !self.options.val_only;
+        let cell = match kept {
+            Some(cell) if !self.options.again && (cell.test.is_some() || !wants_test) => {
+                return Ok(());
+            }
+            Some(cell) if !self.options.again => self.test(plan, cell)?,
+            _ => self.train(plan, wants_test)?,
+        };
+        conv_cli::note(format_args!(
+            "{plan}: val {:.2}, test {}, {:.0} s of training, {:.0} target tokens/s",
+            cell.val.beam.bleu,
+            cell.test.as_ref().map_or("unread".into(), |test| format!("{:.2}", test.beam.bleu)),
+            cell.seconds,
+            cell.target_tokens_per_second,
+        ));
+        self.cells.keep(cell)?;
+        self.clear(plan)
+    }
+
+    /// Of a run that was looked at on val alone.
+    fn test(&self, plan: &Plan, cell: Cell) -> Result<Cell> {
+        let model = self.folder(plan).join("model");
+        let translator = Translator::open(&model, self.device).with_context(|| {
+            format!(
+                "{plan} was scored on val alone, and its model is wanted for the test set; --again trains it again"
+            )
+        })?;
+        let test = Part::read(&self.files(&plan.pair, TEST)?)?.found(&translator, &cell.search)?;
+        Ok(Cell { test: Some(test), ..cell })
+    }
+
+    fn train(&self, plan: &Plan, wants_test: bool) -> Result<Cell> {
+        let recipe = plan.recipe();
+        let folder = self.folder(plan);
+        let corpus = Corpus::read(self, &plan.pair, &recipe, &folder)?;
+        let training = corpus.training(&recipe, self.device)?;
+        let mut progress = Progress::new();
+        let mut observer = |event: &Event| progress.show(event);
+        let run = Run {
+            resume: true,
+            stop: self.stop,
+            observer: Some(&mut observer),
+            ..Run::new(&folder)
+        };
+        let outcome = fit(&training, training.fit(), run)?;
+        if outcome.end == End::Interrupted {
+            bail!("stopped after step {}, which is saved: the same command goes on", outcome.step);
+        }
+        let evaluation = conv_train::Learner::evaluate(&training)?;
+        let perplexity = *evaluation.get("perplexity").context("a perplexity of val")?;
+        let translator = Translator::new(vec![training.frozen()?], corpus.vocabularies.encoders())?;
+        let val = Part::read(&self.files(&plan.pair, "val")?)?;
+        let (search, found) = val.choose(&translator)?;
+        let [signature, chrf_signature] = val.signatures()?;
+        let test = wants_test
+            .then(|| Part::read(&self.files(&plan.pair, TEST)?)?.found(&translator, &search));
+        let (languages, metrics) = (
+            plan.pair.to_string(),
+            BTreeMap::from([
+                ("perplexity".to_string(), perplexity),
+                ("bleu".to_string(), found.beam.bleu),
+            ]),
+        );
+        let card = card(&languages, "Multi30k, for research and education only", metrics);
+        training.save(&folder.join("model"), &languages, &card, false)?;
+        let learnt = (corpus.store.tokens()[1] + corpus.store.len() as u64) * plan.epochs as u64;
+        Ok(Cell {
+            pair: languages,
+            variant: plan.variant.name.into(),
+            seed: plan.seed,
+            epochs: plan.epochs,
+            parameters: conv_train::Learner::parameters(&training).count(),
+            steps: outcome.step,
+            seconds: outcome.seconds,
+            threads: self.threads,
+            target_tokens_per_second: learnt as f64 / outcome.seconds,
+            perplexity,
+            search,
+            val: found,
+            test: test.transpose()?,
+            signature,
+            chrf_signature,
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: conv_cli::commit(&["crates", "examples/repro"])
+                .unwrap_or_else(|| "unknown".into()),
+        })
+    }
+
+    /// Removes what a run goes on from, once its cell is kept; its model and its log stay.
+    fn clear(&self, plan: &Plan) -> Result<()> {
+        let folder = self.folder(plan);
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_weights = name.ends_with(".safetensors")
+                && ["last.", "best.", "after-"].iter().any(|begin| name.starts_with(begin));
+            if is_weights || name == STORE {
+                std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn folder(&self, plan: &Plan) -> PathBuf {
+        self.options.out.join(plan.to_string())
+    }
+
+    /// The files of a part of Multi30k.
+    fn files(&self, pair: &Languages, part: &str) -> Result<PairFiles> {
+        let Some(data) = &self.data else {
+            bail!(
+                "{pair} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)"
+            );
+        };
+        Ok(PairFiles::Two(pair.files(&data.join("translate/multi30k/tok").join(part))?))
+    }
+}
+
+/// The pair of the published numbers.
+fn main_pair() -> Languages {
+    known("de-en")
+}
+
+fn known(pair: &str) -> Languages {
+    pair.parse().unwrap_or_else(|_| unreachable!("it is a pair of languages"))
+}
+
+/// The encoded pairs, in a run's folder.
+const STORE: &str = "train.pairs";
+
+/// What a run learns from.
+struct Corpus {
+    vocabularies: Vocabularies,
+    store: Store,
+    dev: Dev,
+}
+
+impl Corpus {
+    fn read(
+        experiment: &Experiment,
+        pair: &Languages,
+        recipe: &Recipe,
+        folder: &Path,
+    ) -> Result<Self> {
+        let (train, val) = (experiment.files(pair, "train")?, experiment.files(pair, "val")?);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let vocabularies = Vocabularies::train(&train, recipe)?;
+        let (store, _) = vocabularies.store(&train, recipe, &folder.join(STORE))?;
+        let dev = vocabularies.dev(&val, recipe)?;
+        Ok(Self { vocabularies, store, dev })
+    }
+
+    fn training<'a>(&'a self, recipe: &'a Recipe, device: &Device) -> Result<Training<'a>> {
+        let Self { vocabularies, store, dev } = self;
+        let encoders = vocabularies.encoders();
+        Ok(Training::new(recipe, store, dev, encoders, BTreeMap::new(), device)?)
+    }
+}

@@ -1,0 +1,161 @@
+//! The program `repro`: tables from kept results, and a small run of translation on made-up sentences.
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{Duration, Instant};
+
+/// The example that `cargo test` has built beside this test.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().with_file_name("examples").join("repro");
+    assert!(program.exists(), "build it first: cargo build --example repro");
+    program
+}
+
+fn repro(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.current_dir(folder).args(arguments).args(["--threads", "1"]);
+    command.env_remove("CONVOKE_DATA");
+    command
+}
+
+fn output(folder: &Path, arguments: &[&str]) -> String {
+    let output = repro(folder, arguments).assert().success().get_output().stdout.clone();
+    String::from_utf8(output).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn tables_are_printed_from_the_kept_results_alone() {
+    let table = output(root(), &["kim", "--print"]);
+    assert!(table.contains("Kim (2014), Table 2"), "{table}");
+    let table = output(root(), &["convs2s", "--print"]);
+    for expected in ["34.14", "36.52", "41.70", "| de-en | small | 35 |", "| no-smoothing |"] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+}
+
+#[test]
+fn what_was_kept_is_judged() {
+    let place = tempfile::tempdir().unwrap();
+    let scores = |bleu: f64| format!(r#"{{"bleu":{bleu},"chrf":60.0,"multi_bleu":{bleu}}}"#);
+    let cell = |variant: &str, seed: u64, epochs: usize, val: f64, test: Option<f64>| {
+        let found =
+            |bleu| format!(r#"{{"beam":{},"greedy":{}}}"#, scores(bleu), scores(bleu - 1.0));
+        let test = test.map_or("null".into(), found);
+        format!(
+            r#"{{"pair":"de-en","variant":"{variant}","seed":{seed},"epochs":{epochs},"parameters":5486448,"steps":9,"seconds":3600.0,
+            "threads":2,"target_tokens_per_second":3000.0,"perplexity":5.0,"search":{{"beam":5,"length_penalty":1.0,"tried":[[1.0,{val}]]}},
+            "val":{},"test":{test},"signature":"s","chrf_signature":"c","version":"0.1.0","commit":"abc"}}"#,
+            found(val)
+        )
+        .replace("\n            ", "")
+            + "\n"
+    };
+    let cells = place.path().join("cells.jsonl");
+    let kept = cell("small", 1, 35, 42.5, Some(42.2))
+        + &cell("small", 2, 35, 42.7, Some(42.0))
+        + &cell("small", 1, 10, 35.0, None)
+        + &cell("no-smoothing", 1, 10, 33.5, None);
+    fs::write(&cells, kept).unwrap();
+    let arguments = ["convs2s", "--print", "--cells", "cells.jsonl"];
+    let table = output(place.path(), &arguments);
+    for expected in [
+        "| de-en | small | 35 | 5.5 M | 42.10 ± 0.14 (2) | holds | 41.10 | 60.00 | 42.10 | 42.60 | 5.00 | 1, 1 | 1.00 | 2 | 3000 |",
+        "| en-fr | small | 35 | – | – | not run |",
+        "| no-smoothing | no label smoothing | 5.5 M | 33.50 (1) | -1.50 |",
+        "| dropout-0.2 | dropout 0.2 instead of 0.3 | – | not run |",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    let json = output(place.path(), &[&arguments[..], &["--json"]].concat());
+    let table: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(table["rows"][0]["holds"], "holds");
+}
+
+/// Multi30k's files with a few sentences of our own in them.
+fn write_data(folder: &Path) {
+    let folder = folder.join("translate/multi30k/tok");
+    fs::create_dir_all(&folder).unwrap();
+    let things = [("hund", "dog"), ("ball", "ball"), ("zug", "train"), ("mann", "man")];
+    let deeds = [("sieht", "sees"), ("sucht", "seeks"), ("hat", "has"), ("kennt", "knows")];
+    let (mut german, mut english) = (Vec::new(), Vec::new());
+    for (deed, doing) in deeds {
+        for (subject, who) in things {
+            for (object, what) in things {
+                german.push(format!("ein {subject} {deed} einen {object} .\n"));
+                english.push(format!("a {who} {doing} a {what} .\n"));
+            }
+        }
+    }
+    for (part, range) in [("train", 0..60), ("val", 60..62), ("test_2016_flickr", 62..64)] {
+        for (language, lines) in [("de", &german), ("en", &english)] {
+            let path = folder.join(format!("{part}.lc.norm.tok.{language}"));
+            fs::write(path, lines[range.clone()].concat()).unwrap();
+        }
+    }
+}
+
+fn cells(folder: &Path, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(folder.join(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_killed_run_goes_on_and_the_test_set_waits() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write_data(folder);
+    let small = ["convs2s", "--data", ".", "--pairs", "de-en", "--seeds", "1", "--epochs", "3"];
+    let run = |cells: &str, out: &str, more: &[&str]| {
+        output(folder, &[&small[..], &["--cells", cells, "--out", out], more].concat())
+    };
+
+    // Killed once its first checkpoint is there.
+    let mut child = process::Command::new(program())
+        .current_dir(folder)
+        .args(small)
+        .args(["--cells", "killed.jsonl", "--out", "killed", "--threads", "1"])
+        .stdout(process::Stdio::null())
+        .stderr(process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let checkpoint = folder.join("killed/de-en-small-3-seed1/last.safetensors");
+    let began = Instant::now();
+    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    run("killed.jsonl", "killed", &[]);
+    let killed = &cells(folder, "killed.jsonl")[0];
+
+    // The same in one go, at first without the test set.
+    run("whole.jsonl", "whole", &["--val-only"]);
+    let on_val = cells(folder, "whole.jsonl").remove(0);
+    assert!(on_val["test"].is_null(), "{on_val}");
+    let table = run("whole.jsonl", "whole", &[]);
+    assert!(table.contains("| de-en | small | 3 |") && table.contains("no bar"), "{table}");
+    let whole = cells(folder, "whole.jsonl");
+    assert_eq!(whole.len(), 1);
+    assert_eq!(whole[0]["seconds"], on_val["seconds"], "it was trained once");
+    for field in ["steps", "perplexity", "search", "val", "test", "parameters", "signature"] {
+        assert_eq!(killed[field], whole[0][field], "{field}");
+    }
+    assert!(whole[0]["signature"].as_str().unwrap().contains("tok:none"));
+
+    // What a run goes on from is gone, its model is not; what is kept is not run again.
+    let run_folder = folder.join("whole/de-en-small-3-seed1");
+    assert!(run_folder.join("model/model.safetensors").exists());
+    assert!(!run_folder.join("last.safetensors").exists());
+    fs::remove_dir_all(folder.join("translate")).unwrap();
+    run("whole.jsonl", "whole", &[]);
+}
