@@ -100,8 +100,9 @@ mod tests {
             Ok(())
         });
         assert_eq!((taken, error.map_err(|e| e.to_string())), (vec![1, 2], Err("bad".into())));
-        let closed = each(|| bail!("none"), 8, |_: Vec<u32>| Ok(())).map_err(|e| e.to_string());
-        let _: std::iter::Empty<Result<u32>> = std::iter::empty();
+        type None = std::iter::Empty<Result<u32>>;
+        let closed = || -> Result<None> { bail!("none") };
+        let closed = each(closed, 8, |_| Ok(())).map_err(|e| e.to_string());
         assert_eq!(closed, Err("none".into()));
     }
 }

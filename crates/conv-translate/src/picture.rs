@@ -193,7 +193,8 @@ mod tests {
 
     /// The number behind each `name="`.
     fn numbers(svg: &str, name: &str) -> Vec<f64> {
-        let parts = svg.split(&format!(" {name}=\"")).skip(1);
+        let begin = format!(" {name}=\"");
+        let parts = svg.split(&begin).skip(1);
         parts.filter_map(|part| part.split('"').next()?.parse().ok()).collect()
     }
 
