@@ -6,7 +6,6 @@ use clap::Args;
 use conv_text::data::Records;
 use std::io::BufReader;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, sync_channel};
 
 #[derive(Debug, Args)]
 pub struct Input {
@@ -34,30 +33,8 @@ impl Input {
             }
             return take(&self.texts);
         }
-        let texts = self.read();
-        while let Ok(first) = texts.recv() {
-            let more = texts.try_iter().take(TOGETHER - 1);
-            let mut texts = Vec::new();
-            for text in std::iter::once(first).chain(more) {
-                match text {
-                    Ok(text) => texts.push(text),
-                    // What came before a bad line is still answered.
-                    Err(error) => {
-                        take(&texts)?;
-                        return Err(error.into());
-                    }
-                }
-            }
-            take(&texts)?;
-        }
-        Ok(())
-    }
-
-    /// Reads on a thread of its own, ahead by [`TOGETHER`] sentences at most.
-    fn read(&self) -> Receiver<conv_text::Result<String>> {
-        let (sender, receiver) = sync_channel(TOGETHER);
         let (file, options) = (self.file.clone(), self.reading.options());
-        std::thread::spawn(move || {
+        let open = move || {
             let records = match &file {
                 Some(path) => Records::open_texts(path, &options),
                 None => Records::texts(
@@ -66,15 +43,8 @@ impl Input {
                     &options,
                 ),
             };
-            match records {
-                // Nobody listens any more once the other side has failed.
-                Ok(records) => records
-                    .map(|record| Ok(record?.text))
-                    .try_for_each(|text| sender.send(text))
-                    .unwrap_or_default(),
-                Err(error) => sender.send(Err(error)).unwrap_or_default(),
-            }
-        });
-        receiver
+            Ok(records?.map(|record| Ok(record?.text)))
+        };
+        conv_cli::each(open, TOGETHER, |texts| take(&texts))
     }
 }

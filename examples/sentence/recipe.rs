@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
+use conv_cli::settings;
 use conv_text::data::KimSet;
 use conv_text::tokenizer::Style;
 use conv_text::{FilterBank, Recipe, Segmenter, Variant};
 use conv_train::batch::BatchSize;
 use std::path::PathBuf;
-use toml::{Table, Value};
+use toml::Table;
 
 #[derive(Debug, Args)]
 pub struct Flags {
@@ -58,8 +59,13 @@ impl Flags {
         let (mut recipe, styled) = match &self.config {
             Some(path) => {
                 let read = std::fs::read_to_string(path).map_err(anyhow::Error::from);
-                read.and_then(|text| file_over(&paper, &text))
-                    .with_context(|| path.display().to_string())?
+                read.and_then(|text| {
+                    let file: Table = text.parse()?;
+                    // Before the file is over the paper's settings, which name one too.
+                    let styled = file.contains_key("style");
+                    Ok((settings::over(&paper, file)?, styled))
+                })
+                .with_context(|| path.display().to_string())?
             }
             None => (paper, false),
         };
@@ -73,35 +79,14 @@ impl Flags {
         if recipe.segmenter.is_some() && !styled {
             recipe.style = Style::Unicode;
         }
-        over(&mut recipe.variant, self.variant);
-        over(&mut recipe.dimension, self.dimension);
-        over(&mut recipe.fit.epochs, self.epochs);
-        over(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
-        over(&mut recipe.fit.learning_rate, self.learning_rate);
-        over(&mut recipe.dropout, self.dropout);
-        over(&mut recipe.label_smoothing, self.label_smoothing);
-        over(&mut recipe.style, self.style);
+        settings::set(&mut recipe.variant, self.variant);
+        settings::set(&mut recipe.dimension, self.dimension);
+        settings::set(&mut recipe.fit.epochs, self.epochs);
+        settings::set(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
+        settings::set(&mut recipe.fit.learning_rate, self.learning_rate);
+        settings::set(&mut recipe.dropout, self.dropout);
+        settings::set(&mut recipe.label_smoothing, self.label_smoothing);
+        settings::set(&mut recipe.style, self.style);
         Ok(recipe)
-    }
-}
-
-/// What the file says, and of the loop's settings under `[fit]` too, over `base`: a file that only sets the learning rate
-/// keeps the paper's max-norm and early stopping. And whether it names a style.
-fn file_over(base: &Recipe, text: &str) -> Result<(Recipe, bool)> {
-    let mut settings = Table::try_from(base)?;
-    let file: Table = text.parse()?;
-    let styled = file.contains_key("style");
-    for (name, value) in file {
-        match (settings.get_mut(&name), value) {
-            (Some(Value::Table(base)), Value::Table(file)) => base.extend(file),
-            (_, value) => drop(settings.insert(name, value)),
-        }
-    }
-    Ok((settings.try_into()?, styled))
-}
-
-fn over<T>(setting: &mut T, flag: Option<T>) {
-    if let Some(value) = flag {
-        *setting = value;
     }
 }

@@ -3,7 +3,7 @@
 use crate::data::{files, languages};
 use crate::model::Model;
 use crate::search::Flags;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::Args;
 use conv_translate::metrics::{Bleu, Chrf, Tokenization};
@@ -33,16 +33,18 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    let config = options.search.config(None, common.seed)?;
+    let files = files(&options.data, "test", &languages(&options.pair)?)?;
     let translator = options.model.open(device)?;
-    let pair = languages(&options.pair)?;
     let (mut sources, mut references) = (Vec::new(), Vec::new());
-    for pair in files(&options.data, "test", &pair)?.open()? {
+    for pair in files.open()? {
         let pair = pair?;
         sources.push(pair.source);
         references.push(pair.target);
     }
     let begin = Instant::now();
-    let found = translator.translate_batch(&sources, &options.search.config())?;
+    let found = translator.translate_batch(&sources, &config);
+    let found = found.with_context(|| files.to_string())?;
     let seconds = begin.elapsed().as_secs_f64();
     let best = |found: &Vec<conv_translate::Translation>| {
         found.first().map(|best| best.text.clone()).unwrap_or_default()

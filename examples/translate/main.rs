@@ -5,7 +5,11 @@
 
 mod data;
 mod eval;
+mod inspect;
 mod model;
+mod output;
+mod recipe;
+mod score;
 mod search;
 mod train;
 mod translate;
@@ -25,12 +29,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Trains a translator on parallel text
+    /// Trains a translator on parallel text, or goes on training one
     Train(Box<train::Options>),
     /// Translates a test set and scores it: BLEU and chrF
     Eval(eval::Options),
     /// Translates sentences from arguments, a file or standard input
     Translate(translate::Options),
+    /// Translates what is typed, a line at a time
+    #[command(visible_alias = "chat")]
+    Interactive(translate::Asked),
+    /// Says how probable given translations are, a line a pair
+    Score(score::Options),
+    /// Looks into a model folder or a checkpoint of fairseq's
+    Inspect(inspect::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +52,9 @@ fn main() -> ExitCode {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Translate(options) => translate::run(&options, common, &device),
+            Verb::Interactive(asked) => translate::interactive(&asked, common, &device),
+            Verb::Score(options) => score::run(&options, common, &device),
+            Verb::Inspect(options) => inspect::run(&options, common),
         }
     })
 }

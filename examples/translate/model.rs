@@ -4,18 +4,28 @@ use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_translate::Translator;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder, or an id on the Hugging Face hub; several are one ensemble
-    #[arg(long, required = true, num_args = 1.., value_delimiter = ':')]
-    model: Vec<String>,
+    /// A model folder, an id on the Hugging Face hub, or a checkpoint of fairseq's (.pt) with its dict.LANGUAGE.txt beside it, which
+    /// takes ready-made tokens; several, with `:` between them, are one ensemble
+    #[arg(long = "model", required = true, value_delimiter = ':', value_name = "MODEL")]
+    models: Vec<String>,
 }
 
 impl Model {
     pub fn open(&self, device: &Device) -> Result<Translator> {
-        let folders = self.model.iter().map(|model| conv_hub::resolve(model));
-        let folders = folders.collect::<Result<Vec<_>, _>>()?;
-        Ok(Translator::open_all(&folders, device)?)
+        let paths = self.models.iter().map(|model| resolve(model));
+        let paths = paths.collect::<Result<Vec<_>>>()?;
+        Ok(Translator::open_all(&paths, device)?)
+    }
+}
+
+/// Where the model is: a file is a checkpoint.
+pub fn resolve(model: &str) -> Result<PathBuf> {
+    match Path::new(model) {
+        file if file.is_file() => Ok(file.into()),
+        _ => Ok(conv_hub::resolve(model)?),
     }
 }

@@ -1,12 +1,13 @@
 //! `train`: from parallel text to a model folder.
 
 use crate::data::{files, first_part, languages};
-use anyhow::{Context, Result, bail};
+use crate::model::resolve;
+use crate::recipe::Flags;
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use clap::Args;
 use conv_train::{End, Event, Learner, Outcome, Progress, Run, fit};
-use conv_translate::tokenizer::TextForm;
-use conv_translate::{Recipe, SearchConfig, Training, Vocabularies, card};
+use conv_translate::{Error, SearchConfig, Stored, Training, Vocabularies, card};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,18 +24,8 @@ pub struct Options {
     /// Held-out pairs: as --data; from a folder `val`, `valid` or `dev`
     #[arg(long)]
     dev: Option<PathBuf>,
-    /// A TOML file of the recipe's settings
-    #[arg(long)]
-    recipe: Option<PathBuf>,
-    /// The text is tokens with blanks between them
-    #[arg(long)]
-    tokens: bool,
-    /// Passes over the data
-    #[arg(long)]
-    epochs: Option<usize>,
-    /// Translate the dev part at each evaluation, with so large a beam, for BLEU
-    #[arg(long, value_name = "BEAM")]
-    bleu: Option<usize>,
+    #[command(flatten)]
+    flags: Flags,
     /// Folder of the run: model/, metrics.jsonl, checkpoints
     #[arg(long)]
     out: PathBuf,
@@ -46,46 +37,49 @@ pub struct Options {
     resume: bool,
 }
 
-impl Options {
-    fn recipe(&self, seed: u64) -> Result<Recipe> {
-        let mut recipe = match &self.recipe {
-            None => Recipe::small(),
-            Some(path) => {
-                let text = conv_hub::folder::text(path)?;
-                toml::from_str(&text).with_context(|| path.display().to_string())?
-            }
-        };
-        recipe.fit.seed = seed;
-        if self.tokens {
-            recipe.subwords.text = TextForm::Tokens;
-        }
-        if let Some(epochs) = self.epochs {
-            recipe.fit.epochs = epochs;
-        }
-        if let Some(beam) = self.bleu {
-            recipe.search = Some(SearchConfig { beam, ..SearchConfig::default() });
-        }
-        Ok(recipe)
-    }
-}
-
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
-    let recipe = options.recipe(common.seed)?;
+    let init = match &options.flags.init {
+        Some(model) => Some(Stored::open(&resolve(model)?)?),
+        None => None,
+    };
+    let recipe = options.flags.recipe(init.as_ref(), common.seed)?;
     let pair = languages(&options.pair)?;
     let train = files(&options.data, "train", &pair)?;
-    let dev = match &options.dev {
+    let held_out = match &options.dev {
         Some(dev) => files(dev, "val", &pair)?,
         None => first_part(&options.data, &["val", "valid", "dev"], &pair)?,
     };
-    conv_hub::ModelParts::default().check_target(&options.out.join("model"))?;
-    std::fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make {}", options.out.display()))?;
-    let vocabularies = Vocabularies::train(&train, &recipe)?;
-    let (store, cleaned) = vocabularies.store(&train, &recipe, &options.out.join("train.pairs"))?;
-    conv_cli::note(&cleaned);
-    let dev = vocabularies.dev(&dev, &recipe)?;
+    let out = &options.out;
+    conv_hub::ModelParts::default().check_target(&out.join("model"))?;
+    if !options.resume && out.join("last.safetensors").exists() {
+        // Before anything in it is written.
+        return Err(conv_train::Error::RunExists { path: out.clone() }.into());
+    }
+    let vocabularies = match (&init, options.flags.tokenizers()?) {
+        (Some(model), _) => model.vocabularies.clone(),
+        (None, Some(tokenizers)) => tokenizers,
+        (None, None) => Vocabularies::train(&train, &recipe).with_context(|| train.to_string())?,
+    };
+    let dev = vocabularies.dev(&held_out, &recipe)?;
+    ensure!(!dev.pairs.is_empty(), "{held_out}: no pairs, expected some to watch training by");
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let stored = vocabularies.store(&train, &recipe, &out.join("train.pairs"));
+    let (store, cleaned) = stored.map_err(|error| match error {
+        // The reader's own errors name their file.
+        Error::NoPairs { .. } => anyhow::Error::from(error).context(train.to_string()),
+        error => error.into(),
+    })?;
+    conv_cli::note(format_args!("{train}: {cleaned}"));
     let encoders = vocabularies.encoders();
-    let training = Training::new(&recipe, &store, &dev, encoders, BTreeMap::new(), device)?;
+    let training = match &init {
+        Some(model) => Training::go_on(&recipe, &store, &dev, encoders, model, device),
+        None => Training::new(&recipe, &store, &dev, encoders, BTreeMap::new(), device),
+    };
+    let training = training.map_err(|error| match error {
+        // The dev part's, by its line.
+        Error::TooLongSentence { .. } => anyhow::Error::from(error).context(held_out.to_string()),
+        error => error.into(),
+    })?;
     let mut progress = Progress::new();
     let mut observer = |event: &Event| progress.show(event);
     let stop = conv_cli::stop_on_ctrl_c()?;

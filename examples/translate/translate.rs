@@ -1,74 +1,188 @@
-//! `translate`: sentences in, translations out, in their order.
+//! `translate` and `interactive`: sentences in, translations out, in their order.
 
 use crate::model::Model;
-use crate::search::Flags;
-use anyhow::{Context, Result};
+use crate::output::Form;
+use crate::search::{Flags, Order};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
-use conv_translate::Translator;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use clap::builder::RangedU64ValueParser;
+use conv_hub::text::{Encoding, Lines};
+use conv_translate::{Columns, Replacements, SearchConfig, Sentence, Translation, Translator};
+use std::io::{BufReader, IsTerminal, stdin};
 use std::path::PathBuf;
 
-/// Lines that are translated together.
-const LINES: usize = 64;
-
+/// What both verbs are asked for.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Asked {
     #[command(flatten)]
     model: Model,
-    /// Sentences; without any they are lines of --input or of standard input
-    sentences: Vec<String>,
-    /// A file with a sentence on each line
+    /// Write for an unknown token of the translation the source token that was read most
+    #[arg(long, visible_alias = "replace-unk")]
+    replace_unknown: bool,
+    /// The same, by a file with a source token, a tab or blank, and its translation on each line; what it lacks is copied
+    #[arg(long, value_name = "FILE")]
+    replacements: Option<PathBuf>,
+    /// Write pairs of places SOURCE-TARGET, of tokens from 0, behind a tab
+    #[arg(long, visible_alias = "print-alignment")]
+    alignment: bool,
+    /// Words that each translation begins with
+    #[arg(long, value_name = "WORDS", conflicts_with = "prefixes")]
+    prefix: Option<String>,
+    /// Behind each sentence stand a tab and the words that its translation begins with
     #[arg(long)]
-    input: Option<PathBuf>,
+    prefixes: bool,
+    /// Behind each sentence (and its prefix) stand phrases that its translation must contain, each behind a tab
+    #[arg(long, value_name = "ORDER", num_args = 0..=1, require_equals = true, default_missing_value = "unordered")]
+    constraints: Option<Order>,
     #[command(flatten)]
     search: Flags,
 }
 
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Sentences; without any they are the lines of --input or of standard input. A blank one has a blank translation
+    sentences: Vec<String>,
+    /// A file with a sentence on each line, gzipped or not
+    #[arg(long, conflicts_with = "sentences")]
+    input: Option<PathBuf>,
+    /// Sentences that are translated together at most; no result depends on it
+    #[arg(long, visible_alias = "buffer-size", value_name = "N", default_value_t = 64,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
+    buffer: usize,
+    /// Draw what was read of the sentence for each token of its translation, as an SVG; of one sentence
+    #[arg(long, value_name = "FILE", conflicts_with = "input", requires = "sentences")]
+    attention: Option<PathBuf>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// A translator with what is asked of it.
+struct Session {
+    translator: Translator,
+    config: SearchConfig,
+    columns: Columns,
+    prefix: String,
+    form: Form,
+}
+
+impl Asked {
+    fn begin(&self, common: &conv_cli::Common, device: &Device) -> Result<Session> {
+        let config = self.search.config(self.constraints, common.seed)?;
+        let translator = self.model.open(device)?;
+        let translator = match &self.replacements {
+            Some(path) => translator.replace_unknown(Replacements::read(path)?),
+            None if self.replace_unknown => translator.replace_unknown(Replacements::copy()),
+            None => translator,
+        };
+        let form =
+            Form { json: common.json, numbered: config.n_best > 1, alignment: self.alignment };
+        let columns = Columns { prefix: self.prefixes, phrases: self.constraints.is_some() };
+        let prefix = self.prefix.clone().unwrap_or_default();
+        Ok(Session { translator, config, columns, prefix, form })
+    }
+}
+
+impl Session {
+    fn sentence(&self, place: usize, line: &str) -> Sentence {
+        let mut sentence = Sentence::parse(place, line, self.columns);
+        if sentence.prefix.is_empty() {
+            sentence.prefix.clone_from(&self.prefix);
+        }
+        sentence
+    }
+
+    fn translate(&self, sentences: &[Sentence]) -> Result<Vec<Vec<Translation>>> {
+        Ok(self.translator.translate_sentences(sentences, &self.config)?)
+    }
+
+    /// Translates these together; where one cannot be translated, those before it are written first.
+    fn answer(&self, sentences: &[Sentence]) -> Result<()> {
+        match self.translate(sentences) {
+            Ok(found) => {
+                let found = sentences.iter().zip(&found);
+                found.into_iter().try_for_each(|(s, found)| self.form.print(s.place, found))
+            }
+            Err(error) if sentences.len() < 2 => Err(error),
+            Err(error) => {
+                for sentence in sentences {
+                    self.answer(std::slice::from_ref(sentence))?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
-    let translator = options.model.open(device)?;
+    let session = options.asked.begin(common, device)?;
+    if let Some(picture) = &options.attention {
+        let [sentence] = &options.sentences[..] else {
+            bail!("--attention draws one sentence, but there are {}", options.sentences.len());
+        };
+        let sentence = session.sentence(0, sentence);
+        let found = session.translate(std::slice::from_ref(&sentence))?.swap_remove(0);
+        session.form.print(0, &found)?;
+        let best = found.first().filter(|best| !best.attention.is_empty());
+        let best = best.context("--attention: the sentence is empty, so nothing was read")?;
+        let drawn = session.translator.picture(&sentence.text, best)?;
+        return Ok(conv_train::files::write_atomic(picture, drawn.as_bytes())?);
+    }
     if !options.sentences.is_empty() {
-        return translate(&translator, &options.sentences, options, common.json);
+        let sentences = options.sentences.iter().enumerate();
+        let sentences: Vec<_> = sentences.map(|(i, text)| session.sentence(i, text)).collect();
+        return sentences.chunks(options.buffer).try_for_each(|chunk| session.answer(chunk));
     }
-    let lines: Box<dyn BufRead> = match &options.input {
-        Some(path) => {
-            let file =
-                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Box::new(BufReader::new(file))
+    let name =
+        options.input.as_ref().map_or("standard input".into(), |path| path.display().to_string());
+    let mut place = 0;
+    conv_cli::each(lines(options.input.clone()), options.buffer, |lines: Vec<String>| {
+        let sentence = |line: &String| {
+            place += 1;
+            session.sentence(place - 1, line)
+        };
+        let sentences: Vec<_> = lines.iter().map(sentence).collect();
+        session.answer(&sentences).with_context(|| name.clone())
+    })
+}
+
+/// Translates what is typed, a line at a time; what cannot be translated is said, and the next line is waited for.
+pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    let session = asked.begin(common, device)?;
+    let prompt = stdin().is_terminal() && std::io::stderr().is_terminal();
+    let ask = |begin: &str| {
+        if prompt {
+            conv_cli::prompt(begin);
         }
-        None => Box::new(io::stdin().lock()),
     };
-    let mut block = Vec::new();
-    for line in lines.lines() {
-        block.push(line.context("reading a line")?);
-        if block.len() == LINES {
-            translate(&translator, &std::mem::take(&mut block), options, common.json)?;
+    ask("A sentence to translate, and Return; Ctrl-D ends.\n> ");
+    let mut place = 0;
+    conv_cli::each(lines(None), 1, |lines: Vec<String>| {
+        for line in lines {
+            if let Err(error) = session.answer(&[session.sentence(place, &line)]) {
+                if conv_cli::closed_pipe(&error) {
+                    return Err(error);
+                }
+                conv_cli::note(conv_cli::one_line(&error));
+            }
+            place += 1;
+            ask("> ");
         }
-    }
-    translate(&translator, &block, options, common.json)
+        Ok(())
+    })
 }
 
-fn translate(
-    translator: &Translator,
-    sentences: &[String],
-    options: &Options,
-    json: bool,
-) -> Result<()> {
-    for found in translator.translate_batch(sentences, &options.search.config())? {
-        for translation in found {
-            conv_cli::print(json, &Line(translation))?;
-        }
-    }
-    Ok(())
-}
-
-#[derive(serde::Serialize)]
-#[serde(transparent)]
-struct Line(conv_translate::Translation);
-
-impl std::fmt::Display for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.text)
+/// The lines of a file or of standard input.
+fn lines(
+    input: Option<PathBuf>,
+) -> impl FnOnce() -> Result<Box<dyn Iterator<Item = Result<String>>>> {
+    move || {
+        let lines = match &input {
+            Some(path) => Lines::open(path, Encoding::Utf8)?,
+            None => {
+                Lines::new(Box::new(BufReader::new(stdin())), "standard input", Encoding::Utf8)?
+            }
+        };
+        Ok(Box::new(lines.map(|line| Ok(line?.1))))
     }
 }

@@ -21,6 +21,11 @@
 //! ```
 #![deny(missing_docs)]
 
+pub mod settings;
+mod stream;
+
+pub use stream::each;
+
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::builder::RangedU64ValueParser;
@@ -133,17 +138,18 @@ fn usage_line(error: &clap::Error) -> String {
 }
 
 /// The error and its causes; some libraries' errors repeat their cause, which is then not said again.
-fn one_line(error: &anyhow::Error) -> String {
+pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !line.contains(&cause) {
             line = format!("{line}: {cause}");
         }
     }
-    line.replace('\n', " ")
+    line.trim_end().replace('\n', " ")
 }
 
-fn closed_pipe(error: &anyhow::Error) -> bool {
+/// Whether the error is that nobody reads what is written any more.
+pub fn closed_pipe(error: &anyhow::Error) -> bool {
     let broken = |cause: &io::Error| cause.kind() == ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
 }
@@ -168,6 +174,11 @@ pub fn print(json: bool, result: &(impl Display + Serialize)) -> Result<()> {
 pub fn note(text: impl Display) {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Asks for something on standard error, without ending the line.
+pub fn prompt(text: impl Display) {
+    let _ = write!(io::stderr(), "{text}");
 }
 
 /// The commit of the source in the present folder, with `+` where `paths` have changes; `None` outside a repository.

@@ -218,8 +218,12 @@ pub enum Error {
         expected: &'static str,
     },
     /// A vocabulary that is not the network's.
-    #[error("the {side} vocabulary has {found} tokens, expected {expected} as the network has")]
+    #[error(
+        "{file}: the {side} vocabulary has {found} tokens, special ones included, expected {expected} as the network has"
+    )]
     Vocabulary {
+        /// The dictionary or tokenizer, or `in memory`.
+        file: String,
         /// Source or target.
         side: &'static str,
         /// Tokens of the vocabulary.
@@ -227,17 +231,27 @@ pub enum Error {
         /// Rows of the network's table.
         expected: usize,
     },
-    /// A sentence to translate beyond the table of positions.
+    /// A given sentence, or its given translation, beyond the table of positions.
     #[error(
-        "sentence {sentence} has {found} tokens with its end, expected at most {expected}, the positions that the model knows"
+        "sentence {sentence}: its {side} has {found} tokens with its end, expected at most {expected}, the positions that the model knows"
     )]
     TooLongSentence {
         /// The sentence, from 1.
         sentence: usize,
+        /// Source or target.
+        side: &'static str,
         /// Its tokens.
         found: usize,
         /// The most there may be.
         expected: usize,
+    },
+    /// A line of a dictionary for unknown words that cannot be used.
+    #[error("{at}: {reason}, expected a source token, a tab or a blank, and what to write for it")]
+    Replacement {
+        /// The line.
+        at: Place,
+        /// What was found.
+        reason: &'static str,
     },
     /// candle failed.
     #[error(transparent)]

@@ -1,26 +1,25 @@
 //! A trained translator: a model folder, opened once and shared between threads.
 
-use crate::data::Encoders;
-use crate::fairseq::FairseqModel;
-use crate::save::{SOURCE_TOKENIZER, TARGET_TOKENIZER};
+use crate::data::{Encoders, TextPair};
 use crate::tokenizer::Subwords;
 use crate::{
-    Config, ConvS2s, Dictionary, Ensemble, Error, Hypothesis, Request, Result, SearchConfig,
-    convs2s, join_pieces,
+    ConvS2s, Ensemble, Error, Hypothesis, Replacements, Request, Result, SearchConfig, Sentence,
+    Stored, Vocabularies, attention_picture, join_pieces,
 };
-use candle_core::{DType, Device};
-use conv_hub::{ModelFolder, folder};
-use conv_nn::Parameters;
+use candle_core::Device;
 use serde::Serialize;
 use std::path::Path;
 
-/// The number of `</s>`.
+/// The number of `</s>`, and its name.
 const END: u32 = 2;
+const END_NAME: &str = "</s>";
+/// The number of `<unk>`.
+const UNKNOWN: u32 = 3;
 /// Tokens, padding included, that a batch's sources have at most.
 const BATCH: usize = 2000;
 
 /// A sentence's translation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Translation {
     /// As people write it.
     pub text: String,
@@ -47,11 +46,12 @@ pub struct Translator {
     longest_source: usize,
     /// Whether the target's words are in pieces marked by `@@`, to be joined in the text.
     has_pieces: bool,
+    replacements: Option<Replacements>,
 }
 
 impl Translator {
-    /// Opens a model folder, or a checkpoint of fairseq's with its dictionaries beside it ([`FairseqModel`]), which takes ready-made
-    /// tokens with blanks between them.
+    /// Opens a model folder, or a checkpoint of fairseq's with its dictionaries beside it
+    /// ([`FairseqModel`](crate::fairseq::FairseqModel)), which takes ready-made tokens with blanks between them.
     ///
     /// # Errors
     /// A missing or damaged file, a folder of another task, or a vocabulary that does not fit the network, by name.
@@ -64,16 +64,13 @@ impl Translator {
     /// # Errors
     /// As [`Translator::open`]; no folder, or vocabularies of different sizes.
     pub fn open_all(folders: &[impl AsRef<Path>], device: &Device) -> Result<Self> {
-        let opened = folders.iter().map(|folder| Opened::open(folder.as_ref(), device));
-        let mut opened = opened.collect::<Result<Vec<_>>>()?;
-        if opened.is_empty() {
-            return Err(Error::NoModel);
+        let (mut networks, mut vocabularies) = (Vec::new(), None);
+        for folder in folders {
+            let model = Stored::open(folder.as_ref())?;
+            networks.push(model.network(device)?);
+            vocabularies.get_or_insert(model.vocabularies);
         }
-        let Opened { network, vocabularies: [source, target], has_pieces } = opened.remove(0);
-        let networks = std::iter::once(network).chain(opened.into_iter().map(|o| o.network));
-        let translator =
-            Self::new(networks.collect(), Encoders { source: &source, target: &target })?;
-        Ok(Self { has_pieces, ..translator })
+        Self::new(networks, vocabularies.as_ref().ok_or(Error::NoModel)?.encoders())
     }
 
     /// Puts together networks and the vocabularies of both languages.
@@ -81,21 +78,22 @@ impl Translator {
     /// # Errors
     /// No network, or vocabularies of different sizes.
     pub fn new(networks: Vec<ConvS2s>, encoders: Encoders) -> Result<Self> {
-        let longest = networks.iter().map(|network| network.config().longest_source()).min();
-        let (longest_source, config) =
-            (longest.unwrap_or(0), networks.first().map(ConvS2s::config));
-        for (side, subwords, expected) in [
-            ("source", encoders.source, config.map(|config| config.source_vocabulary)),
-            ("target", encoders.target, config.map(|config| config.target_vocabulary)),
-        ] {
-            let found = subwords.vocabulary().len();
-            if let Some(expected) = expected.filter(|expected| *expected != found) {
-                return Err(Error::Vocabulary { side, found, expected });
-            }
-        }
+        let config = networks.first().ok_or(Error::NoModel)?.config();
         let (source, target) = (encoders.source.clone(), encoders.target.clone());
+        let vocabularies = Vocabularies { source, target };
+        vocabularies.check(["in memory".into(), "in memory".into()], config)?;
+        let longest = networks.iter().map(|network| network.config().longest_source()).min();
+        let Vocabularies { source, target } = vocabularies;
+        let longest_source = longest.unwrap_or(0);
         let ensemble = Ensemble::new(networks)?;
-        Ok(Self { ensemble, source, target, longest_source, has_pieces: false })
+        let has_pieces = target.has_pieces();
+        Ok(Self { ensemble, source, target, longest_source, has_pieces, replacements: None })
+    }
+
+    /// The same, which writes for each `<unk>` of a translation what `replacements` have for the source token that was read most. Scores
+    /// and tokens are as without.
+    pub fn replace_unknown(self, replacements: Replacements) -> Self {
+        Self { replacements: Some(replacements), ..self }
     }
 
     /// The tokens of a source text as the network reads them, without its end.
@@ -118,113 +116,194 @@ impl Translator {
         best.ok_or(Error::NoTranslation { sentence: 1 })
     }
 
-    /// Translates many sentences, each into its best translations; each result is the same as alone. An empty sentence has an empty
-    /// translation.
+    /// Translates many sentences, each into its best translations, the best first; each result is the same as alone. An empty sentence
+    /// has an empty translation.
     ///
     /// # Errors
-    /// A sentence beyond the positions that the network knows, by its place; settings out of range.
+    /// As [`Translator::translate_sentences`].
     pub fn translate_batch(
         &self,
         texts: &[impl AsRef<str>],
         config: &SearchConfig,
     ) -> Result<Vec<Vec<Translation>>> {
+        let sentence = |(place, text): (usize, &_)| Sentence::new(place, AsRef::as_ref(text));
+        let sentences: Vec<_> = texts.iter().enumerate().map(sentence).collect();
+        self.translate_sentences(&sentences, config)
+    }
+
+    /// The same with what is asked of each translation. The place of each sentence is its own: blocks of a longer input have what the
+    /// whole has, also where words are drawn.
+    ///
+    /// # Errors
+    /// By its place: a sentence beyond the positions that the network knows, or one of which something is asked that cannot be. Settings
+    /// out of range.
+    pub fn translate_sentences(
+        &self,
+        sentences: &[Sentence],
+        config: &SearchConfig,
+    ) -> Result<Vec<Vec<Translation>>> {
+        config.check()?;
         let mut requests = Vec::new();
-        let mut translations = vec![Vec::new(); texts.len()];
-        for (place, text) in texts.iter().enumerate() {
-            let mut source = self.source.encode(text.as_ref())?;
-            if source.is_empty() {
-                translations[place] = vec![Translation::empty()];
-                continue;
+        let mut translations = vec![Vec::new(); sentences.len()];
+        for (i, sentence) in sentences.iter().enumerate() {
+            match self.request(sentence)? {
+                None => translations[i] = vec![Translation::default()],
+                Some(request) => requests.push((i, request)),
             }
-            source.push(END);
-            let (found, expected) = (source.len(), self.longest_source);
-            if found > expected {
-                return Err(Error::TooLongSentence { sentence: place + 1, found, expected });
-            }
-            requests.push(Request::new(place, source));
         }
-        requests.sort_by_key(|request| request.source.len());
-        let mut rest = &requests[..];
-        while let Some(first) = rest.first() {
-            let padded = |(i, request): (usize, &Request)| (i + 1) * request.source.len() <= BATCH;
-            let count =
-                rest.iter().enumerate().take_while(|request| padded(*request)).count().max(1);
-            debug_assert!(first.source.len() <= rest[count - 1].source.len());
-            let (batch, left) = rest.split_at(count);
-            rest = left;
-            for (request, found) in batch.iter().zip(self.ensemble.search(batch, config)?) {
-                let found = found.into_iter().map(|hypothesis| self.said(hypothesis));
-                translations[request.place] = found.collect::<Result<_>>()?;
+        requests.sort_by_key(|(_, request)| request.source.len());
+        let (places, requests): (Vec<usize>, Vec<Request>) = requests.into_iter().unzip();
+        let lengths: Vec<usize> = requests.iter().map(|request| request.source.len()).collect();
+        let mut begin = 0;
+        for count in batches(&lengths, BATCH) {
+            let batch = begin..begin + count;
+            let found = self.ensemble.search(&requests[batch.clone()], config)?;
+            for (&i, found) in places[batch].iter().zip(found) {
+                let said = |hypothesis| self.said(&sentences[i].text, hypothesis);
+                translations[i] = found.into_iter().map(said).collect::<Result<_>>()?;
             }
+            begin += count;
         }
         Ok(translations)
     }
 
-    fn said(&self, hypothesis: Hypothesis) -> Result<Translation> {
+    /// How probable given translations are, each as if it were alone. Of `config` only the normalisation counts.
+    ///
+    /// # Errors
+    /// By its line, a pair beyond the positions that the network knows.
+    pub fn score(&self, pairs: &[TextPair], config: &SearchConfig) -> Result<Vec<Translation>> {
+        let mut encoded = Vec::with_capacity(pairs.len());
+        let target = self.ensemble.longest_target();
+        for (i, pair) in pairs.iter().enumerate() {
+            let place = (pair.line.max(1) - 1) as usize;
+            let source = ended(self.source.encode(&pair.source)?);
+            within(place, "source", source.len(), self.longest_source)?;
+            let words = self.target.encode(&pair.target)?;
+            within(place, "target", words.len() + 1, target)?;
+            encoded.push((i, source, words));
+        }
+        let length =
+            |(_, source, words): &(_, Vec<u32>, Vec<u32>)| source.len().max(words.len() + 1);
+        encoded.sort_by_key(length);
+        let lengths: Vec<usize> = encoded.iter().map(length).collect();
+        let mut scored = vec![Translation::default(); pairs.len()];
+        let mut rest = &encoded[..];
+        for count in batches(&lengths, BATCH) {
+            let (batch, left) = rest.split_at(count);
+            rest = left;
+            let batch_pairs: Vec<(&[u32], &[u32])> =
+                batch.iter().map(|(_, source, words)| (&source[..], &words[..])).collect();
+            for ((i, ..), found) in batch.iter().zip(self.ensemble.score(&batch_pairs, config)?) {
+                scored[*i] = self.said(&pairs[*i].source, found)?;
+            }
+        }
+        Ok(scored)
+    }
+
+    /// A picture of what was read of `text` for each token of its translation ([`attention_picture`]), in which unknown source tokens
+    /// are spelled out.
+    ///
+    /// # Errors
+    /// As [`Translator::source_tokens`].
+    pub fn picture(&self, text: &str, translation: &Translation) -> Result<String> {
+        let ids = self.source.encode(text)?;
+        let tokens = self.source.pieces(&ids).into_iter().zip(self.source.spellings(text)?);
+        let token = |(id, (piece, spelling)): (&u32, (&str, &str))| match *id {
+            UNKNOWN => spelling.to_owned(),
+            _ => piece.to_owned(),
+        };
+        let source: Vec<String> = ids.iter().zip(tokens).map(token).collect();
+        let ended = |tokens: Vec<String>| [tokens, vec![END_NAME.into()]].concat();
+        let [source, target] = [source, translation.tokens.clone()].map(ended);
+        Ok(attention_picture(&source, &target, &translation.attention))
+    }
+
+    /// What to search for; nothing for an empty sentence.
+    fn request(&self, sentence: &Sentence) -> Result<Option<Request>> {
+        let Sentence { place, text, prefix, phrases } = sentence;
+        let source = self.source.encode(text)?;
+        if source.is_empty() {
+            return Ok(None);
+        }
+        let source = ended(source);
+        within(*place, "source", source.len(), self.longest_source)?;
+        let prefix = self.known(*place, "prefix", prefix)?;
+        let constraints = phrases.iter().map(|phrase| self.known(*place, "constraints", phrase));
+        let constraints = constraints.collect::<Result<_>>()?;
+        Ok(Some(Request { prefix, constraints, ..Request::new(*place, source) }))
+    }
+
+    /// The tokens of words that must be said, of which none is unknown.
+    fn known(&self, place: usize, field: &'static str, words: &str) -> Result<Vec<u32>> {
+        let tokens = self.target.encode(words)?;
+        if tokens.contains(&UNKNOWN) {
+            return Err(Error::Request {
+                sentence: place + 1,
+                field,
+                found: format!("{words:?}"),
+                expected: "words that the model's vocabulary has".into(),
+            });
+        }
+        Ok(tokens)
+    }
+
+    /// A translation in words.
+    fn said(&self, source: &str, hypothesis: Hypothesis) -> Result<Translation> {
         let Hypothesis { tokens, score, positional, attention, alignment } = hypothesis;
-        let text = self.target.decode(&tokens)?;
-        Ok(Translation {
-            text: if self.has_pieces { join_pieces(&text) } else { text },
-            tokens: self.target.pieces(&tokens).into_iter().map(String::from).collect(),
-            score,
-            alignment,
-            attention,
-            positional,
-        })
-    }
-}
-
-impl Translation {
-    fn empty() -> Self {
-        Self {
-            text: String::new(),
-            tokens: Vec::new(),
-            score: 0.0,
-            alignment: Vec::new(),
-            attention: Vec::new(),
-            positional: Vec::new(),
-        }
-    }
-}
-
-/// One model of an ensemble.
-struct Opened {
-    network: ConvS2s,
-    vocabularies: [Subwords; 2],
-    has_pieces: bool,
-}
-
-impl Opened {
-    fn open(path: &Path, device: &Device) -> Result<Self> {
-        let network = |config: &Config, tensors| {
-            convs2s(config, &Parameters::frozen(tensors).builder(DType::F32, device))
-        };
-        if path.is_file() {
-            let FairseqModel { config, tensors, source, target, .. } = FairseqModel::open(path)?;
-            let has_pieces = target.has_pieces();
-            let [source, target] = [&source, &target].map(words);
-            let network = network(&config, tensors)?;
-            return Ok(Self { network, vocabularies: [source?, target?], has_pieces });
-        }
-        let model = ModelFolder::open(path)?;
-        model.expect_type(Config::MODEL_TYPE)?;
-        let network = network(&model.config()?, model.tensors(Some(DType::F32))?)?;
-        let file = |name: &str| path.join(name);
-        let vocabularies = match file(folder::TOKENIZER).try_exists() {
-            Ok(true) => {
-                let joint = Subwords::load(&file(folder::TOKENIZER))?;
-                [joint.clone(), joint]
+        let pieces = self.target.pieces(&tokens).into_iter().map(String::from).collect::<Vec<_>>();
+        let text = match &self.replacements {
+            Some(replacements) if tokens.contains(&UNKNOWN) => {
+                let spellings = self.source.spellings(source)?;
+                let write = |((id, piece), place): ((&u32, &String), &usize)| match *id {
+                    UNKNOWN => {
+                        replacements.of(spellings.get(*place).copied().unwrap_or_default()).into()
+                    }
+                    _ => piece.clone(),
+                };
+                let words = tokens.iter().zip(&pieces).zip(&alignment).map(write);
+                self.target.join(words.collect())?
             }
-            _ => {
-                [Subwords::load(&file(SOURCE_TOKENIZER))?, Subwords::load(&file(TARGET_TOKENIZER))?]
-            }
+            _ => self.target.decode(&tokens)?,
         };
-        Ok(Self { network, vocabularies, has_pieces: false })
+        let text = if self.has_pieces { join_pieces(&text) } else { text };
+        Ok(Translation { text, tokens: pieces, score, alignment, attention, positional })
     }
 }
 
-/// A dictionary as a vocabulary of whole words.
-fn words(dictionary: &Dictionary) -> Result<Subwords> {
-    let symbols = (0..dictionary.size() as u32).filter_map(|id| dictionary.symbol(id));
-    Subwords::of_words(symbols.map(String::from).collect())
+fn ended(tokens: Vec<u32>) -> Vec<u32> {
+    [tokens, vec![END]].concat()
+}
+
+/// Refuses what has more tokens than positions.
+fn within(place: usize, side: &'static str, found: usize, expected: usize) -> Result<()> {
+    let sentence = place + 1;
+    if found > expected {
+        return Err(Error::TooLongSentence { sentence, side, found, expected });
+    }
+    Ok(())
+}
+
+/// How many of these rising lengths make one batch after the other, of at most so many positions with their padding.
+fn batches(lengths: &[usize], most: usize) -> Vec<usize> {
+    let (mut counts, mut count) = (Vec::new(), 0);
+    for length in lengths {
+        if count > 0 && (count + 1) * length > most {
+            counts.push(std::mem::take(&mut count));
+        }
+        count += 1;
+    }
+    counts.extend((count > 0).then_some(count));
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_full_and_hold_all() {
+        assert_eq!(batches(&[1, 1, 2, 3, 9, 9], 6), [3, 1, 1, 1]);
+        assert_eq!(batches(&[2, 3, 3], 9), [3]);
+        assert!(batches(&[], 9).is_empty());
+    }
 }

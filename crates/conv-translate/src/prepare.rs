@@ -1,9 +1,10 @@
 //! From text files to what training reads: vocabularies, encoded pairs on disk, and the dev part in memory.
 
-use crate::data::{Cleaned, Encoders, Pair, Parallel, Store, encode};
+use crate::data::{Cleaned, Cleaning, Encoders, Pair, Parallel, Store, encode};
 use crate::metrics::{Bleu, Tokenization};
 use crate::tokenizer::{Sample, Subwords, TextForm};
-use crate::{Dev, Recipe, Result};
+use crate::{Config, Dev, Error, POSITIONS_FROM, Recipe, Result};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where sentences and their translations lie.
@@ -24,6 +25,17 @@ impl PairFiles {
         match self {
             Self::Two([source, target]) => Parallel::files(source, target),
             Self::Table(path) => Parallel::table(path),
+        }
+    }
+}
+
+impl fmt::Display for PairFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Two([source, target]) => {
+                write!(f, "{} and {}", source.display(), target.display())
+            }
+            Self::Table(path) => path.display().fmt(f),
         }
     }
 }
@@ -66,12 +78,52 @@ impl Vocabularies {
         })
     }
 
+    /// Reads one tokenizer for both, as [`Subwords::load`].
+    ///
+    /// # Errors
+    /// A file that cannot be read or used.
+    pub fn joint(path: &Path) -> Result<Self> {
+        let joint = Subwords::load(path)?;
+        Ok(Self { source: joint.clone(), target: joint })
+    }
+
+    /// Reads a tokenizer of each language.
+    ///
+    /// # Errors
+    /// As [`Vocabularies::joint`].
+    pub fn load(source: &Path, target: &Path) -> Result<Self> {
+        Ok(Self { source: Subwords::load(source)?, target: Subwords::load(target)? })
+    }
+
+    /// Whether both languages have the same tokens.
+    pub fn are_joint(&self) -> bool {
+        self.source.vocabulary() == self.target.vocabulary()
+    }
+
+    /// Whether they are a network's; `files` stand in the error's text.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`].
+    pub fn check(&self, files: [String; 2], config: &Config) -> Result<()> {
+        let [of_source, of_target] = files;
+        for (side, subwords, expected, file) in [
+            ("source", &self.source, config.source_vocabulary, of_source),
+            ("target", &self.target, config.target_vocabulary, of_target),
+        ] {
+            let found = subwords.vocabulary().len();
+            if found != expected {
+                return Err(Error::Vocabulary { file, side, found, expected });
+            }
+        }
+        Ok(())
+    }
+
     /// Both, to encode with.
     pub fn encoders(&self) -> Encoders<'_> {
         Encoders { source: &self.source, target: &self.target }
     }
 
-    /// Encodes the training part into a file at `path`.
+    /// Encodes the training part into a file at `path`; pairs beyond the network's positions are left out.
     ///
     /// # Errors
     /// As [`encode`].
@@ -81,10 +133,14 @@ impl Vocabularies {
         recipe: &Recipe,
         path: &Path,
     ) -> Result<(Store, Cleaned)> {
-        encode(files.open()?, self.encoders(), &recipe.cleaning, path)
+        let longest = recipe.positions.saturating_sub(POSITIONS_FROM + 1);
+        let longest = recipe.cleaning.longest.min(longest);
+        let cleaning = Cleaning { longest, ..recipe.cleaning.clone() };
+        encode(files.open()?, self.encoders(), &cleaning, path)
     }
 
-    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they are, running text by mteval's rules.
+    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they are, running text by mteval's rules,
+    /// lower-cased text in lower case.
     ///
     /// # Errors
     /// Files that cannot be read.
@@ -93,7 +149,8 @@ impl Vocabularies {
             TextForm::Raw => Tokenization::Mteval13a,
             TextForm::Tokens => Tokenization::None,
         };
-        let mut dev = Dev { bleu: Bleu { tokenization, ..Bleu::default() }, ..Dev::default() };
+        let bleu = Bleu { tokenization, lowercase: recipe.subwords.lowercase, ..Bleu::default() };
+        let mut dev = Dev { bleu, ..Dev::default() };
         for pair in files.open()? {
             let pair = pair?;
             dev.pairs.push(Pair {

@@ -40,6 +40,7 @@ impl Training<'_> {
             "data": card.data,
             "pairs": self.pairs(),
             "seed": self.fit().seed,
+            "start": self.start(),
             "metrics": card.metrics,
             "version": env!("CARGO_PKG_VERSION"),
             "half": half,

@@ -4,7 +4,7 @@ use crate::data::{Batch, Encoders, Matrix, Pair, Store};
 use crate::metrics::{Bleu, BleuScore};
 use crate::tokenizer::Recut;
 use crate::{
-    Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, convs2s,
+    Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored, convs2s,
 };
 use candle_core::{DType, Device, Tensor};
 use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction, cross_entropy};
@@ -28,6 +28,26 @@ pub struct Dev {
     pub bleu: Bleu,
 }
 
+impl Dev {
+    /// Whether a network of these sizes knows as many positions.
+    ///
+    /// # Errors
+    /// [`Error::TooLongSentence`] for the first pair that has more.
+    fn check(&self, config: &Config) -> Result<()> {
+        let longest = [config.longest_source(), config.longest_target()];
+        for (place, Pair { source, target }) in self.pairs.iter().enumerate() {
+            let sides = [("source", source), ("target", target)];
+            for ((side, tokens), expected) in sides.into_iter().zip(longest) {
+                let (sentence, found) = (place + 1, tokens.len() + 1);
+                if found > expected {
+                    return Err(Error::TooLongSentence { sentence, side, found, expected });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A network and what it learns from: what [`conv_train::fit`] trains, with the settings [`Training::fit`].
 pub struct Training<'a> {
     recipe: &'a Recipe,
@@ -41,13 +61,15 @@ pub struct Training<'a> {
     lengths: Vec<usize>,
     fit: FitConfig,
     device: Device,
+    start: Option<String>,
 }
 
 impl<'a> Training<'a> {
     /// Builds the network with its first values; `warm` holds parameters of another model by name, from which it goes on.
     ///
     /// # Errors
-    /// A recipe out of range, a store or parameters of another vocabulary, or pairs beyond the positions.
+    /// A recipe out of range, a store or parameters of another vocabulary, or pairs beyond the positions, of the dev part by their
+    /// place.
     pub fn new(
         recipe: &'a Recipe,
         store: &'a Store,
@@ -58,6 +80,39 @@ impl<'a> Training<'a> {
     ) -> Result<Self> {
         recipe.check()?;
         let config = recipe.network(store.vocabularies())?;
+        Self::build(recipe, store, dev, encoders, (config, warm), device)
+    }
+
+    /// Goes on from a trained model: its network, which [`Stored::recipe`] has made the recipe's, with the recipe's dropout.
+    ///
+    /// # Errors
+    /// As [`Training::new`]; a parameter that the model lacks.
+    pub fn go_on(
+        recipe: &'a Recipe,
+        store: &'a Store,
+        dev: &'a Dev,
+        encoders: Encoders<'a>,
+        model: &Stored,
+        device: &Device,
+    ) -> Result<Self> {
+        recipe.check()?;
+        model.network(device)?;
+        let config = Config { dropout: recipe.dropout, ..model.config.clone() };
+        config.check()?;
+        let warm = (config, model.tensors.clone());
+        let training = Self::build(recipe, store, dev, encoders, warm, device)?;
+        Ok(Self { start: Some(model.name.clone()), ..training })
+    }
+
+    fn build(
+        recipe: &'a Recipe,
+        store: &'a Store,
+        dev: &'a Dev,
+        encoders: Encoders<'a>,
+        (config, warm): (Config, BTreeMap<String, Tensor>),
+        device: &Device,
+    ) -> Result<Self> {
+        dev.check(&config)?;
         let parameters = Parameters::warm(recipe.fit.seed, warm);
         let network = convs2s(&config, &parameters.builder(DType::F32, device))?;
         let lengths = store.lengths();
@@ -71,7 +126,19 @@ impl<'a> Training<'a> {
             false => None,
         };
         let device = device.clone();
-        Ok(Self { recipe, store, dev, encoders, recut, parameters, network, lengths, fit, device })
+        Ok(Self {
+            recipe,
+            store,
+            dev,
+            encoders,
+            recut,
+            parameters,
+            network,
+            lengths,
+            fit,
+            device,
+            start: None,
+        })
     }
 
     /// The loop's settings, with what follows from the data.
@@ -190,6 +257,11 @@ impl<'a> Training<'a> {
     /// The run's settings.
     pub fn recipe(&self) -> &Recipe {
         self.recipe
+    }
+
+    /// The model from which it went on.
+    pub fn start(&self) -> Option<&str> {
+        self.start.as_deref()
     }
 
     /// How text becomes numbers.

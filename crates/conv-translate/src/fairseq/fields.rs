@@ -83,7 +83,7 @@ impl<'v> Fields<'v> {
 }
 
 /// What is under `key`, unless it is Python's `None`.
-fn get<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
+pub(super) fn get<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     plain(value).get(key).map(plain).filter(|value| !matches!(value, Value::None))
 }
 

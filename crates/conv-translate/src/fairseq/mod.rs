@@ -2,6 +2,7 @@
 
 mod arguments;
 mod fields;
+mod history;
 mod model;
 
 pub use arguments::Arguments;

@@ -1,11 +1,13 @@
 //! A whole model of fairseq's: its checkpoint, and the dictionaries beside it.
 
 use super::Arguments;
+use super::history::history;
 use crate::config::Config;
 use crate::{Dictionary, Error, Result};
 use candle_core::{DType, Tensor};
 use conv_hub::Checkpoint;
 use conv_nn::{direction_lengths, weight_norm};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,6 +28,8 @@ pub struct FairseqModel {
     pub target: Dictionary,
     /// What fairseq was told.
     pub arguments: Arguments,
+    /// How it was trained, as far as the checkpoint says it, by the names of fairseq's command line.
+    pub training: Map<String, Value>,
 }
 
 impl FairseqModel {
@@ -36,6 +40,7 @@ impl FairseqModel {
     pub fn open(path: &Path) -> Result<Self> {
         let mut checkpoint = Checkpoint::open(path)?;
         let arguments = Arguments::read(checkpoint.root(), path)?;
+        let training = history(checkpoint.root());
         let dictionary = |language: &str| {
             if language.contains(['/', '\\']) {
                 return Err(Error::FairseqArgument {
@@ -45,18 +50,20 @@ impl FairseqModel {
                     expected: "the name of a language",
                 });
             }
-            Dictionary::read(&path.with_file_name(format!("dict.{language}.txt")))
+            let file = path.with_file_name(format!("dict.{language}.txt"));
+            Ok((Dictionary::read(&file)?, file))
         };
-        let source = dictionary(&arguments.source_lang)?;
-        let target = dictionary(&arguments.target_lang)?;
+        let (source, of_source) = dictionary(&arguments.source_lang)?;
+        let (target, of_target) = dictionary(&arguments.target_lang)?;
         let mut tensors = checkpoint.tensors()?;
-        for (side, table, found) in [
-            ("source", "encoder.embed_tokens.weight", source.size()),
-            ("target", "decoder.embed_tokens.weight", target.size()),
+        for (side, table, found, file) in [
+            ("source", "encoder.embed_tokens.weight", source.size(), of_source),
+            ("target", "decoder.embed_tokens.weight", target.size(), of_target),
         ] {
             let rows = tensors.get(table).and_then(|table| table.dims().first().copied());
             if let Some(expected) = rows.filter(|rows| *rows != found) {
-                return Err(Error::Vocabulary { side, found, expected });
+                let file = file.display().to_string();
+                return Err(Error::Vocabulary { file, side, found, expected });
             }
         }
         let config = config(&arguments, [&source, &target])?;
@@ -70,7 +77,7 @@ impl FairseqModel {
         if config.tie_output {
             tensors.remove("decoder.fc3.weight");
         }
-        Ok(Self { config, tensors, source, target, arguments })
+        Ok(Self { config, tensors, source, target, arguments, training })
     }
 }
 

@@ -107,22 +107,24 @@ impl Ensemble {
         mean(said)
     }
 
-    /// Logarithms of the probabilities `[B, T]` of the tokens `next` `[B, T]` after those of `ids` `[B, T]`, and attention `[B, T, S]`.
+    /// Logarithms of the probabilities `[B, T]` of the tokens `next` `[B, T]` after those of `ids` `[B, T]`, and attention `[B, T, S]`:
+    /// a token at a time as in a search, so that they are a search's, whatever else is in the batch.
     pub(super) fn follow(
         &self,
         sources: &[&[u32]],
         ids: &Tensor,
         next: &Tensor,
     ) -> Result<[Tensor; 2]> {
-        let encoded = self.encode(sources)?;
-        let mut said = Vec::with_capacity(self.members.len());
-        for (member, encoded) in self.members.iter().zip(&encoded) {
-            let decoded = member.network.decode(ids, encoded, &mut Mode::Eval)?;
-            let values = log_softmax(&decoded.logits.to_dtype(DType::F32)?, D::Minus1)?;
-            let values = values.gather(&next.unsqueeze(D::Minus1)?, D::Minus1)?;
-            said.push([values.squeeze(D::Minus1)?, decoded.attention.to_dtype(DType::F32)?]);
+        let mut states = self.begin(sources)?;
+        let (mut values, mut attention) = (Vec::new(), Vec::new());
+        for position in 0..ids.dim(1)? {
+            let tokens = ids.narrow(1, position, 1)?.flatten_all()?.to_vec1()?;
+            let [said, read] = self.step(&tokens, &mut states, 1.0)?;
+            let next = next.narrow(1, position, 1)?.contiguous()?;
+            values.push(said.contiguous()?.gather(&next, D::Minus1)?);
+            attention.push(read);
         }
-        mean(said)
+        Ok([Tensor::cat(&values, 1)?, Tensor::stack(&attention, 1)?])
     }
 }
 

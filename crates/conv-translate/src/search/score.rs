@@ -5,8 +5,8 @@ use super::{END, Ensemble, Hypothesis, SearchConfig, floats};
 use crate::Result;
 
 impl Ensemble {
-    /// Scores given pairs, each a source with its `</s>` and a target without it, in one pass; of `config` only the normalisation
-    /// counts (`fairseq-generate --score-reference`, which has that of the default).
+    /// Scores given pairs, each a source with its `</s>` and a target without it; of `config` only the normalisation counts
+    /// (`fairseq-generate --score-reference`, which has that of the default). A score does not depend on the other pairs.
     ///
     /// # Errors
     /// An empty source, a token beyond a vocabulary, or a sentence beyond the positions.

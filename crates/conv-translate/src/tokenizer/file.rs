@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use super::Specials;
+use super::numbers::renumber;
 
 /// How many times longer a file's rules may make a text, at most, each by itself taken at its worst.
 const LONGEST: u64 = 256;
@@ -81,6 +82,7 @@ pub(super) fn read(json: &str) -> Result<Tokenizer, String> {
         }
     }
     model(&file["model"])?;
+    renumber(&mut file, [&PAD, &EOS, &UNK]);
     serde_json::from_value(file).map_err(|error| error.to_string())
 }
 

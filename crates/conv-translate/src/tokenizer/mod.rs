@@ -3,6 +3,7 @@
 mod bpe;
 mod config;
 mod file;
+mod numbers;
 mod recut;
 mod rules;
 mod sample;
@@ -10,6 +11,8 @@ mod train;
 mod unigram;
 
 use std::path::Path;
+
+use tokenizers::Decoder;
 
 pub use config::{Model, SubwordConfig, TextForm};
 pub use recut::Recut;
@@ -78,6 +81,7 @@ impl Subwords {
     /// Reads a `tokenizer.json`, one of this crate or the user's own. It must have tokens for padding, a sentence's end and
     /// what is unknown, under names that are usual: `<pad>`, `</s>`, `<unk>`, `[PAD]`, `[SEP]`, `[UNK]`, ….
     ///
+    /// Their numbers become those of [`SPECIALS`], by which the networks know them, in exchange with other tokens'.
     /// What it asks for besides the text's tokens (padding, truncation, special tokens around a sentence) is not done.
     ///
     /// # Errors
@@ -145,6 +149,37 @@ impl Subwords {
             |id: &u32| ![bos, pad, eos].contains(id) && (*id as usize) < self.vocabulary.len();
         let ids: Vec<u32> = ids.iter().copied().filter(said).collect();
         self.inner.decode(&ids, false).map_err(in_memory)
+    }
+
+    /// The part of a text that each of its tokens stands for, as the text spells it.
+    ///
+    /// # Errors
+    /// As [`Subwords::encode`].
+    pub fn spellings<'t>(&self, text: &'t str) -> Result<Vec<&'t str>> {
+        let encoding = self.inner.encode(text, false).map_err(in_memory)?;
+        let spelling = |&(from, to): &(usize, usize)| text.get(from..to).unwrap_or_default().trim();
+        Ok(encoding.get_offsets().iter().map(spelling).collect())
+    }
+
+    /// The text of tokens that are spelled out, whether or not they are in the vocabulary.
+    ///
+    /// # Errors
+    /// As [`Subwords::decode`].
+    pub fn join(&self, tokens: Vec<String>) -> Result<String> {
+        match self.inner.get_decoder() {
+            Some(decoder) => Decoder::decode(decoder, tokens).map_err(in_memory),
+            None => Ok(tokens.join(" ")),
+        }
+    }
+
+    /// Whether its tokens are joined by blanks, as those of a dictionary of fairseq's are.
+    pub(crate) fn has_whole_tokens(&self) -> bool {
+        self.inner.get_decoder().is_none()
+    }
+
+    /// Whether some of these are pieces of words, marked by `@@`.
+    pub(crate) fn has_pieces(&self) -> bool {
+        self.has_whole_tokens() && self.vocabulary.iter().any(|token| token.ends_with("@@"))
     }
 
     /// The tokens of some numbers as the vocabulary spells them; `<unk>` for a number beyond it.

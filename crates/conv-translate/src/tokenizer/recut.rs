@@ -40,7 +40,10 @@ impl Recut {
         if model["type"] != "BPE" || !begins_word.contains(&true) {
             return Err(wrong(format!("set for a vocabulary of type {}", model["type"])));
         }
-        let number = |token: &Value| Some(model["vocab"].get(token.as_str()?)?.as_u64()? as u32);
+        // Not the file's: another maker's tokens are renumbered as they are read.
+        let numbers: HashMap<&str, u32> =
+            subwords.vocabulary().iter().map(String::as_str).zip(0..).collect();
+        let number = |token: &Value| numbers.get(token.as_str()?).copied();
         let prefix = model["continuing_subword_prefix"].as_str().unwrap_or_default();
         let mut merges = HashMap::new();
         let mut parts: Vec<Vec<u32>> = (0..begins_word.len() as u32).map(|id| vec![id]).collect();

@@ -1,0 +1,66 @@
+//! Settings from a file over others, and flags over those.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// What `file` says over `base`, and of each table in it, such as a loop's settings under `[fit]`, field by field: a file that only sets
+/// the learning rate keeps the rest.
+///
+/// # Errors
+/// A field that is not known, or of another kind.
+pub fn over<T: Serialize + DeserializeOwned>(base: &T, file: Table) -> Result<T> {
+    let mut settings = Table::try_from(base)?;
+    for (name, value) in file {
+        match (settings.get_mut(&name), value) {
+            (Some(Value::Table(base)), Value::Table(file)) => base.extend(file),
+            (_, value) => drop(settings.insert(name, value)),
+        }
+    }
+    Ok(settings.try_into()?)
+}
+
+/// Sets what a flag says, if it is given.
+pub fn set<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *setting = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        rate: f64,
+        name: Option<String>,
+        fit: Inner,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        epochs: u32,
+        seed: u32,
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names() -> Result<()> {
+        let base = Outer { rate: 0.5, name: None, fit: Inner { epochs: 3, seed: 1 } };
+        let changed = over(&base, "name = \"a\"\n[fit]\nepochs = 9\n".parse()?)?;
+        let expected =
+            Outer { rate: 0.5, name: Some("a".into()), fit: Inner { epochs: 9, seed: 1 } };
+        assert_eq!(changed, expected);
+        let wrong = over(&base, "[fit]\nepoch = 9\n".parse()?).map_err(|e| e.to_string());
+        assert!(wrong.is_err_and(|text| text.contains("unknown field `epoch`")));
+        let mut rate = 0.5;
+        set(&mut rate, None);
+        set(&mut rate, Some(0.25));
+        assert_eq!(rate, 0.25);
+        Ok(())
+    }
+}

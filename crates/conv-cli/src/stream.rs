@@ -1,0 +1,108 @@
+//! Input that is answered as it comes.
+
+use anyhow::Result;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+/// Calls `take` with all items in their order, as many at a time as are there, and at most `together`: one that waits alone is not kept
+/// waiting for others. `open` and what it opens run on a thread of their own, ahead by at most `together` items.
+///
+/// # Errors
+/// Those of `take`; and of reading, once what came before has been taken.
+pub fn each<T, I>(
+    open: impl FnOnce() -> Result<I> + Send + 'static,
+    together: usize,
+    mut take: impl FnMut(Vec<T>) -> Result<()>,
+) -> Result<()>
+where
+    T: Send + 'static,
+    I: Iterator<Item = Result<T>>,
+{
+    let items = ahead(open, together.max(1));
+    while let Ok(first) = items.recv() {
+        let mut ready = Vec::new();
+        for item in std::iter::once(first).chain(items.try_iter().take(together.max(1) - 1)) {
+            match item {
+                Ok(item) => ready.push(item),
+                Err(error) => {
+                    take(ready)?;
+                    return Err(error);
+                }
+            }
+        }
+        take(ready)?;
+    }
+    Ok(())
+}
+
+fn ahead<T, I>(
+    open: impl FnOnce() -> Result<I> + Send + 'static,
+    together: usize,
+) -> Receiver<Result<T>>
+where
+    T: Send + 'static,
+    I: Iterator<Item = Result<T>>,
+{
+    let (sender, receiver) = sync_channel(together);
+    thread::spawn(move || match open() {
+        // Nobody listens any more once the other side has failed.
+        Ok(mut items) => items.try_for_each(|item| sender.send(item)).unwrap_or_default(),
+        Err(error) => sender.send(Err(error)).unwrap_or_default(),
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::bail;
+
+    #[test]
+    fn all_items_are_taken_in_order_and_never_too_many() -> Result<()> {
+        let (mut taken, mut most) = (Vec::new(), 0);
+        each(
+            || Ok((0..100).map(Ok)),
+            8,
+            |items| {
+                most = most.max(items.len());
+                taken.extend(items);
+                Ok(())
+            },
+        )?;
+        assert!(taken.into_iter().eq(0..100) && most <= 8, "{most}");
+        Ok(())
+    }
+
+    #[test]
+    fn an_item_alone_is_not_kept_waiting() -> Result<()> {
+        let (ask, asked) = sync_channel(0);
+        let mut taken = 0;
+        // Each item but the first comes once the one before has been taken.
+        let items =
+            move || Ok((0..3).inspect(move |i| assert!(*i == 0 || asked.recv() == Ok(*i))).map(Ok));
+        each(items, 8, |items: Vec<u32>| {
+            taken += items.len();
+            if taken < 3 {
+                ask.send(taken as u32)?;
+            }
+            Ok(())
+        })?;
+        assert_eq!(taken, 3);
+        Ok(())
+    }
+
+    #[test]
+    fn what_came_before_an_error_is_taken() {
+        let mut taken = Vec::new();
+        let items = || Ok([Ok(1), Ok(2), Err(anyhow::anyhow!("bad")), Ok(3)].into_iter());
+        let error = each(items, 8, |items| {
+            taken.extend(items);
+            Ok(())
+        });
+        assert_eq!((taken, error.map_err(|e| e.to_string())), (vec![1, 2], Err("bad".into())));
+        type None = std::iter::Empty<Result<u32>>;
+        let closed = || -> Result<None> { bail!("none") };
+        let closed = each(closed, 8, |_| Ok(())).map_err(|e| e.to_string());
+        assert_eq!(closed, Err("none".into()));
+    }
+}

@@ -1,0 +1,166 @@
+//! Sentences in, translations out.
+
+use super::*;
+
+#[test]
+fn sentences_come_from_arguments_a_file_or_a_stream_and_no_batch_matters() {
+    let folder = trained();
+    assert_eq!(translated(&["Der alter Wolf singt ."]), "sings the wolf old .\n");
+    assert_eq!(translated(&["", "  ", "ein Hund rennt ."]), "\n\nruns a dog .\n");
+    let sentences = fs::read_to_string(folder.join("val.de")).unwrap();
+    let spaced: String = sentences.lines().map(|line| format!("{line}\n\n")).collect();
+    fs::write(folder.join("spaced.de"), &spaced).unwrap();
+    let whole = translated(&["--input", "spaced.de", "--json", "--n-best", "2"]);
+    let places: Vec<u64> = whole
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["sentence"].as_u64().unwrap())
+        .collect();
+    assert!(places.is_sorted() && places.last() == Some(&48), "{places:?}");
+    for line in whole.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let tokens = line["tokens"].as_array().unwrap().len();
+        assert_eq!(line["alignment"].as_array().unwrap().len(), tokens, "{line}");
+        assert_eq!((line["score"].is_f64(), tokens == 0), (true, line["text"] == ""), "{line}");
+    }
+    let arguments = [&MODEL[..], &["--json", "--n-best", "2"]].concat();
+    for buffer in ["1", "5", "4096"] {
+        let arguments = [&arguments[..], &["--buffer", buffer]].concat();
+        let assert = translate(folder, &arguments).write_stdin(spaced.clone()).assert().success();
+        assert_eq!(
+            String::from_utf8(assert.get_output().stdout.clone()).unwrap(),
+            whole,
+            "{buffer}"
+        );
+    }
+    // What is drawn is drawn for the sentence's place, not for the batch's.
+    let sampling = |buffer| {
+        translated(&[
+            "--input",
+            "val.de",
+            "--sampling",
+            "--temperature",
+            "2",
+            "--seed",
+            "5",
+            "--buffer",
+            buffer,
+        ])
+    };
+    assert_eq!(sampling("3"), sampling("64"));
+    assert_ne!(sampling("64"), translated(&["--input", "val.de"]));
+}
+
+#[test]
+fn a_line_is_answered_before_the_next_is_sent() {
+    for verb in ["translate", "interactive", "chat"] {
+        let mut child = start(trained(), &[verb, "--model", "run/model"]);
+        let mut input = child.stdin.take().unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        for (sentence, expected) in [
+            ("ein Hund rennt .", "runs a dog ."),
+            ("", ""),
+            ("Der Baum fällt .", "falls the tree ."),
+        ] {
+            writeln!(input, "{sentence}").unwrap();
+            assert_eq!(answers.next().unwrap().unwrap(), expected, "{verb}");
+        }
+        drop(input);
+        assert!(answers.next().is_none());
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_translation_is_in_it() {
+    let folder = trained();
+    let begun = translated(&["--prefix", "falls the", "ein Hund rennt ."]);
+    assert!(begun.starts_with("falls the "), "{begun}");
+    let begun = translated(&["--prefixes", "ein Hund rennt .\tsings", "ein Hund rennt ."]);
+    assert!(begun.starts_with("sings ") && begun.ends_with("\nruns a dog .\n"), "{begun}");
+    for order in ["--constraints", "--constraints=ordered"] {
+        let held = translated(&[order, "ein Hund rennt .\ttree\told", "ein Hund rennt ."]);
+        let (first, second) = held.split_once('\n').unwrap();
+        assert!(first.contains("tree") && first.contains("old"), "{held}");
+        assert_eq!(second, "runs a dog .\n");
+        if order.ends_with("ordered") {
+            assert!(first.find("tree") < first.find("old"), "{held}");
+        }
+    }
+    let short = ["--min-length", "9", "--max-length-a", "0", "--max-length-b", "9"];
+    let long = lines(folder, &[&MODEL[..], &short, &["ein Hund rennt ."]].concat());
+    assert_eq!(long[0]["tokens"].as_array().unwrap().len(), 9);
+    let diverse = translated(&[
+        "--beam",
+        "4",
+        "--n-best",
+        "4",
+        "--diverse-groups",
+        "2",
+        "--diverse-strength",
+        "9",
+        "ein Hund rennt .",
+    ]);
+    assert_eq!(diverse.lines().count(), 4);
+    let best = diverse.lines().next().unwrap();
+    assert!(best.starts_with("1\t-") && best.ends_with("\truns a dog ."), "{diverse}");
+    for more in [&["--top-k", "1"][..], &["--top-p", "0.001"]] {
+        let drawn =
+            translated(&[&["--sampling", "--beam", "1"], more, &["ein Hund rennt ."]].concat());
+        assert_eq!(drawn, "runs a dog .\n");
+    }
+    let aligned = translated(&["--alignment", "ein Hund rennt ."]);
+    let (text, pairs) = aligned.trim_end().split_once('\t').unwrap();
+    let json = &lines(folder, &[&MODEL[..], &["ein Hund rennt ."]].concat())[0];
+    assert_eq!((text, json["text"].as_str()), ("runs a dog .", Some("runs a dog .")));
+    let expected: Vec<String> = json["alignment"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+        .map(|(t, s)| format!("{s}-{t}"))
+        .collect();
+    assert_eq!(pairs.split(' ').collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn attention_is_drawn() {
+    let folder = trained();
+    let text = translated(&["--attention", "picture.svg", "ein alter Hund rennt ."]);
+    assert_eq!(text, "runs a dog old .\n");
+    let svg = fs::read_to_string(folder.join("picture.svg")).unwrap();
+    for part in ["<svg ", ">rennt</text>", ">runs</text>", "&lt;/s&gt;", "fill-opacity"] {
+        assert!(svg.contains(part), "{part}: {svg}");
+    }
+    assert!(!svg.contains("href"), "it refers to nothing");
+    let asked = [&MODEL[..], &["--attention", "other.svg"]].concat();
+    assert!(failure(folder, &[&asked[..], &["a", "b"]].concat(), 1).contains("draws one sentence"));
+    assert!(failure(folder, &[&asked[..], &[""]].concat(), 1).contains("the sentence is empty"));
+    assert!(!folder.join("other.svg").exists());
+}
+
+#[test]
+fn what_is_too_long_is_named_by_its_line_after_what_came_before() {
+    let folder = trained();
+    let long = "Hund ".repeat(50);
+    fs::write(folder.join("long.de"), format!("ein Hund rennt .\n\n{long}\nein Hund rennt .\n"))
+        .unwrap();
+    let assert =
+        translate(folder, &[&MODEL[..], &["--input", "long.de"]].concat()).assert().code(1);
+    let (said, error) = (&assert.get_output().stdout, &assert.get_output().stderr);
+    assert_eq!(String::from_utf8_lossy(said), "runs a dog .\n\n");
+    let error = String::from_utf8_lossy(error);
+    let (what, expected) = (
+        "error: long.de: sentence 3: its source has ",
+        "expected at most 38, the positions that the model knows",
+    );
+    assert!(error.starts_with(what) && error.contains(expected) && error.lines().count() == 1);
+    // At the prompt it is said, and the next line answered.
+    let talk = translate(folder, &["interactive", "--model", "run/model"])
+        .write_stdin(format!("{long}\nein Hund rennt .\n"))
+        .assert()
+        .success();
+    assert_eq!(String::from_utf8_lossy(&talk.get_output().stdout), "runs a dog .\n");
+    assert!(
+        String::from_utf8_lossy(&talk.get_output().stderr).contains("sentence 1: its source has ")
+    );
+}
