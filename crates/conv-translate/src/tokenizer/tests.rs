@@ -180,9 +180,11 @@ fn foreign(from: &str, to: &str) -> Result<Subwords> {
 #[test]
 fn the_users_own_file_is_taken_without_padding_and_truncation() {
     let subwords = foreign("", "").unwrap();
-    assert_eq!(subwords.specials(), Specials { bos: 1, pad: 0, eos: 1, unk: 2 });
-    assert_eq!(subwords.encode("ab ab ab [PAD] q").unwrap(), [5, 5, 5, 2, 2]);
-    assert_eq!(subwords.decode(&[5, 1, 5]).unwrap(), "ab ab");
+    // Padding, end and unknown have exchanged their numbers with what had 1, 2 and 3.
+    assert_eq!(subwords.specials(), Specials { bos: 2, pad: 1, eos: 2, unk: 3 });
+    assert_eq!(subwords.vocabulary(), ["a", "[PAD]", "[SEP]", "[UNK]", "##b", "ab"]);
+    assert_eq!(subwords.encode("ab ab ab [PAD] q").unwrap(), [5, 5, 5, 3, 3]);
+    assert_eq!(subwords.decode(&[5, 2, 5]).unwrap(), "ab ab");
 }
 
 #[test]
