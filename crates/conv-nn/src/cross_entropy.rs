@@ -95,7 +95,11 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
-    fn new(logits: &Tensor, targets: &Tensor, config: &CrossEntropyConfig) -> Result<Self> {
+    pub(crate) fn new(
+        logits: &Tensor,
+        targets: &Tensor,
+        config: &CrossEntropyConfig,
+    ) -> Result<Self> {
         let operation = Self::NAME;
         let misfit = |argument, found: &[usize], expected| Error::Shape {
             operation,
@@ -165,7 +169,7 @@ impl Loss {
         self.weights.as_ref().map_or(1.0, |weights| f64::from(weights[class]))
     }
 
-    fn total_weight(&self) -> f64 {
+    pub(crate) fn total_weight(&self) -> f64 {
         self.targets.iter().flatten().map(|target| self.weight(*target as usize)).sum()
     }
 

@@ -156,11 +156,23 @@ impl LayerKernel for Product {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        let of_x = x.track_op().then(|| gradient.matmul(weight));
-        let of_weight = weight.track_op().then(|| gradient.t()?.matmul(x));
-        let of_bias = bias.track_op().then(|| column_sums::<T>(gradient));
-        Ok([of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?])
+        product_gradients([x, weight], gradient, [x, weight, bias].map(Tensor::track_op))
     }
+}
+
+/// The gradients of x, weight and bias in [`Product`], those that are `wanted`.
+pub(crate) fn product_gradients(
+    [x, weight]: [&Tensor; 2],
+    gradient: &Tensor,
+    wanted: [bool; 3],
+) -> candle_core::Result<[Option<Tensor>; 3]> {
+    let of_x = wanted[0].then(|| gradient.matmul(weight));
+    let of_weight = wanted[1].then(|| gradient.t()?.matmul(x));
+    let of_bias = wanted[2].then(|| match gradient.dtype() {
+        DType::F64 => column_sums::<f64>(gradient),
+        _ => column_sums::<f32>(gradient),
+    });
+    Ok([of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?])
 }
 
 fn column_sums<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {

@@ -7,7 +7,7 @@ use crate::{
     Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored, convs2s,
 };
 use candle_core::{DType, Device, Tensor};
-use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction, cross_entropy};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction};
 use conv_train::{FitConfig, Learner, Loss};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -184,13 +184,14 @@ impl<'a> Training<'a> {
         let weight = targets.len() as f64;
         let encoded = network.encode(&matrix(batch.source)?, &batch.source_lengths, mode)?;
         let places = Tensor::new(places, &self.device)?;
-        let logits = network.decode_places(&matrix(batch.input)?, &encoded, &places, mode)?;
+        let targets = Tensor::new(targets, &self.device)?;
         let config = CrossEntropyConfig {
             label_smoothing: smoothing,
             reduction: Reduction::Mean,
             ..CrossEntropyConfig::default()
         };
-        let value = cross_entropy(&logits, &Tensor::new(targets, &self.device)?, &config)?;
+        let places = [&places, &targets];
+        let value = network.loss(&matrix(batch.input)?, &encoded, places, &config, mode)?;
         Ok(Loss { value, weight })
     }
 

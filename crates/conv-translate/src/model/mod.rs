@@ -15,7 +15,7 @@ pub use incremental::{DecoderState, Step, StepDecoder};
 
 use crate::{Config, Result};
 use candle_core::{Device, Tensor};
-use conv_nn::{Linear, Mode, VarBuilder};
+use conv_nn::{CrossEntropyConfig, Linear, Mode, VarBuilder, linear_cross_entropy};
 use decoder::{Decoder, decoder};
 use encoder::{Encoder, encoder};
 
@@ -98,24 +98,30 @@ impl ConvS2s {
 
     /// `[…, E]` → `[…, V]`.
     fn logits(&self, states: &Tensor) -> Result<Tensor> {
-        let (weight, bias) = self.decoder.output()?;
-        Ok(candle_core::Module::forward(&Linear::new(weight, Some(bias)), states)?)
+        Ok(candle_core::Module::forward(&self.output()?, states)?)
     }
 
-    /// Logits `[N, V]` of those positions of `ids` `[B, T]` that `places` names, counted over the batch: what training needs, without
-    /// the padding.
+    fn output(&self) -> Result<Linear> {
+        let (weight, bias) = self.decoder.output()?;
+        Ok(Linear::new(weight, Some(bias)))
+    }
+
+    /// The cross-entropy of `targets` `[N]` at those positions of `ids` `[B, T]` that `places` `[N]` names, counted over the batch: what training
+    /// needs, without the padding, and without all logits at once.
     ///
     /// # Errors
-    /// As [`ConvS2s::encode`].
-    pub fn decode_places(
+    /// As [`ConvS2s::encode`]; a target beyond the vocabulary.
+    pub fn loss(
         &self,
         ids: &Tensor,
         source: &Encoded,
-        places: &Tensor,
+        [places, targets]: [&Tensor; 2],
+        config: &CrossEntropyConfig,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let (states, _) = self.decoder.forward(ids, source, mode)?;
         let states = states.transpose(1, 2)?.flatten(0, 1)?.contiguous()?;
-        self.logits(&states.index_select(places, 0)?)
+        let states = states.index_select(places, 0)?;
+        Ok(linear_cross_entropy(&self.output()?, &states, targets, config)?)
     }
 }

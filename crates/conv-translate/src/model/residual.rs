@@ -3,7 +3,7 @@
 use super::normed::{Normed, linear};
 use crate::Layers;
 use candle_core::{Module, Tensor};
-use conv_nn::VarBuilder;
+use conv_nn::{VarBuilder, add_scaled};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -22,7 +22,7 @@ impl Side {
 
 /// Halves the variance of a sum of two (section 3.5).
 pub(super) fn halved(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
-    (x + y)? * 0.5f64.sqrt()
+    Ok(add_scaled(x, y, 0.5f64.sqrt())?)
 }
 
 /// The residual connections of a stack. Parameters: `projections.{i}` where the sizes differ.

@@ -1,0 +1,256 @@
+//! The cross-entropy of a linear layer's outputs without the outputs: a large vocabulary's logits are made, used and dropped block by block.
+
+use crate::cross_entropy::Loss;
+use crate::kernel::{Argument, LayerKernel, apply_layer, check_real};
+use crate::linear::product_gradients;
+use crate::real::Real;
+use crate::{CrossEntropyConfig, Linear, Reduction, Result, cross_entropy, gradients};
+use candle_core::{DType, Module, Shape, Tensor};
+
+/// Logits of a block: 16 MiB of f32, and their gradient as much.
+const BLOCK: usize = 1 << 22;
+
+/// [`cross_entropy`] of `layer`'s outputs.
+///
+/// With targets among V classes, the logits of N samples and their gradient are the largest tensors of a language's network by far. Here
+/// they exist for some rows at a time: since the loss is one number, its gradients with respect to `x`, weight and bias are known up to a factor
+/// as soon as a block's logits are, and are kept instead.
+///
+/// # Shapes
+/// x `[N, in]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction (by [`cross_entropy`] itself).
+///
+/// # Errors
+/// As the layer and [`cross_entropy`].
+///
+/// ```
+/// use candle_core::{DType, Device, Module, Tensor};
+/// use conv_nn::{CrossEntropyConfig, Linear, cross_entropy, linear_cross_entropy};
+/// let layer = Linear::new(Tensor::ones((7, 4), DType::F32, &Device::Cpu)?, None);
+/// let (x, targets) = (Tensor::ones((3, 4), DType::F32, &Device::Cpu)?, Tensor::new(&[0u32, 6, 1], &Device::Cpu)?);
+/// let loss = linear_cross_entropy(&layer, &x, &targets, &CrossEntropyConfig::default())?;
+/// let same = cross_entropy(&layer.forward(&x)?, &targets, &CrossEntropyConfig::default())?;
+/// assert_eq!(loss.to_scalar::<f32>()?, same.to_scalar::<f32>()?);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn linear_cross_entropy(
+    layer: &Linear,
+    x: &Tensor,
+    targets: &Tensor,
+    config: &CrossEntropyConfig,
+) -> Result<Tensor> {
+    if !x.device().is_cpu() || config.reduction == Reduction::None || x.rank() != 2 {
+        return cross_entropy(&layer.forward(x)?, targets, config);
+    }
+    check_real(OutputLoss::NAME, "its input", x.dtype())?;
+    let bias = match layer.bias() {
+        Some(bias) => bias.contiguous()?,
+        None => Tensor::zeros(layer.weight().dim(0)?, x.dtype(), x.device())?,
+    };
+    let arguments = [&x.contiguous()?, &layer.weight().contiguous()?, &bias];
+    let rows = (BLOCK / layer.weight().dim(0)?.max(1)).max(1);
+    Ok(apply_layer(OutputLoss::new(arguments, targets, config, rows)?, arguments)?)
+}
+
+/// The loss, and its gradients with respect to x, weight and bias where they are tracked.
+struct OutputLoss {
+    loss: f64,
+    gradients: [Option<Tensor>; 3],
+}
+
+impl OutputLoss {
+    /// By blocks of `rows`.
+    fn new(
+        arguments: [&Tensor; 3],
+        targets: &Tensor,
+        config: &CrossEntropyConfig,
+        rows: usize,
+    ) -> Result<Self> {
+        let tracked = arguments.map(Tensor::track_op);
+        let [x, weight, bias] = arguments.map(Tensor::detach);
+        let layer = Linear::new(weight.clone(), Some(bias));
+        let of_block = CrossEntropyConfig { reduction: Reduction::Sum, ..config.clone() };
+        let samples = x.dim(0)?;
+        let (mut loss, mut total) = (0.0, 0.0);
+        let mut of_x = Vec::new();
+        let mut of_layer: [Option<Tensor>; 2] = [None, None];
+        // Once for a batch of none, whose misfits have names too.
+        for first in (0..samples.max(1)).step_by(rows) {
+            let count = rows.min(samples - first);
+            let x = x.narrow(0, first, count)?;
+            let logits = layer.forward(&x)?;
+            let targets = match count == samples {
+                true => targets.clone(),
+                false => targets.narrow(0, first, count)?,
+            };
+            total += Loss::new(&logits, &targets, &of_block)?.total_weight();
+            if tracked == [false; 3] {
+                loss += number(&cross_entropy(&logits, &targets, &of_block)?)?;
+                continue;
+            }
+            let (value, gradient) = gradients::cross_entropy(&logits, &targets, &of_block)?;
+            loss += number(&value)?;
+            let [x_gradient, of_weight, of_bias] =
+                product_gradients([&x, &weight], &gradient, tracked)?;
+            of_x.extend(x_gradient);
+            for (sum, more) in of_layer.iter_mut().zip([of_weight, of_bias]) {
+                *sum = match (sum.take(), more) {
+                    (Some(sum), Some(more)) => Some((sum + more)?),
+                    (sum, more) => sum.or(more),
+                };
+            }
+        }
+        let share = if config.reduction == Reduction::Mean { 1.0 / total } else { 1.0 };
+        // Where nothing counts the mean is NaN, but the gradient 0.
+        let factor = if total == 0.0 { 0.0 } else { share };
+        let of_x = if of_x.is_empty() { None } else { Some(Tensor::cat(&of_x, 0)?) };
+        let [of_weight, of_bias] = of_layer;
+        let gradients = times([&of_x, &of_weight, &of_bias], factor)?;
+        Ok(Self { loss: loss * share, gradients })
+    }
+}
+
+impl LayerKernel for OutputLoss {
+    const NAME: &'static str = "linear_cross_entropy";
+
+    fn forward<T: Real>(&self, _: [Argument; 3]) -> candle_core::Result<(Vec<T>, Shape)> {
+        Ok((vec![T::from_f64(self.loss)], ().into()))
+    }
+
+    fn backward<T: Real>(
+        &self,
+        _: [&Tensor; 3],
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<[Option<Tensor>; 3]> {
+        times(self.gradients.each_ref(), number(gradient)?)
+    }
+}
+
+fn times(
+    [x, weight, bias]: [&Option<Tensor>; 3],
+    factor: f64,
+) -> candle_core::Result<[Option<Tensor>; 3]> {
+    let times = |gradient: &Option<Tensor>| -> candle_core::Result<_> {
+        match gradient {
+            Some(gradient) if factor != 1.0 => Ok(Some((gradient * factor)?)),
+            gradient => Ok(gradient.clone()),
+        }
+    };
+    Ok([times(x)?, times(weight)?, times(bias)?])
+}
+
+fn number(scalar: &Tensor) -> candle_core::Result<f64> {
+    scalar.to_dtype(DType::F64)?.to_scalar()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use gradcheck::values;
+    use proptest::prelude::*;
+
+    const IGNORED: u32 = 99;
+
+    fn of_blocks(
+        [x, weight, bias]: [&Tensor; 3],
+        targets: &Tensor,
+        config: &CrossEntropyConfig,
+        rows: usize,
+    ) -> candle_core::Result<Tensor> {
+        let arguments = [x, weight, bias];
+        apply_layer(OutputLoss::new(arguments, targets, config, rows)?, arguments)
+    }
+
+    proptest! {
+        #[test]
+        fn the_gradients_are_right_for_blocks_of_any_size(
+            list in prop::collection::vec(prop_oneof![4 => 0u32..5, 1 => Just(IGNORED)], 1..9),
+            rows in 1usize..10,
+            smoothing in prop_oneof![Just(0.0), 0.0..=1.0],
+            weights in prop::option::of(prop::collection::vec(0.1f32..3.0, 5)),
+            reduction in prop_oneof![Just(Reduction::Mean), Just(Reduction::Sum)],
+            seed: u64,
+        ) {
+            // One that counts at least: the mean over none is NaN.
+            let list = [&list[..], &[2]].concat();
+            let config = CrossEntropyConfig {
+                label_smoothing: smoothing,
+                class_weights: weights,
+                ignore_index: Some(IGNORED),
+                reduction,
+            };
+            let inputs = [values((list.len(), 3), seed), values((5, 3), seed ^ 1), values(5, seed ^ 2)];
+            let targets = Tensor::from_slice(&list, list.len(), &Device::Cpu)?;
+            gradcheck::check("linear_cross_entropy", &inputs, |t| {
+                of_blocks([&t[0], &t[1], &t[2]], &targets, &config, rows)
+            });
+            let [x, weight, bias] = &inputs;
+            let found = of_blocks([x, weight, bias], &targets, &config, rows)?.to_scalar::<f64>()?;
+            let layer = Linear::new(weight.clone(), Some(bias.clone()));
+            let expected = cross_entropy(&layer.forward(x)?, &targets, &config)?.to_scalar::<f64>()?;
+            prop_assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0), "{} {}", found, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_tracked_has_no_gradient() -> candle_core::Result<()> {
+        let plain = [values((4, 3), 1), values((5, 3), 2), values(5, 3)];
+        let targets = Tensor::new(&[0u32, 4, 2, 2], &Device::Cpu)?;
+        for tracked in 0..3 {
+            let vars: Vec<Var> =
+                plain.iter().map(Var::from_tensor).collect::<candle_core::Result<_>>()?;
+            let mut inputs = plain.clone();
+            inputs[tracked] = vars[tracked].as_tensor().clone();
+            let [x, weight, bias] = inputs.each_ref();
+            let layer = Linear::new(weight.clone(), Some(bias.clone()));
+            let of = |loss: Tensor| {
+                loss.backward()?
+                    .get(&vars[tracked])
+                    .map(|g| g.flatten_all()?.to_vec1::<f64>())
+                    .transpose()
+            };
+            let found = of(linear_cross_entropy(&layer, x, &targets, &Default::default())?)?;
+            let expected = of(cross_entropy(&layer.forward(x)?, &targets, &Default::default())?)?;
+            let pairs = found.iter().flatten().zip(expected.iter().flatten());
+            assert!(
+                found.is_some() && pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-12),
+                "{tracked}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_that_counts_is_no_mean_and_no_gradient() -> candle_core::Result<()> {
+        let x = Var::from_tensor(&values((2, 3), 1))?;
+        let config = CrossEntropyConfig { ignore_index: Some(1), ..Default::default() };
+        let targets = Tensor::new(&[1u32, 1], &Device::Cpu)?;
+        let layer = Linear::new(values((4, 3), 2), None);
+        let loss = linear_cross_entropy(&layer, &x, &targets, &config)?;
+        assert!(loss.to_scalar::<f64>()?.is_nan());
+        let gradient = loss.backward()?.get(&x).map(|g| g.to_vec2::<f64>()).transpose()?;
+        assert_eq!(gradient, Some(vec![vec![0.0; 3]; 2]));
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() -> candle_core::Result<()> {
+        let layer = Linear::new(values((4, 3), 1), None);
+        let message = |x: Tensor, targets: &[u32]| -> candle_core::Result<String> {
+            let targets = Tensor::from_slice(targets, targets.len(), &Device::Cpu)?;
+            let error = linear_cross_entropy(&layer, &x, &targets, &Default::default()).err();
+            Ok(error.map(|error| error.to_string()).unwrap_or_default())
+        };
+        for (x, targets, expected) in [
+            (values((2, 5), 1), &[1, 2][..], "linear: its input has shape [2, 5]"),
+            (values((2, 3), 1), &[1, 4], "target 4 of sample 1 is none of the 4 classes"),
+            (values((2, 3), 1), &[1], "targets has shape [1], expected [2]"),
+            (values((0, 3), 1), &[1], "targets has shape [1], expected [0]"),
+        ] {
+            let found = message(x, targets)?;
+            assert!(found.contains(expected), "{found}");
+        }
+        Ok(())
+    }
+}
