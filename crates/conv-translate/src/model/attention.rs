@@ -43,7 +43,7 @@ impl Attention {
         source: &Encoded,
         values: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
-        let queries = halved(&self.query.forward(h)?, embedded)?.transpose(1, 2)?.contiguous()?;
+        let queries = halved(&self.query.forward(h)?, embedded)?.transpose(1, 2)?;
         let shares = softmax_of_first(&queries.matmul(&source.keys)?, &source.lengths)?;
         let context = values.matmul(&shares.transpose(1, 2)?)?;
         Ok((halved(&self.output.forward(&context)?, h)?, shares))
