@@ -2,18 +2,20 @@
 
 use super::attention::{Attention, scaled_values};
 use super::decoder::Decoder;
+use super::encoder::Encoder;
 use super::normed::Normed;
 use super::residual::halved;
 use super::{ConvS2s, Encoded};
 use crate::config::POSITIONS_FROM;
 use crate::{Error, Result};
-use candle_core::{D, Module, Tensor};
+use candle_core::{D, Device, Module, Tensor};
 use conv_core::{Conv1dConfig, Precision};
-use conv_nn::{Conv1d, Linear, log_softmax, softmax_of_first};
+use conv_nn::{Conv1d, Linear, Mode, log_softmax, softmax_of_first};
 
-/// The decoder with its weights laid out for single positions; many searches may share it.
+/// The network as a search asks it: the decoder's weights laid out for single positions. Many searches may share it.
 #[derive(Debug, Clone)]
 pub struct StepDecoder {
+    encoder: Encoder,
     words: Tensor,
     positions: Tensor,
     first: Linear,
@@ -85,6 +87,7 @@ pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
     };
     let (weight, bias) = model.decoder.output()?;
     Ok(StepDecoder {
+        encoder: model.encoder.clone(),
         words: embed.words().detach(),
         positions: embed.positions().detach(),
         first: linear(first)?,
@@ -95,6 +98,20 @@ pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
 }
 
 impl StepDecoder {
+    /// Where its weights are.
+    pub(crate) fn device(&self) -> &Device {
+        self.words.device()
+    }
+
+    /// Reads source sentences, as [`ConvS2s::encode`]. What it says of a sentence does not depend on the others.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode(&self, ids: &Tensor, lengths: &[usize]) -> Result<Encoded> {
+        // Which of the fast kernels runs depends on the batch, and so would a score's last digits.
+        Precision::Exact.with(|| self.encoder.forward(ids, lengths, &mut Mode::Eval))
+    }
+
     /// The beginning of a search with `rows` prefixes of each sentence.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub use encoder::Encoded;
 pub use incremental::{DecoderState, Step, StepDecoder};
 
 use crate::{Config, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use conv_nn::{CrossEntropyConfig, Linear, Mode, VarBuilder, linear_cross_entropy};
 use decoder::{Decoder, decoder};
 use encoder::{Encoder, encoder};
@@ -63,11 +63,6 @@ impl ConvS2s {
     /// What the network is made of.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Where its weights are.
-    pub(crate) fn device(&self) -> &Device {
-        self.decoder.embed.words().device()
     }
 
     /// Reads source sentences: `ids` `[B, S]`, of which each sentence has its length, and then [`PAD`].

@@ -9,12 +9,19 @@ use conv_nn::{Conv1d, Init, VarBuilder, direction_lengths, weight_norm};
 /// Parameters: `weight_v` `[O, C]` (linear) or `[K, C, O]` (convolution), `weight_g` `[O, 1]` or `[1, 1, O]`, `bias` `[O]`.
 #[derive(Debug, Clone)]
 pub(super) struct Normed {
-    direction: Tensor,
-    length: Tensor,
+    weight: Weight,
     bias: Tensor,
     config: Conv1dConfig,
-    /// The weight, where it does not change: in inference.
-    fixed: Option<Tensor>,
+}
+
+#[derive(Debug, Clone)]
+enum Weight {
+    Learnt {
+        direction: Tensor,
+        length: Tensor,
+    },
+    /// The weight itself, in inference.
+    Fixed(Tensor),
 }
 
 /// A linear map. Its first weights are normal, of variance (1 - `dropped`) / C.
@@ -59,11 +66,10 @@ fn normed(
     };
     let length = vb.get_with_hints(length.shape(), "weight_g", Init::Value(length.clone()))?;
     let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
-    let mut normed = Normed { direction, length, bias, config, fixed: None };
-    if !normed.direction.track_op() && !normed.length.track_op() {
-        normed.fixed = Some(normed.compute()?);
-    }
-    Ok(normed)
+    let is_learnt = direction.track_op() || length.track_op();
+    let learnt = Weight::Learnt { direction, length };
+    let weight = if is_learnt { learnt } else { Weight::Fixed(learnt.compute()?) };
+    Ok(Normed { weight, bias, config })
 }
 
 /// Directions as a convolution's weight, `[O, C, K]`.
@@ -74,14 +80,20 @@ fn rows(direction: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-impl Normed {
+impl Weight {
+    /// `[O, C, K]`.
     fn compute(&self) -> candle_core::Result<Tensor> {
-        Ok(weight_norm(&rows(&self.direction)?, &self.length)?)
+        match self {
+            Self::Learnt { direction, length } => Ok(weight_norm(&rows(direction)?, length)?),
+            Self::Fixed(weight) => Ok(weight.clone()),
+        }
     }
+}
 
+impl Normed {
     /// The weight, `[O, C, K]`.
     pub fn weight(&self) -> candle_core::Result<Tensor> {
-        self.fixed.clone().map_or_else(|| self.compute(), Ok)
+        self.weight.compute()
     }
 
     pub fn bias(&self) -> &Tensor {

@@ -1,22 +1,15 @@
 //! What is searched: one network, or several that are asked together.
 
-use crate::{ConvS2s, DecoderState, Encoded, Error, PAD, Result, StepDecoder};
+use crate::{ConvS2s, DecoderState, Error, PAD, Result, StepDecoder};
 use candle_core::{D, DType, Tensor};
-use conv_core::Precision;
-use conv_nn::{Mode, log_softmax};
+use conv_nn::log_softmax;
 
 /// One network or more with the same words. Several say the mean of their probabilities and of their attention, as fairseq's do.
 #[derive(Debug, Clone)]
 pub struct Ensemble {
-    members: Vec<Member>,
+    members: Vec<StepDecoder>,
     vocabularies: [usize; 2],
     positions: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Member {
-    network: ConvS2s,
-    steps: StepDecoder,
 }
 
 /// What the members remember of the prefixes.
@@ -42,9 +35,8 @@ impl Ensemble {
             }
         }
         let positions = networks.iter().map(|network| network.config().longest_target()).min();
-        let member = |network: ConvS2s| Ok(Member { steps: network.step_decoder()?, network });
         Ok(Self {
-            members: networks.into_iter().map(member).collect::<Result<_>>()?,
+            members: networks.iter().map(ConvS2s::step_decoder).collect::<Result<_>>()?,
             vocabularies,
             positions: positions.unwrap_or_default(),
         })
@@ -67,23 +59,16 @@ impl Ensemble {
         for (to, row) in ids.chunks_mut(longest.max(1)).zip(rows) {
             to[..row.len()].copy_from_slice(row);
         }
-        let device = self.members[0].network.device();
+        let device = self.members[0].device();
         Ok(Tensor::from_vec(ids, (rows.len(), longest), device)?)
-    }
-
-    fn encode(&self, sources: &[&[u32]]) -> Result<Vec<Encoded>> {
-        let ids = self.batch(sources)?;
-        let lengths: Vec<usize> = sources.iter().map(|source| source.len()).collect();
-        let encode = |member: &Member| member.network.encode(&ids, &lengths, &mut Mode::Eval);
-        // Which of the fast kernels runs depends on the batch, and so would a score's last digits.
-        Precision::Exact.with(|| self.members.iter().map(encode).collect())
     }
 
     /// Reads the sources; one row each to begin with.
     pub(super) fn begin(&self, sources: &[&[u32]]) -> Result<States> {
-        let encoded = self.encode(sources)?;
-        let begin = |(member, encoded): (&Member, &Encoded)| member.steps.begin(encoded, 1);
-        Ok(States(self.members.iter().zip(&encoded).map(begin).collect::<Result<_>>()?))
+        let ids = self.batch(sources)?;
+        let lengths: Vec<usize> = sources.iter().map(|source| source.len()).collect();
+        let begin = |member: &StepDecoder| member.begin(&member.encode(&ids, &lengths)?, 1);
+        Ok(States(self.members.iter().map(begin).collect::<Result<_>>()?))
     }
 
     /// Logarithms of the probabilities of what follows each row's next token, `[rows, V]`, and attention `[rows, S]`.
@@ -93,10 +78,10 @@ impl Ensemble {
         states: &mut States,
         temperature: f64,
     ) -> Result<[Tensor; 2]> {
-        let tokens = Tensor::new(tokens, self.members[0].network.device())?;
+        let tokens = Tensor::new(tokens, self.members[0].device())?;
         let mut said = Vec::with_capacity(self.members.len());
         for (member, state) in self.members.iter().zip(&mut states.0) {
-            let step = member.steps.step(&tokens, state)?;
+            let step = member.step(&tokens, state)?;
             let mut values = step.log_probabilities.to_dtype(DType::F32)?;
             if temperature != 1.0 {
                 // Softmax does not see what all logits have in common.
@@ -145,13 +130,13 @@ fn mean(mut said: Vec<[Tensor; 2]>) -> Result<[Tensor; 2]> {
 impl States {
     /// Row i goes on from what was row `rows[i]`.
     pub fn reorder(&mut self, rows: &[u32], ensemble: &Ensemble) -> Result<()> {
-        let rows = Tensor::new(rows, ensemble.members[0].network.device())?;
+        let rows = Tensor::new(rows, ensemble.members[0].device())?;
         self.0.iter_mut().try_for_each(|state| state.reorder(&rows))
     }
 
     /// The same, and only these sentences go on.
     pub fn keep(&mut self, sentences: &[usize], rows: &[u32], ensemble: &Ensemble) -> Result<()> {
-        let rows = Tensor::new(rows, ensemble.members[0].network.device())?;
+        let rows = Tensor::new(rows, ensemble.members[0].device())?;
         self.0.iter_mut().try_for_each(|state| state.keep(sentences, &rows))
     }
 }
