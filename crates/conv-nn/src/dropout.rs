@@ -2,6 +2,7 @@
 
 use crate::blocks::fill;
 use crate::kernel::{Kernel, apply, check_real};
+use crate::lengths::{Lengths, keep_first};
 use crate::real::Real;
 use crate::{Error, Mode, Result};
 use candle_core::Tensor;
@@ -31,16 +32,38 @@ use rand_chacha::ChaCha8Rng;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
+    match key(p, mode)? {
+        None => Ok(x.clone()),
+        Some(key) => run(Dropout { p, key, lengths: None }, x),
+    }
+}
+
+/// [`dropout`], and zeros from each sequence's own length on, as [`keep_first`] has them: one tensor for the two.
+///
+/// # Shapes
+/// `[B, …, T]` of f32 or f64, B lengths of at most T → the same.
+///
+/// # Errors
+/// `p` outside 0 to 1, another number of lengths than sequences, or one beyond T.
+pub fn dropout_of_first(x: &Tensor, lengths: &[usize], p: f64, mode: &mut Mode) -> Result<Tensor> {
+    match key(p, mode)? {
+        None => keep_first(x, lengths),
+        Some(key) => {
+            let lengths = Some(Lengths::of(Dropout::NAME, x, lengths)?);
+            run(Dropout { p, key, lengths }, x)
+        }
+    }
+}
+
+/// What decides which elements are dropped, if any are.
+fn key(p: f64, mode: &mut Mode) -> Result<Option<[u8; 32]>> {
     if !(0.0..=1.0).contains(&p) {
         return Err(Error::Fraction { operation: Dropout::NAME, argument: "p", found: p });
     }
-    let Some(rng) = mode.rng() else {
-        return Ok(x.clone());
-    };
-    if p == 0.0 {
-        return Ok(x.clone());
-    }
-    let kernel = Dropout { p, key: rng.random() };
+    Ok(mode.rng().filter(|_| p > 0.0).map(|rng| rng.random()))
+}
+
+fn run(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { apply(kernel, x) } else { composed(kernel, x) }
 }
 
@@ -54,6 +77,8 @@ fn composed(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
 struct Dropout {
     p: f64,
     key: [u8; 32],
+    /// Elements that count, where not all do.
+    lengths: Option<Lengths>,
 }
 
 /// Elements to one ChaCha stream: part of what a seed means, so not to be tuned.
@@ -70,7 +95,7 @@ impl Kernel for Dropout {
         let scale = T::from_f64(1.0 / (1.0 - self.p));
         // Of 31 bits, since vectors compare signed numbers; p = 1 leaves none above.
         let last_dropped = ((self.p * 2f64.powi(31)) as i64 - 1) as i32;
-        fill(
+        let mut y = fill(
             x.len(),
             STREAM,
             #[inline(always)]
@@ -84,7 +109,11 @@ impl Kernel for Dropout {
                     *y = if kept { x * scale } else { T::zero() };
                 }
             },
-        )
+        );
+        if let Some(lengths) = &self.lengths {
+            lengths.end(&mut y);
+        }
+        y
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
@@ -97,12 +126,29 @@ mod tests {
     use super::*;
     use crate::rng::seeded;
     use candle_core::{DType, Device};
+    use gradcheck::values;
     use proptest::prelude::*;
     use rand::Rng;
 
     fn train(x: &Tensor, p: f64, seed: u64) -> candle_core::Result<Tensor> {
         let mut stream = seeded(seed, "dropout");
         Ok(dropout(x, p, &mut Mode::Train(&mut stream))?)
+    }
+
+    #[test]
+    fn beyond_a_sequences_length_all_is_dropped() -> candle_core::Result<()> {
+        let (x, lengths) = (values((3, 4, 50), 1), [50, 7, 0]);
+        let of_first = |x: &Tensor, p| -> candle_core::Result<Tensor> {
+            let mut stream = seeded(1, "dropout");
+            Ok(dropout_of_first(x, &lengths, p, &mut Mode::Train(&mut stream))?)
+        };
+        for p in [0.0, 0.3] {
+            let expected = keep_first(&train(&x, p, 1)?, &lengths)?;
+            let flat = |t: Tensor| t.flatten_all()?.to_vec1::<f64>();
+            assert_eq!(flat(of_first(&x, p)?)?, flat(expected)?);
+        }
+        gradcheck::check("dropout_of_first", &[x], |t| of_first(&t[0], 0.3));
+        Ok(())
     }
 
     proptest! {
@@ -148,7 +194,7 @@ mod tests {
         let y = train(&x, 0.3, 9)?;
         let narrow = train(&x.to_dtype(DType::F32)?, 0.3, 9)?.to_vec1::<f32>()?;
         let key = seeded(9, "dropout").random();
-        let composed = composed(Dropout { p: 0.3, key }, &x)?.to_vec1::<f64>()?;
+        let composed = composed(Dropout { p: 0.3, key, lengths: None }, &x)?.to_vec1::<f64>()?;
         for ((y, narrow), composed) in y.to_vec1::<f64>()?.iter().zip(narrow).zip(composed) {
             assert!((y - f64::from(narrow)).abs() < 1e-6 && (y - composed).abs() < 1e-6);
             assert_eq!((*y == 0.0, *y == 0.0), (narrow == 0.0, composed == 0.0));

@@ -62,7 +62,7 @@ pub fn softmax_of_first(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
 }
 
 /// How many elements of each row count.
-struct Lengths {
+pub(crate) struct Lengths {
     /// Of a row.
     width: usize,
     /// Rows of a sequence.
@@ -71,7 +71,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(operation: &'static str, x: &Tensor, lengths: &[usize]) -> Result<Self> {
+    pub fn of(operation: &'static str, x: &Tensor, lengths: &[usize]) -> Result<Self> {
         let misfit = |expected| Error::Shape {
             operation,
             argument: "its input",
@@ -88,6 +88,13 @@ impl Lengths {
             return Err(misfit(format!("[B, …, T] with T of at least {longest}")));
         }
         Ok(Self { width, rows: rows.iter().product(), of_sequences: lengths.into() })
+    }
+
+    /// Makes zeros of what lies beyond.
+    pub fn end<T: Real>(&self, x: &mut [T]) {
+        for (row, x) in x.chunks_exact_mut(self.width.max(1)).enumerate() {
+            x[self.row(row)..].fill(T::zero());
+        }
     }
 
     /// Of row `row`, counted over the batch.

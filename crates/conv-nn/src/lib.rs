@@ -72,7 +72,7 @@ pub use activation::relu;
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv::{Conv1d, Conv2d, conv1d, conv1d_no_bias, conv2d, conv2d_no_bias};
 pub use cross_entropy::{CrossEntropyConfig, Reduction, cross_entropy};
-pub use dropout::dropout;
+pub use dropout::{dropout, dropout_of_first};
 pub use embedding::{Embedding, EmbeddingConfig, embedding};
 pub use error::{Error, Result};
 pub use glu::glu;

@@ -5,7 +5,7 @@ use super::normed::{Normed, gated, linear};
 use super::residual::{Residuals, Side, halved, residuals};
 use crate::{Config, Result};
 use candle_core::{Module, Tensor};
-use conv_nn::{Mode, VarBuilder, dropout, keep_first, scale_gradient};
+use conv_nn::{Mode, VarBuilder, dropout, dropout_of_first, keep_first, scale_gradient};
 
 /// Source sentences as the decoder's attention sees them.
 #[derive(Debug, Clone)]
@@ -57,21 +57,21 @@ impl Encoder {
     pub fn forward(&self, ids: &Tensor, lengths: &[usize], mode: &mut Mode) -> Result<Encoded> {
         let longest = ids.dim(1)?;
         let is_padded = lengths.iter().any(|length| *length < longest);
-        let masked = |x: Tensor| match is_padded {
-            true => keep_first(&x, lengths),
-            false => Ok(x),
-        };
         let embedded = self.embed.forward(ids, mode)?;
         let mut inputs = vec![self.first.forward(&embedded)?];
         for (i, convolution) in self.convolutions.iter().enumerate() {
-            let x = masked(inputs[i].clone())?;
-            let mut x = convolution.gate(&dropout(&x, self.dropout, mode)?)?;
+            let x = match is_padded {
+                true => dropout_of_first(&inputs[i], lengths, self.dropout, mode)?,
+                false => dropout(&inputs[i], self.dropout, mode)?,
+            };
+            let mut x = convolution.gate(&x)?;
             if let Some(residual) = self.residuals.of(i, &inputs)? {
                 x = halved(&x, &residual)?;
             }
             inputs.push(x);
         }
-        let z = masked(self.last.forward(&inputs[self.convolutions.len()])?)?;
+        let z = self.last.forward(&inputs[self.convolutions.len()])?;
+        let z = if is_padded { keep_first(&z, lengths)? } else { z };
         let keys = scale_gradient(&z, self.gradient)?;
         let values = halved(&keys, &embedded)?;
         Ok(Encoded { keys, values, lengths: lengths.to_vec() })
