@@ -11,24 +11,24 @@ use crate::{Error, Exponential, Result};
 /// A type the CPU kernels compute in: f32 or f64.
 pub(crate) trait Element: WithDType + HasScratch + Exponential {
     /// Runs `work` compiled for an instruction set, which the processor must have.
-    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output;
+    fn vectorize_with<R>(set: InstructionSet, work: impl Work<Self, R>) -> R;
 
     /// Runs `work` compiled for the [instruction set in use](InstructionSet::in_use).
-    fn vectorize<W: Work<Self>>(work: W) -> W::Output {
+    fn vectorize<R>(work: impl Work<Self, R>) -> R {
         Self::vectorize_with(InstructionSet::in_use(), work)
     }
 }
 
 impl Element for f32 {
-    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output {
+    fn vectorize_with<R>(set: InstructionSet, work: impl Work<Self, R>) -> R {
         simd::vectorize_f32(set, work)
     }
 }
 
 /// Portable code alone: f64 is there for checking gradients.
 impl Element for f64 {
-    fn vectorize_with<W: Work<Self>>(set: InstructionSet, work: W) -> W::Output {
-        simd::vectorize_f64(set, work)
+    fn vectorize_with<R>(_: InstructionSet, work: impl Work<Self, R>) -> R {
+        simd::vectorize_f64(work)
     }
 }
 

@@ -8,7 +8,8 @@ use candle_core::{CustomOp1, DType, Device, Tensor};
 use crate::operation::Convolution;
 use crate::pool::{Pool, Reduction, pool2d};
 use crate::{
-    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, conv, conv_transpose,
+    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, check_first_order, conv,
+    conv_transpose, rectifier,
 };
 
 /// The gradients of `x`, `weight` and `bias` in [`conv2d`](crate::conv2d).
@@ -37,6 +38,20 @@ pub fn conv_transpose2d(
     config: &ConvTranspose2dConfig,
 ) -> Result<[Option<Tensor>; 3]> {
     convolution(conv_transpose::call(x, weight, bias).transposed(config)?, x, weight, bias, dy)
+}
+
+/// The gradient of `x` in max(x, 0), 0 at 0 as in PyTorch, where `y` is `x` or the result.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn relu(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
+    let op = "relu";
+    check(op, y, dy, y.dims())?;
+    check_first_order(op, dy)?;
+    Ok(match dy.dtype() {
+        DType::F64 => rectifier::gradient::<f64>(op, y, dy)?,
+        _ => rectifier::gradient::<f32>(op, y, dy)?,
+    })
 }
 
 /// Refuses what the backward passes do not compute in, and a gradient that is not of its result's shape.

@@ -53,6 +53,7 @@ mod padding;
 mod planes;
 mod pool;
 mod precision;
+mod rectifier;
 mod second_order;
 mod simd;
 mod upsample;

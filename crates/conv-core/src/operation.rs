@@ -5,10 +5,9 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 use crate::element::{Element, compute_dtype, read, row_major};
 use crate::geometry::Geometry;
 use crate::kernels::{
-    Done, Finish, bias_gradient, forward, input_gradient, rectify_gradient, weight_gradient,
-    written,
+    Done, Finish, bias_gradient, forward, input_gradient, weight_gradient, written,
 };
-use crate::{Error, Precision, Result, check_first_order, device};
+use crate::{Error, Precision, Result, check_first_order, device, rectifier};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -132,8 +131,10 @@ impl Convolution {
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         check_first_order(self.op, dy)?;
         let rectified = match y.filter(|_| self.rectify) {
-            Some(y) if dy.dtype() == DType::F64 => Some(self.rectified_gradient::<f64>(y, dy)?),
-            Some(y) => Some(self.rectified_gradient::<f32>(y, dy)?),
+            Some(y) if dy.dtype() == DType::F64 => {
+                Some(rectifier::gradient::<f64>(self.op, y, dy)?)
+            }
+            Some(y) => Some(rectifier::gradient::<f32>(self.op, y, dy)?),
             None => None,
         };
         let dy = rectified.as_ref().unwrap_or(dy);
@@ -141,21 +142,6 @@ impl Convolution {
             DType::F64 => self.gradients_in::<f64>(x, weight, bias, dy),
             _ => self.gradients_in::<f32>(x, weight, bias, dy),
         }
-    }
-
-    /// `dy` where `y` is not 0, and 0 where it is.
-    fn rectified_gradient<T: Element>(
-        &self,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> candle_core::Result<Tensor> {
-        let elements = read(dy, |dy: &[T]| {
-            read(y, |y| {
-                written(dy.len(), |to| rectify_gradient(y, dy, to))
-                    .map_err(|no_room| no_room.in_operation(self.op).into())
-            })
-        })?;
-        Tensor::from_vec(elements, dy.shape(), &Device::Cpu)
     }
 
     fn gradients_in<T: Element>(

@@ -1,10 +1,10 @@
 //! The rectifier, with PyTorch's gradient at 0.
 
-use crate::Result;
 use crate::blocks::map;
-use crate::kernel::{Kernel, apply};
+use crate::kernel::{check_real, elements};
 use crate::real::Real;
-use candle_core::Tensor;
+use crate::{Result, gradients};
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor, bail};
 
 /// max(x, 0), element by element. The gradient at 0 is 0, as in PyTorch; candle's own gives 1. NaN
 /// stays NaN.
@@ -19,7 +19,11 @@ use candle_core::Tensor;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { apply(Relu, x) } else { composed(x) }
+    if !x.device().is_cpu() {
+        return composed(x);
+    }
+    check_real(Relu::NAME, "its input", x.dtype())?;
+    Ok(x.contiguous()?.apply_op1(Relu)?)
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {
@@ -42,33 +46,39 @@ pub(crate) fn rectify<T: Real>(y: &mut [T]) {
     }
 }
 
-pub(crate) struct Relu;
+struct Relu;
 
-impl Kernel for Relu {
+impl Relu {
     const NAME: &'static str = "relu";
 
-    fn output(&self, x: &[usize]) -> Vec<usize> {
-        x.to_vec()
-    }
-
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        // Not tested by `x > 0`, which would turn NaN into 0.
         map(
             x,
             x,
             #[inline(always)]
-            |x, _| behind(x, x),
+            |x, _| if x <= T::zero() { T::zero() } else { x },
         )
-    }
-
-    fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
-        map(x, gradient, behind)
     }
 }
 
-/// What passes where x is: not tested by `x > 0`, which would turn NaN into 0.
-#[inline(always)]
-fn behind<T: Real>(x: T, passes: T) -> T {
-    if x <= T::zero() { T::zero() } else { passes }
+impl CustomOp1 for Relu {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let y = match x {
+            CpuStorage::F32(x) => CpuStorage::F32(self.forward(elements(x, layout)?)),
+            CpuStorage::F64(x) => CpuStorage::F64(self.forward(elements(x, layout)?)),
+            _ => bail!("{} computes in F32 and F64", Self::NAME),
+        };
+        Ok((y, layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        Ok(Some(gradients::relu(x, dy)?))
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,25 @@
-//! The bias: one number a channel, laid over the channel's elements, and its gradient summed over them.
+//! The gradient of a bias: one number a channel, summed over the channel's elements.
 
 use super::blocks::each_chunk;
 use super::scratch::Done;
-use super::sums::sum;
 use crate::element::Element;
 
-/// Sums into `dbias` the gradients of its channel's elements: the batch's samples in order, each in eight partial sums.
+/// Partial sums that the processor can take at once, always in the same order.
+const LANES: usize = 8;
+
+/// Sums into `dbias` the gradients of its channel's elements: the batch's samples in order, each in partial sums.
 pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) -> Done {
     let channels = dbias.len();
     each_chunk(dbias, 1, dy.len(), |channel, dbias| {
         dbias[0] = T::zero();
         for sample in dy.chunks_exact(channels * pixels) {
-            dbias[0] += sum(&sample[channel * pixels..][..pixels]);
+            let mut sums = [T::zero(); LANES];
+            let chunks = sample[channel * pixels..][..pixels].chunks_exact(LANES);
+            sums.iter_mut().zip(chunks.remainder()).for_each(|(sum, &dy)| *sum += dy);
+            for chunk in chunks {
+                sums.iter_mut().zip(chunk).for_each(|(sum, &dy)| *sum += dy);
+            }
+            dbias[0] += sums.into_iter().fold(T::zero(), |sum, lane| sum + lane);
         }
         Ok(())
     })

@@ -16,15 +16,19 @@ pub(super) fn split(
     total: usize,
     size: usize,
 ) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
-    parts(total, total.div_ceil(size.max(1)))
+    let count = total.div_ceil(size.max(1));
+    (0..count).map(move |number| part(total, count, number))
 }
 
-/// `0..total` in `count` near-equal parts.
-pub(super) fn parts(
-    total: usize,
-    count: usize,
-) -> impl ExactSizeIterator<Item = Range<usize>> + Clone {
-    (0..count).map(move |i| i * total / count..(i + 1) * total / count)
+/// Of `count` near-equal parts of `0..total` one.
+pub(super) fn part(total: usize, count: usize, number: usize) -> Range<usize> {
+    number * total / count..(number + 1) * total / count
+}
+
+/// `range`, cut at the multiples of `size`.
+pub(super) fn cut(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let pieces = range.start / size..range.end.div_ceil(size);
+    pieces.map(move |i| range.start.max(i * size)..range.end.min((i + 1) * size))
 }
 
 /// How many parts another dimension is worth being cut into where there are `tasks` already.
@@ -48,7 +52,7 @@ pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) -> Done + Syn
 }
 
 /// Calls `task` with each chunk of `slice` and its number, on several threads where the whole `work` is worth it.
-pub(super) fn each_chunk<T: Send>(
+pub(crate) fn each_chunk<T: Send>(
     slice: &mut [T],
     size: usize,
     work: usize,

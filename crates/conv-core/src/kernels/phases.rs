@@ -4,9 +4,11 @@
 //! are a convolution each, of the stride 1, with half of the taps; and so on for every stride, along both axes.
 
 use super::blocks::each_chunk;
+use super::convolve;
+use super::finish::Finish;
+use super::packed::{Order, Weight};
 use super::plan::{Plan, Side};
 use super::scratch::{Done, take};
-use super::{Finish, Weight, convolve};
 use crate::element::Element;
 
 /// The input elements `first + i · stride` of one axis, as outputs of a convolution over the gradient.
@@ -76,8 +78,7 @@ pub(super) fn input_gradient<T: Element>(
             w: column.side,
             ..*plan
         };
-        let weight = Weight {
-            elements: weight,
+        let order = Order {
             start: row.first_tap() * plan.w.taps + column.first_tap(),
             group: plan.channels_out * plan.depth(),
             output: plan.taps(),
@@ -86,6 +87,7 @@ pub(super) fn input_gradient<T: Element>(
             column: -(column.step as isize),
             half: 0,
         };
+        let weight = Weight { elements: weight, order };
         convolve(&turned, dy, weight, finish, dx)
     };
     if let ([row], [column]) = (&rows[..], &columns[..])
@@ -107,7 +109,8 @@ pub(super) fn input_gradient<T: Element>(
     each_chunk(dx, plan.pixels_in(), work, |channel, dx| {
         if phases.len() < all {
             // What no tap has seen.
-            dx.fill(finish.of_nothing(channel % (plan.groups * plan.channels_in)));
+            dx.fill(T::zero());
+            finish.apply(channel % (plan.groups * plan.channels_in), dx);
         }
         for ((row, column), part) in phases.iter().zip(&parts) {
             let len = row.side.output * column.side.output;

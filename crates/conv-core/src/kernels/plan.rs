@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::blocks::each_chunk;
+use super::blocks::{cut, each_chunk};
+use super::finish::Piece;
 use super::scratch::{Buffer, NoRoom, take};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
@@ -71,11 +72,6 @@ impl Side {
         (output * self.stride + tap * self.dilation).wrapping_add_signed(-self.before)
     }
 
-    /// A side of as many taps, which is alike for all inputs.
-    pub fn of_taps(&self) -> Self {
-        Self { taps: self.taps, stride: 1, dilation: 1, input: 0, before: 0, output: 0 }
-    }
-
     /// Whether there is one window, which sees each element of the input once.
     pub fn is_whole(&self) -> bool {
         self.output == 1 && self.dilation == 1 && self.before == 0 && self.taps == self.input
@@ -110,6 +106,27 @@ impl Plan {
         self.batch * self.pixels_out()
     }
 
+    /// Some columns, sample by sample.
+    pub fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
+        self.pieces_of(columns, self.pixels_out())
+    }
+
+    /// The same, row by row.
+    pub fn rows(&self, columns: Range<usize>) -> Vec<Piece> {
+        self.pieces_of(columns, self.w.output)
+    }
+
+    fn pieces_of(&self, columns: Range<usize>, most: usize) -> Vec<Piece> {
+        let (start, pixels) = (columns.start, self.pixels_out());
+        let piece = |columns: Range<usize>| Piece {
+            at: columns.start - start,
+            sample: columns.start / pixels,
+            pixel: columns.start % pixels,
+            len: columns.len(),
+        };
+        cut(columns, most).map(piece).collect()
+    }
+
     /// Multiplications, as a measure of work.
     pub fn work(&self) -> usize {
         let outputs = self.columns().saturating_mul(self.groups * self.channels_out);
@@ -130,7 +147,7 @@ pub(super) struct Layout {
 }
 
 /// A phase of a row: zeros, then `seen` elements of the input from `start` on, then zeros.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Phase {
     /// Its first element in the padded row; the others follow a stride apart.
     first: usize,
@@ -162,59 +179,40 @@ impl Layout {
         Self { phase, row, plane: h.reach() * row, phases }
     }
 
-    /// Where a tap of a channel lies, from the pixel's place on.
-    pub fn tap(&self, plan: &Plan, channel: usize, ky: usize, kx: usize) -> usize {
-        let (y, x) = (ky * plan.h.dilation, kx * plan.w.dilation);
-        let (first, x) = (x % plan.w.stride, x / plan.w.stride);
-        let phase = self.phases.partition_point(|phase| phase.first < first);
-        channel * self.plane + y * self.row + phase * self.phase + x
-    }
-
-    /// The places of all taps of a group's channels, in the order of the weight.
+    /// The places of all taps of a group's channels, in the order of the weight, from the pixel's place on.
     pub fn taps(&self, plan: &Plan) -> Vec<usize> {
-        let (channels, h, w) = (plan.channels_in, plan.h.taps, plan.w.taps);
-        let of_row = move |c, y| (0..w).map(move |x| (c, y, x));
-        (0..channels)
-            .flat_map(|c| (0..h).flat_map(move |y| of_row(c, y)))
-            .map(|(c, y, x)| self.tap(plan, c, y, x))
-            .collect()
-    }
-
-    /// Where the window of an output pixel starts, in the first channel of a group.
-    pub fn pixel(&self, plan: &Plan, sample: usize, group: usize, pixel: usize) -> usize {
-        let (y, x) = (pixel / plan.w.output, pixel % plan.w.output);
-        let channel = (sample * plan.groups + group) * plan.channels_in;
-        channel * self.plane + y * plan.h.stride * self.row + x
-    }
-
-    /// Lays one channel out.
-    fn lay<T: Element>(&self, plan: &Plan, input: &[T], plane: &mut [T]) {
-        if plan.w.stride == 1 {
-            return T::vectorize(Lay { layout: self, plan, input, plane });
-        }
         let Plan { h, w, .. } = plan;
-        for (y, row) in plane.chunks_exact_mut(self.row).enumerate() {
-            let y = y as isize - h.before;
-            if y < 0 || y >= h.input as isize {
-                row.fill(T::zero());
-                continue;
-            }
-            let input = &input[y as usize * w.input..][..w.input];
-            for (part, row) in self.phases.iter().zip(row.chunks_exact_mut(self.phase)) {
-                let (before, row) = row.split_at_mut(part.zeros);
-                let (inside, after) = row.split_at_mut(part.seen);
-                before.fill(T::zero());
-                after.fill(T::zero());
-                if !inside.is_empty() {
-                    let input = input[part.start..].iter().step_by(w.stride);
-                    inside.iter_mut().zip(input).for_each(|(to, &x)| *to = x);
-                }
-            }
-        }
+        let columns: Vec<_> = (0..w.taps)
+            .map(|tap| {
+                let (first, x) = (tap * w.dilation % w.stride, tap * w.dilation / w.stride);
+                self.phases.partition_point(|phase| phase.first < first) * self.phase + x
+            })
+            .collect();
+        let row = |row| row / h.taps * self.plane + row % h.taps * h.dilation * self.row;
+        let rows = (0..plan.channels_in * h.taps).map(row);
+        rows.flat_map(|row| columns.iter().map(move |column| row + column)).collect()
+    }
+
+    /// The runs that some output columns of a group consist of, where columns count over samples and pixels.
+    pub fn runs(&self, plan: &Plan, group: usize, columns: Range<usize>) -> Vec<Run> {
+        let run = |Piece { at, sample, pixel, len }| {
+            let channel = (sample * plan.groups + group) * plan.channels_in;
+            let (y, x) = (pixel / plan.w.output, pixel % plan.w.output);
+            Run { source: channel * self.plane + y * plan.h.stride * self.row + x, at, len }
+        };
+        plan.rows(columns).into_iter().map(run).collect()
     }
 }
 
-/// One channel laid out where rows stay whole, in registers, since calls for short rows would cost more than they copy.
+/// Neighbouring output columns of one row: in the padded input from `source` on, and `len` of a panel's from `at` on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub source: usize,
+    pub at: usize,
+    pub len: usize,
+}
+
+/// One channel laid out.
 struct Lay<'a, T> {
     layout: &'a Layout,
     plan: &'a Plan,
@@ -223,51 +221,54 @@ struct Lay<'a, T> {
 }
 
 impl<T: Element> Work<T> for Lay<'_, T> {
-    type Output = ();
-
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let Self { layout, plan: Plan { h, w, .. }, input, plane } = self;
-        let part = layout.phases.first().filter(|part| part.seen > 0);
-        // The rows that the input has.
-        let first = (h.before.max(0) as usize).min(h.reach());
-        let end = (h.input as isize + h.before).clamp(first as isize, h.reach() as isize) as usize;
-        let Some(part) = part.filter(|_| first < end) else { return plane.fill(T::zero()) };
-        let end_of_rows = end * layout.row;
-        // SAFETY: by contract.
-        unsafe { copy::<L>(&[], &mut plane[..first * layout.row + part.zeros]) };
-        for y in first..end {
-            let start = y.wrapping_add_signed(-h.before) * w.input + part.start;
-            let from = &input[start..][..part.seen];
-            // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
-            let to = y * layout.row + part.zeros;
-            let to = &mut plane[to..end_of_rows.min(to + layout.row.next_multiple_of(L::WIDTH))];
+        let row_of_input = |y: usize| {
+            let y = y.wrapping_add_signed(-h.before);
+            if y < h.input { &input[y * w.input..][..w.input] } else { &[] }
+        };
+        if w.stride == 1 {
+            let (row, Phase { zeros, start, seen, .. }) = (layout.row, layout.phases[0]);
             // SAFETY: by contract.
-            unsafe { copy::<L>(from, to) }
+            unsafe { copy::<L>(&[], &mut plane[..zeros]) };
+            for y in 0..h.reach() {
+                let from = row_of_input(y).get(start..).unwrap_or_default();
+                // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
+                let to = &mut plane[y * row + zeros..];
+                let len = to.len().min(row.next_multiple_of(L::WIDTH));
+                // SAFETY: by contract.
+                unsafe { copy::<L>(&from[..from.len().min(seen)], &mut to[..len]) };
+            }
+            return;
         }
-        // SAFETY: by contract.
-        unsafe { copy::<L>(&[], &mut plane[end_of_rows..]) }
+        for (y, row) in plane.chunks_exact_mut(layout.row).enumerate() {
+            for (part, row) in layout.phases.iter().zip(row.chunks_exact_mut(layout.phase)) {
+                let from = row_of_input(y).get(part.start..).unwrap_or_default();
+                row.fill(T::zero());
+                let from = from.iter().step_by(w.stride);
+                row[part.zeros..].iter_mut().zip(from).for_each(|(to, &x)| *to = x);
+            }
+        }
     }
 }
 
-/// Writes `from`, and zeros where it has ended, to all of `to`, which is as long or longer.
+/// Writes `from`, and zeros where it has ended, to all of `to`, which is as long or longer: in registers, since calls for short rows
+/// would cost more than they copy.
 ///
 /// # Safety
 /// The set of `L`.
 #[inline(always)]
 unsafe fn copy<L: Lanes>(from: &[L::Element], to: &mut [L::Element]) {
     for (i, to) in (0..).step_by(L::WIDTH).zip(to.chunks_mut(L::WIDTH)) {
-        let count = from.len().saturating_sub(i).min(L::WIDTH);
-        // SAFETY: `count` numbers of the one, and all of the other.
+        let from = from.get(i..).unwrap_or_default();
+        // SAFETY: no more numbers than the one has, and all of the other.
         unsafe {
-            let numbers = match count == L::WIDTH {
-                true => L::load(from.as_ptr().add(i)),
-                false => L::load_first(from.as_ptr().add(i.min(from.len())), count),
+            let numbers = match from.len().min(L::WIDTH) {
+                0 => L::constant(0.0),
+                count => L::load_first(from.as_ptr(), count),
             };
-            match to.len() == L::WIDTH {
-                true => numbers.store(to.as_mut_ptr()),
-                false => numbers.store_first(to.as_mut_ptr(), to.len()),
-            }
+            numbers.store_first(to.as_mut_ptr(), to.len());
         }
     }
 }
@@ -289,7 +290,8 @@ impl<'a, T: Element> Padded<'a, T> {
         let mut buffer = take(channels.saturating_mul(layout.plane))?;
         let work = buffer.len();
         each_chunk(&mut buffer, layout.plane, work, |channel, plane| {
-            layout.lay(plan, &input[channel * pixels..][..pixels], plane);
+            let input = &input[channel * pixels..][..pixels];
+            T::vectorize(Lay { layout, plan, input, plane });
             Ok(())
         })?;
         Ok(Self { layout, buffer: Some(buffer), input })
@@ -297,33 +299,5 @@ impl<'a, T: Element> Padded<'a, T> {
 
     pub fn elements(&self) -> &[T] {
         self.buffer.as_deref().unwrap_or(self.input)
-    }
-}
-
-/// Neighbouring output columns of one row: in the padded input from `source` on, and `len` of a panel's from `at` on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub source: usize,
-    pub at: usize,
-    pub len: usize,
-}
-
-/// The runs that the output columns `start..start + len` of a group consist of, where columns count over samples and pixels.
-pub(super) fn runs(
-    plan: &Plan,
-    layout: &Layout,
-    group: usize,
-    start: usize,
-    len: usize,
-    into: &mut Vec<Run>,
-) {
-    into.clear();
-    let (width, pixels) = (plan.w.output, plan.pixels_out());
-    let mut at = 0;
-    while at < len {
-        let (sample, pixel) = ((start + at) / pixels, (start + at) % pixels);
-        let run = (width - pixel % width).min(len - at);
-        into.push(Run { source: layout.pixel(plan, sample, group, pixel), at, len: run });
-        at += run;
     }
 }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-use super::kept::Entry;
+use super::packed::Entry;
 use crate::Error;
 use crate::element::{Element, try_zeros};
 

@@ -18,15 +18,6 @@ impl<'a, T> Shared<'a, T> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// Where the `len` elements from `start` on begin. Whoever writes them writes what no other task does.
-    ///
-    /// # Panics
-    /// Where they leave the slice.
-    pub fn pointer(&self, start: usize, len: usize) -> *mut T {
-        assert!(start <= self.len && len <= self.len - start);
-        self.start.wrapping_add(start)
-    }
-
     /// The `len` elements from `start`.
     ///
     /// # Safety

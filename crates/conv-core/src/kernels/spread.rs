@@ -4,9 +4,11 @@
 //! [`phases`](super::phases) would multiply zeros there: it computes a sum over all taps for each element of the input.
 
 use super::blocks::{each_chunk, split};
+use super::convolve;
+use super::finish::Finish;
+use super::packed::{Order, Weight};
 use super::plan::{Plan, Side};
 use super::scratch::{Done, take};
-use super::{Finish, Weight, convolve};
 use crate::element::Element;
 
 /// Products that are in memory at once, where a single sample has not more.
@@ -31,49 +33,35 @@ pub(super) fn input_gradient<T: Element>(
     finish: Finish<'_, T>,
     dx: &mut [T],
 ) -> Done {
-    let side = |side: &Side| Side {
-        input: side.output,
-        taps: 1,
-        stride: 1,
-        dilation: 1,
-        before: 0,
-        output: side.output,
+    let (input, row, column, half) = (plan.depth(), 0, 0, 0);
+    let order =
+        Order { start: 0, group: plan.channels_out * input, output: 1, input, row, column, half };
+    let weight = Weight { elements: weight, order };
+    let pixels = |side: &Side| {
+        let (input, output) = (side.output, side.output);
+        Side { input, taps: 1, stride: 1, dilation: 1, before: 0, output }
     };
-    let turned = Weight {
-        elements: weight,
-        start: 0,
-        group: plan.channels_out * plan.depth(),
-        output: 1,
-        input: plan.depth(),
-        row: 0,
-        column: 0,
-        half: 0,
-    };
-    let (pixels_in, pixels_out) = (plan.pixels_in(), plan.pixels_out());
     let (inputs, outputs) = (plan.groups * plan.channels_in, plan.groups * plan.channels_out);
-    let of_channel = plan.taps() * pixels_out;
+    let of_channel = plan.taps() * plan.pixels_out();
     for samples in split(plan.batch, PRODUCTS / inputs.saturating_mul(of_channel)) {
+        let part = |len: usize| samples.start * len..samples.end * len;
         let products_of = Plan {
             batch: samples.len(),
             channels_in: plan.channels_out,
             channels_out: plan.depth(),
-            h: side(&plan.h),
-            w: side(&plan.w),
+            h: pixels(&plan.h),
+            w: pixels(&plan.w),
             ..*plan
         };
         let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
-        let dy = &dy[samples.start * outputs * pixels_out..samples.end * outputs * pixels_out];
         let plain = Finish { bias: None, rectify: false, ..finish };
-        convolve(&products_of, dy, turned, plain, &mut products)?;
-        let dx = &mut dx[samples.start * inputs * pixels_in..samples.end * inputs * pixels_in];
-        let work = products.len();
-        each_chunk(dx, pixels_in, work, |number, dx| {
-            let bias = finish.bias.map_or(T::zero(), |bias| bias[number % inputs]);
-            dx.fill(bias);
+        let dy = &dy[part(outputs * plan.pixels_out())];
+        convolve(&products_of, dy, weight, plain, &mut products)?;
+        let dx = &mut dx[part(inputs * plan.pixels_in())];
+        each_chunk(dx, plan.pixels_in(), products.len(), |number, dx| {
+            dx.fill(T::zero());
             spread(plan, &products[number * of_channel..][..of_channel], dx);
-            if finish.rectify {
-                dx.iter_mut().filter(|dx| **dx < T::zero()).for_each(|dx| *dx = T::zero());
-            }
+            finish.apply(number % inputs, dx);
             Ok(())
         })?;
     }

@@ -21,19 +21,15 @@ use std::any::TypeId;
 use std::ops::Range;
 
 use super::blocks;
-use super::gate::gate;
-use super::kept::packed;
-use super::plan::{Layout, Padded, Plan, Run, Side, runs};
+use super::finish::{Finish, Output, Piece};
+use super::packed::{Weight, packed};
+use super::plan::{Layout, Padded, Plan, Side};
 use super::product::gather;
 use super::scratch::{Done, take};
-use super::shared::Shared;
-use super::tile::{PANEL, Store, panel, width};
-use super::{Finish, Weight};
+use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
-use crate::simd::{Lanes, Work};
-use matrices::{
-    TAPS, TILE, WINDOW, turn_back_column, turn_column, turn_kernel, turn_product, turn_window,
-};
+use crate::simd::{Lanes, WIDEST, Work};
+use matrices::{TAPS, TILE, WINDOW, along_both, turn_kernel, turn_product, turn_window};
 
 /// Channels, on both sides, from which the products are worth the turning; in one dimension, where less is saved, and in two.
 const CHANNELS_1D: usize = 64;
@@ -44,13 +40,9 @@ const MOST_CHANNELS: usize = 1024;
 const TILES: usize = 16;
 const FEW_TILES: usize = 96;
 /// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
-const COLUMNS: usize = 48;
-/// Channels below which a share of them is not worth a task of its own.
-const FEWEST_CHANNELS: usize = 32;
+const COLUMNS: usize = REGISTERS * WIDEST;
 /// Elements of products that are held at once: what stays in the second cache.
 const PRODUCTS: usize = 1 << 16;
-/// Numbers of a tap of the kernels that are turned at once.
-const KERNELS: usize = 8 * PANEL;
 
 /// What becomes of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,77 +96,59 @@ pub(super) fn convolve<T: Element>(
     y: &mut [T],
 ) -> Done {
     let [h, w] = turns;
-    let tiles = Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
-    let layout = Layout::new(&tiles);
-    let padded = Padded::new(&tiles, &layout, x)?;
-    let y = Shared::new(y);
-    let job = Job {
+    let tiles = &Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
+    let layout = &Layout::new(tiles);
+    let job = &Job {
         plan,
-        tiles: &tiles,
+        tiles,
         turns,
-        padded: &padded,
-        taps: &layout.taps(&tiles),
+        padded: &Padded::new(tiles, layout, x)?,
+        taps: &layout.taps(tiles),
         weight,
-        finish,
-        y: &y,
+        elements: &weight.order.elements(plan),
+        y: &Output::new(plan, finish, y),
     };
     let (columns, panels) = (tiles.columns(), plan.channels_out.div_ceil(PANEL));
-    let blocks = columns.div_ceil(COLUMNS);
-    let of_block = |block: usize| block * COLUMNS..columns.min((block + 1) * COLUMNS);
+    let (blocks, of_panel, of_block) =
+        (columns.div_ceil(COLUMNS), job.len(PANEL), job.len(COLUMNS));
+    let turn_weight = |number: usize, turned: &mut [T]| {
+        T::vectorize(TurnWeight { job, group: number / panels, panel: number % panels, turned })
+    };
+    let block = |number: usize| {
+        let start = number % blocks * COLUMNS;
+        (number / blocks, start..columns.min(start + COLUMNS))
+    };
+    let turn_windows = |number: usize, windows: &mut [T]| {
+        let (group, columns) = block(number);
+        T::vectorize(TurnWindows { job, group, columns, windows })
+    };
+    let multiply = |number: usize, windows: &[T], panels: Range<usize>, weight: &[T]| {
+        let (group, columns) = block(number);
+        T::vectorize(Products { job, group, columns, windows, panels, weight })
+    };
     // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
     if columns < FEW_TILES {
-        let len = job.len(COLUMNS);
-        let mut windows = take(plan.groups * blocks * len)?;
-        let shares = blocks::worth(plan.groups * blocks, plan.channels_in / FEWEST_CHANNELS);
-        let shares: Vec<_> = blocks::parts(plan.channels_in, shares).collect();
-        let shared = Shared::new(&mut windows);
-        blocks::each(plan.groups * blocks * shares.len(), plan.work(), |task| {
-            let (number, channels) = (task / shares.len(), shares[task % shares.len()].clone());
-            let (group, columns) = (number / blocks, of_block(number % blocks));
-            let windows = shared.pointer(number * len, len);
-            T::vectorize(TurnWindows { job: &job, group, columns, channels, windows })
-        })?;
-        blocks::each(plan.groups * panels, plan.work(), |task| {
-            let (group, panel) = (task / panels, task % panels);
-            let mut weight = take(job.len(PANEL))?;
-            T::vectorize(TurnWeight { job: &job, group, panel, turned: &mut weight });
-            (0..blocks).try_for_each(|block| {
-                let windows = &windows[(group * blocks + block) * len..][..len];
-                let (columns, panels) = (of_block(block), panel..panel + 1);
-                T::vectorize(Products {
-                    job: &job,
-                    group,
-                    columns,
-                    windows,
-                    panels,
-                    weight: &weight,
-                })
+        let mut windows = take(plan.groups * blocks * of_block)?;
+        blocks::each_chunk(&mut windows, of_block, plan.work(), turn_windows)?;
+        blocks::each(plan.groups * panels, plan.work(), |number| {
+            let mut weight = take(of_panel)?;
+            turn_weight(number, &mut weight)?;
+            let (group, panel) = (number / panels, number % panels);
+            (group * blocks..(group + 1) * blocks).try_for_each(|number| {
+                let windows = &windows[number * of_block..][..of_block];
+                multiply(number, windows, panel..panel + 1, &weight)
             })
         })
     } else {
-        let len = job.len(PANEL);
-        let all = plan.groups * panels * len;
+        let all = plan.groups * panels * of_panel;
         let weight = packed(finish.keep, ("winograd", plan), weight, all, |turned| {
-            blocks::each_chunk(turned, len, all * PANEL, |number, turned| {
-                let (group, panel) = (number / panels, number % panels);
-                T::vectorize(TurnWeight { job: &job, group, panel, turned });
-                Ok(())
-            })
+            blocks::each_chunk(turned, of_panel, all * PANEL, turn_weight)
         })?;
-        blocks::each(plan.groups * blocks, plan.work(), |task| {
-            let (group, columns) = (task / blocks, of_block(task % blocks));
-            let mut windows = take(job.len(COLUMNS))?;
-            let turn = TurnWindows {
-                job: &job,
-                group,
-                columns: columns.clone(),
-                channels: 0..plan.channels_in,
-                windows: windows.as_mut_ptr(),
-            };
-            T::vectorize(turn)?;
-            let weight = &weight[group * panels * len..][..panels * len];
-            let windows = &windows;
-            T::vectorize(Products { job: &job, group, columns, windows, panels: 0..panels, weight })
+        blocks::each(plan.groups * blocks, plan.work(), |number| {
+            let mut windows = take(of_block)?;
+            turn_windows(number, &mut windows)?;
+            let weight = &weight[number / blocks * panels * of_panel..];
+            multiply(number, &windows, 0..panels, weight)
         })
     }
 }
@@ -188,8 +162,8 @@ struct Job<'a, T: Element> {
     turns: [Turn; 2],
     padded: &'a Padded<'a, T>,
     weight: Weight<'a, T>,
-    finish: Finish<'a, T>,
-    y: &'a Shared<'a, T>,
+    elements: &'a [usize],
+    y: &'a Output<'a, T>,
 }
 
 impl<T: Element> Job<'_, T> {
@@ -199,9 +173,13 @@ impl<T: Element> Job<'_, T> {
         (self.plan.channels_in + 1) * width
     }
 
+    fn places(&self) -> usize {
+        self.turns[0].window * WINDOW
+    }
+
     /// Elements of all places.
     fn len(&self, width: usize) -> usize {
-        self.turns[0].window * WINDOW * self.place(width)
+        self.places() * self.place(width)
     }
 }
 
@@ -213,135 +191,141 @@ struct TurnWeight<'a, T: Element> {
     turned: &'a mut [T],
 }
 
-impl<T: Element> Work<T> for TurnWeight<'_, T> {
-    type Output = ();
-
+impl<T: Element> Work<T, Done> for TurnWeight<'_, T> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { job: job @ &Job { plan, turns: [h, _], weight, .. }, group, panel, turned } =
-            self;
-        let (first, place, inputs) = (panel * PANEL, job.place(PANEL), plan.channels_in);
-        let (height, width) = (plan.h.taps, plan.w.taps);
-        let rows = (plan.channels_out - first).min(PANEL);
-        let of_rows = weight.kernels(group, first);
-        // Each tap of some channels' kernels, side by side.
-        let mut kernels = [[T::zero(); KERNELS]; TAPS * TAPS];
-        for c in (0..inputs).step_by(KERNELS / PANEL) {
-            let channels = (inputs - c).min(KERNELS / PANEL);
-            for (y, of_row) in kernels.chunks_exact_mut(width).enumerate().take(height) {
-                for (x, of_tap) in of_row.iter_mut().enumerate() {
-                    let tap = y as isize * weight.row + x as isize * weight.column;
-                    let start = (c * weight.input).wrapping_add_signed(tap);
-                    for (channel, to) in of_tap.chunks_exact_mut(PANEL).enumerate().take(channels) {
-                        let tap = start.wrapping_add(channel * weight.input);
-                        for (to, kernel) in to.iter_mut().zip(of_rows).take(rows) {
-                            *to = weight.elements[kernel.wrapping_add(tap)];
-                        }
-                    }
+    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+        let Self { job, group, panel, turned } = self;
+        let (plan, place) = (job.plan, job.place(PANEL));
+        let mut packed = take::<T>(plan.depth() * PANEL)?;
+        job.weight.pack(plan, job.elements, group, panel, &mut packed);
+        for (c, kernels) in packed.chunks_exact(plan.taps() * PANEL).enumerate() {
+            let turned = &mut turned[c * PANEL..];
+            // SAFETY: by contract.
+            unsafe {
+                match plan.h.taps {
+                    1 => turn_kernels::<L, 1>(plan, kernels, turned, place),
+                    3 => turn_kernels::<L, 3>(plan, kernels, turned, place),
+                    _ => turn_kernels::<L, TAPS>(plan, kernels, turned, place),
                 }
             }
-            for number in (0..channels * PANEL).step_by(L::WIDTH) {
-                // SAFETY: a register does not reach beyond KERNELS, nor beyond the channel that follows a place's.
-                unsafe {
-                    let zero = L::constant(0.0);
-                    let mut columns = [[zero; TAPS]; WINDOW];
-                    for (y, of_row) in kernels.chunks_exact(width).enumerate().take(height) {
-                        let mut row = [zero; TAPS];
-                        for (tap, of_tap) in row.iter_mut().zip(of_row) {
-                            *tap = L::load(of_tap[number..].as_ptr());
-                        }
-                        for (column, tap) in columns.iter_mut().zip(turn_kernel(row, width)) {
-                            column[y] = tap;
-                        }
-                    }
-                    for (x, column) in columns.into_iter().enumerate() {
-                        let column = match h.window {
-                            1 => [column[0]; WINDOW],
-                            _ => turn_kernel(column, height),
-                        };
-                        for (y, element) in column.into_iter().enumerate().take(h.window) {
-                            let to = (y * WINDOW + x) * place + c * PANEL + number;
-                            element.store(turned[to..][..L::WIDTH].as_mut_ptr());
-                        }
-                    }
+        }
+        Ok(())
+    }
+}
+
+/// One input channel's, `[tap][PANEL]`, of up to `H` rows.
+///
+/// # Safety
+/// The set of `L`.
+#[inline(always)]
+unsafe fn turn_kernels<L: Lanes, const H: usize>(
+    plan: &Plan,
+    kernels: &[L::Element],
+    turned: &mut [L::Element],
+    place: usize,
+) {
+    let (height, width) = (plan.h.taps, plan.w.taps);
+    for first in (0..PANEL).step_by(L::WIDTH) {
+        // SAFETY: as many numbers of a tap as there are. A register may reach into the next channel, which is written later, or of which
+        // there is one more than are read.
+        unsafe {
+            let mut kernel = [[L::constant(0.0); TAPS]; H];
+            for (row, taps) in kernel.iter_mut().zip(kernels.chunks_exact(width * PANEL)) {
+                for (tap, of_tap) in row.iter_mut().zip(taps.chunks_exact(PANEL)) {
+                    *tap = L::load_first(of_tap[first..].as_ptr(), L::WIDTH.min(PANEL - first));
                 }
             }
+            along_both(
+                kernel,
+                #[inline(always)]
+                |kernel, is_row| turn_kernel(kernel, if is_row { width } else { height }),
+                #[inline(always)]
+                |y, x, element| {
+                    let to = (y * WINDOW + x) * place + first;
+                    element.store(turned[to..][..L::WIDTH].as_mut_ptr());
+                },
+            );
         }
     }
 }
 
-/// `Bᵀ d B` of a block of windows in some channels, panel by panel: `[place][input channel][column]`.
+/// `Bᵀ d B` of a block of windows, panel by panel: `[place][input channel][column]`.
 struct TurnWindows<'a, T: Element> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
-    channels: Range<usize>,
-    /// Writable for a block of all channels; no other writes these.
-    windows: *mut T,
+    windows: &'a mut [T],
 }
 
-impl<T: Element> Work<T> for TurnWindows<'_, T> {
-    type Output = Done;
-
+impl<T: Element> Work<T, Done> for TurnWindows<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        // SAFETY: by contract.
-        match self.job.turns[0].window {
-            1 => unsafe { self.turn::<L, 1>() },
-            _ => unsafe { self.turn::<L, WINDOW>() },
-        }
-    }
-}
-
-impl<T: Element> TurnWindows<'_, T> {
-    /// Windows that are `H` places high.
-    ///
-    /// # Safety
-    /// The set of `L`.
-    #[inline(always)]
-    unsafe fn turn<L: Lanes<Element = T>, const H: usize>(self) -> Done {
-        let Self { job, group, columns, channels, windows } = self;
-        let (width, place) = (width::<L>(), job.place(width::<L>()));
-        let mut gathered = take::<T>(H * WINDOW * width)?;
-        let mut of_panel = Vec::new();
+        let Self { job, group, columns, windows } = self;
+        let (width, place, places) = (width::<L>(), job.place(width::<L>()), job.places());
+        let mut gathered = take::<T>(places * width)?;
         let elements = job.padded.elements().as_ptr();
-        let taps = &job.taps[channels.start * H * WINDOW..channels.end * H * WINDOW];
-        for (panel, start) in columns.clone().step_by(width).enumerate() {
-            let windows = windows.wrapping_add(panel * H * WINDOW * place);
-            let columns = width.min(columns.end - start);
-            runs(job.tiles, job.padded.layout, group, start, columns, &mut of_panel);
-            for (channel, taps) in channels.clone().zip(taps.chunks_exact(H * WINDOW)) {
+        let panels = columns.clone().step_by(width).zip(windows.chunks_exact_mut(places * place));
+        for (start, windows) in panels {
+            let columns = start..columns.end.min(start + width);
+            let runs = job.padded.layout.runs(job.tiles, group, columns.clone());
+            for (channel, taps) in job.taps.chunks_exact(places).enumerate() {
                 // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
-                unsafe { gather::<L>(elements, taps, &of_panel, &mut gathered) };
-                for first in (0..columns).step_by(L::WIDTH) {
-                    // SAFETY: whole registers of `gathered`, which has as many columns as the widest panel, and of `windows`.
+                unsafe { gather::<L>(elements, taps, &runs, &mut gathered) };
+                for first in (0..columns.len()).step_by(L::WIDTH) {
+                    let (from, to) = (&gathered[first..], &mut windows[channel * width + first..]);
+                    // SAFETY: by contract.
                     unsafe {
-                        let zero = L::constant(0.0);
-                        let mut rows = [[zero; WINDOW]; H];
-                        for (y, row) in rows.iter_mut().enumerate() {
-                            let mut window = [zero; WINDOW];
-                            for (x, place) in window.iter_mut().enumerate() {
-                                let from = (y * WINDOW + x) * width + first;
-                                *place = L::load(gathered.as_ptr().add(from));
-                            }
-                            *row = turn_window(window);
-                        }
-                        for x in 0..WINDOW {
-                            let mut column = [zero; H];
-                            for (row, place) in rows.iter().zip(&mut column) {
-                                *place = row[x];
-                            }
-                            let column = turn_column(column);
-                            for (y, element) in column.into_iter().enumerate() {
-                                let to = (y * WINDOW + x) * place + channel * width + first;
-                                element.store(windows.add(to));
-                            }
+                        match job.turns[0].window {
+                            1 => turn_windows::<L, 1>(from, to, place),
+                            _ => turn_windows::<L, WINDOW>(from, to, place),
                         }
                     }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A register of windows that are `H` high.
+///
+/// # Safety
+/// The set of `L`.
+#[inline(always)]
+unsafe fn turn_windows<L: Lanes, const H: usize>(
+    gathered: &[L::Element],
+    turned: &mut [L::Element],
+    place: usize,
+) {
+    assert!((H * WINDOW - 1) * place + L::WIDTH <= turned.len());
+    // SAFETY: whole registers of both, inside by the assertion.
+    unsafe {
+        along_both(
+            read::<L, H>(gathered, width::<L>()),
+            #[inline(always)]
+            |window, _| turn_window(window),
+            #[inline(always)]
+            |y, x, element| {
+                element.store(turned.as_mut_ptr().add((y * WINDOW + x) * place));
+            },
+        );
+    }
+}
+
+/// A register of each place, which lie a stride apart, of windows that are `H` high.
+///
+/// # Safety
+/// The set of `L`.
+#[inline(always)]
+unsafe fn read<L: Lanes, const H: usize>(from: &[L::Element], stride: usize) -> [[L; WINDOW]; H] {
+    assert!((H * WINDOW - 1) * stride + L::WIDTH <= from.len());
+    // SAFETY: inside, by the assertion.
+    unsafe {
+        let mut window = [[L::constant(0.0); WINDOW]; H];
+        for (number, place) in window.iter_mut().flatten().enumerate() {
+            *place = L::load(from.as_ptr().add(number * stride));
+        }
+        window
     }
 }
 
@@ -355,167 +339,124 @@ struct Products<'a, T: Element> {
     weight: &'a [T],
 }
 
-impl<T: Element> Work<T> for Products<'_, T> {
-    type Output = Done;
-
+impl<T: Element> Work<T, Done> for Products<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        // SAFETY: by contract.
-        match self.job.turns[0].window {
-            1 => unsafe { self.multiply::<L, 1>() },
-            _ => unsafe { self.multiply::<L, WINDOW>() },
-        }
-    }
-}
-
-impl<T: Element> Products<'_, T> {
-    /// Windows that are `H` places high.
-    ///
-    /// # Safety
-    /// The set of `L`, and no other writes these columns of these panels.
-    #[inline(always)]
-    unsafe fn multiply<L: Lanes<Element = T>, const H: usize>(&self) -> Done {
-        let Self { job, group, ref columns, windows, ref panels, weight } = *self;
-        let (inputs, outputs) = (job.plan.channels_in, job.plan.channels_out);
-        let (places, width) = (H * WINDOW, width::<L>());
-        // Output channels whose products are held at once.
-        let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels.len());
-        let mut products = take::<T>(places * at_once * PANEL * width)?;
-        let mut of_panel = Vec::new();
+        let Self { job, group, columns, windows, panels, weight } = self;
+        let (places, width, inputs) = (job.places(), width::<L>(), job.plan.channels_in);
         let (of_windows, of_weight) = (job.place(width), job.place(PANEL));
-        let in_panels =
-            columns.clone().step_by(width).zip(windows.chunks_exact(places * of_windows));
-        for (start, windows) in in_panels {
-            let columns = width.min(columns.end - start);
-            runs(job.tiles, job.padded.layout, group, start, columns, &mut of_panel);
-            let registers = columns.next_multiple_of(L::WIDTH);
+        // Panels whose products are held at once.
+        let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels.len());
+        let of_place = at_once * PANEL * width;
+        let mut products = take::<T>(places * of_place)?;
+        let windows = windows.chunks_exact(places * of_windows);
+        for (start, windows) in columns.clone().step_by(width).zip(windows) {
+            let columns = start..columns.end.min(start + width);
+            let size = (PANEL, columns.len().next_multiple_of(L::WIDTH));
+            let pieces = job.pieces(columns);
             for first in panels.clone().step_by(at_once) {
-                let count = at_once.min(panels.end - first);
-                for place in 0..places {
+                let some = first..panels.end.min(first + at_once);
+                for (place, products) in products.chunks_exact_mut(of_place).enumerate() {
                     let right = windows[place * of_windows..][..inputs * width].as_ptr();
-                    for number in 0..count {
-                        let left = (first - panels.start + number) * places + place;
+                    for (panel, products) in
+                        some.clone().zip(products.chunks_exact_mut(PANEL * width))
+                    {
+                        let left = (panel - panels.start) * places + place;
                         let left = weight[left * of_weight..][..inputs * PANEL].as_ptr();
-                        let to = (place * at_once + number) * PANEL * width;
-                        let to = products[to..][..PANEL * width].as_mut_ptr();
-                        let store = Store { add: false, bias: None, rectify: false };
-                        let right = |k: usize| right.wrapping_add(k * width);
-                        // SAFETY: panels of windows, weight and products are as long as `panel` reads and writes.
+                        let to = (products.as_mut_ptr(), width);
+                        // SAFETY: panels of windows, weight and products are as long as is read and written.
                         unsafe {
-                            panel::<L>(inputs, left, right, store, to, width, (PANEL, registers));
+                            let left = |k: usize, i: usize| *left.add(k * PANEL + i);
+                            let right = |k: usize| right.add(k * width);
+                            multiply::<L>(inputs, left, right, false, to, size);
                         }
                     }
                 }
-                let some = first * PANEL..outputs.min((first + count) * PANEL);
-                let place_len = at_once * PANEL * width;
-                // SAFETY: by contract.
+                let outputs = some.start * PANEL..job.plan.channels_out.min(some.end * PANEL);
+                let back = (&pieces[..], size.1, &products[..], of_place);
+                // SAFETY: tasks differ in group, columns or panels.
                 unsafe {
-                    self.turn_back::<L, H>(&of_panel, start, columns, some, place_len, &products);
+                    match job.turns[0].window {
+                        1 => job.turn_back::<L, 1>(group, outputs, back),
+                        _ => job.turn_back::<L, WINDOW>(group, outputs, back),
+                    }
                 }
             }
         }
         Ok(())
     }
+}
 
-    /// `Aᵀ m A` of some output channels' products, finished and written to the output.
+/// Outputs of a row of tiles beside each other, and of all rows of a tile.
+const LINE: usize = COLUMNS * TILE;
+const LINES: usize = TILE * LINE;
+
+impl<T: Element> Job<'_, T> {
+    /// The pixels of some tiles, row by row, and where they are in lines of them.
+    fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
+        let Self { plan, tiles, turns: [h, w], .. } = self;
+        let mut pieces = Vec::new();
+        for run in tiles.rows(columns) {
+            let (tile_y, tile_x) = (run.pixel / tiles.w.output, run.pixel % tiles.w.output);
+            let (y, x) = (tile_y * h.tile, tile_x * w.tile);
+            let len = (run.len * w.tile).min(plan.w.output - x);
+            for (line, y) in (y..plan.h.output).enumerate().take(h.tile) {
+                let at = line * LINE + run.at * w.tile;
+                pieces.push(Piece { at, sample: run.sample, pixel: y * plan.w.output + x, len });
+            }
+        }
+        pieces
+    }
+
+    /// `Aᵀ m A` of some output channels' products, whose places lie so far apart, for so many columns, written to the output.
     ///
     /// # Safety
-    /// The set of `L`, and no other writes these columns.
+    /// The set of `L`, and no other task writes these pieces of these channels.
     #[inline(always)]
     unsafe fn turn_back<L: Lanes<Element = T>, const H: usize>(
         &self,
-        runs: &[Run],
-        start: usize,
-        columns: usize,
+        group: usize,
         outputs: Range<usize>,
-        place_len: usize,
-        products: &[T],
+        (pieces, columns, products, place): (&[Piece], usize, &[T], usize),
     ) {
-        let Self { job: &Job { plan, tiles, turns: [h, w], finish, y: to, .. }, group, .. } = *self;
-        let width = width::<L>();
-        let (height_out, width_out) = (plan.h.output, plan.w.output);
-        // A row of outputs of each of the tiles' rows, tile beside tile; of the channel before too, which this one may gate.
-        let mut both = [[[T::zero(); COLUMNS * TILE]; TILE]; 2];
-        for (number, output) in outputs.enumerate() {
-            let awaits_gate = finish.gate && output % 2 == 0;
-            let (before, after) = both.split_at_mut(1);
-            let (before, lines) = match awaits_gate {
-                true => (&after[0], &mut before[0]),
-                false => (&before[0], &mut after[0]),
-            };
-            let channel = group * plan.channels_out + output;
-            let bias = finish.bias.map_or(T::zero(), |bias| bias[channel]);
+        let [h, w] = self.turns;
+        // Of two channels, since one may gate the other.
+        let (mut lines, step) = ([T::zero(); 2 * LINES], self.y.step());
+        let first = group * self.plan.channels_out;
+        for (number, channel) in (first + outputs.start..first + outputs.end).enumerate() {
+            let lines_of = &mut lines[number % step * LINES..];
             for first in (0..columns).step_by(L::WIDTH) {
-                // SAFETY: whole registers of products, and of lines, which hold the widest panel's tiles.
+                // SAFETY: whole registers of products, and four numbers of each tile's line.
                 unsafe {
-                    let zero = L::constant(0.0);
-                    let mut rows = [[zero; TILE]; H];
-                    for (y, row) in rows.iter_mut().enumerate() {
-                        let mut of_row = [zero; WINDOW];
-                        for (x, product) in of_row.iter_mut().enumerate() {
-                            let from = (y * WINDOW + x) * place_len + number * width + first;
-                            debug_assert!(from + L::WIDTH <= products.len());
-                            *product = L::load(products.as_ptr().add(from));
-                        }
-                        *row = turn_product(of_row, w.tile);
-                    }
-                    let mut tile = [[L::splat(bias); TILE]; TILE];
-                    for x in 0..TILE {
-                        let mut column = [zero; H];
-                        for (row, product) in rows.iter().zip(&mut column) {
-                            *product = row[x];
-                        }
-                        let column = turn_back_column(column, h.tile);
-                        for (y, (row, element)) in tile.iter_mut().zip(column).enumerate() {
-                            if H == 1 && y > 0 {
-                                break;
-                            }
-                            row[x] = row[x].add(element);
-                            if finish.rectify {
-                                row[x] = row[x].max(zero);
-                            }
-                        }
-                    }
-                    for (row, line) in tile.into_iter().zip(lines.iter_mut()).take(h.tile) {
-                        let line = &mut line[first * w.tile..][..L::WIDTH * w.tile];
+                    let mut tile = [[L::constant(0.0); TILE]; TILE];
+                    along_both(
+                        read::<L, H>(&products[number * width::<L>() + first..], place),
+                        #[inline(always)]
+                        |products, is_row| turn_product(products, if is_row { w } else { h }.tile),
+                        #[inline(always)]
+                        |y, x, element| tile[y][x] = element,
+                    );
+                    for (y, row) in tile.into_iter().enumerate().take(h.tile) {
+                        let line = &mut lines_of[y * LINE + first * w.tile..];
                         if w.tile == TILE {
-                            L::interleave(row, line.as_mut_ptr());
+                            L::turn(row, line[..L::WIDTH * TILE].as_mut_ptr(), TILE);
                             continue;
                         }
-                        for (x, column) in row.into_iter().enumerate().take(w.tile) {
-                            let mut lanes = [T::zero(); 16];
-                            column.store(lanes.as_mut_ptr());
-                            for (to, &lane) in line[x..].iter_mut().step_by(w.tile).zip(&lanes) {
-                                *to = lane;
-                            }
+                        let mut tiles = [T::zero(); TILE * WIDEST];
+                        L::turn(row, tiles.as_mut_ptr(), TILE);
+                        // What a smaller tile does not have is written over by the next one.
+                        for (i, tile) in tiles.as_chunks::<TILE>().0[..L::WIDTH].iter().enumerate()
+                        {
+                            line[i * w.tile..][..TILE].copy_from_slice(tile);
                         }
                     }
                 }
             }
-            if awaits_gate {
-                continue;
-            }
-            // Of two channels, one is left.
-            let (channels, channel) = match finish.gate {
-                true => (plan.channels_out / 2, channel / 2),
-                false => (plan.groups * plan.channels_out, channel),
-            };
-            for run in runs {
-                let (sample, tile) =
-                    ((start + run.at) / tiles.pixels_out(), (start + run.at) % tiles.pixels_out());
-                let (y, x) = (tile / tiles.w.output * h.tile, tile % tiles.w.output * w.tile);
-                let len = (run.len * w.tile).min(width_out - x);
-                let plane = (sample * channels + channel) * plan.pixels_out();
-                let lines = before.iter().zip(lines.iter());
-                for (y, (before, line)) in (y..height_out).zip(lines).take(h.tile) {
-                    // SAFETY: by contract.
-                    let to = unsafe { to.part(plane + y * width_out + x, len) };
-                    let line = &line[run.at * w.tile..][..len];
-                    match finish.gate {
-                        true => gate(&before[run.at * w.tile..], line, to),
-                        false => to.copy_from_slice(line),
-                    }
-                }
+            if (number + 1) % step == 0 {
+                // SAFETY: by contract.
+                unsafe {
+                    self.y.write::<L>(channel + 1 - step..channel + 1, pieces, &lines, LINES)
+                };
             }
         }
     }

@@ -64,7 +64,7 @@ impl InstructionSet {
     /// ```
     #[inline]
     pub fn vectorize<R>(work: impl FnOnce() -> R) -> R {
-        super::vectorize_plain(Self::in_use(), work)
+        super::vectorize_f32(Self::in_use(), super::Plain(work))
     }
 
     /// Makes kernels use this set from now on, in all threads. Results of different sets differ by rounding.

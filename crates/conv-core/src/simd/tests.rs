@@ -7,8 +7,6 @@ use crate::element::Element;
 struct Operations;
 
 impl Work<f32> for Operations {
-    type Output = ();
-
     unsafe fn run<L: Lanes<Element = f32>>(self) {
         let width = L::WIDTH;
         let numbers: Vec<f32> = (0..8 * width * width).map(|i| i as f32 - 7.0).collect();
@@ -31,7 +29,8 @@ impl Work<f32> for Operations {
             assert_eq!(read(la.mul_add(lb, lc)), list(&|i| a[i] + b[i] * c[i]));
             assert_eq!(read(la.max(L::splat(0.0))), list(&|i| a[i].max(0.0)));
             // What is not a number stays so in a rectifier.
-            assert!(read(L::splat(f32::NAN).max(la)).iter().all(|x| x.is_nan()));
+            assert!(read(la.max(L::splat(f32::NAN))).iter().all(|x| x.is_nan()));
+            assert_eq!(la.sum(), a.iter().sum::<f32>());
             for count in 0..=width {
                 let first = read(L::load_first(a.as_ptr(), count));
                 assert_eq!(first, list(&|i| if i < count { a[i] } else { 0.0 }));
@@ -39,16 +38,13 @@ impl Work<f32> for Operations {
                 la.store_first(to.as_mut_ptr(), count);
                 assert_eq!(to, list(&|i| if i < count { a[i] } else { 9.0 }));
             }
-            let mut to = vec![0.0; 4 * width];
-            L::interleave([la, lb, lc, la], to.as_mut_ptr());
             let from = [a, b, c, a];
-            let expected: Vec<f32> = (0..4 * width).map(|i| from[i % 4][i / 4]).collect();
-            assert_eq!(to, expected);
-            let (from_stride, to_stride) = (width + 3, width + 1);
-            let mut to = vec![0.0; width * to_stride];
-            L::transpose(numbers.as_ptr(), from_stride, to.as_mut_ptr(), to_stride);
-            for (i, j) in (0..width * width).map(|at| (at / width, at % width)) {
-                assert_eq!(to[j * to_stride + i], numbers[i * from_stride + j]);
+            for stride in [4, width + 1] {
+                let mut to = vec![9.0; width * stride];
+                L::turn([la, lb, lc, la], to.as_mut_ptr(), stride);
+                let turned = |n: usize, i: usize| from.get(i).map_or(9.0, |from| from[n]);
+                let expected = (0..to.len()).map(|at| turned(at / stride, at % stride));
+                assert_eq!(to, expected.collect::<Vec<_>>());
             }
         }
     }

@@ -72,27 +72,34 @@ pub(super) unsafe fn turn_product<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; 
     }
 }
 
-/// As [`turn_window`], along the height, which may have a single place.
+/// `turn` of each row, and then of each column where there is more than one row: calls `take` with the row, the column and the element
+/// of what comes out. The second argument of `turn` says whether it is a row.
+///
+/// # Safety
+/// The set of `L`.
 #[inline(always)]
-pub(super) unsafe fn turn_column<L: Lanes, const H: usize>(d: [L; H]) -> [L; H] {
-    if H == 1 {
-        return d;
+pub(super) unsafe fn along_both<L: Lanes, const H: usize, const FROM: usize, const TO: usize>(
+    rows: [[L; FROM]; H],
+    turn: impl Fn([L; FROM], bool) -> [L; TO],
+    mut take: impl FnMut(usize, usize, L),
+) {
+    // SAFETY: by contract.
+    let zero = unsafe { L::constant(0.0) };
+    let mut turned = [[zero; TO]; H];
+    for (turned, row) in turned.iter_mut().zip(&rows) {
+        *turned = turn(*row, true);
     }
-    let mut to = d;
-    // SAFETY: the set is there by the caller's contract.
-    to.copy_from_slice(&unsafe { turn_window([d[0], d[1], d[2], d[3], d[4], d[5]]) });
-    to
-}
-
-/// As [`turn_product`], along the height, which may have a single place.
-#[inline(always)]
-pub(super) unsafe fn turn_back_column<L: Lanes, const H: usize>(
-    m: [L; H],
-    tile: usize,
-) -> [L; TILE] {
-    if H == 1 {
-        return [m[0]; TILE];
+    for x in 0..TO {
+        if H == 1 {
+            take(0, x, turned[0][x]);
+            continue;
+        }
+        let mut column = [zero; FROM];
+        for (element, row) in column.iter_mut().zip(&turned) {
+            *element = row[x];
+        }
+        for (y, element) in turn(column, false).into_iter().enumerate() {
+            take(y, x, element);
+        }
     }
-    // SAFETY: the set is there by the caller's contract.
-    unsafe { turn_product([m[0], m[1], m[2], m[3], m[4], m[5]], tile) }
 }

@@ -1,0 +1,227 @@
+//! Weights, packed as kernels read them, and kept so from one inference to the next.
+//!
+//! A kept one is found again by what it was packed from: the weight itself is compared, so that a weight that has changed in place, as
+//! an optimiser changes it, is packed anew. Comparing reads twice what packing reads, in order, and writes nothing.
+
+use std::ops::Deref;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::plan::Plan;
+use super::scratch::{Buffer, Done, NoRoom, take, written};
+use super::tile::PANEL;
+use crate::element::Element;
+
+/// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
+const KEPT: usize = 1 << 24;
+/// How many are kept at most: each call walks over them.
+const ENTRIES: usize = 256;
+/// Steps of the depth that are packed row by row: both sides then stay in the nearest cache.
+const STEPS: usize = 64;
+
+/// A weight as a kernel is to read it, which may be turned around.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight<'a, T> {
+    pub elements: &'a [T],
+    pub order: Order,
+}
+
+/// Where a weight's first element lies, and from one group, output channel, input channel, row and column to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Order {
+    pub start: usize,
+    pub group: usize,
+    pub output: usize,
+    pub input: usize,
+    pub row: isize,
+    pub column: isize,
+    /// Half the output channels where a kernel is to take them from both halves by turns, so that it holds what gates each other at
+    /// once; else 0.
+    pub half: usize,
+}
+
+impl Order {
+    /// Where the kernel of an output channel starts.
+    pub fn kernel(&self, group: usize, output: usize) -> usize {
+        let channel = if self.half > 0 { output / 2 + output % 2 * self.half } else { output };
+        self.start + group * self.group + channel * self.output
+    }
+
+    /// From where a kernel starts to each of its elements: channel by channel, row by row. It may be a way back, by wrapping around.
+    pub fn elements(&self, plan: &Plan) -> Vec<usize> {
+        let rows =
+            (0..plan.channels_in * plan.h.taps).map(|row| (row / plan.h.taps, row % plan.h.taps));
+        let row =
+            |(c, y): (usize, usize)| (c * self.input).wrapping_add_signed(y as isize * self.row);
+        let taps = |row: usize| {
+            (0..plan.w.taps as isize).map(move |x| row.wrapping_add_signed(x * self.column))
+        };
+        rows.map(row).flat_map(taps).collect()
+    }
+
+    /// Whether a kernel's elements lie side by side, channel by channel.
+    pub fn is_plain(&self, plan: &Plan) -> bool {
+        let taps = plan.taps();
+        self.input == taps && (taps == 1 || (self.row, self.column) == (plan.w.taps as isize, 1))
+    }
+}
+
+impl<T: Element> Weight<'_, T> {
+    /// The kernels of a panel of output channels: `[channel · tap][PANEL]`, with zeros beyond the last channel. `elements` are those of
+    /// [`Order`].
+    pub fn pack(&self, plan: &Plan, elements: &[usize], group: usize, panel: usize, to: &mut [T]) {
+        let outputs = panel * PANEL..plan.channels_out.min((panel + 1) * PANEL);
+        if outputs.len() < PANEL {
+            to.fill(T::zero());
+        }
+        for (steps, elements) in to.chunks_mut(STEPS * PANEL).zip(elements.chunks(STEPS)) {
+            for (i, output) in outputs.clone().enumerate() {
+                let kernel = self.order.kernel(group, output);
+                for (step, element) in steps.chunks_exact_mut(PANEL).zip(elements) {
+                    step[i] = self.elements[kernel.wrapping_add(*element)];
+                }
+            }
+        }
+    }
+}
+
+/// A packed weight.
+pub(super) enum Packed<T: Element> {
+    Own(Buffer<T>),
+    Kept(Arc<Entry<T>>),
+}
+
+/// One that is kept, and what it was packed from.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    /// The kernel that it was packed for; groups, their channels and their taps; and where its elements lay.
+    key: (&'static str, [usize; 5], Order),
+    /// Where the first was: what was packed from the same place before is of no use any more.
+    address: usize,
+    weight: Vec<T>,
+    packed: Vec<T>,
+}
+
+impl<T> Entry<T> {
+    fn elements(&self) -> usize {
+        self.weight.len() + self.packed.len()
+    }
+}
+
+impl<T: Element> Deref for Packed<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Own(packed) => packed,
+            Self::Kept(entry) => &entry.packed,
+        }
+    }
+}
+
+fn kept<T: Element>() -> MutexGuard<'static, Vec<Arc<Entry<T>>>> {
+    T::packed().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What `pack` writes, `len` elements, for the weight of `plan` in `kernel`; from one call to the next where it is to `keep`.
+pub(super) fn packed<T: Element>(
+    keep: bool,
+    (kernel, plan): (&'static str, &Plan),
+    weight: Weight<'_, T>,
+    len: usize,
+    pack: impl FnOnce(&mut [T]) -> Done,
+) -> Result<Packed<T>, NoRoom> {
+    let Weight { elements, order } = weight;
+    if !keep || elements.len().saturating_add(len) > KEPT / 4 {
+        let mut packed = take(len)?;
+        pack(&mut packed)?;
+        return Ok(Packed::Own(packed));
+    }
+    let Plan { groups, channels_in, channels_out, h, w, .. } = *plan;
+    let key = (kernel, [groups, channels_in, channels_out, h.taps, w.taps], order);
+    let alike: Vec<_> = kept::<T>().iter().filter(|entry| entry.key == key).cloned().collect();
+    if let Some(found) = alike.into_iter().find(|entry| entry.weight == elements) {
+        let mut kept = kept::<T>();
+        if let Some(place) = kept.iter().position(|entry| Arc::ptr_eq(entry, &found)) {
+            // The latest is the last, and the first is what is given up.
+            kept[place..].rotate_left(1);
+        }
+        return Ok(Packed::Kept(found));
+    }
+    let address = elements.as_ptr() as usize;
+    let (weight, packed) = (elements.to_vec(), written(len, pack)?);
+    let entry = Arc::new(Entry { key, address, weight, packed });
+    let mut kept = kept::<T>();
+    kept.retain(|entry| !(entry.key == key && entry.address == address));
+    kept.push(entry.clone());
+    while kept.len() > ENTRIES || kept.iter().map(|entry| entry.elements()).sum::<usize>() > KEPT {
+        kept.remove(0);
+    }
+    Ok(Packed::Kept(entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Result;
+    use crate::geometry::{Axis, Geometry, Request};
+
+    /// Packed by doubling it, as the weight of so many output channels.
+    fn pack(elements: &[f32], outputs: usize) -> Result<Packed<f32>> {
+        let axis = |kernel| {
+            let (size, padding) = (9, (0, 0));
+            let request = Request { axis: "width", size, kernel, stride: 1, dilation: 1, padding };
+            Axis::convolution("conv", request)
+        };
+        let (h, w) = (axis(1)?, axis(3)?);
+        let geometry =
+            Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: outputs, h, w };
+        let order = Order { start: 0, group: 0, output: 3, input: 3, row: 3, column: 1, half: 0 };
+        let weight = Weight { elements, order };
+        packed(true, ("test", &Plan::from(&geometry)), weight, elements.len(), |to| {
+            to.iter_mut().zip(elements).for_each(|(to, from)| *to = 2.0 * from);
+            Ok(())
+        })
+        .map_err(|no_room| no_room.in_operation("conv"))
+    }
+
+    fn entry(packed: &Packed<f32>) -> Option<&Arc<Entry<f32>>> {
+        match packed {
+            Packed::Kept(entry) => Some(entry),
+            Packed::Own(_) => None,
+        }
+    }
+
+    /// One test: other ones would give up what this one has packed.
+    #[test]
+    fn a_weight_is_packed_once_again_when_it_has_changed_and_not_kept_for_ever() -> Result<()> {
+        let is_same = |a: &Packed<f32>, b: &Packed<f32>| {
+            entry(a).zip(entry(b)).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        let mut weight = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let first = pack(&weight, 2)?;
+        assert_eq!(first[..], [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+        assert!(is_same(&first, &pack(&weight.clone(), 2)?));
+        weight[5] = -6.0;
+        let second = pack(&weight, 2)?;
+        assert_eq!((first[5], second[5]), (12.0, -12.0));
+        assert!(is_same(&second, &pack(&weight, 2)?));
+        assert!(!is_same(&second, &pack(&weight, 1)?), "another shape");
+        let stale = |entry: &Arc<Entry<f32>>| entry.weight == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert!(!kept().iter().any(stale), "what has lain there before is given up");
+
+        let weights: Vec<_> = (0..12).map(|i| vec![i as f32; KEPT / 10]).collect();
+        for weight in &weights {
+            assert!(entry(&pack(weight, weight.len() / 3)?).is_some());
+        }
+        let sum: usize = kept::<f32>().iter().map(|entry| entry.elements()).sum();
+        assert!(sum <= KEPT && sum > KEPT / 2);
+        assert!(entry(&pack(&vec![0.5; KEPT / 8 + 1], 1)?).is_none(), "too large");
+
+        let many: Vec<_> = (0..2 * ENTRIES).map(|i| vec![i as f32; 6]).collect();
+        for weight in &many {
+            pack(weight, 2)?;
+        }
+        assert!(kept::<f32>().len() <= ENTRIES);
+        Ok(())
+    }
+}
