@@ -245,9 +245,11 @@ impl<T: Element> Work<T> for Lay<'_, T> {
         for (y, row) in plane.chunks_exact_mut(layout.row).enumerate() {
             for (part, row) in layout.phases.iter().zip(row.chunks_exact_mut(layout.phase)) {
                 let from = row_of_input(y).get(part.start..).unwrap_or_default();
-                row.fill(T::zero());
-                let from = from.iter().step_by(w.stride);
-                row[part.zeros..].iter_mut().zip(from).for_each(|(to, &x)| *to = x);
+                let seen = part.seen.min(from.len());
+                row[..part.zeros].fill(T::zero());
+                row[part.zeros + seen..].fill(T::zero());
+                let row = row[part.zeros..][..seen].iter_mut();
+                row.zip(from.iter().step_by(w.stride)).for_each(|(to, &x)| *to = x);
             }
         }
     }

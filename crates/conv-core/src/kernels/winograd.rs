@@ -44,6 +44,10 @@ const COLUMNS: usize = REGISTERS * WIDEST;
 /// Elements of products that are held at once: what stays in the second cache.
 const PRODUCTS: usize = 1 << 16;
 
+/// Outputs of a row of tiles beside each other, and of all rows of a tile.
+const LINE: usize = COLUMNS * TILE;
+const LINES: usize = TILE * LINE;
+
 /// What becomes of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -98,7 +102,7 @@ pub(super) fn convolve<T: Element>(
     let [h, w] = turns;
     let tiles = &Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
     let layout = &Layout::new(tiles);
-    let job = &Job {
+    let job = Job {
         plan,
         tiles,
         turns,
@@ -106,51 +110,10 @@ pub(super) fn convolve<T: Element>(
         taps: &layout.taps(tiles),
         weight,
         elements: &weight.order.elements(plan),
+        keep: finish.keep,
         y: &Output::new(plan, finish, y),
     };
-    let (columns, panels) = (tiles.columns(), plan.channels_out.div_ceil(PANEL));
-    let (blocks, of_panel, of_block) =
-        (columns.div_ceil(COLUMNS), job.len(PANEL), job.len(COLUMNS));
-    let turn_weight = |number: usize, turned: &mut [T]| {
-        T::vectorize(TurnWeight { job, group: number / panels, panel: number % panels, turned })
-    };
-    let block = |number: usize| {
-        let start = number % blocks * COLUMNS;
-        (number / blocks, start..columns.min(start + COLUMNS))
-    };
-    let turn_windows = |number: usize, windows: &mut [T]| {
-        let (group, columns) = block(number);
-        T::vectorize(TurnWindows { job, group, columns, windows })
-    };
-    let multiply = |number: usize, windows: &[T], panels: Range<usize>, weight: &[T]| {
-        let (group, columns) = block(number);
-        T::vectorize(Products { job, group, columns, windows, panels, weight })
-    };
-    // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
-    if columns < FEW_TILES {
-        let mut windows = take(plan.groups * blocks * of_block)?;
-        blocks::each_chunk(&mut windows, of_block, plan.work(), turn_windows)?;
-        blocks::each(plan.groups * panels, plan.work(), |number| {
-            let mut weight = take(of_panel)?;
-            turn_weight(number, &mut weight)?;
-            let (group, panel) = (number / panels, number % panels);
-            (group * blocks..(group + 1) * blocks).try_for_each(|number| {
-                let windows = &windows[number * of_block..][..of_block];
-                multiply(number, windows, panel..panel + 1, &weight)
-            })
-        })
-    } else {
-        let all = plan.groups * panels * of_panel;
-        let weight = packed(finish.keep, ("winograd", plan), weight, all, |turned| {
-            blocks::each_chunk(turned, of_panel, all * PANEL, turn_weight)
-        })?;
-        blocks::each(plan.groups * blocks, plan.work(), |number| {
-            let mut windows = take(of_block)?;
-            turn_windows(number, &mut windows)?;
-            let weight = &weight[number / blocks * panels * of_panel..];
-            multiply(number, &windows, 0..panels, weight)
-        })
-    }
+    if h.window == 1 { job.convolve::<1>() } else { job.convolve::<WINDOW>() }
 }
 
 /// What all tasks need.
@@ -163,6 +126,7 @@ struct Job<'a, T: Element> {
     padded: &'a Padded<'a, T>,
     weight: Weight<'a, T>,
     elements: &'a [usize],
+    keep: bool,
     y: &'a Output<'a, T>,
 }
 
@@ -173,39 +137,112 @@ impl<T: Element> Job<'_, T> {
         (self.plan.channels_in + 1) * width
     }
 
-    fn places(&self) -> usize {
-        self.turns[0].window * WINDOW
+    /// The pixels of some tiles, row by row, and where they are in lines of them.
+    fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
+        let Self { plan, tiles, turns: [h, w], .. } = self;
+        let mut pieces = Vec::new();
+        for run in tiles.rows(columns) {
+            let (y, x) = (run.pixel / tiles.w.output * h.tile, run.pixel % tiles.w.output * w.tile);
+            let len = (run.len * w.tile).min(plan.w.output - x);
+            for (line, y) in (y..plan.h.output).enumerate().take(h.tile) {
+                let at = line * LINE + run.at * w.tile;
+                pieces.push(Piece { at, sample: run.sample, pixel: y * plan.w.output + x, len });
+            }
+        }
+        pieces
     }
 
-    /// Elements of all places.
-    fn len(&self, width: usize) -> usize {
-        self.places() * self.place(width)
+    /// With windows that are `H` places high.
+    fn convolve<const H: usize>(&self) -> Done {
+        let (job, plan, columns) = (self, self.plan, self.tiles.columns());
+        let (panels, blocks) = (plan.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
+        // Elements of a panel of the weight, and of a block of windows.
+        let (of_panel, of_block) =
+            (H * WINDOW * self.place(PANEL), H * WINDOW * self.place(COLUMNS));
+        let turn_weight = |number: usize, turned: &mut [T]| {
+            let (group, panel) = (number / panels, number % panels);
+            match plan.h.taps {
+                1 => T::vectorize(TurnWeight::<_, 1> { job, group, panel, turned }),
+                3 => T::vectorize(TurnWeight::<_, 3> { job, group, panel, turned }),
+                _ => T::vectorize(TurnWeight::<_, TAPS> { job, group, panel, turned }),
+            }
+        };
+        let block = |number: usize| {
+            let start = number % blocks * COLUMNS;
+            (number / blocks, start..columns.min(start + COLUMNS))
+        };
+        let turn_windows = |number: usize, windows: &mut [T]| {
+            let (group, columns) = block(number);
+            T::vectorize(TurnWindows::<_, H> { job, group, columns, windows })
+        };
+        let multiply = |number: usize, windows: &[T], panels: Range<usize>, weight: &[T]| {
+            let (group, columns) = block(number);
+            T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
+        };
+        // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
+        if columns < FEW_TILES {
+            let mut windows = take(plan.groups * blocks * of_block)?;
+            blocks::each_chunk(&mut windows, of_block, plan.work(), turn_windows)?;
+            blocks::each(plan.groups * panels, plan.work(), |number| {
+                let mut weight = take(of_panel)?;
+                turn_weight(number, &mut weight)?;
+                let (group, panel) = (number / panels, number % panels);
+                (group * blocks..(group + 1) * blocks).try_for_each(|number| {
+                    let windows = &windows[number * of_block..][..of_block];
+                    multiply(number, windows, panel..panel + 1, &weight)
+                })
+            })
+        } else {
+            let all = plan.groups * panels * of_panel;
+            let weight = packed(self.keep, ("winograd", plan), self.weight, all, |turned| {
+                blocks::each_chunk(turned, of_panel, all * PANEL, turn_weight)
+            })?;
+            blocks::each(plan.groups * blocks, plan.work(), |number| {
+                let mut windows = take(of_block)?;
+                turn_windows(number, &mut windows)?;
+                let weight = &weight[number / blocks * panels * of_panel..];
+                multiply(number, &windows, 0..panels, weight)
+            })
+        }
     }
 }
 
-/// `G g Gᵀ` of a panel of output channels: `[place][input channel][PANEL]`.
-struct TurnWeight<'a, T: Element> {
+/// `G g Gᵀ` of a panel of output channels, whose kernels have up to `K` rows: `[place][input channel][PANEL]`.
+struct TurnWeight<'a, T: Element, const K: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     panel: usize,
     turned: &'a mut [T],
 }
 
-impl<T: Element> Work<T, Done> for TurnWeight<'_, T> {
+impl<T: Element, const K: usize> Work<T, Done> for TurnWeight<'_, T, K> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { job, group, panel, turned } = self;
-        let (plan, place) = (job.plan, job.place(PANEL));
+        let Self { job: &Job { plan, weight, elements, .. }, group, panel, turned } = self;
+        let (place, height, width) = (self.job.place(PANEL), plan.h.taps, plan.w.taps);
         let mut packed = take::<T>(plan.depth() * PANEL)?;
-        job.weight.pack(plan, job.elements, group, panel, &mut packed);
+        weight.pack(plan, elements, group, panel, &mut packed);
         for (c, kernels) in packed.chunks_exact(plan.taps() * PANEL).enumerate() {
-            let turned = &mut turned[c * PANEL..];
-            // SAFETY: by contract.
-            unsafe {
-                match plan.h.taps {
-                    1 => turn_kernels::<L, 1>(plan, kernels, turned, place),
-                    3 => turn_kernels::<L, 3>(plan, kernels, turned, place),
-                    _ => turn_kernels::<L, TAPS>(plan, kernels, turned, place),
+            for first in (0..PANEL).step_by(L::WIDTH) {
+                // SAFETY: as many numbers of a tap as there are. A register may reach into the next channel, which is written later, or
+                // of which there is one more than are read.
+                unsafe {
+                    let mut kernel = [[L::constant(0.0); TAPS]; K];
+                    for (row, taps) in kernel.iter_mut().zip(kernels.chunks_exact(width * PANEL)) {
+                        for (tap, of_tap) in row.iter_mut().zip(taps.chunks_exact(PANEL)) {
+                            *tap = L::load_first(of_tap[first..].as_ptr(), L::WIDTH.min(PANEL));
+                        }
+                    }
+                    along_both(
+                        &kernel,
+                        #[inline(always)]
+                        |taps, is_row| turn_kernel(taps, if is_row { width } else { height }),
+                        #[inline(always)]
+                        |y, x, element| {
+                            let to = (y * WINDOW + x) * place + c * PANEL + first;
+                            element.store(turned[to..][..L::WIDTH].as_mut_ptr());
+                        },
+                    );
                 }
             }
         }
@@ -213,102 +250,46 @@ impl<T: Element> Work<T, Done> for TurnWeight<'_, T> {
     }
 }
 
-/// One input channel's, `[tap][PANEL]`, of up to `H` rows.
-///
-/// # Safety
-/// The set of `L`.
-#[inline(always)]
-unsafe fn turn_kernels<L: Lanes, const H: usize>(
-    plan: &Plan,
-    kernels: &[L::Element],
-    turned: &mut [L::Element],
-    place: usize,
-) {
-    let (height, width) = (plan.h.taps, plan.w.taps);
-    for first in (0..PANEL).step_by(L::WIDTH) {
-        // SAFETY: as many numbers of a tap as there are. A register may reach into the next channel, which is written later, or of which
-        // there is one more than are read.
-        unsafe {
-            let mut kernel = [[L::constant(0.0); TAPS]; H];
-            for (row, taps) in kernel.iter_mut().zip(kernels.chunks_exact(width * PANEL)) {
-                for (tap, of_tap) in row.iter_mut().zip(taps.chunks_exact(PANEL)) {
-                    *tap = L::load_first(of_tap[first..].as_ptr(), L::WIDTH.min(PANEL - first));
-                }
-            }
-            along_both(
-                kernel,
-                #[inline(always)]
-                |kernel, is_row| turn_kernel(kernel, if is_row { width } else { height }),
-                #[inline(always)]
-                |y, x, element| {
-                    let to = (y * WINDOW + x) * place + first;
-                    element.store(turned[to..][..L::WIDTH].as_mut_ptr());
-                },
-            );
-        }
-    }
-}
-
 /// `Bᵀ d B` of a block of windows, panel by panel: `[place][input channel][column]`.
-struct TurnWindows<'a, T: Element> {
+struct TurnWindows<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
     windows: &'a mut [T],
 }
 
-impl<T: Element> Work<T, Done> for TurnWindows<'_, T> {
+impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { job, group, columns, windows } = self;
-        let (width, place, places) = (width::<L>(), job.place(width::<L>()), job.places());
-        let mut gathered = take::<T>(places * width)?;
-        let elements = job.padded.elements().as_ptr();
-        let panels = columns.clone().step_by(width).zip(windows.chunks_exact_mut(places * place));
-        for (start, windows) in panels {
+        let Self { job: job @ Job { tiles, padded, .. }, group, columns, windows } = self;
+        let (width, place) = (width::<L>(), job.place(width::<L>()));
+        let mut gathered = take::<T>(H * WINDOW * width)?;
+        let panels = windows.chunks_exact_mut(H * WINDOW * place);
+        for (start, windows) in columns.clone().step_by(width).zip(panels) {
             let columns = start..columns.end.min(start + width);
-            let runs = job.padded.layout.runs(job.tiles, group, columns.clone());
-            for (channel, taps) in job.taps.chunks_exact(places).enumerate() {
+            let runs = padded.layout.runs(tiles, group, columns.clone());
+            for (channel, taps) in job.taps.chunks_exact(H * WINDOW).enumerate() {
                 // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
-                unsafe { gather::<L>(elements, taps, &runs, &mut gathered) };
+                unsafe { gather::<L>(padded.elements().as_ptr(), taps, &runs, &mut gathered) };
                 for first in (0..columns.len()).step_by(L::WIDTH) {
-                    let (from, to) = (&gathered[first..], &mut windows[channel * width + first..]);
-                    // SAFETY: by contract.
+                    let to = &mut windows[channel * width + first..];
+                    assert!((H * WINDOW - 1) * place + L::WIDTH <= to.len());
+                    // SAFETY: whole registers, inside by the assertion.
                     unsafe {
-                        match job.turns[0].window {
-                            1 => turn_windows::<L, 1>(from, to, place),
-                            _ => turn_windows::<L, WINDOW>(from, to, place),
-                        }
+                        along_both(
+                            &read::<L, H>(&gathered[first..], width),
+                            #[inline(always)]
+                            |window, _| turn_window(window),
+                            #[inline(always)]
+                            |y, x, element| {
+                                element.store(to.as_mut_ptr().add((y * WINDOW + x) * place));
+                            },
+                        );
                     }
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// A register of windows that are `H` high.
-///
-/// # Safety
-/// The set of `L`.
-#[inline(always)]
-unsafe fn turn_windows<L: Lanes, const H: usize>(
-    gathered: &[L::Element],
-    turned: &mut [L::Element],
-    place: usize,
-) {
-    assert!((H * WINDOW - 1) * place + L::WIDTH <= turned.len());
-    // SAFETY: whole registers of both, inside by the assertion.
-    unsafe {
-        along_both(
-            read::<L, H>(gathered, width::<L>()),
-            #[inline(always)]
-            |window, _| turn_window(window),
-            #[inline(always)]
-            |y, x, element| {
-                element.store(turned.as_mut_ptr().add((y * WINDOW + x) * place));
-            },
-        );
     }
 }
 
@@ -330,7 +311,7 @@ unsafe fn read<L: Lanes, const H: usize>(from: &[L::Element], stride: usize) -> 
 }
 
 /// Products of a block of windows with some panels of the weight, turned back and written to the output.
-struct Products<'a, T: Element> {
+struct Products<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
@@ -339,11 +320,11 @@ struct Products<'a, T: Element> {
     weight: &'a [T],
 }
 
-impl<T: Element> Work<T, Done> for Products<'_, T> {
+impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { job, group, columns, windows, panels, weight } = self;
-        let (places, width, inputs) = (job.places(), width::<L>(), job.plan.channels_in);
+        let Self { job, ref columns, windows, ref panels, weight, .. } = self;
+        let (places, width, inputs) = (H * WINDOW, width::<L>(), job.plan.channels_in);
         let (of_windows, of_weight) = (job.place(width), job.place(PANEL));
         // Panels whose products are held at once.
         let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels.len());
@@ -358,9 +339,8 @@ impl<T: Element> Work<T, Done> for Products<'_, T> {
                 let some = first..panels.end.min(first + at_once);
                 for (place, products) in products.chunks_exact_mut(of_place).enumerate() {
                     let right = windows[place * of_windows..][..inputs * width].as_ptr();
-                    for (panel, products) in
-                        some.clone().zip(products.chunks_exact_mut(PANEL * width))
-                    {
+                    let products = products.chunks_exact_mut(PANEL * width);
+                    for (panel, products) in some.clone().zip(products) {
                         let left = (panel - panels.start) * places + place;
                         let left = weight[left * of_weight..][..inputs * PANEL].as_ptr();
                         let to = (products.as_mut_ptr(), width);
@@ -372,65 +352,40 @@ impl<T: Element> Work<T, Done> for Products<'_, T> {
                         }
                     }
                 }
-                let outputs = some.start * PANEL..job.plan.channels_out.min(some.end * PANEL);
-                let back = (&pieces[..], size.1, &products[..], of_place);
                 // SAFETY: tasks differ in group, columns or panels.
-                unsafe {
-                    match job.turns[0].window {
-                        1 => job.turn_back::<L, 1>(group, outputs, back),
-                        _ => job.turn_back::<L, WINDOW>(group, outputs, back),
-                    }
-                }
+                unsafe { self.turn_back::<L>(some, &pieces, size.1, &products, of_place) };
             }
         }
         Ok(())
     }
 }
 
-/// Outputs of a row of tiles beside each other, and of all rows of a tile.
-const LINE: usize = COLUMNS * TILE;
-const LINES: usize = TILE * LINE;
-
-impl<T: Element> Job<'_, T> {
-    /// The pixels of some tiles, row by row, and where they are in lines of them.
-    fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
-        let Self { plan, tiles, turns: [h, w], .. } = self;
-        let mut pieces = Vec::new();
-        for run in tiles.rows(columns) {
-            let (tile_y, tile_x) = (run.pixel / tiles.w.output, run.pixel % tiles.w.output);
-            let (y, x) = (tile_y * h.tile, tile_x * w.tile);
-            let len = (run.len * w.tile).min(plan.w.output - x);
-            for (line, y) in (y..plan.h.output).enumerate().take(h.tile) {
-                let at = line * LINE + run.at * w.tile;
-                pieces.push(Piece { at, sample: run.sample, pixel: y * plan.w.output + x, len });
-            }
-        }
-        pieces
-    }
-
-    /// `Aᵀ m A` of some output channels' products, whose places lie so far apart, for so many columns, written to the output.
+impl<T: Element, const H: usize> Products<'_, T, H> {
+    /// `Aᵀ m A` of the products of some panels with so many columns, whose places lie so far apart, written to the output.
     ///
     /// # Safety
     /// The set of `L`, and no other task writes these pieces of these channels.
     #[inline(always)]
-    unsafe fn turn_back<L: Lanes<Element = T>, const H: usize>(
+    unsafe fn turn_back<L: Lanes<Element = T>>(
         &self,
-        group: usize,
-        outputs: Range<usize>,
-        (pieces, columns, products, place): (&[Piece], usize, &[T], usize),
+        panels: Range<usize>,
+        pieces: &[Piece],
+        columns: usize,
+        products: &[T],
+        place: usize,
     ) {
-        let [h, w] = self.turns;
+        let Job { plan, turns: [h, w], y, .. } = self.job;
+        let outputs = panels.start * PANEL..plan.channels_out.min(panels.end * PANEL);
         // Of two channels, since one may gate the other.
-        let (mut lines, step) = ([T::zero(); 2 * LINES], self.y.step());
-        let first = group * self.plan.channels_out;
-        for (number, channel) in (first + outputs.start..first + outputs.end).enumerate() {
+        let (mut lines, step) = ([T::zero(); 2 * LINES], y.step());
+        for (number, output) in outputs.enumerate() {
             let lines_of = &mut lines[number % step * LINES..];
             for first in (0..columns).step_by(L::WIDTH) {
                 // SAFETY: whole registers of products, and four numbers of each tile's line.
                 unsafe {
                     let mut tile = [[L::constant(0.0); TILE]; TILE];
                     along_both(
-                        read::<L, H>(&products[number * width::<L>() + first..], place),
+                        &read::<L, H>(&products[number * width::<L>() + first..], place),
                         #[inline(always)]
                         |products, is_row| turn_product(products, if is_row { w } else { h }.tile),
                         #[inline(always)]
@@ -453,10 +408,9 @@ impl<T: Element> Job<'_, T> {
                 }
             }
             if (number + 1) % step == 0 {
+                let end = self.group * plan.channels_out + output + 1;
                 // SAFETY: by contract.
-                unsafe {
-                    self.y.write::<L>(channel + 1 - step..channel + 1, pieces, &lines, LINES)
-                };
+                unsafe { y.write::<L>(end - step..end, pieces, &lines, LINES) };
             }
         }
     }

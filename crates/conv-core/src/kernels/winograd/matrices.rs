@@ -78,24 +78,24 @@ pub(super) unsafe fn turn_product<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; 
 /// # Safety
 /// The set of `L`.
 #[inline(always)]
-pub(super) unsafe fn along_both<L: Lanes, const H: usize, const FROM: usize, const TO: usize>(
-    rows: [[L; FROM]; H],
+pub(super) unsafe fn along_both<L: Lanes, const FROM: usize, const TO: usize>(
+    rows: &[[L; FROM]],
     turn: impl Fn([L; FROM], bool) -> [L; TO],
     mut take: impl FnMut(usize, usize, L),
 ) {
     // SAFETY: by contract.
     let zero = unsafe { L::constant(0.0) };
-    let mut turned = [[zero; TO]; H];
-    for (turned, row) in turned.iter_mut().zip(&rows) {
+    let mut turned = [[zero; TO]; WINDOW];
+    for (turned, row) in turned.iter_mut().zip(rows) {
         *turned = turn(*row, true);
     }
     for x in 0..TO {
-        if H == 1 {
+        if rows.len() == 1 {
             take(0, x, turned[0][x]);
             continue;
         }
         let mut column = [zero; FROM];
-        for (element, row) in column.iter_mut().zip(&turned) {
+        for (element, row) in column.iter_mut().zip(&turned[..rows.len()]) {
             *element = row[x];
         }
         for (y, element) in turn(column, false).into_iter().enumerate() {
