@@ -235,7 +235,7 @@ mod tests {
             let parameters = Parameters::new(1);
             let vb = parameters.builder(DType::F32, &Device::Cpu);
             let config = Conv1dConfig { groups, ..Default::default() };
-            let tracked = conv1d(8, 12, 3, config.clone(), vb)?;
+            let tracked = conv1d(8, 12, 3, config, vb)?;
             let (weight, bias) = (tracked.weight.detach(), tracked.bias().map(Tensor::detach));
             let plain = Conv1d::new(weight, bias, config);
             let x = gradcheck::values((2, 8, 20), 1).to_dtype(DType::F32)?;

@@ -90,7 +90,7 @@ impl Sum for AddScaled {
         let factor = T::from_f64(self.factor);
         sums.iter_mut().for_each(
             #[inline(always)]
-            |sum| *sum = *sum * factor,
+            |sum| *sum *= factor,
         );
     }
 

@@ -45,7 +45,7 @@ fn what_it_cannot_take_is_refused_by_name() -> Result<()> {
             "conv1d_glu: 3 output channels, expected an even number",
         ),
         (
-            message(&x, &values(&[4, 2, 1], 2)?, &Conv1dConfig { groups: 2, ..plain.clone() }),
+            message(&x, &values(&[4, 2, 1], 2)?, &Conv1dConfig { groups: 2, ..plain }),
             "conv1d_glu: 2 groups, expected one, or conv1d and a gated linear unit",
         ),
         (
