@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, apply};
 use crate::real::Real;
 use candle_core::Tensor;
 
-/// `x`, whose gradient is multiplied by `factor` on its way back (Gehring et al. 2017, section 3.5, for an encoder that many attention
+/// `x`, whose gradient is multiplied by `factor` on its way back (Gehring et al. 2017, section 3.4, for an encoder that many attention
 /// layers send gradients to).
 ///
 /// # Shapes

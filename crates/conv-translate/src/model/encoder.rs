@@ -26,7 +26,7 @@ pub(super) struct Encoder {
     residuals: Residuals,
     last: Normed,
     dropout: f64,
-    /// The share of the gradients that comes in, since every attention layer sends some (section 3.5).
+    /// The share of the gradients that comes in, since every attention layer sends some (section 3.4).
     gradient: f64,
 }
 

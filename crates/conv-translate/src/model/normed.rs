@@ -4,7 +4,7 @@ use candle_core::{Module, Tensor};
 use conv_core::Conv1dConfig;
 use conv_nn::{Conv1d, Init, VarBuilder, direction_lengths, weight_norm};
 
-/// A convolution of `[B, C, T]` whose weight is g · v / ‖v‖ for each output channel (section 3.5); a linear map is one of width 1.
+/// A convolution of `[B, C, T]` whose weight is g · v / ‖v‖ for each output channel (Salimans and Kingma 2016); a linear map is one of width 1.
 ///
 /// Parameters: `weight_v` `[O, C]` (linear) or `[K, C, O]` (convolution), `weight_g` `[O, 1]` or `[1, 1, O]`, `bias` `[O]`.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ impl Side {
     }
 }
 
-/// Halves the variance of a sum of two (section 3.5).
+/// Halves the variance of a sum of two (section 3.4).
 pub(super) fn halved(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
     Ok(add_scaled(x, y, 0.5f64.sqrt())?)
 }

@@ -1,7 +1,7 @@
 //! Convolutional sequence to sequence learning (Gehring et al. 2017), of one width throughout.
 //!
 //! Activations are `[B, C, T]`; a linear map of every position is a convolution of one tap. Weight normalisation, the scaled
-//! gradients of the encoder (both section 3.5) and maps between widths are left out.
+//! gradients of the encoder (section 3.4) and maps between widths are left out.
 
 use super::{Task, numbers};
 use anyhow::Result;
