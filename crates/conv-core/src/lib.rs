@@ -64,7 +64,7 @@ pub use conv::{conv1d, conv1d_glu, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use error::{Error, Result, without_backtrace};
 pub use exponential::Exponential;
-pub use memory::keep_memory;
+pub use memory::{Block, Unwritten, keep_memory};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,

@@ -1,7 +1,7 @@
 //! Fixed blocks of a CPU kernel's work, shared out among threads: results do not depend on how many there are.
 
 use crate::real::Real;
-use conv_core::InstructionSet;
+use conv_core::{InstructionSet, Unwritten};
 use std::sync::{Mutex, PoisonError};
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
@@ -84,41 +84,30 @@ pub(crate) fn fill<T: Real>(
     block: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
-    let mut out = vec![T::zero(); len];
-    update(&mut out, block, f);
-    out
+    let mut out = Unwritten::new(len);
+    share(
+        out.blocks(block.max(1)),
+        #[inline(always)]
+        |(start, out)| f(start, out.zeros()),
+    );
+    out.finish()
 }
 
 /// f of the elements of `a` and `b` in the same place, for each.
-///
-/// On one thread it writes no zeros first, which take a third of the time of so little work.
 pub(crate) fn map<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
-    let len = a.len();
-    if len <= BLOCK || rayon::current_num_threads() == 1 {
-        return InstructionSet::vectorize(
-            #[inline(always)]
-            || {
-                // A loop would check for room at each element.
-                a.iter()
-                    .zip(b)
-                    .map(
-                        #[inline(always)]
-                        |(&a, &b)| f(a, b),
-                    )
-                    .collect()
-            },
-        );
-    }
-    fill(
-        len,
-        BLOCK,
+    let mut out = Unwritten::new(a.len());
+    share(
+        out.blocks(BLOCK),
         #[inline(always)]
-        |start, out| {
-            for (out, (&a, &b)) in out.iter_mut().zip(a[start..].iter().zip(&b[start..])) {
-                *out = f(a, b);
-            }
+        |(start, out)| {
+            let pairs = a[start..].iter().zip(&b[start..]);
+            out.write(pairs.map(
+                #[inline(always)]
+                |(&a, &b)| f(a, b),
+            ));
         },
-    )
+    );
+    out.finish()
 }
 
 /// Makes `len` elements in rows of `width`, each by `f(its number, its elements)`, where a row is
@@ -189,24 +178,21 @@ pub(crate) fn fill_and_sum_rows<T: Real>(
     f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) -> (Vec<T>, Vec<T>) {
     let block = (BLOCK / cost.max(1)).max(1);
-    let mut out = vec![T::zero(); rows * width];
+    let mut out = Unwritten::new(rows * width);
     let mut of_blocks = vec![T::zero(); rows.div_ceil(block) * sums_width];
-    let mut rest = &mut out[..];
+    let mut rest = out.blocks((block * width).max(1));
     let blocks: Vec<_> = (0..rows)
         .step_by(block)
         .zip(of_blocks.chunks_mut(sums_width.max(1)))
-        .map(|(first, sums)| {
-            let rows = first..rows.min(first + block);
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
-            rest = others;
-            (rows, own, sums)
-        })
+        .map(|(first, sums)| (first..rows.min(first + block), rest.next(), sums))
         .collect();
+    drop(rest);
     share(
         blocks.into_iter(),
         #[inline(always)]
         |(rows, out, sums)| {
             let first = rows.start;
+            let out = out.map_or(Default::default(), |(_, out)| out.zeros());
             for row in rows {
                 f(row, &mut out[(row - first) * width..][..width], sums);
             }
@@ -218,5 +204,5 @@ pub(crate) fn fill_and_sum_rows<T: Real>(
             *total += *sum;
         }
     }
-    (out, total)
+    (out.finish(), total)
 }

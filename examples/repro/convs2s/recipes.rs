@@ -16,7 +16,7 @@ pub struct Variant {
 /// [`Recipe::small`] for tokens with blanks between them.
 pub const SMALL: Variant = Variant { name: "small", what: "the recipe", change: |_| () };
 
-pub const VARIANTS: [Variant; 9] = [
+pub const VARIANTS: [Variant; 10] = [
     SMALL,
     Variant {
         name: "last-weights",
@@ -60,6 +60,11 @@ pub const VARIANTS: [Variant; 9] = [
         name: "bpe-10000",
         what: "10,000 pieces instead of 6,000",
         change: |recipe| recipe.subwords.vocabulary = 10_000,
+    },
+    Variant {
+        name: "subword-dropout",
+        what: "a tenth of the merges of BPE left out at random in training",
+        change: |recipe| recipe.subword_dropout = 0.1,
     },
 ];
 
