@@ -10,7 +10,7 @@ use std::fmt;
 pub fn run(task: &Task, k: usize, dry_run: bool, common: &conv_cli::Common) -> Result<()> {
     let split = |round| stratified_cross_validation(&task.sentences.classes, k, round, common.seed);
     if dry_run {
-        return conv_cli::print(common.json, &task.training(&task.recipe, &split(0)?)?.dry_run());
+        return conv_cli::print(common.json, &task.training(&task.recipe, &split(0)?)?.dry_run()?);
     }
     let stop = conv_cli::stop_on_ctrl_c()?;
     let mut folds = Vec::new();

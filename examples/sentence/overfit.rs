@@ -17,7 +17,7 @@ pub fn run(
     let split = Split::by_heart(&task.sentences.classes, &split.train, n);
     let training = task.training(&recipe, &split)?;
     if dry_run {
-        return conv_cli::print(common.json, &training.dry_run());
+        return conv_cli::print(common.json, &training.dry_run()?);
     }
     let stop = conv_cli::stop_on_ctrl_c()?;
     let mut progress = Progress::new();

@@ -77,7 +77,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let training = task.training(&task.recipe, &loaded.dataset.split)?;
     if options.dry_run {
-        return conv_cli::print(common.json, &training.dry_run());
+        return conv_cli::print(common.json, &training.dry_run()?);
     }
     let out =
         options.out.as_deref().context("--out names the folder of the run, which is missing")?;

@@ -16,6 +16,7 @@ use conv_train::clip::MaxNorm;
 use conv_train::optim::{Adadelta, OptimizerConfig};
 use conv_train::{Direction, DryRun, Every, FitConfig, Learner, Loss, Monitor};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A training run's settings, as they stand in a configuration file.
@@ -238,15 +239,19 @@ impl<'a> Training<'a> {
     }
 
     /// What the run would be: shapes, steps, memory.
-    pub fn dry_run(&self) -> DryRun {
+    ///
+    /// # Errors
+    /// None today: that of a plan in general.
+    pub fn dry_run(&self) -> Result<DryRun> {
         let config = self.model.config();
-        DryRun::new(self, &self.recipe.fit, |[examples, longest]| {
+        let plan = DryRun::new(self, &self.recipe.fit, |[examples, longest]| {
             // The words' vectors and their transpose, every feature map before and after the rectifier, the features.
             let map = |bank: &FilterBank| 2 * bank.maps * (longest + 1 - bank.width.min(longest));
             let maps: usize = config.filters.iter().map(map).sum();
             let numbers = 2 * config.dimension * longest + maps + 2 * config.features();
             examples * numbers * size_of::<f32>()
-        })
+        });
+        Ok(plan?)
     }
 
     fn batch_loss(&self, batch: &[usize], mode: &mut Mode) -> Result<Loss> {
@@ -316,8 +321,8 @@ impl Learner for Training<'_> {
         &self.parameters
     }
 
-    fn lengths(&self) -> &[usize] {
-        &self.lengths
+    fn lengths(&self, _: usize) -> conv_train::Result<Cow<'_, [usize]>> {
+        Ok(Cow::Borrowed(&self.lengths))
     }
 
     fn identity(&self) -> serde_json::Value {
@@ -341,7 +346,7 @@ impl Learner for Training<'_> {
         })
     }
 
-    fn loss(&self, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
+    fn loss(&self, _: usize, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
         self.batch_loss(batch, mode).map_err(conv_train::Error::learner)
     }
 

@@ -1,7 +1,7 @@
 //! What a training run would be, without training: parameters and their shapes, batches, steps, memory.
 
 use crate::optim::OptimizerConfig;
-use crate::{FitConfig, Learner};
+use crate::{FitConfig, Learner, Result};
 use conv_nn::Parameters;
 use serde::Serialize;
 use std::fmt;
@@ -50,13 +50,16 @@ pub struct Memory {
 impl DryRun {
     /// The plan of `fit(learner, config, …)`. `activations` gives the bytes that a batch of so many examples of such a
     /// length keeps for its backward pass.
+    ///
+    /// # Errors
+    /// Those of [`Learner::lengths`].
     pub fn new(
         learner: &impl Learner,
         config: &FitConfig,
         activations: impl FnOnce([usize; 2]) -> usize,
-    ) -> Self {
-        let lengths = learner.lengths();
-        let batches = config.batching.epoch(lengths, config.seed, 0);
+    ) -> Result<Self> {
+        let lengths = learner.lengths(0)?;
+        let batches = config.batching.epoch(&lengths, config.seed, 0);
         let shape = |batch: Vec<usize>| {
             let longest = batch.iter().map(|index| lengths[*index]).max().unwrap_or(0);
             [batch.len(), longest]
@@ -68,7 +71,7 @@ impl DryRun {
         let vars = learner.parameters().vars();
         let parameters =
             vars.into_iter().map(|(name, var)| ParameterShape { name, shape: var.dims().to_vec() });
-        Self {
+        Ok(Self {
             parameters: parameters.collect(),
             examples: lengths.len(),
             epochs: config.epochs,
@@ -79,7 +82,7 @@ impl DryRun {
                 activations: activations(largest_batch),
                 ..Memory::of(learner.parameters(), &config.optimizer)
             },
-        }
+        })
     }
 
     /// How many numbers the parameters hold.

@@ -12,6 +12,7 @@
 //! use candle_core::{DType, Device, Tensor};
 //! use conv_nn::{Init, Mode, Parameters};
 //! use conv_train::{FitConfig, Learner, Loss, Result, Run, fit, read_log, report::Report};
+//! use std::borrow::Cow;
 //! use std::collections::BTreeMap;
 //!
 //! /// y = 2x, learned from eight points.
@@ -25,9 +26,9 @@
 //!
 //! impl Learner for Line {
 //!     fn parameters(&self) -> &Parameters { &self.parameters }
-//!     fn lengths(&self) -> &[usize] { &[1; 8] }
+//!     fn lengths(&self, _: usize) -> Result<Cow<'_, [usize]>> { Ok(Cow::Borrowed(&[1; 8])) }
 //!     fn identity(&self) -> serde_json::Value { serde_json::json!({ "data": "x = 0..8" }) }
-//!     fn loss(&self, batch: &[usize], _: &mut Mode) -> Result<Loss> {
+//!     fn loss(&self, _: usize, batch: &[usize], _: &mut Mode) -> Result<Loss> {
 //!         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
 //!         let x = self.x.index_select(&Tensor::new(index, &Device::Cpu)?, 0)?;
 //!         Ok(Loss { value: self.error(&x)?, weight: batch.len() as f64 })

@@ -72,7 +72,8 @@ fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpo
     let Error::NonFiniteLoss { step, batch, .. } = &error else {
         panic!("{error}");
     };
-    let expected = config().batching.epoch(conv_train::Learner::lengths(&learner), 3, 0).get(7);
+    let lengths = conv_train::Learner::lengths(&learner, 0).unwrap();
+    let expected = config().batching.epoch(&lengths, 3, 0).get(7);
     assert_eq!((*step, batch), (8, &expected));
     let mut from = None;
     let mut observer = |event: &Event| {
@@ -206,7 +207,7 @@ fn settings_that_make_no_sense_are_named() {
 fn a_dry_run_says_what_the_run_will_be() {
     let folder = tempfile::tempdir().unwrap();
     let learner = Classifier::new();
-    let plan = DryRun::new(&learner, &config(), |[examples, _]| examples * 19 * 4);
+    let plan = DryRun::new(&learner, &config(), |[examples, _]| examples * 19 * 4).unwrap();
     assert_eq!(plan.parameter_count(), 16 * 6 + 3 * 16);
     assert_eq!(plan.memory.optimizer, 2 * plan.memory.parameters);
     let [examples, longest] = plan.largest_batch;

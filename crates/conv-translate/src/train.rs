@@ -7,9 +7,11 @@ use crate::{
     Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored, convs2s,
 };
 use candle_core::{DType, Device, Tensor};
+use conv_nn::rng::seeded;
 use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction};
 use conv_train::{FitConfig, Learner, Loss};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The number of `</s>`.
@@ -120,13 +122,12 @@ impl<'a> Training<'a> {
         if let Some(found) = lengths.iter().copied().find(|length| *length > expected) {
             return Err(Error::TooLong { side: "training", found, expected });
         }
-        let fit = recipe.fit(&lengths);
         let recut = match recipe.subword_dropout > 0.0 {
             true => Some([Recut::new(encoders.source)?, Recut::new(encoders.target)?]),
             false => None,
         };
         let device = device.clone();
-        Ok(Self {
+        let mut training = Self {
             recipe,
             store,
             dev,
@@ -135,10 +136,12 @@ impl<'a> Training<'a> {
             parameters,
             network,
             lengths,
-            fit,
+            fit: recipe.fit.clone(),
             device,
             start: None,
-        })
+        };
+        training.fit = recipe.fit(&training.lengths_of(0)?);
+        Ok(training)
     }
 
     /// The loop's settings, with what follows from the data.
@@ -195,17 +198,34 @@ impl<'a> Training<'a> {
         Ok(Loss { value, weight })
     }
 
-    /// The pair cut anew in training, unless it were then beyond the positions.
-    fn recut(&self, pair: Pair, mode: &mut Mode) -> Pair {
-        let (Some([source, target]), Some(rng)) = (&self.recut, mode.rng()) else { return pair };
+    /// A pair as it is learnt from in an epoch: with subword dropout cut anew, unless it were then beyond the positions.
+    ///
+    /// # Errors
+    /// Those of [`Store::read`].
+    pub fn pair(&self, epoch: usize, place: usize) -> Result<Pair> {
+        let pair = self.store.read(place)?;
+        let Some([source, target]) = &self.recut else { return Ok(pair) };
+        let mut rng = seeded(self.fit.seed, &format!("subwords {epoch} {place}"));
         let dropout = self.recipe.subword_dropout;
         let recut = Pair {
-            source: source.apply(&pair.source, dropout, rng),
-            target: target.apply(&pair.target, dropout, rng),
+            source: source.apply(&pair.source, dropout, &mut rng),
+            target: target.apply(&pair.target, dropout, &mut rng),
         };
         let fits = recut.source.len() < self.config().longest_source()
             && recut.target.len() < self.config().longest_target();
-        if fits { recut } else { pair }
+        Ok(if fits { recut } else { pair })
+    }
+
+    /// The length of each pair in an epoch, as [`Store::lengths`] counts. Pairs that are cut anew are cut twice: all at an epoch's start
+    /// for this, so that those of like lengths share a batch, and each when its turn comes.
+    fn lengths_of(&self, epoch: usize) -> Result<Cow<'_, [usize]>> {
+        if self.recut.is_none() {
+            return Ok(Cow::Borrowed(&self.lengths));
+        }
+        let length = |place| {
+            self.pair(epoch, place).map(|pair| pair.source.len().max(pair.target.len()) + 1)
+        };
+        (0..self.store.len()).map(length).collect::<Result<Vec<_>>>().map(Cow::Owned)
     }
 
     /// The mean negative logarithm of the probability of a token of `pairs`, `</s>` included.
@@ -301,8 +321,8 @@ impl Learner for Training<'_> {
         &self.parameters
     }
 
-    fn lengths(&self) -> &[usize] {
-        &self.lengths
+    fn lengths(&self, epoch: usize) -> conv_train::Result<Cow<'_, [usize]>> {
+        self.lengths_of(epoch).map_err(conv_train::Error::learner)
     }
 
     fn identity(&self) -> serde_json::Value {
@@ -314,9 +334,8 @@ impl Learner for Training<'_> {
         })
     }
 
-    fn loss(&self, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
-        let read = |place: &usize| Ok(self.recut(self.store.read(*place)?, mode));
-        let pairs = batch.iter().map(read).collect::<Result<Vec<_>>>();
+    fn loss(&self, epoch: usize, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
+        let pairs = batch.iter().map(|place| self.pair(epoch, *place)).collect::<Result<Vec<_>>>();
         let smoothing = self.recipe.label_smoothing;
         pairs
             .and_then(|pairs| self.batch_loss(&self.network, &pairs, smoothing, mode))

@@ -24,9 +24,9 @@ impl Experiment<'_> {
         let corpus = Corpus::read(self, &plan.pair, &recipe, folder)?;
         let training = corpus.training(&recipe, self.device)?;
         let fit = training.fit();
-        let batches = fit.batching.epoch(&corpus.store.lengths(), fit.seed, 0);
+        let batches = fit.batching.epoch(&training.lengths(0)?, fit.seed, 0);
         let batch = |places: Vec<usize>| {
-            let pairs = places.into_iter().map(|place| Ok(numbers(&corpus.store.read(place)?)));
+            let pairs = places.into_iter().map(|place| Ok(numbers(&training.pair(0, place)?)));
             pairs.collect::<Result<Vec<Value>>>()
         };
         let loss = training.evaluate()?;
@@ -57,7 +57,7 @@ impl Experiment<'_> {
         let training = corpus.training(&recipe, self.device)?;
         let batches = {
             let fit = training.fit();
-            fit.batching.epoch(&corpus.store.lengths(), fit.seed, 0)
+            fit.batching.epoch(&training.lengths(0)?, fit.seed, 0)
         };
         let most = (batches.len() as u64).saturating_sub(WARM_UP);
         if !(1..=most).contains(&steps) {
@@ -66,7 +66,7 @@ impl Experiment<'_> {
         let mut tokens = 0;
         for batch in batches.iter().skip(WARM_UP as usize).take(steps as usize) {
             for place in batch {
-                tokens += corpus.store.read(place)?.target.len() + 1;
+                tokens += training.pair(0, place)?.target.len() + 1;
             }
         }
         let stop = AtomicBool::new(false);

@@ -13,6 +13,7 @@ use crate::checkpoint::Best;
 use crate::log::{EvaluationRecord, StepRecord};
 use candle_core::Tensor;
 use conv_nn::{Mode, Parameters};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -23,17 +24,21 @@ pub trait Learner {
     fn parameters(&self) -> &Parameters;
 
     /// The length of each training example, in tokens, frames or whatever padding is counted in; 1 where all are alike.
-    fn lengths(&self) -> &[usize];
+    /// Examples that are made anew each epoch may differ in it, but there are always as many.
+    ///
+    /// # Errors
+    /// As [`Learner::loss`].
+    fn lengths(&self, epoch: usize) -> Result<Cow<'_, [usize]>>;
 
     /// What makes this run another run than one with the same [`FitConfig`]: the model's configuration, and a fingerprint
     /// of the data. A run does not go on from a checkpoint in which it differs.
     fn identity(&self) -> serde_json::Value;
 
-    /// The loss of the training examples `batch`, which are indexes into [`Learner::lengths`].
+    /// The loss of the training examples `batch` of `epoch`, which are indexes into its [`Learner::lengths`].
     ///
     /// # Errors
     /// Whatever keeps it from being computed; [`Error::learner`](crate::Error::learner) takes errors of other types.
-    fn loss(&self, batch: &[usize], mode: &mut Mode) -> Result<Loss>;
+    fn loss(&self, epoch: usize, batch: &[usize], mode: &mut Mode) -> Result<Loss>;
 
     /// Metrics of the present parameters on held-out data, by name.
     ///

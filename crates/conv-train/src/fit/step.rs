@@ -8,19 +8,19 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device};
 use conv_nn::{Mode, rng};
 
-/// Takes step number `step` (from 1) at the learning rate `rate`. Epoch and time are left for the caller to fill in.
+/// Takes step number `step` (from 1) in `epoch` at the learning rate `rate`. The time is left for the caller to fill in.
 pub(super) fn take(
     learner: &impl Learner,
     config: &FitConfig,
     optimizer: &mut Optimizer,
     batches: &[Vec<usize>],
-    step: u64,
+    (epoch, step): (usize, u64),
     rate: f64,
 ) -> Result<StepRecord> {
     let mut stream = rng::seeded(config.seed, &format!("step {step}"));
     let mut mode = Mode::Train(&mut stream);
     let parameters = learner.parameters();
-    let (mut gradients, loss) = gradients(learner, batches, step, &mut mode)?;
+    let (mut gradients, loss) = gradients(learner, batches, (epoch, step), &mut mode)?;
     let norm = match config.clip_norm {
         Some(max_norm) => clip::clip_global_norm(parameters, &mut gradients, max_norm)?,
         None => clip::global_norm(parameters, &gradients)?,
@@ -39,25 +39,25 @@ pub(super) fn take(
     for rule in &config.max_norm {
         rule.apply(parameters)?;
     }
-    Ok(StepRecord { step, epoch: 0, loss, learning_rate: rate, gradient_norm: norm, seconds: 0.0 })
+    Ok(StepRecord { step, epoch, loss, learning_rate: rate, gradient_norm: norm, seconds: 0.0 })
 }
 
 /// The gradients of the mean over all of `batches`, and that mean.
 fn gradients(
     learner: &impl Learner,
     batches: &[Vec<usize>],
-    step: u64,
+    (epoch, step): (usize, u64),
     mode: &mut Mode,
 ) -> Result<(GradStore, f64)> {
     if let [batch] = batches {
-        let loss = learner.loss(batch, mode)?;
+        let loss = learner.loss(epoch, batch, mode)?;
         let (value, _) = measured(&loss, batch, step)?;
         return Ok((loss.value.backward()?, value));
     }
     let mut total = GradStore::default();
     let (mut weighted, mut weights) = (0.0, 0.0);
     for batch in batches {
-        let loss = learner.loss(batch, mode)?;
+        let loss = learner.loss(epoch, batch, mode)?;
         let (value, weight) = measured(&loss, batch, step)?;
         total.extend((loss.value * weight)?.backward()?)?;
         weighted += value * weight;

@@ -24,6 +24,8 @@ pub(super) struct Training<'a, 'r, L> {
     log: Log,
     /// Whether something happened that the checkpoint on disk does not have.
     unsaved: bool,
+    /// In all, as [`Event::Started`] says.
+    steps: u64,
     began: Instant,
     seconds_before: f64,
 }
@@ -34,17 +36,16 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         for rule in &config.max_norm {
             rule.var(learner.parameters())?;
         }
-        if learner.lengths().is_empty() {
+        let lengths = learner.lengths(0)?;
+        if lengths.is_empty() {
             return Err(Error::NoExamples);
         }
-        if learner.lengths().len() > Batches::MOST_EXAMPLES {
-            let found = learner.lengths().len().to_string();
-            return Err(Error::Setting {
-                field: "examples",
-                found,
-                expected: "at most 4294967295",
-            });
+        if lengths.len() > Batches::MOST_EXAMPLES {
+            let (field, found) = ("examples", lengths.len().to_string());
+            return Err(Error::Setting { field, found, expected: "at most 4294967295" });
         }
+        let per_epoch =
+            config.batching.steps_per_epoch(&lengths, config.seed, config.accumulate) as u64;
         let folder = Folder::take(run.folder)?;
         let config_value = serde_json::to_value(config).map_err(std::io::Error::other)?;
         let described = (config_value, learner.identity());
@@ -74,17 +75,13 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             state,
             log,
             unsaved: !resumed,
+            steps: per_epoch.saturating_mul(config.epochs as u64),
         })
     }
 
     pub fn run(mut self) -> Result<Outcome> {
-        let lengths = self.learner.lengths();
         let FitConfig { seed, accumulate, .. } = *self.config;
-        let per_epoch = self.config.batching.steps_per_epoch(lengths, seed, accumulate);
-        self.tell(&Event::Started {
-            step: self.state.step,
-            steps: (per_epoch as u64).saturating_mul(self.config.epochs as u64),
-        });
+        self.tell(&Event::Started { step: self.state.step, steps: self.steps });
         // A kill may have come between the checkpoint and the evaluation that was due.
         if self.evaluation_is_due() {
             self.evaluate()?;
@@ -93,7 +90,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             if let Some(end) = self.end() {
                 return self.finish(end);
             }
-            let batches = self.config.batching.epoch(lengths, seed, self.state.epoch);
+            let lengths = self.learner.lengths(self.state.epoch)?;
+            let batches = self.config.batching.epoch(&lengths, seed, self.state.epoch);
             if self.state.batch >= batches.len() {
                 let (batch, count) = (self.state.batch, batches.len());
                 let reason = format!("it stands at batch {batch} of an epoch of {count}");
@@ -134,12 +132,11 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         let done = self.state.step;
         let rate = config.schedule.rate(config.learning_rate, done, &self.state.plateau);
         let optimizer = &mut self.optimizer;
-        let mut record =
-            step::take(self.learner, config, optimizer, batches, done.saturating_add(1), rate)?;
+        let place = (self.state.epoch, done.saturating_add(1));
+        let mut record = step::take(self.learner, config, optimizer, batches, place, rate)?;
         self.unsaved = true;
         self.state.step = record.step;
         self.state.seconds = self.seconds();
-        record.epoch = self.state.epoch;
         record.seconds = self.state.seconds;
         self.tell(&Event::Step(&record));
         if record.step.is_multiple_of(config.log_every_steps) {

@@ -7,6 +7,7 @@ use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adadelta, OptimizerConfig};
 use conv_train::{Direction, FitConfig, Learner, Loss, MaxNorm, Monitor, Result};
 use rand::Rng;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,15 +105,15 @@ impl Learner for Classifier {
         &self.parameters
     }
 
-    fn lengths(&self) -> &[usize] {
-        &self.lengths
+    fn lengths(&self, _: usize) -> Result<Cow<'_, [usize]>> {
+        Ok(Cow::Borrowed(&self.lengths))
     }
 
     fn identity(&self) -> serde_json::Value {
         serde_json::json!({ "model": { "hidden": HIDDEN, "dropout": self.dropout }, "data": self.data })
     }
 
-    fn loss(&self, batch: &[usize], mode: &mut Mode) -> Result<Loss> {
+    fn loss(&self, _: usize, batch: &[usize], mode: &mut Mode) -> Result<Loss> {
         std::thread::sleep(self.pause);
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
