@@ -7,7 +7,7 @@
 mod cells;
 mod convs2s;
 mod kim;
-mod memory;
+mod speed;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;

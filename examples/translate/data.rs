@@ -1,9 +1,27 @@
 //! Where parallel text lies.
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use conv_translate::PairFiles;
 use conv_translate::data::Languages;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Sentences with their translations.
+#[derive(Debug, Args)]
+pub struct TestSet {
+    /// What the two files have in common before their languages, or a table of source<TAB>target
+    #[arg(long)]
+    data: PathBuf,
+    /// The languages, source first, as the files' names end
+    #[arg(long, default_value = "de-en")]
+    pair: String,
+}
+
+impl TestSet {
+    pub fn files(&self) -> Result<PairFiles> {
+        files(&self.data, "test", &languages(&self.pair)?)
+    }
+}
 
 /// The files of `part` (`train`, `val`, …): of a folder those that begin so and end in the pair's languages; else a table of
 /// `source<TAB>target`, or what two files have in common before their languages.

@@ -1,6 +1,6 @@
 //! `eval`: how well a translator does on a test set.
 
-use crate::data::{files, languages};
+use crate::data::TestSet;
 use crate::model::Model;
 use crate::search::Flags;
 use anyhow::{Context, Result};
@@ -9,19 +9,14 @@ use clap::Args;
 use conv_translate::metrics::{Bleu, Chrf, Tokenization};
 use serde::Serialize;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// What the two files have in common before their languages, or a table of source<TAB>target
-    #[arg(long)]
-    data: PathBuf,
-    /// The languages, source first, as the files' names end
-    #[arg(long, default_value = "de-en")]
-    pair: String,
+    #[command(flatten)]
+    test: TestSet,
     /// What a word is: 13a for running text, none for ready-made tokens
     #[arg(long, default_value = "13a")]
     tokenize: Tokenization,
@@ -34,7 +29,7 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let config = options.search.config(None, common.seed)?;
-    let files = files(&options.data, "test", &languages(&options.pair)?)?;
+    let files = options.test.files()?;
     let translator = options.model.open(device)?;
     let (mut sources, mut references) = (Vec::new(), Vec::new());
     for pair in files.open()? {

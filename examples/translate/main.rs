@@ -11,6 +11,7 @@ mod output;
 mod recipe;
 mod score;
 mod search;
+mod split;
 mod train;
 mod translate;
 
@@ -29,6 +30,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Parts a corpus into train, val and test that share no sentence
+    Split(split::Options),
     /// Trains a translator on parallel text, or goes on training one
     Train(Box<train::Options>),
     /// Translates a test set and scores it: BLEU and chrF
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         let common = &arguments.common;
         let device = common.start()?;
         match arguments.verb {
+            Verb::Split(options) => split::run(&options, common),
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Translate(options) => translate::run(&options, common, &device),

@@ -1,6 +1,6 @@
 //! `score`: how probable given translations are.
 
-use crate::data::{files, languages};
+use crate::data::TestSet;
 use crate::model::Model;
 use crate::output::Form;
 use crate::search::Normalisation;
@@ -9,7 +9,6 @@ use candle_core::Device;
 use clap::Args;
 use conv_translate::Scored;
 use conv_translate::data::TextPair;
-use std::path::PathBuf;
 
 /// Pairs that are scored together at most.
 const TOGETHER: usize = 64;
@@ -18,12 +17,8 @@ const TOGETHER: usize = 64;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// What the two files have in common before their languages, or a table of source<TAB>target
-    #[arg(long)]
-    data: PathBuf,
-    /// The languages, source first, as the files' names end
-    #[arg(long, default_value = "de-en")]
-    pair: String,
+    #[command(flatten)]
+    test: TestSet,
     #[command(flatten)]
     normalisation: Normalisation,
 }
@@ -31,7 +26,7 @@ pub struct Options {
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let translator = options.model.open(device)?;
     let config = options.normalisation.config();
-    let files = files(&options.data, "test", &languages(&options.pair)?)?;
+    let files = options.test.files()?;
     let name = files.to_string();
     let form = Form { json: common.json, numbered: true, alignment: false };
     let mut scored = Scored::default();

@@ -164,3 +164,23 @@ fn what_is_too_long_is_named_by_its_line_after_what_came_before() {
         String::from_utf8_lossy(&talk.get_output().stderr).contains("sentence 1: its source has ")
     );
 }
+
+#[test]
+fn a_table_is_parted_into_files_that_share_no_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let table: String =
+        (0..60).map(|i| format!("word {}\tWort {}\tsomebody\n", i / 2, i)).collect();
+    fs::write(folder.path().join("table.tsv"), table).unwrap();
+    let split = ["split", "--data", "table.tsv", "--swap", "--held-out", "5", "--out", "corpus"];
+    let said = output(folder.path(), &split);
+    assert!(
+        said.contains("corpus: 40 pairs to learn from, 5 in val, 5 in test; 10 left out"),
+        "{said}"
+    );
+    let read = |name: &str| fs::read_to_string(folder.path().join("corpus").join(name)).unwrap();
+    let held_out = read("val.en") + &read("test.en");
+    assert!(read("train.en").lines().all(|line| !held_out.lines().any(|held| held == line)));
+    assert!(read("train.de").lines().all(|line| line.starts_with("Wort ")));
+    let error = failure(folder.path(), &split, 1);
+    assert!(error.contains("corpus is there already"), "{error}");
+}

@@ -29,6 +29,10 @@ fn what_is_wrong_is_said_in_one_line() {
     let train = |data: &'static str, more: &[&'static str]| {
         [&["train", "--recipe", "tiny.toml", "--out", "run", "--data", data], more].concat()
     };
+    let by = |recipe: &'static str| {
+        ["train", "--data", "good.tsv", "--dev", "good.tsv", "--out", "x", "--recipe", recipe]
+            .to_vec()
+    };
     let dev = ["--dev", "good.tsv"];
     for (arguments, reason) in [
         (train("short", &dev), "short.de has 3 lines and ./short.en has 2, expected as many"),
@@ -63,48 +67,9 @@ fn what_is_wrong_is_said_in_one_line() {
             train("good.tsv", &["--dev", "good.tsv", "--vocabulary", "9"]),
             "good.tsv: in memory: tokenizer: a vocabulary of 9",
         ),
-        (
-            vec![
-                "train",
-                "--data",
-                "good.tsv",
-                "--dev",
-                "good.tsv",
-                "--out",
-                "x",
-                "--recipe",
-                "wrong.toml",
-            ],
-            "wrong.toml: unknown field `dropuot`",
-        ),
-        (
-            vec![
-                "train",
-                "--data",
-                "good.tsv",
-                "--dev",
-                "good.tsv",
-                "--out",
-                "x",
-                "--recipe",
-                "broken.toml",
-            ],
-            "broken.toml: TOML parse error at line 1",
-        ),
-        (
-            vec![
-                "train",
-                "--data",
-                "good.tsv",
-                "--dev",
-                "good.tsv",
-                "--out",
-                "x",
-                "--recipe",
-                "layers.toml",
-            ],
-            "at character 10",
-        ),
+        (by("wrong.toml"), "wrong.toml: unknown field `dropuot`"),
+        (by("broken.toml"), "broken.toml: TOML parse error at line 1"),
+        (by("layers.toml"), "at character 10"),
         (vec!["translate", "--model", "none", "a"], "none"),
         (vec!["translate", "--model", "folder", "a"], "kim-cnn"),
         (vec!["translate", "--model", "good.tsv", "a"], "good.tsv"),

@@ -77,14 +77,6 @@ pub(crate) fn read<T: Element, R>(
     }
 }
 
-/// `len` zeros for a result of `op`.
-///
-/// # Errors
-/// [`Error::OutOfMemory`] where so large a buffer cannot be had, which would else end the process.
-pub(crate) fn zeros<T: Element>(op: &'static str, len: usize) -> Result<Vec<T>> {
-    try_zeros(len).ok_or(Error::OutOfMemory { op, elements: len })
-}
-
 /// `len` zeros, or nothing where so large a buffer cannot be had.
 pub(crate) fn try_zeros<T: Element>(len: usize) -> Option<Vec<T>> {
     /// Elements above which the allocator is asked first, at the price of a second call.

@@ -22,6 +22,15 @@ pub enum Error {
         found: String,
     },
 
+    /// Another instruction set is in use already.
+    #[error("the instruction set {found} comes too late: kernels have run with {used}")]
+    InstructionSetInUse {
+        /// The set asked for.
+        found: crate::InstructionSet,
+        /// The set in use.
+        used: crate::InstructionSet,
+    },
+
     /// Two arguments have different element types.
     #[error("{op}: the {argument} is {found:?}, the input is {expected:?}")]
     DTypeMismatch {

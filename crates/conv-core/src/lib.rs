@@ -10,7 +10,7 @@
 //! the result does not depend on the number of threads. They use the processor's best vector instructions
 //! ([`InstructionSet`]); [`Precision::Exact`] turns off the one algorithm that rounds more than the definition. On CUDA and Metal the same functions run candle's forward operations,
 //! with gradients composed of those that are right. Gradients are constants: there are no second derivatives. Padding is
-//! zeros that are multiplied like other numbers, or left out, as a kernel finds it best: with a weight that is infinite or not a
+//! zeros that are multiplied like other numbers, or left out, as a kernel finds it best, and so are zeros of a gradient that is nearly nothing else: with a weight that is infinite or not a
 //! number, the elements next to it may become so or not; so may those of a whole tile with such an input, but with
 //! [`Precision::Exact`].
 //!

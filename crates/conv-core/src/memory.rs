@@ -81,8 +81,9 @@ impl<'a, T: Copy + Default> Block<'a, T> {
 
     /// Its elements, to be written in any order.
     pub fn zeros(self) -> &'a mut [T] {
-        self.written.fetch_add(self.elements.len(), Ordering::Relaxed);
         self.elements.fill(MaybeUninit::new(T::default()));
+        // Not before: a default value may panic.
+        self.written.fetch_add(self.elements.len(), Ordering::Relaxed);
         // SAFETY: all of them have just been written.
         unsafe { self.elements.assume_init_mut() }
     }

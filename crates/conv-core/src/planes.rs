@@ -1,10 +1,8 @@
 //! Work on the planes of `[B, C, H, W]`, one channel of one sample each, that do not depend on each other.
 
-use rayon::prelude::*;
-
 use crate::Result;
-use crate::element::{Element, zeros};
-use crate::kernels::{Done, NoRoom, is_shared};
+use crate::element::Element;
+use crate::kernels::{Done, each_chunk, written};
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;
@@ -21,19 +19,15 @@ pub(crate) fn fill_planes<T: Element>(
     cost: usize,
     work: impl Fn(usize, &mut [T]) -> Done + Sync,
 ) -> Result<Vec<T>> {
-    let mut out = zeros(op, planes * plane_len)?;
     let per_block = BLOCK.div_ceil(cost.max(1));
-    let block = |(index, block): (usize, &mut [T])| {
-        for (plane, out) in block.chunks_exact_mut(plane_len).enumerate() {
-            work(index * per_block + plane, out)?;
-        }
-        Ok(())
+    let fill = |out: &mut [T]| {
+        each_chunk(out, per_block * plane_len, planes * cost, |index, block| {
+            block.fill(T::zero());
+            for (plane, out) in block.chunks_exact_mut(plane_len.max(1)).enumerate() {
+                work(index * per_block + plane, out)?;
+            }
+            Ok(())
+        })
     };
-    let done = if planes <= per_block || !is_shared() {
-        out.chunks_mut(per_block * plane_len).enumerate().try_for_each(block)
-    } else {
-        out.par_chunks_mut(per_block * plane_len).enumerate().try_for_each(block)
-    };
-    done.map_err(|no_room: NoRoom| no_room.in_operation(op))?;
-    Ok(out)
+    written(planes * plane_len, fill).map_err(|no_room| no_room.in_operation(op))
 }

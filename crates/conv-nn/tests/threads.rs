@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
     BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters,
-    batch_norm, cross_entropy, dropout, embedding, glu, layer_norm, linear, log_softmax,
-    max_over_time, relu, rng, softmax,
+    add_scaled, batch_norm, cross_entropy, dropout, dropout_of_first, embedding, glu, layer_norm,
+    linear, linear_cross_entropy, log_softmax, max_over_time, relu, rng, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn results_do_not_depend_on_the_number_of_threads()
         assert!(child.status.success(), "with {threads} threads: {child:?}");
         found.push(std::fs::read_to_string(&output)?);
     }
-    assert!(found[0].lines().count() == 12, "{}", found[0]);
+    assert!(found[0].lines().count() == 15, "{}", found[0]);
     assert_eq!(found[0], found[1]);
     assert_eq!(found[0], found[2]);
     Ok(())
@@ -49,6 +49,7 @@ fn bits() -> Result<String> {
     let batches = batch_norm(90, BatchNormConfig::default(), vb.pp("batches"))?;
     let norm = layer_norm(90, LayerNormConfig::default(), vb.pp("norm"))?;
     let second = linear(90, 700, vb.pp("second"))?;
+    let wide = linear(90, 2000, vb.pp("wide"))?;
 
     let list: Vec<u32> = (0..64 * 40).map(|i| i * i % 3001 % 3000).collect();
     let targets: Vec<u32> = list.iter().map(|id| id % 700).collect();
@@ -60,15 +61,21 @@ fn bits() -> Result<String> {
     let x = relu(&norm.forward(&first.forward(&x)?)?)?;
     let x = (softmax(&x, 1)? + log_softmax(&x, 2)?)?;
     let normalised = batches.forward(&x.transpose(1, 2)?, &mut Mode::Train(&mut stream))?;
-    let gated = glu(&normalised, 1)?;
+    let lengths: Vec<usize> = (0..64).map(|i| i * 7 % 41).collect();
+    let ended = dropout_of_first(&normalised, &lengths, 0.3, &mut Mode::Train(&mut stream))?;
+    let gated = glu(&add_scaled(&ended, &normalised, 0.7)?, 1)?;
     let pooled = max_over_time(&x.transpose(1, 2)?, None)?;
     let logits = second.forward(&x)?.flatten_to(1)?;
     let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
-    let loss = ((loss + pooled.sum_all()?)? + gated.sum_all()?)?;
+    let of_blocks = x.flatten_to(1)?;
+    let of_blocks =
+        linear_cross_entropy(&wide, &of_blocks, &targets, &CrossEntropyConfig::default())?;
+    let loss = (((loss + of_blocks.clone())? + pooled.sum_all()?)? + gated.sum_all()?)?;
     let gradients = loss.backward()?;
 
     let mut results =
         vec![("loss".to_string(), loss), ("pooled".into(), pooled), ("gated".into(), gated)];
+    results.push(("of_blocks".into(), of_blocks));
     for (name, var) in parameters.vars() {
         results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
     }

@@ -1,9 +1,9 @@
 //! The same network in PyTorch, `tests/reference/peers/convs2s_torch.py`: what it needs to train, and what it is timed against.
 
 use super::{Corpus, Experiment, Plan};
-use crate::memory::resident;
+use crate::speed::{Memory, WARM_UP, train};
 use anyhow::{Context, Result, bail};
-use conv_train::{Event, Every, FitConfig, Learner, Run, fit};
+use conv_train::Learner;
 use conv_translate::card;
 use conv_translate::data::Pair;
 use serde::Serialize;
@@ -11,11 +11,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-
-/// Steps before the clock starts.
-const WARM_UP: u64 = 5;
 
 impl Experiment<'_> {
     /// Writes what the twin needs to take the same steps from the same weights.
@@ -50,7 +45,7 @@ impl Experiment<'_> {
 
     /// Times `steps` training steps of the first epoch as [`fit`] takes them.
     pub fn speed(&self, plan: &Plan, steps: u64) -> Result<Speed> {
-        let start_kib = resident("VmRSS:");
+        let mut memory = Memory::now();
         let recipe = plan.recipe();
         let folder = tempfile::tempdir()?;
         let corpus = Corpus::read(self, &plan.pair, &recipe, folder.path())?;
@@ -69,33 +64,13 @@ impl Experiment<'_> {
                 tokens += training.pair(0, place)?.target.len() + 1;
             }
         }
-        let stop = AtomicBool::new(false);
-        let (mut began, mut seconds, mut losses) = (Instant::now(), 0.0, Vec::new());
-        let mut peak_kib = None;
-        let mut observe = |event: &Event| {
-            let Event::Step(step) = event else { return };
-            losses.push(step.loss);
-            if step.step == WARM_UP {
-                began = Instant::now();
-            } else if step.step == WARM_UP + steps {
-                seconds = began.elapsed().as_secs_f64();
-                // Before the checkpoint that stopping writes, which the twin does not have.
-                peak_kib = resident("VmHWM:");
-                stop.store(true, Ordering::SeqCst);
-            }
-        };
-        let endless =
-            FitConfig { evaluate_every: Every::Epochs(usize::MAX), ..training.fit().clone() };
-        let run =
-            Run { stop: Some(&stop), observer: Some(&mut observe), ..Run::new(folder.path()) };
-        fit(&training, &endless, run)?;
+        let (seconds, losses) = train(&training, training.fit(), steps, &mut memory)?;
         Ok(Speed {
             target_tokens_per_second: tokens as f64 / seconds,
             steps_per_second: steps as f64 / seconds,
             losses: [losses[0], losses[losses.len() - 1]],
             parameters: training.parameters().count(),
-            start_kib,
-            peak_kib,
+            memory,
         })
     }
 }
@@ -112,22 +87,17 @@ pub struct Speed {
     /// Of the first step and of the last.
     losses: [f64; 2],
     parameters: usize,
-    /// Resident memory before data and network are there, in KiB, where the system tells.
-    start_kib: Option<u64>,
-    /// The largest resident memory of the whole run, in KiB.
-    peak_kib: Option<u64>,
+    /// First looked at before data and network are there.
+    #[serde(flatten)]
+    memory: Memory,
 }
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |kib: Option<u64>| kib.map_or("?".into(), |kib| (kib / 1024).to_string());
+        let Self { target_tokens_per_second, steps_per_second, memory, .. } = self;
         write!(
             f,
-            "{:.0} target tokens/s, {:.2} training steps/s; {} MiB resident at start, {} at most",
-            self.target_tokens_per_second,
-            self.steps_per_second,
-            mib(self.start_kib),
-            mib(self.peak_kib)
+            "{target_tokens_per_second:.0} target tokens/s, {steps_per_second:.2} training steps/s; {memory}"
         )
     }
 }

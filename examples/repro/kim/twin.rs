@@ -2,23 +2,19 @@
 
 use super::recipes::PAPER;
 use super::{Experiment, SPLITS};
-use crate::memory::resident;
+use crate::speed::{Memory, train};
 use anyhow::{Context, Result};
 use conv_text::data::KimSet;
 use conv_text::{Training, Variant};
-use conv_train::{Event, Every, FitConfig, Learner, Run, fit};
+use conv_train::Learner;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The name that the twin's cells have instead of a recipe's.
 pub const RECIPE: &str = "kim-torch";
-
-/// Steps before the clock starts.
-const WARM_UP: u64 = 5;
 
 impl Experiment<'_> {
     /// Writes what the twin needs to train the same network on the same words and splits from the same vectors.
@@ -67,37 +63,14 @@ impl Experiment<'_> {
         let split = data.split(0, SPLITS)?;
         let training =
             Training::new(&recipe, &sentences, &split, &table, BTreeMap::new(), self.device)?;
-        let start_kib = resident("VmRSS:");
-        let stop = AtomicBool::new(false);
-        let (mut began, mut seconds) = (Instant::now(), 0.0);
-        let mut observe = |event: &Event| match event {
-            Event::Step(step) if step.step == WARM_UP => began = Instant::now(),
-            Event::Step(step) if step.step == WARM_UP + steps => {
-                seconds = began.elapsed().as_secs_f64();
-                stop.store(true, Ordering::SeqCst);
-            }
-            _ => (),
-        };
-        let folder = tempfile::tempdir()?;
-        let endless = FitConfig {
-            epochs: usize::MAX,
-            evaluate_every: Every::Epochs(usize::MAX),
-            monitor: None,
-            patience: None,
-            ..recipe.fit.clone()
-        };
-        let run =
-            Run { stop: Some(&stop), observer: Some(&mut observe), ..Run::new(folder.path()) };
-        fit(&training, &endless, run)?;
+        let mut memory = Memory::now();
+        let (seconds, _) = train(&training, &recipe.fit, steps, &mut memory)?;
         training.accuracy(&split.train[..split.train.len().min(500)])?;
         let predicting = Instant::now();
         training.accuracy(&split.train)?;
-        Ok(Speed {
-            steps_per_second: steps as f64 / seconds,
-            sentences_per_second: split.train.len() as f64 / predicting.elapsed().as_secs_f64(),
-            start_kib,
-            peak_kib: resident("VmHWM:"),
-        })
+        let sentences_per_second = split.train.len() as f64 / predicting.elapsed().as_secs_f64();
+        memory.look();
+        Ok(Speed { steps_per_second: steps as f64 / seconds, sentences_per_second, memory })
     }
 }
 
@@ -106,22 +79,17 @@ impl Experiment<'_> {
 pub struct Speed {
     steps_per_second: f64,
     sentences_per_second: f64,
-    /// Resident memory with data, vectors and network loaded, in KiB, where the system tells.
-    start_kib: Option<u64>,
-    /// The largest resident memory of the whole run, in KiB.
-    peak_kib: Option<u64>,
+    /// First looked at with data, vectors and network loaded.
+    #[serde(flatten)]
+    memory: Memory,
 }
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |kib: Option<u64>| kib.map_or("?".into(), |kib| (kib / 1024).to_string());
+        let Self { steps_per_second, sentences_per_second, memory } = self;
         write!(
             f,
-            "{:.1} training steps/s, {:.0} sentences/s predicted; {} MiB resident at start, {} at most",
-            self.steps_per_second,
-            self.sentences_per_second,
-            mib(self.start_kib),
-            mib(self.peak_kib)
+            "{steps_per_second:.1} training steps/s, {sentences_per_second:.0} sentences/s predicted; {memory}"
         )
     }
 }

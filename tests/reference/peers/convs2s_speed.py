@@ -7,8 +7,8 @@
 
 Ratios are of medians over the rounds, and of the best of each side. Training: the same batches from the same weights, against
 `convs2s_torch.py`. Decoding: one checkpoint, which both sides open, and the same sentences, against fairseq's generator made ready as
-fairseq-generate does it; that both find the same translations is checked. Memory is the peak less what the process held after its
-start, before model and data were there (PyTorch's twin: before the model). Let nothing else run.
+fairseq-generate does it; that both find the same translations is checked. Memory is what the process holds at most, and that less
+what it held after its start, before model and data were there (PyTorch's twin: before the model). Let nothing else run.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys
 
@@ -40,8 +40,10 @@ def row(name, sides, figure, bar, more_is_better=True, unit="{:.1f}"):
           f"{'holds' if holds else 'MISSED'} |", flush=True)
 
 
-def memory(run):
-    return (run["peak_kib"] - run["start_kib"]) / 1024
+def memory(sides):
+    """What a process holds at most, and that less what it held after its start."""
+    row("peak memory, MiB", sides, lambda run: run["peak_kib"] / 1024, 0.5, False, "{:.0f}")
+    row("peak less start, MiB", sides, lambda run: (run["peak_kib"] - run["start_kib"]) / 1024, 0.5, False, "{:.0f}")
 
 
 def rate(run):
@@ -57,7 +59,7 @@ def training(options, head):
     assert len({run["parameters"] for side in sides for run in side}) == 1
     head("training", "PyTorch")
     row("target tokens/s", sides, lambda run: run["target_tokens_per_second"], 1.3, unit="{:.0f}")
-    row("peak less start, MiB", sides, memory, 0.5, False, "{:.0f}")
+    memory(sides)
 
 
 def decode(options, head):
@@ -68,7 +70,7 @@ def decode(options, head):
     sides = in_turns([[*side, *few, "--batch", 1, "--texts"] for side in (ours, theirs)], options.rounds)
     head("beam 5, a sentence at a time", "fairseq")
     row("sentences/s", sides, rate, 5)
-    row("peak less start, MiB", sides, memory, 0.5, False)
+    memory(sides)
     pairs = list(zip(*(side[0]["texts"] for side in sides)))
     same = sum(ours[0] == theirs[0] for ours, theirs in pairs)
     apart = max((abs(ours[1] - theirs[1]) for ours, theirs in pairs if ours[0] == theirs[0]), default=0)
@@ -81,7 +83,7 @@ def decode(options, head):
     said = ["all" if batch == 0 else str(batch) for batch in best]
     head(f"beam 5, {options.lines} sentences, ours {said[0]} at once and theirs {said[1]}", "fairseq")
     row("sentences/s", sides, rate, 1.5)
-    row("peak less start, MiB", sides, memory, 0.5, False)
+    memory(sides)
     print(f"\n{agreement}.")
 
 

@@ -5,9 +5,10 @@
 Each case is a model of one or a few nodes whose weights are its own, as those of an exported network: what a session prepares of
 them once is not timed. Left out is what only training has: batch normalisation by the batch's statistics, and cross-entropy.
 """
-import argparse, json, time
+import json
 import numpy, onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from clock import clock, flags
 
 
 def convolution(x, weight, stride=1, padding=0, groups=1, then=(), left=0):
@@ -85,23 +86,8 @@ def session(x, weight, outputs, nodes, threads):
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def clock(seconds, f):
-    f()
-    times, start = [], time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
-        f()
-        times.append((time.perf_counter() - begin) * 1e3)
-    times.sort()
-    return {"median": times[len(times) // 2], "best": times[0]}
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seconds", type=float, default=0.5)
-    options = parser.parse_args()
+    options = flags()
     for name, case in CASES.items():
         if options.only in name:
             model = session(*case, options.threads)

@@ -2,8 +2,9 @@
 
     python speed_torch.py [--threads 1] [--only NAME] [--seconds 0.5]
 """
-import argparse, json, time
+import json
 import torch, torch.nn.functional as F
+from clock import clock, flags
 
 
 def convolution(x, weight, stride=1, padding=0, groups=1, then=lambda y: y, input_gradient=True, left=0):
@@ -60,23 +61,8 @@ CASES = {
 }
 
 
-def clock(seconds, f):
-    f()
-    times, start = [], time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
-        f()
-        times.append((time.perf_counter() - begin) * 1e3)
-    times.sort()
-    return {"median": times[len(times) // 2], "best": times[0]}
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seconds", type=float, default=0.5)
-    options = parser.parse_args()
+    options = flags()
     torch.set_num_threads(options.threads)
     for name, (f, x, weight, outputs, input_gradient) in CASES.items():
         if options.only not in name:

@@ -38,7 +38,7 @@ pub(super) fn worth(tasks: usize, most: usize) -> usize {
 
 /// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
 /// everything would cost two switches.
-pub(crate) fn is_shared() -> bool {
+fn is_shared() -> bool {
     rayon::current_num_threads() > 1
 }
 

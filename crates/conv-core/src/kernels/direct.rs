@@ -37,23 +37,32 @@ pub(super) fn convolve<T: Element>(
     let layout = Layout::new(one);
     let taps = &layout.taps(one);
     let input_len = plan.channels_in * plan.pixels_in();
+    // Where samples and groups are few, rows are shared out as well.
+    let parts = blocks::worth(plan.batch * plan.groups, plan.h.output / ROWS);
+    let rows = plan.h.output.div_ceil(parts).next_multiple_of(ROWS);
     blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
         let group = number % plan.groups;
         let padded = &Padded::new(one, &layout, &x[number * input_len..][..input_len])?;
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
             let (weight, bias) = (&ordered[channel * depth..][..depth], finish.bias(channel));
-            T::vectorize(Rows { plan: one, padded, taps, weight, bias, y });
+            let size = rows * plan.w.output;
+            blocks::each_chunk(y, size, plan.work() / plan.channels_out, |part, y| {
+                let first = part * rows;
+                T::vectorize(Rows { plan: one, padded, first, taps, weight, bias, y });
+                Ok(())
+            })?;
             Finish { bias: None, ..finish }.apply(channel, y);
         }
         Ok(())
     })
 }
 
-/// The outputs of one channel.
+/// Some rows of the outputs of one channel.
 struct Rows<'a, T: Element> {
     plan: &'a Plan,
     padded: &'a Padded<'a, T>,
+    first: usize,
     taps: &'a [usize],
     weight: &'a [T],
     bias: T,
@@ -68,7 +77,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
         let three = channels_in == 1 && is_three(h) && is_three(w);
         // SAFETY: by contract.
         unsafe {
-            match (h.output >= ROWS, w.output >= L::WIDTH) {
+            match (self.y.len() >= ROWS * w.output, w.output >= L::WIDTH) {
                 (true, true) if three => self.rows::<L, ROWS, true, true>(),
                 (true, false) if three => self.rows::<L, ROWS, false, true>(),
                 (true, true) => self.rows::<L, ROWS, true, false>(),
@@ -80,7 +89,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
 }
 
 impl<T: Element> Rows<'_, T> {
-    /// All outputs, `R` rows of them at a time, and `WHOLE` registers where there are as many in a row. Where taps are the `THREE` by
+    /// The outputs, `R` rows of them at a time, and `WHOLE` registers where there are as many in a row. Where taps are the `THREE` by
     /// three of one channel, each register of the input is read once for all that lie above each other: reading is what takes the time.
     ///
     /// # Safety
@@ -90,7 +99,8 @@ impl<T: Element> Rows<'_, T> {
     where
         L: Lanes<Element = T>,
     {
-        let (height, width) = (self.plan.h.output, self.plan.w.output);
+        let width = self.plan.w.output;
+        let height = self.y.len() / width;
         let line = self.padded.layout.row;
         let stride = self.plan.h.stride * line;
         for row in (0..height).step_by(R) {
@@ -99,7 +109,7 @@ impl<T: Element> Rows<'_, T> {
             for column in (0..width).step_by(L::WIDTH) {
                 let column = column.min(width.saturating_sub(L::WIDTH));
                 let count = if WHOLE { L::WIDTH } else { L::WIDTH.min(width - column) };
-                let x = self.padded.elements()[row * stride + column..].as_ptr();
+                let x = self.padded.elements()[(self.first + row) * stride + column..].as_ptr();
                 let y = self.y[row * width + column..][..(R - 1) * width + count].as_mut_ptr();
                 // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
                 unsafe {

@@ -38,9 +38,9 @@ mod weight;
 mod winograd;
 
 pub(crate) use bias::bias_gradient;
-pub(crate) use blocks::{each_chunk, is_shared};
+pub(crate) use blocks::each_chunk;
 pub(crate) use finish::Finish;
-pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
+pub(crate) use scratch::{Done, HasScratch, take, written};
 
 use crate::element::Element;
 use crate::geometry::Geometry;
@@ -80,7 +80,8 @@ pub(crate) fn input_gradient<T: Element>(
     dx: &mut [T],
 ) -> Done {
     let plan = Plan::from(&g.with_long_rows());
-    if sparse::suits(&plan, dy) {
+    // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
+    if !finish.exact && sparse::suits(&plan, dy) {
         sparse::input_gradient(&plan, dy, weight, finish, dx)
     } else if spread::suits(&plan) {
         spread::input_gradient(&plan, dy, weight, finish, dx)

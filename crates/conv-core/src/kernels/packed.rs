@@ -4,6 +4,7 @@
 //! an optimiser changes it, is packed anew. Comparing reads twice what packing reads, in order, and writes nothing.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::plan::Plan;
@@ -15,6 +16,12 @@ use crate::element::Element;
 const KEPT: usize = 1 << 24;
 /// How many are kept at most: each call walks over them.
 const ENTRIES: usize = 256;
+/// Calls after which one that was of no use meanwhile is given up where there is no room. A network whose weights do not all fit comes
+/// back to those that do before: were the oldest given up at once, it would find none of them.
+const IDLE: u64 = 1024;
+
+/// Calls until now.
+static CALLS: AtomicU64 = AtomicU64::new(0);
 /// Steps of the depth that are packed row by row: both sides then stay in the nearest cache.
 const STEPS: usize = 64;
 
@@ -97,6 +104,8 @@ pub(crate) struct Entry<T> {
     key: (&'static str, [usize; 5], Order),
     /// Where the first was: what was packed from the same place before is of no use any more.
     address: usize,
+    /// The call that it was of use to last.
+    used: AtomicU64,
     weight: Vec<T>,
     packed: Vec<T>,
 }
@@ -128,33 +137,47 @@ pub(super) fn packed<T: Element>(
     (kernel, plan): (&'static str, &Plan),
     weight: Weight<'_, T>,
     len: usize,
-    pack: impl FnOnce(&mut [T]) -> Done,
+    pack: impl Fn(&mut [T]) -> Done,
 ) -> Result<Packed<T>, NoRoom> {
     let Weight { elements, order } = weight;
-    if !keep || elements.len().saturating_add(len) > KEPT / 4 {
+    let own = |pack: &dyn Fn(&mut [T]) -> Done| {
         let mut packed = take(len)?;
         pack(&mut packed)?;
-        return Ok(Packed::Own(packed));
+        Ok(Packed::Own(packed))
+    };
+    let size = elements.len().saturating_add(len);
+    if !keep || size > KEPT / 4 {
+        return own(&pack);
     }
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let Plan { groups, channels_in, channels_out, h, w, .. } = *plan;
     let key = (kernel, [groups, channels_in, channels_out, h.taps, w.taps], order);
     let alike: Vec<_> = kept::<T>().iter().filter(|entry| entry.key == key).cloned().collect();
     if let Some(found) = alike.into_iter().find(|entry| entry.weight == elements) {
-        let mut kept = kept::<T>();
-        if let Some(place) = kept.iter().position(|entry| Arc::ptr_eq(entry, &found)) {
-            // The latest is the last, and the first is what is given up.
-            kept[place..].rotate_left(1);
-        }
+        found.used.store(call, Ordering::Relaxed);
         return Ok(Packed::Kept(found));
     }
     let address = elements.as_ptr() as usize;
-    let (weight, packed) = (elements.to_vec(), written(len, pack)?);
-    let entry = Arc::new(Entry { key, address, weight, packed });
-    let mut kept = kept::<T>();
-    kept.retain(|entry| !(entry.key == key && entry.address == address));
-    kept.push(entry.clone());
-    while kept.len() > ENTRIES || kept.iter().map(|entry| entry.elements()).sum::<usize>() > KEPT {
-        kept.remove(0);
+    let has_room = |kept: &mut Vec<Arc<Entry<T>>>| {
+        kept.retain(|entry| !(entry.key == key && entry.address == address));
+        let fits = |kept: &[Arc<Entry<T>>]| {
+            let elements: usize = kept.iter().map(|entry| entry.elements()).sum();
+            kept.len() < ENTRIES && elements + size <= KEPT
+        };
+        if !fits(kept) {
+            kept.retain(|entry| entry.used.load(Ordering::Relaxed) + IDLE >= call);
+        }
+        fits(kept)
+    };
+    if !has_room(&mut kept()) {
+        return own(&pack);
+    }
+    let (weight, packed, used) = (elements.to_vec(), written(len, pack)?, AtomicU64::new(call));
+    let entry = Arc::new(Entry { key, address, used, weight, packed });
+    // Another thread may have filled it meanwhile.
+    let mut kept = kept();
+    if has_room(&mut kept) {
+        kept.push(entry.clone());
     }
     Ok(Packed::Kept(entry))
 }
@@ -191,9 +214,13 @@ mod tests {
         }
     }
 
-    /// One test: other ones would give up what this one has packed.
+    /// In a process of its own, where no other test keeps anything.
     #[test]
     fn a_weight_is_packed_once_again_when_it_has_changed_and_not_kept_for_ever() -> Result<()> {
+        let test = "kernels::packed::tests::a_weight_is_packed_once_again_when_it_has_changed_and_not_kept_for_ever";
+        if !gradcheck::in_process_with("CONVOKE_ALONE", "1", test) {
+            return Ok(());
+        }
         let is_same = |a: &Packed<f32>, b: &Packed<f32>| {
             entry(a).zip(entry(b)).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
         };
@@ -210,12 +237,21 @@ mod tests {
         assert!(!kept().iter().any(stale), "what has lain there before is given up");
 
         let weights: Vec<_> = (0..12).map(|i| vec![i as f32; KEPT / 10]).collect();
-        for weight in &weights {
-            assert!(entry(&pack(weight, weight.len() / 3)?).is_some());
+        let kept_of = |weights: &[Vec<f32>]| -> Result<Vec<bool>> {
+            let is_kept = |weight: &Vec<f32>| Ok(entry(&pack(weight, weight.len() / 3)?).is_some());
+            weights.iter().map(is_kept).collect()
+        };
+        let those_that_fit: Vec<bool> = (0..12).map(|i| i < 4).collect();
+        for _ in 0..3 {
+            assert_eq!(kept_of(&weights)?, those_that_fit, "and they stay");
         }
         let sum: usize = kept::<f32>().iter().map(|entry| entry.elements()).sum();
         assert!(sum <= KEPT && sum > KEPT / 2);
         assert!(entry(&pack(&vec![0.5; KEPT / 8 + 1], 1)?).is_none(), "too large");
+        for _ in 0..=IDLE {
+            pack(&weight, 2)?;
+        }
+        assert_eq!(kept_of(&weights[11..])?, [true], "in the place of what was of no use");
 
         let many: Vec<_> = (0..2 * ENTRIES).map(|i| vec![i as f32; 6]).collect();
         for weight in &many {

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
@@ -94,14 +95,27 @@ pub(crate) fn written<T: Element>(
     if cfg!(debug_assertions) {
         // What a kernel has left out then shows in every test.
         result.resize(len, T::from_f64(f64::NAN));
+    } else {
+        settle(&mut result.spare_capacity_mut()[..len]);
     }
-    // SAFETY: the vector has room for `len` floats. `write` is a kernel, which writes each before anything reads it: with what it
-    // leaves out the vector would hold NaN wherever debug assertions are on, as in all tests.
+    // SAFETY: the vector has room for `len` floats, of any value.
     let elements = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), len) };
     write(elements)?;
-    // SAFETY: all of them are written.
+    // SAFETY: as above; `write` is a kernel that writes all of them.
     unsafe { result.set_len(len) };
     Ok(result)
+}
+
+/// Makes what memory holds some numbers or other, which the compiler cannot know.
+fn settle<T: Element>(memory: &mut [MaybeUninit<T>]) {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:
+    // from then on they are numbers.
+    unsafe {
+        std::arch::asm!("/* {0} */", in(reg) memory.as_mut_ptr(), options(nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    memory.fill(MaybeUninit::new(T::zero()));
 }
 
 impl<T: Element> Deref for Buffer<T> {

@@ -208,6 +208,8 @@ fn larger() -> Result<Vec<Geometry>> {
         // Winograd with fewer windows than weights: one block of them, and two.
         (8, 1, 41, 44, same(7, 3)?, same(7, 3)?),
         (5, 2, 26, 30, same(12, 3)?, same(13, 3)?),
+        // So many channels that a task has several panels, turned in several slices.
+        (4, 1, 120, 130, same(7, 3)?, same(7, 3)?),
         // Of other kernels: 5×5, 4×3, and of one dimension 3, 4 and 5 taps, over several rows too.
         (6, 1, 24, 26, same(13, 5)?, same(14, 5)?),
         (3, 2, 24, 24, axis(20, 4, 1, 1, (1, 2))?, axis(30, 3, 1, 1, (0, 0))?),

@@ -41,8 +41,14 @@ const TILES: usize = 16;
 const FEW_TILES: usize = 96;
 /// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
 const COLUMNS: usize = REGISTERS * WIDEST;
-/// Elements of products that are held at once: what stays in the second cache.
+/// Elements of products that are held at once, and of the weight that are turned at once: both stay in the second cache.
 const PRODUCTS: usize = 1 << 16;
+const TURNED: usize = 1 << 16;
+/// Input channels whose kernels are packed at once: what is read and written stays in the nearest cache.
+const PACKED: usize = 64;
+/// Panels of the weight that a task turns and multiplies at most, and tasks below which it has fewer.
+const TOGETHER: usize = 4;
+const TASKS: usize = 8;
 
 /// Outputs of a row of tiles beside each other, and of all rows of a tile.
 const LINE: usize = COLUMNS * TILE;
@@ -102,6 +108,9 @@ pub(super) fn convolve<T: Element>(
     let [h, w] = turns;
     let tiles = &Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
     let layout = &Layout::new(tiles);
+    let elements = weight.order.elements(plan);
+    let by_tap = (0..plan.taps()).flat_map(|tap| elements[tap..].iter().step_by(plan.taps()));
+    let by_tap: Vec<usize> = by_tap.copied().collect();
     let job = Job {
         plan,
         tiles,
@@ -109,7 +118,7 @@ pub(super) fn convolve<T: Element>(
         padded: &Padded::new(tiles, layout, x)?,
         taps: &layout.taps(tiles),
         weight,
-        elements: &weight.order.elements(plan),
+        elements: &by_tap,
         keep: finish.keep,
         y: &Output::new(plan, finish, y),
     };
@@ -125,18 +134,13 @@ struct Job<'a, T: Element> {
     turns: [Turn; 2],
     padded: &'a Padded<'a, T>,
     weight: Weight<'a, T>,
+    /// From where a kernel starts to its elements, tap by tap.
     elements: &'a [usize],
     keep: bool,
     y: &'a Output<'a, T>,
 }
 
 impl<T: Element> Job<'_, T> {
-    /// From a place's first element to the next one's, where each input channel has so many: a channel more than there are, lest that
-    /// is a power of two and all places of a channel fall on the same few lines of a cache.
-    fn place(&self, width: usize) -> usize {
-        (self.plan.channels_in + 1) * width
-    }
-
     /// The pixels of some tiles, row by row, and where they are in lines of them.
     fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
         let Self { plan, tiles, turns: [h, w], .. } = self;
@@ -157,80 +161,111 @@ impl<T: Element> Job<'_, T> {
         let (job, plan, columns) = (self, self.plan, self.tiles.columns());
         let (panels, blocks) = (plan.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
         // Elements of a panel of the weight, and of a block of windows.
-        let (of_panel, of_block) =
-            (H * WINDOW * self.place(PANEL), H * WINDOW * self.place(COLUMNS));
-        let turn_weight = |number: usize, turned: &mut [T]| {
-            let (group, panel) = (number / panels, number % panels);
-            match plan.h.taps {
-                1 => T::vectorize(TurnWeight::<_, 1> { job, group, panel, turned }),
-                3 => T::vectorize(TurnWeight::<_, 3> { job, group, panel, turned }),
-                _ => T::vectorize(TurnWeight::<_, TAPS> { job, group, panel, turned }),
-            }
-        };
-        let block = |number: usize| {
-            let start = number % blocks * COLUMNS;
-            (number / blocks, start..columns.min(start + COLUMNS))
-        };
+        let of_panel = H * WINDOW * place(plan.channels_in, PANEL);
+        let of_block = H * WINDOW * place(plan.channels_in, COLUMNS);
         let turn_windows = |number: usize, windows: &mut [T]| {
-            let (group, columns) = block(number);
+            let (group, start) = (number / blocks, number % blocks * COLUMNS);
+            let columns = start..columns.min(start + COLUMNS);
             T::vectorize(TurnWindows::<_, H> { job, group, columns, windows })
-        };
-        let multiply = |number: usize, windows: &[T], panels: Range<usize>, weight: &[T]| {
-            let (group, columns) = block(number);
-            T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
         };
         // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
         if columns < FEW_TILES {
             let mut windows = take(plan.groups * blocks * of_block)?;
             blocks::each_chunk(&mut windows, of_block, plan.work(), turn_windows)?;
-            blocks::each(plan.groups * panels, plan.work(), |number| {
-                let mut weight = take(of_panel)?;
-                turn_weight(number, &mut weight)?;
-                let (group, panel) = (number / panels, number % panels);
-                (group * blocks..(group + 1) * blocks).try_for_each(|number| {
-                    let windows = &windows[number * of_block..][..of_block];
-                    multiply(number, windows, panel..panel + 1, &weight)
-                })
+            let together = (panels / TASKS).clamp(1, TOGETHER);
+            let tasks = panels.div_ceil(together);
+            blocks::each(plan.groups * tasks, plan.work(), |number| {
+                let (group, first) = (number / tasks, number % tasks * together);
+                let windows = &windows[group * blocks * of_block..][..blocks * of_block];
+                let panels = first..panels.min(first + together);
+                let (columns, weight) = (0..columns, None);
+                T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
             })
         } else {
             let all = plan.groups * panels * of_panel;
             let weight = packed(self.keep, ("winograd", plan), self.weight, all, |turned| {
-                blocks::each_chunk(turned, of_panel, all * PANEL, turn_weight)
+                blocks::each_chunk(turned, of_panel, all * PANEL, |number, turned| {
+                    let (group, panel) = (number / panels, number % panels);
+                    let channels = 0..plan.channels_in;
+                    T::vectorize(TurnWeight::<_, H> { job, group, panel, channels, turned })
+                })
             })?;
             blocks::each(plan.groups * blocks, plan.work(), |number| {
+                let (group, start) = (number / blocks, number % blocks * COLUMNS);
                 let mut windows = take(of_block)?;
                 turn_windows(number, &mut windows)?;
-                let weight = &weight[number / blocks * panels * of_panel..];
-                multiply(number, &windows, 0..panels, weight)
+                let (windows, panels) = (&windows[..], 0..panels);
+                let weight = Some(&weight[group * panels.len() * of_panel..]);
+                let columns = start..columns.min(start + COLUMNS);
+                T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
             })
         }
     }
 }
 
-/// `G g Gᵀ` of a panel of output channels, whose kernels have up to `K` rows: `[place][input channel][PANEL]`.
-struct TurnWeight<'a, T: Element, const K: usize> {
+/// From a place's first element to the next one's, where each channel has so many: a channel more than there are, lest that is a power
+/// of two and all places of a channel fall on the same few lines of a cache.
+fn place(channels: usize, width: usize) -> usize {
+    (channels + 1) * width
+}
+
+/// `G g Gᵀ` of some input channels of a panel of output channels: `[place][input channel][PANEL]`.
+struct TurnWeight<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     panel: usize,
+    channels: Range<usize>,
     turned: &'a mut [T],
 }
 
-impl<T: Element, const K: usize> Work<T, Done> for TurnWeight<'_, T, K> {
+impl<T: Element, const H: usize> Work<T, Done> for TurnWeight<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { job: &Job { plan, weight, elements, .. }, group, panel, turned } = self;
-        let (place, height, width) = (self.job.place(PANEL), plan.h.taps, plan.w.taps);
-        let mut packed = take::<T>(plan.depth() * PANEL)?;
-        weight.pack(plan, elements, group, panel, &mut packed);
-        for (c, kernels) in packed.chunks_exact(plan.taps() * PANEL).enumerate() {
-            for first in (0..PANEL).step_by(L::WIDTH) {
+        // SAFETY: by contract.
+        unsafe {
+            match (H, self.job.plan.h.taps) {
+                (1, _) => self.turn::<L, 1>(),
+                (_, 3) => self.turn::<L, 3>(),
+                _ => self.turn::<L, TAPS>(),
+            }
+        }
+    }
+}
+
+impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
+    /// Of kernels that have up to `K` rows.
+    ///
+    /// # Safety
+    /// The set of `L`.
+    #[inline(always)]
+    unsafe fn turn<L: Lanes<Element = T>, const K: usize>(self) -> Done {
+        let Self { job: &Job { plan, weight, elements, .. }, group, panel, channels, turned } =
+            self;
+        let (height, width) = (plan.h.taps, plan.w.taps);
+        let place = place(channels.len(), PANEL);
+        // The channel more, which no register may reach: what is kept is written as a whole.
+        for of_place in turned.chunks_exact_mut(place) {
+            of_place[channels.len() * PANEL..].fill(T::zero());
+        }
+        // Of each tap the kernels of some input channels, side by side.
+        let mut packed = take::<T>(plan.taps() * PACKED * PANEL)?;
+        for some in blocks::cut(channels.clone(), PACKED) {
+            let kernels = some.len() * PANEL;
+            let by_tap = elements.chunks_exact(plan.channels_in);
+            for (elements, packed) in by_tap.zip(packed.chunks_exact_mut(kernels)) {
+                weight.pack(plan, &elements[some.clone()], group, panel, packed);
+            }
+            let start = (some.start - channels.start) * PANEL;
+            for first in (0..kernels).step_by(L::WIDTH) {
+                let count = L::WIDTH.min(kernels - first);
                 // SAFETY: as many numbers of a tap as there are. A register may reach into the next channel, which is written later, or
                 // of which there is one more than are read.
                 unsafe {
                     let mut kernel = [[L::constant(0.0); TAPS]; K];
-                    for (row, taps) in kernel.iter_mut().zip(kernels.chunks_exact(width * PANEL)) {
-                        for (tap, of_tap) in row.iter_mut().zip(taps.chunks_exact(PANEL)) {
-                            *tap = L::load_first(of_tap[first..].as_ptr(), L::WIDTH.min(PANEL));
+                    for (y, row) in kernel.iter_mut().enumerate().take(height) {
+                        for (x, tap) in row.iter_mut().enumerate().take(width) {
+                            let from = &packed[(y * width + x) * kernels + first..][..count];
+                            *tap = L::load_first(from.as_ptr(), count);
                         }
                     }
                     along_both(
@@ -239,7 +274,7 @@ impl<T: Element, const K: usize> Work<T, Done> for TurnWeight<'_, T, K> {
                         |taps, is_row| turn_kernel(taps, if is_row { width } else { height }),
                         #[inline(always)]
                         |y, x, element| {
-                            let to = (y * WINDOW + x) * place + c * PANEL + first;
+                            let to = (y * WINDOW + x) * place + start + first;
                             element.store(turned[to..][..L::WIDTH].as_mut_ptr());
                         },
                     );
@@ -262,7 +297,7 @@ impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         let Self { job: job @ Job { tiles, padded, .. }, group, columns, windows } = self;
-        let (width, place) = (width::<L>(), job.place(width::<L>()));
+        let (width, place) = (width::<L>(), place(job.plan.channels_in, width::<L>()));
         let mut gathered = take::<T>(H * WINDOW * width)?;
         let panels = windows.chunks_exact_mut(H * WINDOW * place);
         for (start, windows) in columns.clone().step_by(width).zip(panels) {
@@ -310,50 +345,82 @@ unsafe fn read<L: Lanes, const H: usize>(from: &[L::Element], stride: usize) -> 
     }
 }
 
-/// Products of a block of windows with some panels of the weight, turned back and written to the output.
+/// Products of some windows with some panels of the weight, turned back and written to the output.
 struct Products<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
     windows: &'a [T],
     panels: Range<usize>,
-    weight: &'a [T],
+    /// The panels where they have been turned; else they are turned here, a few input channels at a time.
+    weight: Option<&'a [T]>,
 }
 
 impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { job, ref columns, windows, ref panels, weight, .. } = self;
+        let Self { job, group, ref columns, windows, ref panels, weight } = self;
         let (places, width, inputs) = (H * WINDOW, width::<L>(), job.plan.channels_in);
-        let (of_windows, of_weight) = (job.place(width), job.place(PANEL));
-        // Panels whose products are held at once.
-        let at_once = (PRODUCTS / (places * PANEL * width)).clamp(1, panels.len());
-        let of_place = at_once * PANEL * width;
-        let mut products = take::<T>(places * of_place)?;
+        let of_windows = place(inputs, width);
         let windows = windows.chunks_exact(places * of_windows);
-        for (start, windows) in columns.clone().step_by(width).zip(windows) {
+        let parts = columns.clone().step_by(width).zip(windows).map(|(start, windows)| {
             let columns = start..columns.end.min(start + width);
             let size = (PANEL, columns.len().next_multiple_of(L::WIDTH));
-            let pieces = job.pieces(columns);
-            for first in panels.clone().step_by(at_once) {
-                let some = first..panels.end.min(first + at_once);
-                for (place, products) in products.chunks_exact_mut(of_place).enumerate() {
-                    let right = windows[place * of_windows..][..inputs * width].as_ptr();
-                    let products = products.chunks_exact_mut(PANEL * width);
-                    for (panel, products) in some.clone().zip(products) {
-                        let left = (panel - panels.start) * places + place;
-                        let left = weight[left * of_weight..][..inputs * PANEL].as_ptr();
-                        let to = (products.as_mut_ptr(), width);
-                        // SAFETY: panels of windows, weight and products are as long as is read and written.
-                        unsafe {
-                            let left = |k: usize, i: usize| *left.add(k * PANEL + i);
-                            let right = |k: usize| right.add(k * width);
-                            multiply::<L>(inputs, left, right, false, to, size);
+            (windows, size, job.pieces(columns))
+        });
+        let parts: Vec<_> = parts.collect();
+        // Panels whose products are held at once.
+        let at_once = (PRODUCTS / (places * PANEL * width * parts.len())).clamp(1, panels.len());
+        let of_place = at_once * PANEL * width;
+        let mut products = take::<T>(parts.len() * places * of_place)?;
+        let slice = match weight {
+            Some(_) => inputs,
+            None => (TURNED / (places * PANEL * at_once)).clamp(1, inputs),
+        };
+        let of_turned = at_once * places * place(slice, PANEL);
+        let mut turned = take::<T>(if weight.is_none() { of_turned } else { 0 })?;
+        for first in panels.clone().step_by(at_once) {
+            let some = first..panels.end.min(first + at_once);
+            for start in (0..inputs).step_by(slice) {
+                let channels = start..inputs.min(start + slice);
+                let of_weight = place(channels.len(), PANEL);
+                let weight = match weight {
+                    Some(weight) => &weight[(first - panels.start) * places * of_weight..],
+                    None => {
+                        let of_panels = turned.chunks_exact_mut(places * of_weight);
+                        for (panel, turned) in some.clone().zip(of_panels) {
+                            let channels = channels.clone();
+                            let turn = TurnWeight::<_, H> { job, group, panel, channels, turned };
+                            // SAFETY: by contract.
+                            unsafe { turn.run::<L>()? };
+                        }
+                        &turned[..]
+                    }
+                };
+                for (number, (windows, size, _)) in parts.iter().enumerate() {
+                    for at in 0..places {
+                        let right = at * of_windows + start * width;
+                        let right = windows[right..][..channels.len() * width].as_ptr();
+                        let products = products[(number * places + at) * of_place..][..of_place]
+                            .chunks_exact_mut(PANEL * width);
+                        for (panel, products) in (0..some.len()).zip(products) {
+                            let left = (panel * places + at) * of_weight;
+                            let left = weight[left..][..channels.len() * PANEL].as_ptr();
+                            let to = (products.as_mut_ptr(), width);
+                            // SAFETY: panels of windows, weight and products are as long as is read and written.
+                            unsafe {
+                                let left = |k: usize, i: usize| *left.add(k * PANEL + i);
+                                let right = |k: usize| right.add(k * width);
+                                multiply::<L>(channels.len(), left, right, start > 0, to, *size);
+                            }
                         }
                     }
                 }
+            }
+            for (number, (_, size, pieces)) in parts.iter().enumerate() {
+                let products = &products[number * places * of_place..];
                 // SAFETY: tasks differ in group, columns or panels.
-                unsafe { self.turn_back::<L>(some, &pieces, size.1, &products, of_place) };
+                unsafe { self.turn_back::<L>(some.clone(), pieces, size.1, products, of_place) };
             }
         }
         Ok(())

@@ -33,18 +33,37 @@ impl InstructionSet {
         Self::ALL.into_iter().filter(|set| set.is_available())
     }
 
-    /// The set that kernels use: the one of [`force`](Self::force), else of the environment's `CONVOKE_ISA` (portable, neon, avx2
-    /// or avx512) if the processor has it, else the processor's best.
+    /// The set that the environment's `CONVOKE_ISA` asks for: portable, neon, avx2 or avx512.
+    ///
+    /// # Errors
+    /// [`Error::InstructionSet`] for another word, or a set that the processor does not have.
+    pub fn asked_for() -> Result<Option<Self>> {
+        let Some(name) = std::env::var_os("CONVOKE_ISA") else { return Ok(None) };
+        let set: Self = name.to_string_lossy().parse()?;
+        set.available_or_error().map(Some)
+    }
+
+    /// The set that kernels use, from the first on: the one of [`force`](Self::force), else the one [asked for](Self::asked_for), else, or
+    /// where that cannot be, the processor's best.
     pub fn in_use() -> Self {
+        let known = Self::settled();
+        known.unwrap_or_else(|| {
+            let best = || Self::available().max().unwrap_or(Self::Portable);
+            Self::asked_for().ok().flatten().unwrap_or_else(best).settle()
+        })
+    }
+
+    /// What kernels use, if one has run.
+    fn settled() -> Option<Self> {
         let number = IN_USE.load(Ordering::Relaxed);
-        if let Some(set) = Self::ALL.into_iter().find(|set| *set as u8 == number) {
-            return set;
-        }
-        let asked = std::env::var("CONVOKE_ISA").ok().and_then(|name| name.parse().ok());
-        let best = || Self::available().max().unwrap_or(Self::Portable);
-        let set = asked.filter(|set: &Self| set.is_available()).unwrap_or_else(best);
-        IN_USE.store(set as u8, Ordering::Relaxed);
-        set
+        Self::ALL.into_iter().find(|set| *set as u8 == number)
+    }
+
+    /// Makes it the set in use unless there is one; gives the one that is.
+    fn settle(self) -> Self {
+        let order = Ordering::Relaxed;
+        let before = IN_USE.compare_exchange(UNKNOWN, self as u8, order, order);
+        if before.is_ok() { self } else { Self::settled().unwrap_or(self) }
     }
 
     /// Runs `work` compiled for the [set in use](Self::in_use), so that the compiler turns its loops into vectors of that set.
@@ -67,16 +86,21 @@ impl InstructionSet {
         super::vectorize_f32(Self::in_use(), super::Plain(work))
     }
 
-    /// Makes kernels use this set from now on, in all threads. Results of different sets differ by rounding.
+    /// Makes kernels use this set, in all threads. It is to be called before the first of them runs: one that began with another would
+    /// go on with this. Results of different sets differ by rounding.
     ///
     /// # Errors
-    /// [`Error::InstructionSet`] where the processor does not have it.
+    /// [`Error::InstructionSet`] where the processor does not have it, [`Error::InstructionSetInUse`] where kernels already use another.
     pub fn force(self) -> Result<()> {
-        if !self.is_available() {
-            return Err(Error::InstructionSet { found: self.to_string() });
+        match self.available_or_error()?.settle() {
+            used if used == self => Ok(()),
+            used => Err(Error::InstructionSetInUse { found: self, used }),
         }
-        IN_USE.store(self as u8, Ordering::Relaxed);
-        Ok(())
+    }
+
+    fn available_or_error(self) -> Result<Self> {
+        let there = self.is_available().then_some(self);
+        there.ok_or_else(|| Error::InstructionSet { found: self.to_string() })
     }
 
     fn is_available(self) -> bool {
@@ -108,7 +132,7 @@ impl FromStr for InstructionSet {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let named = |set: &Self| set.to_string() == name;
+        let named = |set: &Self| set.to_string().eq_ignore_ascii_case(name);
         let unknown = || Error::InstructionSet { found: name.into() };
         Self::ALL.into_iter().find(named).ok_or_else(unknown)
     }

@@ -8,8 +8,8 @@ fn axis(size: usize, kernel: usize, stride: usize) -> Axis {
     Axis { size, kernel, stride, padding: (kernel / 2, 0), dilation: 1, output_padding: stride - 1 }
 }
 
-/// The output and all gradients, as bits.
-fn bits(case: &Case) -> Result<Vec<Vec<u32>>> {
+/// The output and all gradients, as bits, where of `one_of` elements of the output one has a gradient.
+fn bits(case: &Case, one_of: usize) -> Result<Vec<Vec<u32>>> {
     let input = |shape: Vec<usize>, seed| -> Result<Var> {
         Var::from_tensor(&gradcheck::values(shape, seed).to_dtype(DType::F32)?)
     };
@@ -17,7 +17,10 @@ fn bits(case: &Case) -> Result<Vec<Vec<u32>>> {
     let weight = input(case.weight_shape(), 2)?;
     let bias = input(vec![case.groups * case.outputs], 3)?;
     let y = case.run(&x, &weight, Some(&bias))?;
-    let gradients = y.sqr()?.sum_all()?.backward()?;
+    let counts: Vec<f32> =
+        (0..y.elem_count()).map(|i| if i.is_multiple_of(one_of) { 1.0 } else { 0.0 }).collect();
+    let counts = Tensor::from_vec(counts, y.shape(), y.device())?;
+    let gradients = (y.sqr()? * counts)?.sum_all()?.backward()?;
     let bits = |t: &Tensor| -> Result<Vec<u32>> {
         let values = t.flatten_all()?.to_vec1::<f32>()?;
         Ok(values.into_iter().map(f32::to_bits).collect())
@@ -36,7 +39,9 @@ fn same_on_any_number_of_threads(operation: Operation, h: Axis, w: Axis) -> Resu
         let case = Case { operation, batch, groups, inputs, outputs, h, w, bias: true };
         let on = |threads| -> Result<Vec<Vec<u32>>> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.map_err(candle_core::Error::wrap)?.install(|| bits(&case))
+            let pool = pool.map_err(candle_core::Error::wrap)?;
+            let [dense, sparse] = [1, 33].map(|one_of| pool.install(|| bits(&case, one_of)));
+            Ok([dense?, sparse?].concat())
         };
         let one = on(1)?;
         assert!(one == on(2)?, "two threads: {case:?}");
@@ -54,6 +59,12 @@ fn conv1d_gives_the_same_bits() -> Result<()> {
 #[test]
 fn conv2d_gives_the_same_bits() -> Result<()> {
     same_on_any_number_of_threads(Operation::Conv2d, axis(19, 3, 1), axis(23, 3, 1))
+}
+
+#[test]
+fn windows_that_are_the_whole_input_give_the_same_bits() -> Result<()> {
+    let whole = |size| Axis { padding: (0, 0), ..axis(size, size, 1) };
+    same_on_any_number_of_threads(Operation::Conv2d, whole(9), whole(11))
 }
 
 #[test]

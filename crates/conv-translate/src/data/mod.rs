@@ -5,6 +5,7 @@
 mod batch;
 mod clean;
 mod encode;
+mod held_out;
 mod languages;
 mod parallel;
 mod store;
@@ -12,6 +13,7 @@ mod store;
 pub use batch::{Batch, Matrix};
 pub use clean::{Cleaned, Cleaning, Count};
 pub use encode::{Encoders, encode};
+pub use held_out::HeldOut;
 pub use languages::Languages;
 pub use parallel::{Parallel, TextPair};
 pub use store::{Pair, Store, StoreWriter};
