@@ -84,8 +84,9 @@ impl<'a, T: Copy + Default> Block<'a, T> {
         self.elements.fill(MaybeUninit::new(T::default()));
         // Not before: a default value may panic.
         self.written.fetch_add(self.elements.len(), Ordering::Relaxed);
-        // SAFETY: all of them have just been written.
-        unsafe { self.elements.assume_init_mut() }
+        let elements: *mut [MaybeUninit<T>] = self.elements;
+        // SAFETY: all of them have just been written; nothing else has them.
+        unsafe { &mut *(elements as *mut [T]) }
     }
 }
 
