@@ -21,7 +21,7 @@ pub(crate) fn fill_planes<T: Element>(
 ) -> Result<Vec<T>> {
     let per_block = BLOCK.div_ceil(cost.max(1));
     let fill = |out: &mut [T]| {
-        each_chunk(out, per_block * plane_len, planes * cost, |index, block| {
+        each_chunk(out, per_block * plane_len, planes.saturating_mul(cost), |index, block| {
             block.fill(T::zero());
             for (plane, out) in block.chunks_exact_mut(plane_len.max(1)).enumerate() {
                 work(index * per_block + plane, out)?;

@@ -37,8 +37,8 @@ pub(super) fn convolve<T: Element>(
     let layout = Layout::new(one);
     let taps = &layout.taps(one);
     let input_len = plan.channels_in * plan.pixels_in();
-    // Where samples and groups are few, rows are shared out as well.
-    let parts = blocks::worth(plan.batch * plan.groups, plan.h.output / ROWS);
+    // Where groups are few, rows are shared out as well: however many samples there are, since a rest of rows is summed in another order.
+    let parts = blocks::worth(plan.groups, plan.h.output / ROWS);
     let rows = plan.h.output.div_ceil(parts).next_multiple_of(ROWS);
     blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
         let group = number % plan.groups;

@@ -108,13 +108,13 @@ pub(crate) fn written<T: Element>(
 
 /// Makes what memory holds some numbers or other, which the compiler cannot know.
 fn settle<T: Element>(memory: &mut [MaybeUninit<T>]) {
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(all(not(miri), any(target_arch = "x86_64", target_arch = "aarch64")))]
     // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:
     // from then on they are numbers.
     unsafe {
         std::arch::asm!("/* {0} */", in(reg) memory.as_mut_ptr(), options(nostack, preserves_flags));
     }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     memory.fill(MaybeUninit::new(T::zero()));
 }
 

@@ -239,6 +239,11 @@ fn impossible_geometry_is_named() -> Result<()> {
     assert_eq!(y.to_vec3::<f32>()?, [[[5., 5.]]]);
     let dx = y.backward()?.get(&x).map(|dx| dx.to_vec3::<f32>()).transpose()?;
     assert_eq!(dx, Some(vec![vec![vec![0., 0., 0., 0., 2.]]]));
+    // Planes whose windows have more taps, taken together, than can be counted.
+    let padding = (1 << 61, 1 << 61);
+    let wide = Pool1dConfig { kernel: 1 << 62, stride: Some(1), padding, ..one };
+    let ones = Tensor::ones((1, 8, 4), DType::F32, &Device::Cpu)?;
+    assert_eq!(max_pool1d(&ones, &wide)?.to_vec3::<f32>()?, [[[1.; 5]; 8]]);
     let huge = Pool1dConfig { kernel: 1, padding: (1 << 62, 0), ..one };
     assert!(matches!(max_pool1d(&row, &huge), Err(Error::Overflow { what: "output", .. })));
     Ok(())

@@ -1,7 +1,10 @@
 //! Where sums are exact, a sample's result is the same bits alone as in any batch.
 
-use candle_core::{DType, Result};
-use conv_core::{Conv1dConfig, Precision, conv1d};
+use candle_core::{DType, Result, Tensor};
+use conv_core::{
+    Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig, Padding2d, Precision, conv_transpose2d,
+    conv1d, conv2d,
+};
 
 /// Windows that are the whole input, by inner products; sequences that Winograd would take; few channels; several slices of the depth.
 #[test]
@@ -12,18 +15,49 @@ fn exact_results_do_not_depend_on_the_batch() -> Result<()> {
         let value = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
         let (x, weight) = (value(&[50, inputs, time], 1)?, value(&[outputs, inputs, kernel], 2)?);
         let config = Conv1dConfig::default();
-        Precision::Exact.with(|| {
-            let bits = |first: usize, count: usize| -> Result<Vec<u32>> {
-                let y = conv1d(&x.narrow(0, first, count)?, &weight, None, &config)?;
-                let sample = y.narrow(0, 17 - first, 1)?.flatten_all()?.to_vec1::<f32>()?;
-                Ok(sample.into_iter().map(f32::to_bits).collect())
-            };
-            let alone = bits(17, 1)?;
-            for (first, count) in [(0, 50), (12, 6), (15, 5), (17, 31)] {
-                assert!(bits(first, count)? == alone, "{inputs} → {outputs}, {first} {count}");
-            }
-            Ok::<_, candle_core::Error>(())
-        })?;
+        is_the_same_alone(&x, |x| Ok(conv1d(x, &weight, None, &config)?))?;
     }
     Ok(())
+}
+
+/// One input channel a group, whose rows are shared out among threads.
+#[test]
+fn nor_do_images_of_few_channels() -> Result<()> {
+    let values = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
+    for (groups, size) in [(1, (26, 4)), (1, (37, 30)), (2, (27, 19)), (7, (18, 18))] {
+        let x = values(&[50, groups, size.0, size.1], 1)?;
+        let weight = values(&[2 * groups, 1, 3, 3], 2)?;
+        let config = Conv2dConfig { groups, padding: Padding2d::all(1), ..Conv2dConfig::default() };
+        is_the_same_alone(&x, |x| Ok(conv2d(x, &weight, None, &config)?))?;
+    }
+    Ok(())
+}
+
+/// One sample that is nearly all zeros among others that are not.
+#[test]
+fn nor_do_transposed_convolutions_of_few_numbers() -> Result<()> {
+    let values = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
+    let x = values(&[50, 20, 9, 9], 1)?;
+    let few: Vec<f32> = (0..20 * 81).map(|i| if i % 40 == 0 { 0.5 } else { 0.0 }).collect();
+    let few = Tensor::from_vec(few, (1, 20, 9, 9), x.device())?;
+    let x = Tensor::cat(&[&x.narrow(0, 0, 17)?, &few, &x.narrow(0, 18, 32)?], 0)?;
+    let weight = values(&[20, 18, 3, 3], 2)?;
+    let config = ConvTranspose2dConfig { stride: (2, 2), ..ConvTranspose2dConfig::default() };
+    is_the_same_alone(&x, |x| Ok(conv_transpose2d(x, &weight, None, &config)?))
+}
+
+/// Sample 17 of 50 by itself and in parts of the batch.
+fn is_the_same_alone(x: &Tensor, run: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
+    Precision::Exact.with(|| {
+        let bits = |first: usize, count: usize| -> Result<Vec<u32>> {
+            let y = run(&x.narrow(0, first, count)?)?;
+            let sample = y.narrow(0, 17 - first, 1)?.flatten_all()?.to_vec1::<f32>()?;
+            Ok(sample.into_iter().map(f32::to_bits).collect())
+        };
+        let alone = bits(17, 1)?;
+        for (first, count) in [(0, 50), (12, 6), (15, 5), (17, 31)] {
+            assert!(bits(first, count)? == alone, "{:?}, {first} {count}", x.shape());
+        }
+        Ok(())
+    })
 }
