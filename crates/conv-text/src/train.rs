@@ -241,7 +241,7 @@ impl<'a> Training<'a> {
     /// What the run would be: shapes, steps, memory.
     ///
     /// # Errors
-    /// None today: that of a plan in general.
+    /// Those of [`DryRun::new`].
     pub fn dry_run(&self) -> Result<DryRun> {
         let config = self.model.config();
         let plan = DryRun::new(self, &self.recipe.fit, |[examples, longest]| {

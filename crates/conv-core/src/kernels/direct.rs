@@ -40,6 +40,7 @@ pub(super) fn convolve<T: Element>(
     // Where groups are few, rows are shared out as well: however many samples there are, since a rest of rows is summed in another order.
     let parts = blocks::worth(plan.groups, plan.h.output / ROWS);
     let rows = plan.h.output.div_ceil(parts).next_multiple_of(ROWS);
+    let work = plan.work() / (plan.batch * plan.groups * outputs);
     blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
         let group = number % plan.groups;
         let padded = &Padded::new(one, &layout, &x[number * input_len..][..input_len])?;
@@ -47,7 +48,7 @@ pub(super) fn convolve<T: Element>(
             let channel = group * outputs + output;
             let (weight, bias) = (&ordered[channel * depth..][..depth], finish.bias(channel));
             let size = rows * plan.w.output;
-            blocks::each_chunk(y, size, plan.work() / plan.channels_out, |part, y| {
+            blocks::each_chunk(y, size, work, |part, y| {
                 let first = part * rows;
                 T::vectorize(Rows { plan: one, padded, first, taps, weight, bias, y });
                 Ok(())

@@ -19,11 +19,11 @@ const ENTRIES: usize = 256;
 /// Calls after which one that was of no use meanwhile is given up where there is no room. A network whose weights do not all fit comes
 /// back to those that do before: were the oldest given up at once, it would find none of them.
 const IDLE: u64 = 1024;
+/// Steps of the depth that are packed row by row: both sides then stay in the nearest cache.
+const STEPS: usize = 64;
 
 /// Calls until now.
 static CALLS: AtomicU64 = AtomicU64::new(0);
-/// Steps of the depth that are packed row by row: both sides then stay in the nearest cache.
-const STEPS: usize = 64;
 
 /// A weight as a kernel is to read it, which may be turned around.
 #[derive(Debug, Clone, Copy)]
@@ -140,14 +140,14 @@ pub(super) fn packed<T: Element>(
     pack: impl Fn(&mut [T]) -> Done,
 ) -> Result<Packed<T>, NoRoom> {
     let Weight { elements, order } = weight;
-    let own = |pack: &dyn Fn(&mut [T]) -> Done| {
+    let own = || {
         let mut packed = take(len)?;
         pack(&mut packed)?;
         Ok(Packed::Own(packed))
     };
     let size = elements.len().saturating_add(len);
     if !keep || size > KEPT / 4 {
-        return own(&pack);
+        return own();
     }
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let Plan { groups, channels_in, channels_out, h, w, .. } = *plan;
@@ -158,7 +158,7 @@ pub(super) fn packed<T: Element>(
         return Ok(Packed::Kept(found));
     }
     let address = elements.as_ptr() as usize;
-    let has_room = |kept: &mut Vec<Arc<Entry<T>>>| {
+    let make_room = |kept: &mut Vec<Arc<Entry<T>>>| {
         kept.retain(|entry| !(entry.key == key && entry.address == address));
         let fits = |kept: &[Arc<Entry<T>>]| {
             let elements: usize = kept.iter().map(|entry| entry.elements()).sum();
@@ -169,14 +169,14 @@ pub(super) fn packed<T: Element>(
         }
         fits(kept)
     };
-    if !has_room(&mut kept()) {
-        return own(&pack);
+    if !make_room(&mut kept()) {
+        return own();
     }
-    let (weight, packed, used) = (elements.to_vec(), written(len, pack)?, AtomicU64::new(call));
+    let (weight, packed, used) = (elements.to_vec(), written(len, &pack)?, AtomicU64::new(call));
     let entry = Arc::new(Entry { key, address, used, weight, packed });
     // Another thread may have filled it meanwhile.
     let mut kept = kept();
-    if has_room(&mut kept) {
+    if make_room(&mut kept) {
         kept.push(entry.clone());
     }
     Ok(Packed::Kept(entry))
