@@ -150,7 +150,7 @@ impl Call<'_> {
         // memory for it they find out, with numbers that do not overflow.
         let Geometry { batch, groups, channels_in, channels_out, h, w } = geometry;
         let seen =
-            |axis: &Axis| axis.before.saturating_add(axis.input).saturating_add(axis.after());
+            |axis: &Axis| axis.before().saturating_add(axis.input).saturating_add(axis.after());
         let spread = |axis: &Axis| {
             axis.output.saturating_add((axis.kernel - 1).saturating_mul(axis.dilation))
         };

@@ -98,9 +98,9 @@ fn roll(g: &Geometry, unrolled: &Tensor) -> Result<Tensor> {
         .reshape(&[g.groups, g.channels_in, h.kernel, w.kernel, batch, h.output, w.output][..])?
         .permute(vec![4, 0, 1, 2, 5, 3, 6])?
         .reshape((batch, channels, h.kernel * h.output, w.kernel * w.output))?;
-    let zeros = |height| Tensor::zeros((batch, channels, height, reach(w)), x.dtype(), x.device());
+    let zeros = |height| Tensor::zeros((batch, channels, height, w.reach()), x.dtype(), x.device());
     let x = zeros(h.kernel * h.output)?.index_add(&places(w, &x)?, &x, 3)?;
-    let x = zeros(reach(h))?.index_add(&places(h, &x)?, &x, 2)?;
+    let x = zeros(h.reach())?.index_add(&places(h, &x)?, &x, 2)?;
     crop(&crop(&x, 2, h)?, 3, w)
 }
 
@@ -112,20 +112,15 @@ fn places(axis: &Axis, like: &Tensor) -> Result<Tensor> {
     Tensor::new(places, like.device())
 }
 
-/// The padded elements that the windows of an axis see.
-fn reach(axis: &Axis) -> usize {
-    (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1
-}
-
 /// `x` with the axis's padding, as far as its windows see.
 fn window(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
-    x.pad_with_zeros(dim, axis.before, axis.after())?.narrow(dim, 0, reach(axis))?.contiguous()
+    x.pad_with_zeros(dim, axis.before(), axis.after())?.narrow(dim, 0, axis.reach())?.contiguous()
 }
 
 /// [`window`]'s transpose: the padding cut off, and zeros where no window sees.
 fn crop(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
-    let missing = (axis.before + axis.input).saturating_sub(reach(axis));
-    x.pad_with_zeros(dim, 0, missing)?.narrow(dim, axis.before, axis.input)
+    let missing = (axis.before() + axis.input).saturating_sub(axis.reach());
+    x.pad_with_zeros(dim, 0, missing)?.narrow(dim, axis.before(), axis.input)
 }
 
 /// The tensor with a height of 1 where it has none.

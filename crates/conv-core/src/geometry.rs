@@ -7,15 +7,17 @@ use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// One dimension of a convolution. Output position `o` and tap `k` meet at input position
-/// `o * stride + k * dilation - before`, and for every such pair this lies inside the padded input.
+/// One dimension of a convolution: output position `o` and tap `k` meet at input position `o * stride + k * dilation + offset`, where
+/// the input is 0 outside of its elements. For a caller's convolution this lies inside the padded input for every such pair; for those
+/// that kernels make of it, it need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Axis {
     pub input: usize,
     pub kernel: usize,
     pub stride: usize,
     pub dilation: usize,
-    pub before: usize,
+    /// Negative by the padding before the first element.
+    pub offset: isize,
     pub output: usize,
 }
 
@@ -54,7 +56,7 @@ impl Axis {
             kernel: request.kernel,
             stride: request.stride,
             dilation: request.dilation,
-            before: request.padding.0,
+            offset: -(request.padding.0 as isize),
             output: (input - kernel) / request.stride + 1,
         })
     }
@@ -90,29 +92,55 @@ impl Axis {
             kernel: request.kernel,
             stride: request.stride,
             dilation: request.dilation,
-            before,
+            offset: -(before as isize),
             output: request.size,
         })
     }
 
     /// The output positions at which `tap` falls on an input element and not on padding.
     pub fn inside(&self, tap: usize) -> Range<usize> {
-        let offset = tap * self.dilation;
-        let end = (self.input + self.before).saturating_sub(offset);
-        let end = end.div_ceil(self.stride).min(self.output);
-        let start = self.before.saturating_sub(offset).div_ceil(self.stride);
-        start.min(end)..end
+        let first = (tap * self.dilation) as isize + self.offset;
+        let outputs_to =
+            |place: isize| ((place - first).max(0) as usize).div_ceil(self.stride).min(self.output);
+        let end = outputs_to(self.input as isize);
+        outputs_to(0).min(end)..end
     }
 
     /// The input position where `output` and `tap` meet; they must do so inside.
     pub fn position(&self, output: usize, tap: usize) -> usize {
-        output * self.stride + tap * self.dilation - self.before
+        (output * self.stride + tap * self.dilation).wrapping_add_signed(self.offset)
+    }
+
+    /// From the first element that a window sees to the last.
+    pub fn reach(&self) -> usize {
+        (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
+    }
+
+    /// Zeros needed before the first element.
+    pub fn before(&self) -> usize {
+        (-self.offset).max(0) as usize
     }
 
     /// Zeros needed after the last element for the last window.
     pub fn after(&self) -> usize {
-        let reach = (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1;
-        reach.saturating_sub(self.input + self.before)
+        self.reach().saturating_sub(self.input + self.before())
+    }
+
+    /// Whether windows see elements of the input alone, from the first on.
+    pub fn sees_no_padding(&self) -> bool {
+        self.offset == 0 && self.reach() <= self.input
+    }
+
+    /// Whether there is one window, which sees each element of the input once.
+    pub fn is_whole(&self) -> bool {
+        (self.output, self.dilation, self.offset, self.kernel) == (1, 1, 0, self.input)
+    }
+
+    /// A single output has no next one, and a single tap neither.
+    fn simplified(self) -> Self {
+        let stride = if self.output == 1 { 1 } else { self.stride };
+        let dilation = if self.kernel == 1 { 1 } else { self.dilation };
+        Self { stride, dilation, ..self }
     }
 }
 
@@ -156,14 +184,13 @@ impl Geometry {
         self.h.kernel * self.w.kernel
     }
 
-    /// The same geometry with a tall image of width 1 laid on its side, whose elements lie in memory just so: kernels work on
-    /// whole rows.
-    pub fn with_long_rows(&self) -> Self {
-        let Axis { input, kernel, before, output, .. } = self.w;
-        match (input, kernel, before, output) {
-            (1, 1, 0, 1) => Self { h: self.w, w: self.h, ..*self },
-            _ => *self,
-        }
+    /// The same as kernels like it best: without strides that lead nowhere, and a tall image of width 1 laid on its side, whose
+    /// elements lie in memory just so, since they work on whole rows.
+    pub fn simplified(&self) -> Self {
+        let (h, w) = (self.h.simplified(), self.w.simplified());
+        let is_thin = w.input == 1 && w.is_whole();
+        let (h, w) = if is_thin { (w, h) } else { (h, w) };
+        Self { h, w, ..*self }
     }
 }
 
@@ -173,7 +200,9 @@ fn checked<const N: usize>(
     sizes: &[usize; N],
     of: impl Fn([usize; N]) -> Option<usize>,
 ) -> Result<usize> {
-    of(*sizes).ok_or_else(|| overflow(op, what, sizes))
+    // Positions are counted with a sign.
+    let fits = |&size: &usize| isize::try_from(size).is_ok();
+    of(*sizes).filter(fits).ok_or_else(|| overflow(op, what, sizes))
 }
 
 /// Refuses sizes whose elements, at eight bytes each, do not fit the address space.
@@ -232,14 +261,15 @@ mod tests {
     #[test]
     fn an_image_of_width_1_is_laid_on_its_side() -> Result<()> {
         let tall = Axis::convolution("conv", request(3000, 5))?;
-        let one = Axis::convolution("conv", Request { stride: 2, ..request(1, 1) })?;
+        let one = Axis::convolution("conv", Request { stride: 2, dilation: 3, ..request(1, 1) })?;
         let geometry =
             |h, w| Geometry { batch: 2, groups: 1, channels_in: 3, channels_out: 1, h, w };
-        assert_eq!(geometry(tall, one).with_long_rows(), geometry(one, tall));
+        assert_eq!(geometry(tall, one).simplified(), geometry(one.simplified(), tall));
+        assert_eq!((one.simplified().stride, one.simplified().dilation), (1, 1));
         // Not one that padding makes wider, nor one of width 1 by its output alone.
         let padded = Axis::convolution("conv", Request { padding: (1, 1), ..request(1, 3) })?;
         for w in [padded, Axis::convolution("conv", request(3, 3))?] {
-            assert_eq!(geometry(tall, w).with_long_rows(), geometry(tall, w));
+            assert_eq!(geometry(tall, w).simplified(), geometry(tall, w));
         }
         Ok(())
     }

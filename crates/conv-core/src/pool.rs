@@ -12,6 +12,8 @@ mod plane;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 mod window;
 

@@ -4,7 +4,9 @@ use crate::cross_entropy::Loss;
 use crate::kernel::{Argument, LayerKernel, apply_layer, check_real};
 use crate::linear::product_gradients;
 use crate::real::Real;
-use crate::{CrossEntropyConfig, Linear, Reduction, Result, cross_entropy, gradients};
+use crate::{
+    CrossEntropyConfig, Error, Linear, Reduction, Result, agreement, cross_entropy, gradients,
+};
 use candle_core::{DType, Module, Shape, Tensor};
 
 /// Logits of a block: 16 MiB of f32, and their gradient as much.
@@ -41,6 +43,63 @@ pub fn linear_cross_entropy(
     if !x.device().is_cpu() || config.reduction == Reduction::None || x.rank() != 2 {
         return cross_entropy(&layer.forward(x)?, targets, config);
     }
+    by_blocks(layer, x, targets, config, 0.0)
+}
+
+/// The mean of [`cross_entropy`] over samples that the network has seen twice, each time with a dropout of its own, plus `agreement` · ½ (KL(p‖q) +
+/// KL(q‖p)) for each sample, halved as the mean over both passes is, where p and q are what the passes say: R-Drop (Liang et al. 2021,
+/// section 2.1), half of its loss with `agreement` for α.
+///
+/// # Shapes
+/// x `[2N, in]` of f32 or f64, of which rows 2i and 2i + 1 are the two passes over a sample, targets `[2N]` of u32 in the same order → a
+/// scalar.
+///
+/// # Errors
+/// As [`linear_cross_entropy`]; an odd number of rows.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use conv_nn::{CrossEntropyConfig, Linear, linear_agreement_loss, linear_cross_entropy};
+/// let layer = Linear::new(Tensor::eye(2, DType::F32, &Device::Cpu)?, None);
+/// let targets = Tensor::new(&[1u32, 1], &Device::Cpu)?;
+/// let of = |x: &Tensor, agreement| {
+///     linear_agreement_loss(&layer, x, &targets, 0.1, agreement)?.to_scalar::<f32>()
+/// };
+/// let (alike, apart) = (Tensor::new(&[[0f32, 1.], [0., 1.]], &Device::Cpu)?, Tensor::new(&[[0f32, 1.], [1., 0.]], &Device::Cpu)?);
+/// assert_eq!(of(&alike, 5.0)?, of(&alike, 0.0)?);
+/// assert!(of(&apart, 5.0)? > of(&apart, 0.0)?);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn linear_agreement_loss(
+    layer: &Linear,
+    x: &Tensor,
+    targets: &Tensor,
+    label_smoothing: f64,
+    agreement: f64,
+) -> Result<Tensor> {
+    let (rows, _) = x.dims2()?;
+    if !rows.is_multiple_of(2) {
+        let (operation, argument) = ("linear_agreement_loss", "x");
+        let (found, expected) = (x.dims().to_vec(), "[2N, in]".into());
+        return Err(Error::Shape { operation, argument, found, expected });
+    }
+    let config = CrossEntropyConfig { label_smoothing, ..Default::default() };
+    if x.device().is_cpu() {
+        return by_blocks(layer, x, targets, &config, agreement);
+    }
+    let logits = layer.forward(x)?;
+    let disagreement = (agreement::composed(&logits)? * (agreement / rows as f64))?;
+    Ok((cross_entropy(&logits, targets, &config)? + disagreement)?)
+}
+
+/// Both losses on the CPU; without `agreement` samples need not come twice.
+fn by_blocks(
+    layer: &Linear,
+    x: &Tensor,
+    targets: &Tensor,
+    config: &CrossEntropyConfig,
+    agreement: f64,
+) -> Result<Tensor> {
     check_real(OutputLoss::NAME, "its input", x.dtype())?;
     let bias = match layer.bias() {
         Some(bias) => bias.contiguous()?,
@@ -48,7 +107,8 @@ pub fn linear_cross_entropy(
     };
     let arguments = [&x.contiguous()?, &layer.weight().contiguous()?, &bias];
     let rows = (BLOCK / layer.weight().dim(0)?.max(1)).max(1);
-    Ok(apply_layer(OutputLoss::new(arguments, targets, config, rows)?, arguments)?)
+    let loss = OutputLoss::new(arguments, targets, config, agreement, rows)?;
+    Ok(apply_layer(loss, arguments)?)
 }
 
 /// The loss, and its gradients with respect to x, weight and bias where they are tracked.
@@ -58,13 +118,15 @@ struct OutputLoss {
 }
 
 impl OutputLoss {
-    /// By blocks of `rows`.
+    /// By blocks of `rows`, or one more where samples come in pairs.
     fn new(
         arguments: [&Tensor; 3],
         targets: &Tensor,
         config: &CrossEntropyConfig,
+        agreement: f64,
         rows: usize,
     ) -> Result<Self> {
+        let rows = if agreement > 0.0 { rows.next_multiple_of(2) } else { rows };
         let tracked = arguments.map(Tensor::track_op);
         let [x, weight, bias] = arguments.map(Tensor::detach);
         let layer = Linear::new(weight.clone(), Some(bias));
@@ -85,10 +147,18 @@ impl OutputLoss {
             total += Loss::new(&logits, &targets, &of_block)?.total_weight();
             if tracked == [false; 3] {
                 loss += number(&cross_entropy(&logits, &targets, &of_block)?)?;
+                if agreement > 0.0 {
+                    loss += agreement * agreement::with_gradient(&logits)?.0;
+                }
                 continue;
             }
-            let (value, gradient) = gradients::cross_entropy(&logits, &targets, &of_block)?;
+            let (value, mut gradient) = gradients::cross_entropy(&logits, &targets, &of_block)?;
             loss += number(&value)?;
+            if agreement > 0.0 {
+                let (value, more) = agreement::with_gradient(&logits)?;
+                loss += agreement * value;
+                gradient = (gradient + (more * agreement)?)?;
+            }
             let [x_gradient, of_weight, of_bias] =
                 product_gradients([&x, &weight], &gradient, tracked)?;
             of_x.extend(x_gradient);
@@ -156,10 +226,11 @@ mod tests {
         [x, weight, bias]: [&Tensor; 3],
         targets: &Tensor,
         config: &CrossEntropyConfig,
+        agreement: f64,
         rows: usize,
     ) -> candle_core::Result<Tensor> {
         let arguments = [x, weight, bias];
-        apply_layer(OutputLoss::new(arguments, targets, config, rows)?, arguments)
+        apply_layer(OutputLoss::new(arguments, targets, config, agreement, rows)?, arguments)
     }
 
     proptest! {
@@ -183,13 +254,40 @@ mod tests {
             let inputs = [values((list.len(), 3), seed), values((5, 3), seed ^ 1), values(5, seed ^ 2)];
             let targets = Tensor::from_slice(&list, list.len(), &Device::Cpu)?;
             gradcheck::check("linear_cross_entropy", &inputs, |t| {
-                of_blocks([&t[0], &t[1], &t[2]], &targets, &config, rows)
+                of_blocks([&t[0], &t[1], &t[2]], &targets, &config, 0.0, rows)
             });
             let [x, weight, bias] = &inputs;
-            let found = of_blocks([x, weight, bias], &targets, &config, rows)?.to_scalar::<f64>()?;
+            let found = of_blocks([x, weight, bias], &targets, &config, 0.0, rows)?.to_scalar::<f64>()?;
             let layer = Linear::new(weight.clone(), Some(bias.clone()));
             let expected = cross_entropy(&layer.forward(x)?, &targets, &config)?.to_scalar::<f64>()?;
             prop_assert!((found - expected).abs() < 1e-12 * expected.abs().max(1.0), "{} {}", found, expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn with_agreement_too(
+            list in prop::collection::vec(0u32..5, 1..5),
+            rows in 1usize..10,
+            smoothing in 0.0..1.0,
+            seed: u64,
+        ) {
+            let count = 2 * list.len();
+            let inputs = [values((count, 3), seed), values((5, 3), seed ^ 1), values(5, seed ^ 2)];
+            let list: Vec<u32> = list.iter().flat_map(|target| [*target; 2]).collect();
+            let targets = Tensor::from_vec(list, count, &Device::Cpu)?;
+            let config = CrossEntropyConfig { label_smoothing: smoothing, ..Default::default() };
+            gradcheck::check("linear_agreement_loss", &inputs, |t| {
+                of_blocks([&t[0], &t[1], &t[2]], &targets, &config, 1.5, rows)
+            });
+            let [x, weight, bias] = &inputs;
+            let found = of_blocks([x, weight, bias], &targets, &config, 1.5, rows)?;
+            let layer = Linear::new(weight.clone(), Some(bias.clone()));
+            let logits = layer.forward(x)?;
+            let apart = (agreement::composed(&logits)? * (1.5 / count as f64))?;
+            let expected = (cross_entropy(&logits, &targets, &config)? + apart)?;
+            let error = (found - &expected)?.abs()?.to_scalar::<f64>()?;
+            prop_assert!(error < 1e-12, "{} from {}", error, expected);
         }
     }
 
@@ -251,6 +349,10 @@ mod tests {
             let found = message(x, targets)?;
             assert!(found.contains(expected), "{found}");
         }
+        let targets = Tensor::new(&[1u32, 1, 2], &Device::Cpu)?;
+        let error = linear_agreement_loss(&layer, &values((3, 3), 1), &targets, 0.0, 1.0).err();
+        let found = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(found.contains("x has shape [3, 3], expected [2N, in]"), "{found}");
         Ok(())
     }
 }

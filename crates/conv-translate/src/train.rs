@@ -8,7 +8,7 @@ use crate::{
 };
 use candle_core::{DType, Device, Tensor};
 use conv_nn::rng::seeded;
-use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters};
 use conv_train::{FitConfig, Learner, Loss};
 use serde_json::json;
 use std::borrow::Cow;
@@ -166,35 +166,50 @@ impl<'a> Training<'a> {
         convs2s(self.network.config(), &vb)
     }
 
-    /// The summed loss of a batch and the logits' targets: over all target positions but padding.
+    /// The mean loss of a token of `pairs`, `</s>` included, with the recipe's smoothing and agreement: what is learnt from.
+    fn training_loss(&self, pairs: &[Pair], mode: &mut Mode) -> Result<Loss> {
+        let Recipe { label_smoothing, agreement, .. } = *self.recipe;
+        if agreement == 0.0 {
+            return self.batch_loss(&self.network, pairs, [label_smoothing, 0.0], mode);
+        }
+        let twice: Vec<Pair> = pairs.iter().flat_map(|pair| [pair.clone(), pair.clone()]).collect();
+        self.batch_loss(&self.network, &twice, [label_smoothing, agreement], mode)
+    }
+
+    /// The mean loss over all target positions but padding, of pairs that with `agreement` come twice in a row.
     fn batch_loss(
         &self,
         network: &ConvS2s,
         pairs: &[Pair],
-        smoothing: f64,
+        [smoothing, agreement]: [f64; 2],
         mode: &mut Mode,
     ) -> Result<Loss> {
         let batch = Batch::new(pairs, PAD, END);
         let matrix = |matrix: Matrix| {
             Tensor::from_vec(matrix.values, (matrix.rows, matrix.columns), &self.device)
         };
-        let columns = batch.output.columns;
-        let is_word = |place: &u32| batch.output.values[*place as usize] != PAD;
-        let places: Vec<u32> = (0..batch.output.values.len() as u32).filter(is_word).collect();
-        let targets: Vec<u32> =
-            places.iter().map(|place| batch.output.values[*place as usize]).collect();
+        let Matrix { ref values, rows, columns } = batch.output;
+        // With agreement a position of the one row and the same of the next.
+        let passes = if agreement > 0.0 { 2 } else { 1 };
+        let places = (0..rows).step_by(passes).flat_map(|row| {
+            (row * columns..(row + 1) * columns)
+                .flat_map(move |place| (0..passes).map(move |pass| place + pass * columns))
+        });
+        let places: Vec<u32> =
+            places.filter(|&place| values[place] != PAD).map(|place| place as u32).collect();
+        let targets: Vec<u32> = places.iter().map(|&place| values[place as usize]).collect();
         debug_assert!(columns == batch.input.columns);
         let weight = targets.len() as f64;
         let encoded = network.encode(&matrix(batch.source)?, &batch.source_lengths, mode)?;
-        let places = Tensor::new(places, &self.device)?;
-        let targets = Tensor::new(targets, &self.device)?;
-        let config = CrossEntropyConfig {
-            label_smoothing: smoothing,
-            reduction: Reduction::Mean,
-            ..CrossEntropyConfig::default()
+        let places = &Tensor::new(places, &self.device)?;
+        let places = [places, &Tensor::new(targets, &self.device)?];
+        let input = matrix(batch.input)?;
+        let value = if agreement > 0.0 {
+            network.agreement_loss(&input, &encoded, places, [smoothing, agreement], mode)?
+        } else {
+            let config = CrossEntropyConfig { label_smoothing: smoothing, ..Default::default() };
+            network.loss(&input, &encoded, places, &config, mode)?
         };
-        let places = [&places, &targets];
-        let value = network.loss(&matrix(batch.input)?, &encoded, places, &config, mode)?;
         Ok(Loss { value, weight })
     }
 
@@ -233,7 +248,7 @@ impl<'a> Training<'a> {
         let (mut sum, mut count) = (0.0, 0.0);
         for batch in by_length(pairs) {
             let batch: Vec<Pair> = batch.into_iter().map(|place| pairs[place].clone()).collect();
-            let loss = self.batch_loss(network, &batch, 0.0, &mut Mode::Eval)?;
+            let loss = self.batch_loss(network, &batch, [0.0, 0.0], &mut Mode::Eval)?;
             sum += f64::from(loss.value.to_scalar::<f32>()?) * loss.weight;
             count += loss.weight;
         }
@@ -330,19 +345,53 @@ impl Learner for Training<'_> {
             "network": self.network.config(),
             "label_smoothing": self.recipe.label_smoothing,
             "subword_dropout": self.recipe.subword_dropout,
+            "agreement": self.recipe.agreement,
             "data": format!("{} pairs, {:016x}", self.store.len(), self.store.fingerprint()),
         })
     }
 
     fn loss(&self, epoch: usize, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
         let pairs = batch.iter().map(|place| self.pair(epoch, *place)).collect::<Result<Vec<_>>>();
-        let smoothing = self.recipe.label_smoothing;
-        pairs
-            .and_then(|pairs| self.batch_loss(&self.network, &pairs, smoothing, mode))
-            .map_err(conv_train::Error::learner)
+        pairs.and_then(|pairs| self.training_loss(&pairs, mode)).map_err(conv_train::Error::learner)
     }
 
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
         self.metrics().map_err(conv_train::Error::learner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PairFiles, Vocabularies};
+
+    /// What is learnt from the pairs with this much dropout and agreement.
+    fn loss_with(dropout: f64, agreement: f64) -> Result<Loss, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let table = folder.path().join("pairs.tsv");
+        std::fs::write(&table, "eins zwei drei\tone two\nzwei\ttwo three one\ndrei eins\tthree\n")?;
+        let files = PairFiles::Table(table);
+        let mut recipe =
+            Recipe { embedding: 8, output_embedding: 8, dropout, agreement, ..Recipe::small() };
+        (recipe.encoder_layers, recipe.decoder_layers) =
+            ("[(8, 3)]".parse()?, "[(8, 3)] * 2".parse()?);
+        recipe.subwords.vocabulary = 30;
+        let vocabularies = Vocabularies::train(&files, &recipe)?;
+        let (store, _) = vocabularies.store(&files, &recipe, &folder.path().join("pairs"))?;
+        let (dev, encoders) = (Dev::default(), vocabularies.encoders());
+        let training = Training::new(&recipe, &store, &dev, encoders, [].into(), &Device::Cpu)?;
+        Ok(training.loss(0, &[0, 1, 2], &mut Mode::Train(&mut seeded(1, "dropout")))?)
+    }
+
+    #[test]
+    fn passes_that_say_the_same_cost_nothing_and_others_do()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let value = |loss: &Loss| loss.value.to_scalar::<f32>();
+        let [plain, alike] = [loss_with(0.0, 0.0)?, loss_with(0.0, 5.0)?];
+        assert_eq!(alike.weight, 2.0 * plain.weight);
+        assert!((value(&alike)? - value(&plain)?).abs() < 1e-6);
+        let [little, much] = [loss_with(0.3, 1e-9)?, loss_with(0.3, 5.0)?];
+        assert!(value(&much)? > value(&little)? + 1e-3);
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub struct Variant {
 /// [`Recipe::small`] for tokens with blanks between them.
 pub const SMALL: Variant = Variant { name: "small", what: "the recipe", change: |_| () };
 
-pub const VARIANTS: [Variant; 10] = [
+pub const VARIANTS: [Variant; 11] = [
     SMALL,
     Variant {
         name: "last-weights",
@@ -65,6 +65,11 @@ pub const VARIANTS: [Variant; 10] = [
         name: "subword-dropout",
         what: "a tenth of the merges of BPE left out at random in training",
         change: |recipe| recipe.subword_dropout = 0.1,
+    },
+    Variant {
+        name: "agreement",
+        what: "two passes over each batch, made to agree (R-Drop, weight 5)",
+        change: |recipe| recipe.agreement = 5.0,
     },
 ];
 

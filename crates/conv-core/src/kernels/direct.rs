@@ -6,10 +6,11 @@
 
 use super::blocks;
 use super::finish::Finish;
+use super::layout::{Layout, Padded};
 use super::packed::Weight;
-use super::plan::{Layout, Padded, Plan, Side};
 use super::scratch::{Done, take};
 use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
 use crate::simd::{Lanes, Work};
 
 /// Taps whose sums are kept in registers: those of the commonest kernel.
@@ -18,39 +19,39 @@ const TAPS: usize = 9;
 const ROWS: usize = 4;
 
 pub(super) fn convolve<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let (outputs, pixels) = (plan.channels_out, plan.pixels_out());
-    let (depth, elements) = (plan.depth(), weight.order.elements(plan));
-    let mut ordered = take(plan.groups * outputs * depth)?;
+    let (outputs, pixels) = (g.channels_out, g.pixels_out());
+    let (depth, elements) = (g.depth(), weight.order.elements(g));
+    let mut ordered = take(g.groups * outputs * depth)?;
     for (channel, to) in ordered.chunks_exact_mut(depth).enumerate() {
         let kernel = weight.order.kernel(channel / outputs, channel % outputs);
         for (to, element) in to.iter_mut().zip(&elements) {
             *to = weight.elements[kernel.wrapping_add(*element)];
         }
     }
-    let one = &Plan { batch: 1, groups: 1, ..*plan };
+    let one = &Geometry { batch: 1, groups: 1, ..*g };
     let layout = Layout::new(one);
     let taps = &layout.taps(one);
-    let input_len = plan.channels_in * plan.pixels_in();
+    let input_len = g.channels_in * g.pixels_in();
     // Where groups are few, rows are shared out as well: however many samples there are, since a rest of rows is summed in another order.
-    let parts = blocks::worth(plan.groups, plan.h.output / ROWS);
-    let rows = plan.h.output.div_ceil(parts).next_multiple_of(ROWS);
-    let work = plan.work() / (plan.batch * plan.groups * outputs);
-    blocks::each_chunk(y, outputs * pixels, plan.work(), |number, y| {
-        let group = number % plan.groups;
+    let parts = blocks::worth(g.groups, g.h.output / ROWS);
+    let rows = g.h.output.div_ceil(parts).next_multiple_of(ROWS);
+    let work = g.work() / (g.batch * g.groups * outputs);
+    blocks::each_chunk(y, outputs * pixels, g.work(), |number, y| {
+        let group = number % g.groups;
         let padded = &Padded::new(one, &layout, &x[number * input_len..][..input_len])?;
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
             let (weight, bias) = (&ordered[channel * depth..][..depth], finish.bias(channel));
-            let size = rows * plan.w.output;
+            let size = rows * g.w.output;
             blocks::each_chunk(y, size, work, |part, y| {
                 let first = part * rows;
-                T::vectorize(Rows { plan: one, padded, first, taps, weight, bias, y });
+                T::vectorize(Rows { g: one, padded, first, taps, weight, bias, y });
                 Ok(())
             })?;
             Finish { bias: None, ..finish }.apply(channel, y);
@@ -61,7 +62,7 @@ pub(super) fn convolve<T: Element>(
 
 /// Some rows of the outputs of one channel.
 struct Rows<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     padded: &'a Padded<'a, T>,
     first: usize,
     taps: &'a [usize],
@@ -73,8 +74,8 @@ struct Rows<'a, T: Element> {
 impl<T: Element> Work<T> for Rows<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Plan { channels_in, h, w, .. } = *self.plan;
-        let is_three = |side: Side| (side.taps, side.stride, side.dilation) == (3, 1, 1);
+        let Geometry { channels_in, h, w, .. } = *self.g;
+        let is_three = |axis: Axis| (axis.kernel, axis.stride, axis.dilation) == (3, 1, 1);
         let three = channels_in == 1 && is_three(h) && is_three(w);
         // SAFETY: by contract.
         unsafe {
@@ -100,10 +101,10 @@ impl<T: Element> Rows<'_, T> {
     where
         L: Lanes<Element = T>,
     {
-        let width = self.plan.w.output;
+        let width = self.g.w.output;
         let height = self.y.len() / width;
         let line = self.padded.layout.row;
-        let stride = self.plan.h.stride * line;
+        let stride = self.g.h.stride * line;
         for row in (0..height).step_by(R) {
             // Some are computed once more where whole tiles leave a rest.
             let row = row.min(height - R);
@@ -147,28 +148,28 @@ impl<T: Element> Rows<'_, T> {
 }
 
 pub(super) fn weight_gradient<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     dy: &[T],
     dweight: &mut [T],
 ) -> Done {
-    let (outputs, inputs, taps) = (plan.channels_out, plan.channels_in, plan.taps());
-    let one = &Plan { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*plan };
+    let (outputs, inputs, taps) = (g.channels_out, g.channels_in, g.taps());
+    let one = &Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*g };
     let layout = Layout::new(one);
     let places = &layout.taps(one);
     // A chunk is an input channel of a group, with all of its outputs.
-    let mut sums = take(plan.groups * inputs * outputs * taps)?;
+    let mut sums = take(g.groups * inputs * outputs * taps)?;
     sums.fill(T::zero());
-    blocks::each_chunk(&mut sums, outputs * taps, plan.work(), |channel, sums| {
+    blocks::each_chunk(&mut sums, outputs * taps, g.work(), |channel, sums| {
         let group = channel / inputs;
-        for sample in 0..plan.batch {
-            let number = sample * plan.groups * inputs + channel;
-            let x = &x[number * plan.pixels_in()..][..plan.pixels_in()];
+        for sample in 0..g.batch {
+            let number = sample * g.groups * inputs + channel;
+            let x = &x[number * g.pixels_in()..][..g.pixels_in()];
             let padded = &Padded::new(one, &layout, x)?;
             for (output, sums) in sums.chunks_exact_mut(taps).enumerate() {
-                let number = (sample * plan.groups + group) * outputs + output;
-                let dy = &dy[number * plan.pixels_out()..][..plan.pixels_out()];
-                T::vectorize(Products { plan: one, padded, taps: places, dy, sums });
+                let number = (sample * g.groups + group) * outputs + output;
+                let dy = &dy[number * g.pixels_out()..][..g.pixels_out()];
+                T::vectorize(Products { g: one, padded, taps: places, dy, sums });
             }
         }
         Ok(())
@@ -184,7 +185,7 @@ pub(super) fn weight_gradient<T: Element>(
 
 /// The products of one channel's gradient with one channel's taps, added to `sums`.
 struct Products<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     padded: &'a Padded<'a, T>,
     taps: &'a [usize],
     dy: &'a [T],
@@ -194,16 +195,16 @@ struct Products<'a, T: Element> {
 impl<T: Element> Work<T> for Products<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { plan, padded, taps, dy, sums } = self;
-        let width = plan.w.output;
-        assert!(dy.len() == plan.pixels_out() && sums.len() == taps.len());
+        let Self { g, padded, taps, dy, sums } = self;
+        let width = g.w.output;
+        assert!(dy.len() == g.pixels_out() && sums.len() == taps.len());
         for (taps, sums) in taps.chunks(TAPS).zip(sums.chunks_mut(TAPS)) {
             let places: [usize; TAPS] = std::array::from_fn(|i| taps[i.min(taps.len() - 1)]);
             // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
             unsafe {
                 let mut registers = [L::constant(0.0); TAPS];
                 for (row, dy) in dy.chunks_exact(width).enumerate() {
-                    let start = row * plan.h.stride * padded.layout.row;
+                    let start = row * g.h.stride * padded.layout.row;
                     let x = padded.elements()[start..].as_ptr();
                     for i in (0..width).step_by(L::WIDTH) {
                         let count = L::WIDTH.min(width - i);

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::plan::Plan;
 use super::shared::Shared;
 use crate::element::Element;
+use crate::geometry::Geometry;
 use crate::simd::Lanes;
 
 /// What is done to a sum before it is stored.
@@ -45,7 +45,7 @@ impl<T: Element> Finish<'_, T> {
 
 /// A result that tasks write sums to, each other ones.
 pub(super) struct Output<'a, T> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     finish: Finish<'a, T>,
     y: Shared<'a, T>,
 }
@@ -60,8 +60,8 @@ pub(super) struct Piece {
 }
 
 impl<'a, T: Element> Output<'a, T> {
-    pub fn new(plan: &'a Plan, finish: Finish<'a, T>, y: &'a mut [T]) -> Self {
-        Self { plan, finish, y: Shared::new(y) }
+    pub fn new(g: &'a Geometry, finish: Finish<'a, T>, y: &'a mut [T]) -> Self {
+        Self { g, finish, y: Shared::new(y) }
     }
 
     /// How many channels become one.
@@ -82,14 +82,14 @@ impl<'a, T: Element> Output<'a, T> {
         sums: &[T],
         stride: usize,
     ) {
-        let Self { plan, finish, .. } = self;
-        let of_sample = plan.groups * plan.channels_out;
+        let Self { g, finish, .. } = self;
+        let of_sample = g.groups * g.channels_out;
         let step = self.step();
         for (channel, sums) in channels.step_by(step).zip(sums.chunks(step * stride)) {
             for &Piece { at, sample, pixel, len } in pieces {
                 let plane = (sample * of_sample + channel) / step;
                 // SAFETY: by contract.
-                let y = unsafe { self.y.part(plane * plan.pixels_out() + pixel, len) };
+                let y = unsafe { self.y.part(plane * g.pixels_out() + pixel, len) };
                 let sums = &sums[at..];
                 assert!(len <= sums.len());
                 if finish.gate {

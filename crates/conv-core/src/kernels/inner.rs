@@ -11,9 +11,9 @@ use std::ops::Range;
 use super::blocks;
 use super::finish::{Finish, Output, Piece};
 use super::packed::Weight;
-use super::plan::Plan;
 use super::scratch::Done;
 use crate::element::Element;
+use crate::geometry::Geometry;
 use crate::simd::{Lanes, Work};
 
 /// Channels of a tile, which has as many samples where registers are many, and else half of them.
@@ -24,30 +24,30 @@ const TASK: usize = 32;
 /// are still taken here, so that they do not depend on how many there are.
 const FEW: usize = 16;
 
-pub(super) fn suits<T: Element>(plan: &Plan, weight: &Weight<'_, T>, exact: bool) -> bool {
-    let is_inner = plan.groups == 1 && plan.h.is_whole() && plan.w.is_whole();
-    is_inner && weight.order.is_plain(plan) && (exact || plan.batch <= FEW)
+pub(super) fn suits<T: Element>(g: &Geometry, weight: &Weight<'_, T>, exact: bool) -> bool {
+    let is_inner = g.groups == 1 && g.h.is_whole() && g.w.is_whole();
+    is_inner && weight.order.is_plain(g) && (exact || g.batch <= FEW)
 }
 
 pub(super) fn convolve<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let outputs = plan.channels_out;
-    let y = &Output::new(plan, finish, y);
-    blocks::each(outputs.div_ceil(TASK), plan.work(), |task| {
+    let outputs = g.channels_out;
+    let y = &Output::new(g, finish, y);
+    blocks::each(outputs.div_ceil(TASK), g.work(), |task| {
         let channels = task * TASK..outputs.min((task + 1) * TASK);
-        T::vectorize(Products { plan, x, weight, channels, y });
+        T::vectorize(Products { g, x, weight, channels, y });
         Ok(())
     })
 }
 
 /// The outputs of some channels.
 struct Products<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     x: &'a [T],
     weight: Weight<'a, T>,
     channels: Range<usize>,
@@ -58,8 +58,8 @@ impl<T: Element> Work<T> for Products<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let mut sample = 0;
-        while sample < self.plan.batch {
-            let samples = (self.plan.batch - sample).min(L::ROWS / 2);
+        while sample < self.g.batch {
+            let samples = (self.g.batch - sample).min(L::ROWS / 2);
             for channel in self.channels.clone().step_by(CHANNELS) {
                 // SAFETY: by contract.
                 unsafe {
@@ -82,7 +82,7 @@ impl<T: Element> Products<'_, T> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn tile<L: Lanes<Element = T>, const S: usize>(&self, first: usize, channel: usize) {
-        let (depth, end) = (self.plan.depth(), self.channels.end);
+        let (depth, end) = (self.g.depth(), self.channels.end);
         let sample = |i: usize| self.x[(first + i) * depth..][..depth].as_ptr();
         // Beyond the last channel the last one once more.
         let kernel = |i: usize| self.weight.order.kernel(0, (channel + i).min(end - 1));

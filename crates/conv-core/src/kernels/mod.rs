@@ -11,7 +11,7 @@
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
 //! | [`weight`] | the weight's gradient | products of taps and turned gradients |
 //!
-//! Most read the input padded and split by the stride's phases ([`plan`]); matrix products are summed in a [`tile`] of vector
+//! Most read the input padded and split by the stride's phases ([`layout`]); matrix products are summed in a [`tile`] of vector
 //! registers. Work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in a fixed order, so results
 //! do not depend on the number of threads. `reference` says in a few lines what all of them compute.
 
@@ -20,9 +20,9 @@ mod blocks;
 mod direct;
 mod finish;
 mod inner;
+mod layout;
 mod packed;
 mod phases;
-mod plan;
 mod product;
 #[cfg(test)]
 mod reference;
@@ -45,7 +45,6 @@ pub(crate) use scratch::{Done, HasScratch, take, written};
 use crate::element::Element;
 use crate::geometry::Geometry;
 use packed::{Order, Weight};
-use plan::Plan;
 
 /// Output channels of a group below which packing its weight costs more than it saves.
 const FEW_CHANNELS: usize = 4;
@@ -58,17 +57,17 @@ pub(crate) fn forward<T: Element>(
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let plan = Plan::from(&g.with_long_rows());
+    let g = g.simplified();
     let order = Order {
         start: 0,
-        group: plan.channels_out * plan.depth(),
-        output: plan.depth(),
-        input: plan.taps(),
-        row: plan.w.taps as isize,
+        group: g.channels_out * g.depth(),
+        output: g.depth(),
+        input: g.taps(),
+        row: g.w.kernel as isize,
         column: 1,
-        half: if finish.gate { plan.channels_out / 2 } else { 0 },
+        half: if finish.gate { g.channels_out / 2 } else { 0 },
     };
-    convolve(&plan, x, Weight { elements: weight, order }, finish, y)
+    convolve(&g, x, Weight { elements: weight, order }, finish, y)
 }
 
 /// The gradient `dx` with respect to the input, finished as if it were an output.
@@ -79,14 +78,14 @@ pub(crate) fn input_gradient<T: Element>(
     finish: Finish<'_, T>,
     dx: &mut [T],
 ) -> Done {
-    let plan = Plan::from(&g.with_long_rows());
+    let g = g.simplified();
     // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
-    if !finish.exact && sparse::suits(&plan, dy) {
-        sparse::input_gradient(&plan, dy, weight, finish, dx)
-    } else if spread::suits(&plan) {
-        spread::input_gradient(&plan, dy, weight, finish, dx)
+    if !finish.exact && sparse::suits(&g, dy) {
+        sparse::input_gradient(&g, dy, weight, finish, dx)
+    } else if spread::suits(&g) {
+        spread::input_gradient(&g, dy, weight, finish, dx)
     } else {
-        phases::input_gradient(&plan, dy, weight, finish, dx)
+        phases::input_gradient(&g, dy, weight, finish, dx)
     }
 }
 
@@ -97,36 +96,36 @@ pub(crate) fn weight_gradient<T: Element>(
     dy: &[T],
     dweight: &mut [T],
 ) -> Done {
-    let plan = Plan::from(&g.with_long_rows());
-    if plan.columns() == 0 {
+    let g = g.simplified();
+    if g.columns() == 0 {
         dweight.fill(T::zero());
         Ok(())
-    } else if sparse::suits(&plan, dy) {
-        sparse::weight_gradient(&plan, x, dy, dweight)
-    } else if plan.channels_out < FEW_CHANNELS {
-        direct::weight_gradient(&plan, x, dy, dweight)
+    } else if sparse::suits(&g, dy) {
+        sparse::weight_gradient(&g, x, dy, dweight)
+    } else if g.channels_out < FEW_CHANNELS {
+        direct::weight_gradient(&g, x, dy, dweight)
     } else {
-        weight::gradient(&plan, x, dy, dweight)
+        weight::gradient(&g, x, dy, dweight)
     }
 }
 
-/// The convolution of `plan` by the kernel that suits it.
+/// The convolution of `g` by the kernel that suits it.
 fn convolve<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    if plan.columns() == 0 {
+    if g.columns() == 0 {
         Ok(())
-    } else if inner::suits(plan, &weight, finish.exact) {
-        inner::convolve(plan, x, weight, finish, y)
-    } else if plan.channels_out < FEW_CHANNELS && !finish.gate {
-        direct::convolve(plan, x, weight, finish, y)
-    } else if let Some(turns) = winograd::turns::<T>(plan).filter(|_| !finish.exact) {
-        winograd::convolve(plan, turns, x, weight, finish, y)
+    } else if inner::suits(g, &weight, finish.exact) {
+        inner::convolve(g, x, weight, finish, y)
+    } else if g.channels_out < FEW_CHANNELS && !finish.gate {
+        direct::convolve(g, x, weight, finish, y)
+    } else if let Some(turns) = winograd::turns::<T>(g).filter(|_| !finish.exact) {
+        winograd::convolve(g, turns, x, weight, finish, y)
     } else {
-        product::convolve(plan, x, weight, finish, y)
+        product::convolve(g, x, weight, finish, y)
     }
 }

@@ -7,10 +7,10 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::plan::Plan;
 use super::scratch::{Buffer, Done, NoRoom, take, written};
 use super::tile::PANEL;
 use crate::element::Element;
+use crate::geometry::Geometry;
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
@@ -54,29 +54,28 @@ impl Order {
     }
 
     /// From where a kernel starts to each of its elements: channel by channel, row by row. It may be a way back, by wrapping around.
-    pub fn elements(&self, plan: &Plan) -> Vec<usize> {
-        let rows =
-            (0..plan.channels_in * plan.h.taps).map(|row| (row / plan.h.taps, row % plan.h.taps));
+    pub fn elements(&self, g: &Geometry) -> Vec<usize> {
+        let rows = (0..g.channels_in * g.h.kernel).map(|row| (row / g.h.kernel, row % g.h.kernel));
         let row =
             |(c, y): (usize, usize)| (c * self.input).wrapping_add_signed(y as isize * self.row);
         let taps = |row: usize| {
-            (0..plan.w.taps as isize).map(move |x| row.wrapping_add_signed(x * self.column))
+            (0..g.w.kernel as isize).map(move |x| row.wrapping_add_signed(x * self.column))
         };
         rows.map(row).flat_map(taps).collect()
     }
 
     /// Whether a kernel's elements lie side by side, channel by channel.
-    pub fn is_plain(&self, plan: &Plan) -> bool {
-        let taps = plan.taps();
-        self.input == taps && (taps == 1 || (self.row, self.column) == (plan.w.taps as isize, 1))
+    pub fn is_plain(&self, g: &Geometry) -> bool {
+        let taps = g.taps();
+        self.input == taps && (taps == 1 || (self.row, self.column) == (g.w.kernel as isize, 1))
     }
 }
 
 impl<T: Element> Weight<'_, T> {
     /// The kernels of a panel of output channels: `[channel · tap][PANEL]`, with zeros beyond the last channel. `elements` are those of
     /// [`Order`].
-    pub fn pack(&self, plan: &Plan, elements: &[usize], group: usize, panel: usize, to: &mut [T]) {
-        let outputs = panel * PANEL..plan.channels_out.min((panel + 1) * PANEL);
+    pub fn pack(&self, g: &Geometry, elements: &[usize], group: usize, panel: usize, to: &mut [T]) {
+        let outputs = panel * PANEL..g.channels_out.min((panel + 1) * PANEL);
         if outputs.len() < PANEL {
             to.fill(T::zero());
         }
@@ -131,10 +130,10 @@ fn kept<T: Element>() -> MutexGuard<'static, Vec<Arc<Entry<T>>>> {
     T::packed().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `pack` writes, `len` elements, for the weight of `plan` in `kernel`; from one call to the next where it is to `keep`.
+/// What `pack` writes, `len` elements, for the weight of `g` in `kernel`; from one call to the next where it is to `keep`.
 pub(super) fn packed<T: Element>(
     keep: bool,
-    (kernel, plan): (&'static str, &Plan),
+    (kernel, g): (&'static str, &Geometry),
     weight: Weight<'_, T>,
     len: usize,
     pack: impl Fn(&mut [T]) -> Done,
@@ -150,8 +149,8 @@ pub(super) fn packed<T: Element>(
         return own();
     }
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let Plan { groups, channels_in, channels_out, h, w, .. } = *plan;
-    let key = (kernel, [groups, channels_in, channels_out, h.taps, w.taps], order);
+    let Geometry { groups, channels_in, channels_out, h, w, .. } = *g;
+    let key = (kernel, [groups, channels_in, channels_out, h.kernel, w.kernel], order);
     let alike: Vec<_> = kept::<T>().iter().filter(|entry| entry.key == key).cloned().collect();
     if let Some(found) = alike.into_iter().find(|entry| entry.weight == elements) {
         found.used.store(call, Ordering::Relaxed);
@@ -200,7 +199,7 @@ mod tests {
             Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: outputs, h, w };
         let order = Order { start: 0, group: 0, output: 3, input: 3, row: 3, column: 1, half: 0 };
         let weight = Weight { elements, order };
-        packed(true, ("test", &Plan::from(&geometry)), weight, elements.len(), |to| {
+        packed(true, ("test", &geometry), weight, elements.len(), |to| {
             to.iter_mut().zip(elements).for_each(|(to, from)| *to = 2.0 * from);
             Ok(())
         })

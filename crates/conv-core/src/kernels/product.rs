@@ -10,11 +10,12 @@ use std::ops::Range;
 
 use super::blocks;
 use super::finish::{Finish, Output};
+use super::layout::{Layout, Padded, Run};
 use super::packed::{Weight, packed};
-use super::plan::{Layout, Padded, Plan, Run};
 use super::scratch::{Done, take};
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
+use crate::geometry::Geometry;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Columns of the widest panel, which is AVX-512's, and of a block.
@@ -34,41 +35,41 @@ const FEWEST_OUTPUTS: usize = 64;
 
 /// `y = weight · x`, finished.
 pub(super) fn convolve<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     weight: Weight<'_, T>,
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let (columns, panels) = (plan.columns(), plan.channels_out.div_ceil(PANEL));
-    let (elements, panel_len) = (weight.order.elements(plan), PANEL * plan.depth());
-    let len = plan.groups * panels * panel_len;
-    let weight = packed(finish.keep, ("product", plan), weight, len, |packed| {
+    let (columns, panels) = (g.columns(), g.channels_out.div_ceil(PANEL));
+    let (elements, panel_len) = (weight.order.elements(g), PANEL * g.depth());
+    let len = g.groups * panels * panel_len;
+    let weight = packed(finish.keep, ("product", g), weight, len, |packed| {
         blocks::each_chunk(packed, panel_len, len, |number, panel| {
-            weight.pack(plan, &elements, number / panels, number % panels, panel);
+            weight.pack(g, &elements, number / panels, number % panels, panel);
             Ok(())
         })
     })?;
-    let layout = Layout::new(plan);
-    let padded = Padded::new(plan, &layout, x)?;
-    let taps = layout.taps(plan);
+    let layout = Layout::new(g);
+    let padded = Padded::new(g, &layout, x)?;
+    let taps = layout.taps(g);
     let block_panels = blocks::split(columns.div_ceil(PANEL_COLUMNS), COLUMNS / PANEL_COLUMNS);
-    let tasks = plan.groups * block_panels.len();
-    let shares = blocks::worth(tasks, plan.channels_out / FEWEST_OUTPUTS);
-    let y = Output::new(plan, finish, y);
-    blocks::each(tasks * shares, plan.work(), |task| {
+    let tasks = g.groups * block_panels.len();
+    let shares = blocks::worth(tasks, g.channels_out / FEWEST_OUTPUTS);
+    let y = Output::new(g, finish, y);
+    blocks::each(tasks * shares, g.work(), |task| {
         let (panels, task) = (blocks::part(panels, shares, task % shares), task / shares);
         let (group, block) = (task / block_panels.len(), task % block_panels.len());
         let block = blocks::part(columns.div_ceil(PANEL_COLUMNS), block_panels.len(), block);
         let columns = block.start * PANEL_COLUMNS..columns.min(block.end * PANEL_COLUMNS);
         let (padded, taps, weight) = (&padded, &taps, &weight);
-        T::vectorize(Block { plan, padded, taps, weight, group, panels, columns, y: &y })
+        T::vectorize(Block { g, padded, taps, weight, group, panels, columns, y: &y })
     })
 }
 
 /// Some panels of the weight by some columns.
 struct Block<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     padded: &'a Padded<'a, T>,
     taps: &'a [usize],
     weight: &'a [T],
@@ -81,9 +82,9 @@ struct Block<'a, T: Element> {
 impl<T: Element> Work<T, Done> for Block<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let Self { plan, padded, taps, group, .. } = self;
-        let (outputs, depth, width) = (plan.channels_out, taps.len(), width::<L>());
-        let near = plan.w.taps >= NEAR_TAPS;
+        let Self { g, padded, taps, group, .. } = self;
+        let (outputs, depth, width) = (g.channels_out, taps.len(), width::<L>());
+        let near = g.w.kernel >= NEAR_TAPS;
         let few_outputs = outputs <= if near { READ_IN_PLACE } else { READ_IN_PLACE_FAR };
         let elements = padded.elements().as_ptr();
         let of_columns: Vec<_> = self
@@ -92,9 +93,9 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
             .step_by(width)
             .map(|start| {
                 let columns = start..self.columns.end.min(start + width);
-                let runs = padded.layout.runs(plan, group, columns.clone());
+                let runs = padded.layout.runs(g, group, columns.clone());
                 let in_place = few_outputs && runs.len() == 1 && runs[0].len == width;
-                (columns.len(), plan.pieces(columns), runs, in_place)
+                (columns.len(), g.pieces(columns), runs, in_place)
             })
             .collect();
         let mut gathered = take::<T>(of_columns.len() * DEPTH.min(depth) * width)?;

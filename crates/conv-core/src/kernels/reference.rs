@@ -32,9 +32,9 @@ fn meetings(axis: &Axis) -> Vec<(usize, usize, usize)> {
     let mut met = Vec::new();
     for output in 0..axis.output {
         for tap in 0..axis.kernel {
-            let padded = output * axis.stride + tap * axis.dilation;
-            if padded >= axis.before && padded - axis.before < axis.input {
-                met.push((output, tap, padded - axis.before));
+            let place = (output * axis.stride + tap * axis.dilation) as isize + axis.offset;
+            if (0..axis.input as isize).contains(&place) {
+                met.push((output, tap, place as usize));
             }
         }
     }

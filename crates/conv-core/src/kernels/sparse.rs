@@ -6,10 +6,10 @@
 
 use super::blocks::each_chunk;
 use super::finish::Finish;
-use super::plan::Plan;
 use super::scratch::{Buffer, Done, NoRoom, take};
 use super::transpose::Transpose;
 use crate::element::Element;
+use crate::geometry::Geometry;
 use crate::simd::{Lanes, Work};
 
 /// Of so many numbers at most one is not zero.
@@ -17,9 +17,9 @@ const SPARSE: usize = 16;
 /// Channels of the input from which rows of them are worth turning.
 const CHANNELS: usize = 16;
 
-/// Whether these kernels have less to do for the gradient `dy` of the output of `plan`.
-pub(super) fn suits<T: Element>(plan: &Plan, dy: &[T]) -> bool {
-    plan.channels_in >= CHANNELS && plan.pixels_in() > 0 && {
+/// Whether these kernels have less to do for the gradient `dy` of the output of `g`.
+pub(super) fn suits<T: Element>(g: &Geometry, dy: &[T]) -> bool {
+    g.channels_in >= CHANNELS && g.pixels_in() > 0 && {
         let most = dy.len() / SPARSE;
         let mut found = 0;
         // Most gradients are found dense after a few of them.
@@ -48,24 +48,24 @@ fn turned<T: Element>(
 
 /// The gradient of the weight.
 pub(super) fn weight_gradient<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     x: &[T],
     dy: &[T],
     dweight: &mut [T],
 ) -> Done {
-    let inputs = plan.groups * plan.channels_in;
-    let x = turned(plan.batch, (inputs, plan.pixels_in()), x)?;
-    each_chunk(dweight, plan.depth(), plan.work() / SPARSE, |output, dweight| {
-        let first = output / plan.channels_out * plan.channels_in;
-        let mut sums = take::<T>(plan.depth())?;
+    let inputs = g.groups * g.channels_in;
+    let x = turned(g.batch, (inputs, g.pixels_in()), x)?;
+    each_chunk(dweight, g.depth(), g.work() / SPARSE, |output, dweight| {
+        let first = output / g.channels_out * g.channels_in;
+        let mut sums = take::<T>(g.depth())?;
         sums.fill(T::zero());
-        for sample in 0..plan.batch {
-            let rows = &x[sample * plan.pixels_in() * inputs + first..];
-            let (to, strides) = (&mut sums, (plan.channels_in, inputs));
-            T::vectorize(Sums { plan, dy, sample, output, rows, to, strides, of_input: false });
+        for sample in 0..g.batch {
+            let rows = &x[sample * g.pixels_in() * inputs + first..];
+            let (to, strides) = (&mut sums, (g.channels_in, inputs));
+            T::vectorize(Sums { g, dy, sample, output, rows, to, strides, of_input: false });
         }
-        let (from, from_stride, to_stride) = (&sums, plan.channels_in, plan.taps());
-        let size = (plan.taps(), plan.channels_in);
+        let (from, from_stride, to_stride) = (&sums, g.channels_in, g.taps());
+        let size = (g.taps(), g.channels_in);
         T::vectorize(Transpose { from, from_stride, size, to: dweight, to_stride });
         Ok(())
     })
@@ -73,23 +73,23 @@ pub(super) fn weight_gradient<T: Element>(
 
 /// The gradient of the input, finished.
 pub(super) fn input_gradient<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     dy: &[T],
     weight: &[T],
     finish: Finish<'_, T>,
     dx: &mut [T],
 ) -> Done {
-    let (inputs, outputs) = (plan.groups * plan.channels_in, plan.groups * plan.channels_out);
-    let (channels, pixels) = (plan.channels_in, plan.pixels_in());
-    let weight = turned(outputs, (channels, plan.taps()), weight)?;
-    each_chunk(dx, inputs * pixels, plan.work() / SPARSE, |sample, dx| {
+    let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
+    let (channels, pixels) = (g.channels_in, g.pixels_in());
+    let weight = turned(outputs, (channels, g.taps()), weight)?;
+    each_chunk(dx, inputs * pixels, g.work() / SPARSE, |sample, dx| {
         let mut sums = take::<T>(dx.len())?;
         sums.fill(T::zero());
         for output in 0..outputs {
-            let rows = &weight[output * plan.depth()..];
-            let to = &mut sums[output / plan.channels_out * channels..];
+            let rows = &weight[output * g.depth()..];
+            let to = &mut sums[output / g.channels_out * channels..];
             let strides = (inputs, channels);
-            T::vectorize(Sums { plan, dy, sample, output, rows, to, strides, of_input: true });
+            T::vectorize(Sums { g, dy, sample, output, rows, to, strides, of_input: true });
         }
         let (from, size) = (&sums, (pixels, inputs));
         T::vectorize(Transpose { from, from_stride: inputs, size, to: dx, to_stride: pixels });
@@ -103,7 +103,7 @@ pub(super) fn input_gradient<T: Element>(
 /// For each number of an output channel's gradient that is not zero, and each tap that it has over the input: a row of channels times
 /// the number. The gradient of the weight adds the row of a pixel to that of the tap, the gradient `of_input` the other way around.
 struct Sums<'a, T> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     dy: &'a [T],
     sample: usize,
     output: usize,
@@ -117,12 +117,12 @@ struct Sums<'a, T> {
 impl<T: Element> Work<T> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let Self { plan: plan @ Plan { h, w, .. }, dy, rows, to, .. } = self;
-        let channel = self.sample * plan.groups * plan.channels_out + self.output;
-        let dy = &dy[channel * plan.pixels_out()..][..plan.pixels_out()];
+        let Self { g: g @ Geometry { h, w, .. }, dy, rows, to, .. } = self;
+        let channel = self.sample * g.groups * g.channels_out + self.output;
+        let dy = &dy[channel * g.pixels_out()..][..g.pixels_out()];
         for (pixel, &dy) in dy.iter().enumerate().filter(|(_, dy)| **dy != T::zero()) {
             let (row, column) = (pixel / w.output, pixel % w.output);
-            let taps = (0..h.taps).flat_map(|ky| (0..w.taps).map(move |kx| (ky, kx)));
+            let taps = (0..h.kernel).flat_map(|ky| (0..w.kernel).map(move |kx| (ky, kx)));
             for (tap, (ky, kx)) in taps.enumerate() {
                 let (y, x) = (h.position(row, ky), w.position(column, kx));
                 // Before the input they have wrapped around.
@@ -131,8 +131,8 @@ impl<T: Element> Work<T> for Sums<'_, T> {
                 }
                 let place = y * w.input + x;
                 let (to_row, row) = if self.of_input { (place, tap) } else { (tap, place) };
-                let to = &mut to[to_row * self.strides.0..][..plan.channels_in];
-                let row = &rows[row * self.strides.1..][..plan.channels_in];
+                let to = &mut to[to_row * self.strides.0..][..g.channels_in];
+                let row = &rows[row * self.strides.1..][..g.channels_in];
                 for i in (0..row.len()).step_by(L::WIDTH) {
                     let count = L::WIDTH.min(row.len() - i);
                     // SAFETY: `count` numbers of both.

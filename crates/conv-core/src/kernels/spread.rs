@@ -7,9 +7,9 @@ use super::blocks::{each_chunk, split};
 use super::convolve;
 use super::finish::Finish;
 use super::packed::{Order, Weight};
-use super::plan::{Plan, Side};
 use super::scratch::{Done, take};
 use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
 
 /// Products that are in memory at once, where a single sample has not more.
 const PRODUCTS: usize = 1 << 22;
@@ -17,50 +17,50 @@ const PRODUCTS: usize = 1 << 22;
 const PRODUCTS_OF_INPUT: usize = 16;
 
 /// Whether this kernel has less to do than convolutions of the gradient.
-pub(super) fn suits(plan: &Plan) -> bool {
-    let (taps, pixels_in, pixels_out) = (plan.taps(), plan.pixels_in(), plan.pixels_out());
-    let phases = plan.h.stride.saturating_mul(plan.w.stride);
+pub(super) fn suits(g: &Geometry) -> bool {
+    let (taps, pixels_in, pixels_out) = (g.taps(), g.pixels_in(), g.pixels_out());
+    let phases = g.h.stride.saturating_mul(g.w.stride);
     taps > phases
         && pixels_in / phases > 2 * pixels_out
         && taps.saturating_mul(pixels_out) / PRODUCTS_OF_INPUT <= pixels_in
 }
 
-/// `dx` = the gradient of the input of `plan`, finished.
+/// `dx` = the gradient of the input of `g`, finished.
 pub(super) fn input_gradient<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     dy: &[T],
     weight: &[T],
     finish: Finish<'_, T>,
     dx: &mut [T],
 ) -> Done {
-    let (input, row, column, half) = (plan.depth(), 0, 0, 0);
+    let (input, row, column, half) = (g.depth(), 0, 0, 0);
     let order =
-        Order { start: 0, group: plan.channels_out * input, output: 1, input, row, column, half };
+        Order { start: 0, group: g.channels_out * input, output: 1, input, row, column, half };
     let weight = Weight { elements: weight, order };
-    let pixels = |side: &Side| {
-        let (input, output) = (side.output, side.output);
-        Side { input, taps: 1, stride: 1, dilation: 1, before: 0, output }
+    let pixels = |axis: &Axis| {
+        let (input, output) = (axis.output, axis.output);
+        Axis { input, kernel: 1, stride: 1, dilation: 1, offset: 0, output }
     };
-    let (inputs, outputs) = (plan.groups * plan.channels_in, plan.groups * plan.channels_out);
-    let of_channel = plan.taps() * plan.pixels_out();
-    for samples in split(plan.batch, PRODUCTS / inputs.saturating_mul(of_channel)) {
+    let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
+    let of_channel = g.taps() * g.pixels_out();
+    for samples in split(g.batch, PRODUCTS / inputs.saturating_mul(of_channel)) {
         let part = |len: usize| samples.start * len..samples.end * len;
-        let products_of = Plan {
+        let products_of = Geometry {
             batch: samples.len(),
-            channels_in: plan.channels_out,
-            channels_out: plan.depth(),
-            h: pixels(&plan.h),
-            w: pixels(&plan.w),
-            ..*plan
+            channels_in: g.channels_out,
+            channels_out: g.depth(),
+            h: pixels(&g.h),
+            w: pixels(&g.w),
+            ..*g
         };
         let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
         let plain = Finish { bias: None, rectify: false, ..finish };
-        let dy = &dy[part(outputs * plan.pixels_out())];
+        let dy = &dy[part(outputs * g.pixels_out())];
         convolve(&products_of, dy, weight, plain, &mut products)?;
-        let dx = &mut dx[part(inputs * plan.pixels_in())];
-        each_chunk(dx, plan.pixels_in(), products.len(), |number, dx| {
+        let dx = &mut dx[part(inputs * g.pixels_in())];
+        each_chunk(dx, g.pixels_in(), products.len(), |number, dx| {
             dx.fill(T::zero());
-            spread(plan, &products[number * of_channel..][..of_channel], dx);
+            spread(g, &products[number * of_channel..][..of_channel], dx);
             finish.apply(number % inputs, dx);
             Ok(())
         })?;
@@ -69,11 +69,11 @@ pub(super) fn input_gradient<T: Element>(
 }
 
 /// Adds the products of one channel, `[tap][output pixel]`, to where they belong.
-fn spread<T: Element>(plan: &Plan, products: &[T], dx: &mut [T]) {
-    let Plan { h, w, .. } = plan;
-    let mut of_taps = products.chunks_exact(plan.pixels_out());
-    for ky in 0..h.taps {
-        for (kx, of_tap) in (0..w.taps).zip(&mut of_taps) {
+fn spread<T: Element>(g: &Geometry, products: &[T], dx: &mut [T]) {
+    let Geometry { h, w, .. } = g;
+    let mut of_taps = products.chunks_exact(g.pixels_out());
+    for ky in 0..h.kernel {
+        for (kx, of_tap) in (0..w.kernel).zip(&mut of_taps) {
             let (rows, columns) = (h.inside(ky), w.inside(kx));
             for y in rows.filter(|_| !columns.is_empty()) {
                 let row = &of_tap[y * w.output..][columns.clone()];
@@ -100,7 +100,7 @@ mod tests {
         };
         let suits = |h, w| {
             let geometry = Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: 1, h, w };
-            suits(&Plan::from(&geometry))
+            suits(&geometry)
         };
         assert!(suits(axis(6, 6, 1, 0)?, axis(6, 6, 1, 0)?));
         assert!(suits(axis(50, 5, 1, 0)?, axis(300, 300, 1, 0)?));

@@ -7,12 +7,13 @@
 use std::ops::Range;
 
 use super::blocks;
-use super::plan::{Layout, Padded, Plan};
+use super::layout::{Layout, Padded};
 use super::scratch::{Done, take};
 use super::shared::Shared;
 use super::tile::{PANEL, REGISTERS, multiply};
 use super::transpose::Transpose;
 use crate::element::Element;
+use crate::geometry::Geometry;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Pixels whose turned gradients are used by all taps before the next: 72 KiB for 48 channels in f32.
@@ -21,23 +22,23 @@ const PIXELS: usize = 384;
 const PIXEL_SHARES: usize = 16;
 const SUMS: usize = 1 << 22;
 
-pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut [T]) -> Done {
-    let layout = Layout::new(plan);
-    let padded = Padded::new(plan, &layout, x)?;
-    let taps = layout.taps(plan);
-    let (outputs, depth) = (plan.channels_out, plan.depth());
+pub(super) fn gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) -> Done {
+    let layout = Layout::new(g);
+    let padded = Padded::new(g, &layout, x)?;
+    let taps = layout.taps(g);
+    let (outputs, depth) = (g.channels_out, g.depth());
     let row = outputs.next_multiple_of(WIDEST);
-    let pixel_blocks: Vec<_> = blocks::split(plan.columns(), PIXELS).collect();
+    let pixel_blocks: Vec<_> = blocks::split(g.columns(), PIXELS).collect();
     let panels = depth.div_ceil(PANEL);
     let len = panels * PANEL * row;
     // Shares of the pixels have sums of their own, which are added up in order; shares of the taps turn the gradients again. The
     // first where there are more pixels than taps, the second for what is left.
-    let most = if plan.columns() > depth { SUMS / (plan.groups * len) } else { 1 };
+    let most = if g.columns() > depth { SUMS / (g.groups * len) } else { 1 };
     let pixel_shares = PIXEL_SHARES.min(pixel_blocks.len()).min(most).max(1);
-    let tap_shares = blocks::worth(plan.groups * pixel_shares, panels);
-    let mut sums = take::<T>(plan.groups * pixel_shares * len)?;
+    let tap_shares = blocks::worth(g.groups * pixel_shares, panels);
+    let mut sums = take::<T>(g.groups * pixel_shares * len)?;
     let shared = Shared::new(&mut sums);
-    blocks::each(plan.groups * pixel_shares * tap_shares, plan.work(), |task| {
+    blocks::each(g.groups * pixel_shares * tap_shares, g.work(), |task| {
         let (panels, task) =
             (blocks::part(panels, tap_shares, task % tap_shares), task / tap_shares);
         let (group, share) = (task / pixel_shares, task % pixel_shares);
@@ -46,7 +47,7 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
         let sums = unsafe { shared.part(start, panels.len() * PANEL * row) };
         let pixels = &pixel_blocks[blocks::part(pixel_blocks.len(), pixel_shares, share)];
         let (padded, taps) = (&padded, &taps);
-        T::vectorize(Sums { plan, padded, taps, dy, group, row, pixels, panels, sums })
+        T::vectorize(Sums { g, padded, taps, dy, group, row, pixels, panels, sums })
     })?;
     let groups = sums.chunks_exact_mut(pixel_shares * len);
     for (sums, dweight) in groups.zip(dweight.chunks_exact_mut(outputs * depth)) {
@@ -70,7 +71,7 @@ pub(super) fn gradient<T: Element>(plan: &Plan, x: &[T], dy: &[T], dweight: &mut
 
 /// Some panels of taps, over some blocks of pixels and all output channels.
 struct Sums<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     padded: &'a Padded<'a, T>,
     taps: &'a [usize],
     dy: &'a [T],
@@ -85,17 +86,17 @@ struct Sums<'a, T: Element> {
 impl<T: Element> Work<T, Done> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let (plan, row) = (self.plan, self.row);
+        let (g, row) = (self.g, self.row);
         // Past the last tap the last one is computed again, into rows that nobody reads.
         let (x, last) = (self.padded.elements().as_ptr(), self.taps.len() - 1);
-        let mut turned = take::<T>(PIXELS.min(plan.columns()) * row)?;
+        let mut turned = take::<T>(PIXELS.min(g.columns()) * row)?;
         for (block, pixels) in self.pixels.iter().enumerate() {
-            let runs = self.padded.layout.runs(plan, self.group, pixels.clone());
+            let runs = self.padded.layout.runs(g, self.group, pixels.clone());
             let places: Vec<_> =
                 runs.iter().flat_map(|run| run.source..run.source + run.len).collect();
-            for share in blocks::split(plan.channels_out.div_ceil(L::WIDTH), REGISTERS) {
+            for share in blocks::split(g.channels_out.div_ceil(L::WIDTH), REGISTERS) {
                 let width = share.len() * L::WIDTH;
-                let channels = share.start * L::WIDTH..plan.channels_out.min(share.end * L::WIDTH);
+                let channels = share.start * L::WIDTH..g.channels_out.min(share.end * L::WIDTH);
                 // SAFETY: by contract.
                 unsafe { self.turn::<L>(pixels.clone(), channels.clone(), width, &mut turned) };
                 for (n, panel) in self.panels.clone().enumerate() {
@@ -131,9 +132,9 @@ impl<T: Element> Sums<'_, T> {
         width: usize,
         turned: &mut [T],
     ) {
-        let Plan { groups, channels_out, .. } = *self.plan;
-        let all = self.plan.pixels_out();
-        for piece in self.plan.pieces(pixels) {
+        let Geometry { groups, channels_out, .. } = *self.g;
+        let all = self.g.pixels_out();
+        for piece in self.g.pieces(pixels) {
             let channel = (piece.sample * groups + self.group) * channels_out + channels.start;
             let from = &self.dy[channel * all + piece.pixel..];
             let to = &mut turned[piece.at * width..];

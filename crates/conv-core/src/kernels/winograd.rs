@@ -22,12 +22,13 @@ use std::ops::Range;
 
 use super::blocks;
 use super::finish::{Finish, Output, Piece};
+use super::layout::{Layout, Padded};
 use super::packed::{Weight, packed};
-use super::plan::{Layout, Padded, Plan, Side};
 use super::product::gather;
 use super::scratch::{Done, take};
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
 use crate::simd::{Lanes, WIDEST, Work};
 use matrices::{TAPS, TILE, WINDOW, along_both, turn_kernel, turn_product, turn_window};
 
@@ -62,43 +63,43 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    fn of(side: &Side) -> Option<Self> {
-        match (side.taps, side.stride, side.dilation) {
+    fn of(axis: &Axis) -> Option<Self> {
+        match (axis.kernel, axis.stride, axis.dilation) {
             (1, 1, _) => Some(Self { window: 1, tile: 1 }),
             (taps @ 3..=TAPS, 1, 1) => Some(Self { window: WINDOW, tile: WINDOW + 1 - taps }),
             _ => None,
         }
     }
 
-    fn tiles(&self, side: &Side) -> usize {
-        side.output.div_ceil(self.tile)
+    fn tiles(&self, axis: &Axis) -> usize {
+        axis.output.div_ceil(self.tile)
     }
 
     /// The windows of an axis as those of a kernel.
-    fn windows(&self, side: &Side) -> Side {
-        Side { taps: self.window, stride: self.tile, output: self.tiles(side), ..*side }
+    fn windows(&self, axis: &Axis) -> Axis {
+        Axis { kernel: self.window, stride: self.tile, output: self.tiles(axis), ..*axis }
     }
 }
 
-/// What becomes of both axes, where this kernel computes `plan`, and faster than the general one.
-pub(super) fn turns<T: 'static>(plan: &Plan) -> Option<[Turn; 2]> {
-    let (h, w) = (Turn::of(&plan.h)?, Turn::of(&plan.w)?);
-    let (tiles, places) = (h.tiles(&plan.h) * w.tiles(&plan.w), h.window * w.window);
+/// What becomes of both axes, where this kernel computes `g`, and faster than the general one.
+pub(super) fn turns<T: 'static>(g: &Geometry) -> Option<[Turn; 2]> {
+    let (h, w) = (Turn::of(&g.h)?, Turn::of(&g.w)?);
+    let (tiles, places) = (h.tiles(&g.h) * w.tiles(&g.w), h.window * w.window);
     let channels = if h.window == 1 { CHANNELS_1D } else { CHANNELS_2D };
     // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in one dimension, and more in two.
-    let (needed, computed) = (plan.pixels_out() * plan.taps(), tiles * places);
+    let (needed, computed) = (g.pixels_out() * g.taps(), tiles * places);
     let saves = if h.window == 1 { 2 * needed >= 3 * computed } else { 2 * needed >= 5 * computed };
     let suits = TypeId::of::<T>() == TypeId::of::<f32>()
         && w.window == WINDOW
-        && plan.channels_in.min(plan.channels_out) >= channels
-        && plan.channels_in <= MOST_CHANNELS
-        && plan.batch * tiles >= TILES
+        && g.channels_in.min(g.channels_out) >= channels
+        && g.channels_in <= MOST_CHANNELS
+        && g.batch * tiles >= TILES
         && saves;
     suits.then_some([h, w])
 }
 
 pub(super) fn convolve<T: Element>(
-    plan: &Plan,
+    g: &Geometry,
     turns: [Turn; 2],
     x: &[T],
     weight: Weight<'_, T>,
@@ -106,13 +107,13 @@ pub(super) fn convolve<T: Element>(
     y: &mut [T],
 ) -> Done {
     let [h, w] = turns;
-    let tiles = &Plan { h: h.windows(&plan.h), w: w.windows(&plan.w), ..*plan };
+    let tiles = &Geometry { h: h.windows(&g.h), w: w.windows(&g.w), ..*g };
     let layout = &Layout::new(tiles);
-    let elements = weight.order.elements(plan);
-    let by_tap = (0..plan.taps()).flat_map(|tap| elements[tap..].iter().step_by(plan.taps()));
+    let elements = weight.order.elements(g);
+    let by_tap = (0..g.taps()).flat_map(|tap| elements[tap..].iter().step_by(g.taps()));
     let by_tap: Vec<usize> = by_tap.copied().collect();
     let job = Job {
-        plan,
+        g,
         tiles,
         turns,
         padded: &Padded::new(tiles, layout, x)?,
@@ -120,16 +121,16 @@ pub(super) fn convolve<T: Element>(
         weight,
         elements: &by_tap,
         keep: finish.keep,
-        y: &Output::new(plan, finish, y),
+        y: &Output::new(g, finish, y),
     };
     if h.window == 1 { job.convolve::<1>() } else { job.convolve::<WINDOW>() }
 }
 
 /// What all tasks need.
 struct Job<'a, T: Element> {
-    plan: &'a Plan,
+    g: &'a Geometry,
     /// The windows, as a convolution, and its taps.
-    tiles: &'a Plan,
+    tiles: &'a Geometry,
     taps: &'a [usize],
     turns: [Turn; 2],
     padded: &'a Padded<'a, T>,
@@ -143,14 +144,14 @@ struct Job<'a, T: Element> {
 impl<T: Element> Job<'_, T> {
     /// The pixels of some tiles, row by row, and where they are in lines of them.
     fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
-        let Self { plan, tiles, turns: [h, w], .. } = self;
+        let Self { g, tiles, turns: [h, w], .. } = self;
         let mut pieces = Vec::new();
         for run in tiles.rows(columns) {
             let (y, x) = (run.pixel / tiles.w.output * h.tile, run.pixel % tiles.w.output * w.tile);
-            let len = (run.len * w.tile).min(plan.w.output - x);
-            for (line, y) in (y..plan.h.output).enumerate().take(h.tile) {
+            let len = (run.len * w.tile).min(g.w.output - x);
+            for (line, y) in (y..g.h.output).enumerate().take(h.tile) {
                 let at = line * LINE + run.at * w.tile;
-                pieces.push(Piece { at, sample: run.sample, pixel: y * plan.w.output + x, len });
+                pieces.push(Piece { at, sample: run.sample, pixel: y * g.w.output + x, len });
             }
         }
         pieces
@@ -158,11 +159,11 @@ impl<T: Element> Job<'_, T> {
 
     /// With windows that are `H` places high.
     fn convolve<const H: usize>(&self) -> Done {
-        let (job, plan, columns) = (self, self.plan, self.tiles.columns());
-        let (panels, blocks) = (plan.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
+        let (job, g, columns) = (self, self.g, self.tiles.columns());
+        let (panels, blocks) = (g.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
         // Elements of a panel of the weight, and of a block of windows.
-        let of_panel = H * WINDOW * place(plan.channels_in, PANEL);
-        let of_block = H * WINDOW * place(plan.channels_in, COLUMNS);
+        let of_panel = H * WINDOW * place(g.channels_in, PANEL);
+        let of_block = H * WINDOW * place(g.channels_in, COLUMNS);
         let turn_windows = |number: usize, windows: &mut [T]| {
             let (group, start) = (number / blocks, number % blocks * COLUMNS);
             let columns = start..columns.min(start + COLUMNS);
@@ -170,11 +171,11 @@ impl<T: Element> Job<'_, T> {
         };
         // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
         if columns < FEW_TILES {
-            let mut windows = take(plan.groups * blocks * of_block)?;
-            blocks::each_chunk(&mut windows, of_block, plan.work(), turn_windows)?;
+            let mut windows = take(g.groups * blocks * of_block)?;
+            blocks::each_chunk(&mut windows, of_block, g.work(), turn_windows)?;
             let together = (panels / TASKS).clamp(1, TOGETHER);
             let tasks = panels.div_ceil(together);
-            blocks::each(plan.groups * tasks, plan.work(), |number| {
+            blocks::each(g.groups * tasks, g.work(), |number| {
                 let (group, first) = (number / tasks, number % tasks * together);
                 let windows = &windows[group * blocks * of_block..][..blocks * of_block];
                 let panels = first..panels.min(first + together);
@@ -182,15 +183,15 @@ impl<T: Element> Job<'_, T> {
                 T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
             })
         } else {
-            let all = plan.groups * panels * of_panel;
-            let weight = packed(self.keep, ("winograd", plan), self.weight, all, |turned| {
+            let all = g.groups * panels * of_panel;
+            let weight = packed(self.keep, ("winograd", g), self.weight, all, |turned| {
                 blocks::each_chunk(turned, of_panel, all * PANEL, |number, turned| {
                     let (group, panel) = (number / panels, number % panels);
-                    let channels = 0..plan.channels_in;
+                    let channels = 0..g.channels_in;
                     T::vectorize(TurnWeight::<_, H> { job, group, panel, channels, turned })
                 })
             })?;
-            blocks::each(plan.groups * blocks, plan.work(), |number| {
+            blocks::each(g.groups * blocks, g.work(), |number| {
                 let (group, start) = (number / blocks, number % blocks * COLUMNS);
                 let mut windows = take(of_block)?;
                 turn_windows(number, &mut windows)?;
@@ -223,7 +224,7 @@ impl<T: Element, const H: usize> Work<T, Done> for TurnWeight<'_, T, H> {
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         // SAFETY: by contract.
         unsafe {
-            match (H, self.job.plan.h.taps) {
+            match (H, self.job.g.h.kernel) {
                 (1, _) => self.turn::<L, 1>(),
                 (_, 3) => self.turn::<L, 3>(),
                 _ => self.turn::<L, TAPS>(),
@@ -239,21 +240,20 @@ impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn turn<L: Lanes<Element = T>, const K: usize>(self) -> Done {
-        let Self { job: &Job { plan, weight, elements, .. }, group, panel, channels, turned } =
-            self;
-        let (height, width) = (plan.h.taps, plan.w.taps);
+        let Self { job: &Job { g, weight, elements, .. }, group, panel, channels, turned } = self;
+        let (height, width) = (g.h.kernel, g.w.kernel);
         let place = place(channels.len(), PANEL);
         // The channel more, which no register may reach: what is kept is written as a whole.
         for of_place in turned.chunks_exact_mut(place) {
             of_place[channels.len() * PANEL..].fill(T::zero());
         }
         // Of each tap the kernels of some input channels, side by side.
-        let mut packed = take::<T>(plan.taps() * PACKED * PANEL)?;
+        let mut packed = take::<T>(g.taps() * PACKED * PANEL)?;
         for some in blocks::cut(channels.clone(), PACKED) {
             let kernels = some.len() * PANEL;
-            let by_tap = elements.chunks_exact(plan.channels_in);
+            let by_tap = elements.chunks_exact(g.channels_in);
             for (elements, packed) in by_tap.zip(packed.chunks_exact_mut(kernels)) {
-                weight.pack(plan, &elements[some.clone()], group, panel, packed);
+                weight.pack(g, &elements[some.clone()], group, panel, packed);
             }
             let start = (some.start - channels.start) * PANEL;
             for first in (0..kernels).step_by(L::WIDTH) {
@@ -297,7 +297,7 @@ impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         let Self { job: job @ Job { tiles, padded, .. }, group, columns, windows } = self;
-        let (width, place) = (width::<L>(), place(job.plan.channels_in, width::<L>()));
+        let (width, place) = (width::<L>(), place(job.g.channels_in, width::<L>()));
         let mut gathered = take::<T>(H * WINDOW * width)?;
         let panels = windows.chunks_exact_mut(H * WINDOW * place);
         for (start, windows) in columns.clone().step_by(width).zip(panels) {
@@ -360,7 +360,7 @@ impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
         let Self { job, group, ref columns, windows, ref panels, weight } = self;
-        let (places, width, inputs) = (H * WINDOW, width::<L>(), job.plan.channels_in);
+        let (places, width, inputs) = (H * WINDOW, width::<L>(), job.g.channels_in);
         let of_windows = place(inputs, width);
         let windows = windows.chunks_exact(places * of_windows);
         let parts = columns.clone().step_by(width).zip(windows).map(|(start, windows)| {
@@ -441,8 +441,8 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
         products: &[T],
         place: usize,
     ) {
-        let Job { plan, turns: [h, w], y, .. } = self.job;
-        let outputs = panels.start * PANEL..plan.channels_out.min(panels.end * PANEL);
+        let Job { g, turns: [h, w], y, .. } = self.job;
+        let outputs = panels.start * PANEL..g.channels_out.min(panels.end * PANEL);
         // Of two channels, since one may gate the other.
         let (mut lines, step) = ([T::zero(); 2 * LINES], y.step());
         for (number, output) in outputs.enumerate() {
@@ -475,7 +475,7 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
                 }
             }
             if (number + 1) % step == 0 {
-                let end = self.group * plan.channels_out + output + 1;
+                let end = self.group * g.channels_out + output + 1;
                 // SAFETY: by contract.
                 unsafe { y.write::<L>(end - step..end, pieces, &lines, LINES) };
             }

@@ -12,13 +12,20 @@ impl Axis {
         let (reach, padded) = (request.reach(op)?, request.padded(op)?);
         if ceil_mode && padded < reach && reach - padded < request.stride {
             let Request { size: input, kernel, stride, dilation, padding, .. } = request;
-            return Ok(Self { input, kernel, stride, dilation, before: padding.0, output: 1 });
+            return Ok(Self {
+                input,
+                kernel,
+                stride,
+                dilation,
+                offset: -(padding.0 as isize),
+                output: 1,
+            });
         }
         let mut axis = Self::convolution(op, request)?;
         // PyTorch's rule: the window must not begin in the padding after the end.
         let starts_inside = || {
             let start = axis.output.checked_mul(axis.stride);
-            start.is_some_and(|start| start < axis.before + axis.input)
+            start.is_some_and(|start| start < axis.before() + axis.input)
         };
         if ceil_mode && (padded - reach) % axis.stride > 0 && starts_inside() {
             axis.output += 1;
@@ -42,16 +49,16 @@ impl Axis {
     /// The taps of a window that fall on input elements.
     pub fn taps(&self, window: usize) -> Range<usize> {
         let start = window * self.stride;
-        let end = (self.before + self.input)
+        let end = (self.before() + self.input)
             .saturating_sub(start)
             .div_ceil(self.dilation)
             .min(self.kernel);
-        self.before.saturating_sub(start).div_ceil(self.dilation).min(end)..end
+        self.before().saturating_sub(start).div_ceil(self.dilation).min(end)..end
     }
 
     /// The taps of a window that fall on input elements or on padding, of which there are `after` behind the end.
     pub fn padded_taps(&self, window: usize, after: usize) -> usize {
-        let left = self.before + self.input + after - window * self.stride;
+        let left = self.before() + self.input + after - window * self.stride;
         left.div_ceil(self.dilation).min(self.kernel)
     }
 }

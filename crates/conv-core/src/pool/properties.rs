@@ -5,7 +5,7 @@ use gradcheck::{Kinds, check_many};
 use proptest::prelude::*;
 
 use super::*;
-use crate::checks::{check_gradient, distance, forward_backward, usage};
+use crate::checks::{check_gradient, forward_backward, usage};
 
 const DRAWS: u32 = 200;
 
@@ -135,40 +135,56 @@ fn global_pools_have_the_right_gradient() {
     });
 }
 
-/// The composition for other devices shares no code with the kernels but the geometry.
+/// The kernels, the composition for other devices and the definition, which share no code but the geometry's, and the last not that.
 #[test]
-fn kernels_and_composition_agree() {
+fn kernels_and_composition_are_what_the_definition_says() {
     let drawn = axes(20).prop_flat_map(|axes| {
         let element = prop::sample::select(vec![0.0, 1.0, 2.0, 3.0, f64::NEG_INFINITY, f64::NAN]);
         (Just(axes), prop::collection::vec(element, 2 * axes[0].0 * axes[1].0))
     });
     check_many(DRAWS, drawn, |(axes, values)| {
         let dims = [2, 1, axes[0].0, axes[1].0];
-        agree(Tensor::from_vec(values, &dims, &Device::Cpu)?, dims, &two(&axes))?;
+        agree(&Tensor::from_vec(values, &dims, &Device::Cpu)?, Reduction::Max, &two(&axes))?;
+        let mean = Reduction::Mean { with_padding: axes[0].1.count_include_pad };
+        agree(&gradcheck::values(&dims[..], 4), mean, &two(&axes))?;
         Ok::<_, Error>(kinds(&axes))
     });
 }
 
-fn agree(x: Tensor, dims: [usize; 4], config: &Pool2dConfig) -> Result<()> {
+fn agree(x: &Tensor, reduction: Reduction, config: &Pool2dConfig) -> Result<()> {
+    let (batch, channels, height, width) = x.dims4()?;
+    let dims = [batch, channels, height, width];
     let windows = windows("pool", dims, ["height", "width"], config)?;
+    let is_maximum = matches!(reduction, Reduction::Max);
     let dy = |y: &Tensor| Ok(gradcheck::values(y.shape(), 3));
-    let bits = |t: &Tensor| -> Result<Vec<u64>> {
-        // One NaN is as good as another.
-        let canonical = |x: f64| if x.is_nan() { f64::NAN.to_bits() } else { (x + 0.0).to_bits() };
-        Ok(t.flatten_all()?.to_vec1::<f64>()?.into_iter().map(canonical).collect())
-    };
-    let (y, dx) = forward_backward(&x, dy, |x| max_pool2d(x, config))?;
-    let composed = |x: &Tensor| Ok(composed::pool("pool", x, &windows, Reduction::Max)?);
-    let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
-    assert_eq!(bits(&y)?, bits(&expected)?);
-    assert!(distance(&dx, &expected_dx)? < 1e-12);
+    let numbers = |t: &Tensor| t.flatten_all()?.to_vec1::<f64>();
+    let by_kernels =
+        |x: &Tensor| if is_maximum { max_pool2d(x, config) } else { avg_pool2d(x, config) };
+    let by_composition = |x: &Tensor| Ok(composed::pool("pool", x, &windows, reduction)?);
+    let (y, dx) = forward_backward(x, dy, by_kernels)?;
+    let (composed_y, composed_dx) = forward_backward(x, dy, by_composition)?;
 
-    let x = gradcheck::values(x.shape(), 4);
-    let (y, dx) = forward_backward(&x, dy, |x| avg_pool2d(x, config))?;
-    let mean = Reduction::Mean { with_padding: config.count_include_pad };
-    let composed = |x: &Tensor| Ok(composed::pool("pool", x, &windows, mean)?);
-    let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
-    assert!(distance(&y, &expected)? < 1e-12);
-    assert!(distance(&dx, &expected_dx)? < 1e-12);
+    let (mut expected, mut expected_dx) = (Vec::new(), Vec::new());
+    let (x, dy, (_, _, rows, columns)) = (numbers(x)?, numbers(&dy(&y)?)?, y.dims4()?);
+    for (x, dy) in x.chunks(height * width).zip(dy.chunks(rows * columns)) {
+        let (of_plane, dx_of_plane) =
+            reference::pool((x, height, width), config, is_maximum, (dy, rows, columns));
+        expected.extend(of_plane);
+        expected_dx.extend(dx_of_plane);
+    }
+    // One NaN is as good as another.
+    let is_close = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-12;
+    for (found, expected) in [
+        (&y, &expected),
+        (&dx, &expected_dx),
+        (&composed_y, &expected),
+        (&composed_dx, &expected_dx),
+    ] {
+        let found = numbers(found)?;
+        assert_eq!(found.len(), expected.len());
+        for (&found, &expected) in found.iter().zip(expected) {
+            assert!(is_close(found, expected), "{found} and not {expected}");
+        }
+    }
     Ok(())
 }

@@ -15,7 +15,9 @@ pub use incremental::{DecoderState, Step, StepDecoder};
 
 use crate::{Config, Result};
 use candle_core::Tensor;
-use conv_nn::{CrossEntropyConfig, Linear, Mode, VarBuilder, linear_cross_entropy};
+use conv_nn::{
+    CrossEntropyConfig, Linear, Mode, VarBuilder, linear_agreement_loss, linear_cross_entropy,
+};
 use decoder::{Decoder, decoder};
 use encoder::{Encoder, encoder};
 
@@ -114,9 +116,39 @@ impl ConvS2s {
         config: &CrossEntropyConfig,
         mode: &mut Mode,
     ) -> Result<Tensor> {
+        let states = self.states(ids, source, places, mode)?;
+        Ok(linear_cross_entropy(&self.output()?, &states, targets, config)?)
+    }
+
+    /// The mean of [`ConvS2s::loss`] over two passes, and `agreement` times how far they disagree
+    /// ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which is twice in the
+    /// batch.
+    ///
+    /// # Errors
+    /// As [`ConvS2s::loss`]; an odd number of places.
+    pub fn agreement_loss(
+        &self,
+        ids: &Tensor,
+        source: &Encoded,
+        [places, targets]: [&Tensor; 2],
+        [label_smoothing, agreement]: [f64; 2],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let states = self.states(ids, source, places, mode)?;
+        let output = self.output()?;
+        Ok(linear_agreement_loss(&output, &states, targets, label_smoothing, agreement)?)
+    }
+
+    /// What the output layer sees at `places`, `[N, channels]`.
+    fn states(
+        &self,
+        ids: &Tensor,
+        source: &Encoded,
+        places: &Tensor,
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
         let (states, _) = self.decoder.forward(ids, source, mode)?;
         let states = states.transpose(1, 2)?.flatten(0, 1)?.contiguous()?;
-        let states = states.index_select(places, 0)?;
-        Ok(linear_cross_entropy(&self.output()?, &states, targets, config)?)
+        Ok(states.index_select(places, 0)?)
     }
 }
