@@ -64,7 +64,7 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
 /// The convolution composed of selecting, adding up and matrix products, whose gradients candle has right.
 fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let g = &convolution.geometry;
-    let (groups, rows, columns) = (g.groups, g.channels_in * g.taps(), g.batch * g.pixels_out());
+    let (groups, rows, columns) = (g.groups, g.depth(), g.columns());
     let weight = weight.reshape((groups, g.channels_out, rows))?;
     let y = if convolution.transposed {
         let y = image(x)?.reshape((g.batch, groups, g.channels_out, g.pixels_out()))?;
@@ -87,7 +87,7 @@ fn unroll(g: &Geometry, x: &Tensor) -> Result<Tensor> {
     let (h, w) = (&g.h, &g.w);
     x.reshape(&[g.batch, g.groups, g.channels_in, h.kernel, h.output, w.kernel, w.output][..])?
         .permute(vec![1, 2, 3, 5, 0, 4, 6])?
-        .reshape((g.groups, g.channels_in * g.taps(), g.batch * g.pixels_out()))
+        .reshape((g.groups, g.depth(), g.columns()))
 }
 
 /// [`unroll`]'s transpose: every element added to the place it was taken from.
@@ -98,9 +98,9 @@ fn roll(g: &Geometry, unrolled: &Tensor) -> Result<Tensor> {
         .reshape(&[g.groups, g.channels_in, h.kernel, w.kernel, batch, h.output, w.output][..])?
         .permute(vec![4, 0, 1, 2, 5, 3, 6])?
         .reshape((batch, channels, h.kernel * h.output, w.kernel * w.output))?;
-    let zeros = |height| Tensor::zeros((batch, channels, height, w.reach()), x.dtype(), x.device());
+    let zeros = |height| Tensor::zeros((batch, channels, height, w.span()), x.dtype(), x.device());
     let x = zeros(h.kernel * h.output)?.index_add(&places(w, &x)?, &x, 3)?;
-    let x = zeros(h.reach())?.index_add(&places(h, &x)?, &x, 2)?;
+    let x = zeros(h.span())?.index_add(&places(h, &x)?, &x, 2)?;
     crop(&crop(&x, 2, h)?, 3, w)
 }
 
@@ -114,12 +114,12 @@ fn places(axis: &Axis, like: &Tensor) -> Result<Tensor> {
 
 /// `x` with the axis's padding, as far as its windows see.
 fn window(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
-    x.pad_with_zeros(dim, axis.before(), axis.after())?.narrow(dim, 0, axis.reach())?.contiguous()
+    x.pad_with_zeros(dim, axis.before(), axis.after())?.narrow(dim, 0, axis.span())?.contiguous()
 }
 
 /// [`window`]'s transpose: the padding cut off, and zeros where no window sees.
 fn crop(x: &Tensor, dim: usize, axis: &Axis) -> Result<Tensor> {
-    let missing = (axis.before() + axis.input).saturating_sub(axis.reach());
+    let missing = (axis.before() + axis.input).saturating_sub(axis.span());
     x.pad_with_zeros(dim, 0, missing)?.narrow(dim, axis.before(), axis.input)
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Axis {
     pub kernel: usize,
     pub stride: usize,
     pub dilation: usize,
-    /// Negative by the padding before the first element.
+    /// Where output 0 and tap 0 meet: negative by the padding before the first element, positive where the first elements are not seen.
     pub offset: isize,
     pub output: usize,
 }
@@ -51,14 +51,7 @@ impl Axis {
         if kernel > input {
             return Err(Error::KernelTooWide { op, axis: request.axis, kernel, input });
         }
-        Ok(Self {
-            input: request.size,
-            kernel: request.kernel,
-            stride: request.stride,
-            dilation: request.dilation,
-            offset: -(request.padding.0 as isize),
-            output: (input - kernel) / request.stride + 1,
-        })
+        Ok(request.axis(request.size, (input - kernel) / request.stride + 1))
     }
 
     /// The convolution whose transpose spreads `size` elements.
@@ -87,14 +80,7 @@ impl Axis {
         if cut >= full {
             return Err(Error::NothingLeft { op, axis: request.axis, padding: cut, size: full });
         }
-        Ok(Self {
-            input: full - cut,
-            kernel: request.kernel,
-            stride: request.stride,
-            dilation: request.dilation,
-            offset: -(before as isize),
-            output: request.size,
-        })
+        Ok(request.axis(full - cut, request.size))
     }
 
     /// The output positions at which `tap` falls on an input element and not on padding.
@@ -106,13 +92,13 @@ impl Axis {
         outputs_to(0).min(end)..end
     }
 
-    /// The input position where `output` and `tap` meet; they must do so inside.
+    /// The input position where `output` and `tap` meet; beyond the input where that is padding.
     pub fn position(&self, output: usize, tap: usize) -> usize {
         (output * self.stride + tap * self.dilation).wrapping_add_signed(self.offset)
     }
 
-    /// From the first element that a window sees to the last.
-    pub fn reach(&self) -> usize {
+    /// From where the first window begins to where the last one ends.
+    pub fn span(&self) -> usize {
         (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
     }
 
@@ -123,12 +109,12 @@ impl Axis {
 
     /// Zeros needed after the last element for the last window.
     pub fn after(&self) -> usize {
-        self.reach().saturating_sub(self.input + self.before())
+        (self.span() as isize + self.offset - self.input as isize).max(0) as usize
     }
 
     /// Whether windows see elements of the input alone, from the first on.
     pub fn sees_no_padding(&self) -> bool {
-        self.offset == 0 && self.reach() <= self.input
+        self.offset == 0 && self.span() <= self.input
     }
 
     /// Whether there is one window, which sees each element of the input once.
@@ -136,7 +122,7 @@ impl Axis {
         (self.output, self.dilation, self.offset, self.kernel) == (1, 1, 0, self.input)
     }
 
-    /// A single output has no next one, and a single tap neither.
+    /// The same with steps of 1 where there is no next output, or tap, to step to.
     fn simplified(self) -> Self {
         let stride = if self.output == 1 { 1 } else { self.stride };
         let dilation = if self.kernel == 1 { 1 } else { self.dilation };
@@ -145,6 +131,12 @@ impl Axis {
 }
 
 impl Request {
+    /// The axis, once its padding is known to be a position.
+    pub fn axis(self, input: usize, output: usize) -> Axis {
+        let Self { kernel, stride, dilation, padding, .. } = self;
+        Axis { input, kernel, stride, dilation, offset: -(padding.0 as isize), output }
+    }
+
     /// The elements of the input, padding included.
     pub fn padded(&self, op: &'static str) -> Result<usize> {
         let (before, after) = self.padding;
@@ -184,6 +176,16 @@ impl Geometry {
         self.h.kernel * self.w.kernel
     }
 
+    /// Products that are summed for one output element.
+    pub fn depth(&self) -> usize {
+        self.channels_in * self.taps()
+    }
+
+    /// Output elements of one channel, over the batch.
+    pub fn columns(&self) -> usize {
+        self.batch * self.pixels_out()
+    }
+
     /// The same as kernels like it best: without strides that lead nowhere, and a tall image of width 1 laid on its side, whose
     /// elements lie in memory just so, since they work on whole rows.
     pub fn simplified(&self) -> Self {
@@ -200,9 +202,9 @@ fn checked<const N: usize>(
     sizes: &[usize; N],
     of: impl Fn([usize; N]) -> Option<usize>,
 ) -> Result<usize> {
-    // Positions are counted with a sign.
-    let fits = |&size: &usize| isize::try_from(size).is_ok();
-    of(*sizes).filter(fits).ok_or_else(|| overflow(op, what, sizes))
+    // Positions have a sign.
+    let is_position = |&size: &usize| isize::try_from(size).is_ok();
+    of(*sizes).filter(is_position).ok_or_else(|| overflow(op, what, sizes))
 }
 
 /// Refuses sizes whose elements, at eight bytes each, do not fit the address space.
@@ -284,6 +286,10 @@ mod tests {
         assert!(overflows(wide((usize::MAX, 0), 1, 1)));
         assert!(overflows(wide((0, usize::MAX - 3), 1, 1)));
         assert!(overflows(wide((0, 0), usize::MAX, 2)));
+        assert!(overflows(wide((isize::MAX as usize, 0), 1, 1)));
+        let far = isize::MAX as usize - 4;
+        let inside = wide((far, 0), 1, 1).map(|axis| axis.inside(0));
+        assert_eq!(inside.ok(), Some(far..far + 4));
         let product = fits("conv", "output", &[0, 1, 1 << 31, 1 << 31]);
         assert!(matches!(product, Err(Error::Overflow { .. })));
         let huge = Request { stride: usize::MAX / 2, ..request(5, 3) };

@@ -7,7 +7,7 @@ use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use candle_core::{DType, Tensor};
 
-/// Σ ½ (KL(p‖q) + KL(q‖p)) over the pairs of rows 2i and 2i + 1 of `logits`, whose softmax p and q are.
+/// Σ ½ (KL(p‖q) + KL(q‖p)) over the pairs of rows 2i and 2i + 1 of `logits`, whose softmax p and q are: NaN where a logit is -∞.
 pub(crate) fn composed(logits: &Tensor) -> Result<Tensor> {
     let (rows, classes) = logits.dims2()?;
     let logs = log_composed(logits)?.reshape((rows / 2, 2, classes))?;
@@ -16,30 +16,30 @@ pub(crate) fn composed(logits: &Tensor) -> Result<Tensor> {
     Ok((((a.exp()? - b.exp()?)? * (a - b)?)?.sum_all()? / 2.0)?)
 }
 
-/// [`composed`] and its gradient with respect to the logits, on the CPU.
-pub(crate) fn with_gradient(logits: &Tensor) -> Result<(f64, Tensor)> {
-    fn of<T: Real>(logits: &Tensor) -> Result<(f64, Tensor)> {
+/// [`composed`] times `factor`, and the gradient of that with respect to the logits, on the CPU.
+pub(crate) fn with_gradient(logits: &Tensor, factor: f64) -> Result<(f64, Tensor)> {
+    fn of<T: Real>(logits: &Tensor, factor: f64) -> Result<(f64, Tensor)> {
         let (rows, classes) = logits.dims2()?;
         let (gradient, value) =
-            with_elements::<T, _, 1>([logits], |[x]| pairs(x, rows / 2, classes))?;
+            with_elements::<T, _, 1>([logits], |[x]| pairs(x, rows / 2, classes, factor))?;
         let gradient = Tensor::from_vec(gradient, (rows, classes), logits.device())?;
         Ok((value[0].to_f64(), gradient))
     }
     match logits.dtype() {
-        DType::F64 => of::<f64>(logits),
-        _ => of::<f32>(logits),
+        DType::F64 => of::<f64>(logits, factor),
+        _ => of::<f32>(logits, factor),
     }
 }
 
 /// The gradient, and the sum.
-fn pairs<T: Real>(x: &[T], pairs: usize, classes: usize) -> (Vec<T>, Vec<T>) {
+fn pairs<T: Real>(x: &[T], pairs: usize, classes: usize, factor: f64) -> (Vec<T>, Vec<T>) {
     fill_and_sum_rows(
         pairs,
         [2 * classes, 1],
         2 * classes,
         #[inline(always)]
         |pair, out, total| {
-            let half = T::from_f64(0.5);
+            let half = T::from_f64(factor / 2.0);
             let (a, b) = x[2 * pair * classes..][..2 * classes].split_at(classes);
             let (p, q) = out.split_at_mut(classes);
             let ((shift_a, log_a), (shift_b, log_b)) = (normaliser(a), normaliser(b));
@@ -80,7 +80,7 @@ mod tests {
             let expected = composed(&logits)?;
             let gradient = expected.backward()?.get(&logits).cloned();
             let expected = expected.to_scalar::<f64>()?;
-            let (found, of_logits) = with_gradient(&logits)?;
+            let (found, of_logits) = with_gradient(&logits, 1.0)?;
             prop_assert!((found - expected).abs() < 1e-12, "{} {}", found, expected);
             prop_assert!(found > -1e-12, "a divergence is not negative");
             let error = (gradient.expect("it is tracked") - of_logits)?.abs()?.max_all()?;
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn of_two_certain_and_opposite_passes_it_is_large_and_finite() -> Result<()> {
         let logits = Tensor::new(&[[200f32, 0.0], [0.0, 200.0]], &Device::Cpu)?;
-        let (value, gradient) = with_gradient(&logits)?;
+        let (value, gradient) = with_gradient(&logits, 1.0)?;
         assert!((value - 200.0).abs() < 1e-3, "{value}");
         assert!(gradient.flatten_all()?.to_vec1::<f32>()?.iter().all(|x| x.is_finite()));
         Ok(())

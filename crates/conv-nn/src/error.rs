@@ -78,6 +78,12 @@ pub enum Error {
         /// The number that came.
         found: f64,
     },
+    /// A weight of [`linear_agreement_loss`](crate::linear_agreement_loss) is out of range.
+    #[error("linear_agreement_loss: agreement is {found}, expected a finite number of at least 0")]
+    Agreement {
+        /// The number that came.
+        found: f64,
+    },
     /// An id has no row in the embedding table.
     #[error("embedding: id {id} at position {position} has no row in a table of {rows} rows")]
     IdOutOfRange {

@@ -83,7 +83,7 @@ pub use lengths::{keep_first, softmax_of_first};
 pub use linear::{Linear, linear, linear_no_bias};
 pub use max_over_time::{argmax_over_time, max_over_time};
 pub use mode::Mode;
-pub use output_loss::{linear_agreement_loss, linear_cross_entropy};
+pub use output_loss::{AgreementConfig, linear_agreement_loss, linear_cross_entropy};
 pub use parameters::{Parameters, VarBuilder};
 pub use residual::{add_relu, add_scaled};
 pub use scale_gradient::scale_gradient;

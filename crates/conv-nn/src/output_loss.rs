@@ -1,4 +1,4 @@
-//! The cross-entropy of a linear layer's outputs without the outputs: a large vocabulary's logits are made, used and dropped block by block.
+//! Losses of a linear layer's outputs without the outputs: a large vocabulary's logits are made, used and dropped block by block.
 
 use crate::cross_entropy::Loss;
 use crate::kernel::{Argument, LayerKernel, apply_layer, check_real};
@@ -9,7 +9,7 @@ use crate::{
 };
 use candle_core::{DType, Module, Shape, Tensor};
 
-/// Logits of a block: 16 MiB of f32, and their gradient as much.
+/// Logits of a block: 16 MiB of f32, and their gradient as much; with agreement two more.
 const BLOCK: usize = 1 << 22;
 
 /// [`cross_entropy`] of `layer`'s outputs.
@@ -46,24 +46,26 @@ pub fn linear_cross_entropy(
     by_blocks(layer, x, targets, config, 0.0)
 }
 
-/// The mean of [`cross_entropy`] over samples that the network has seen twice, each time with a dropout of its own, plus `agreement` · ½ (KL(p‖q) +
-/// KL(q‖p)) for each sample, halved as the mean over both passes is, where p and q are what the passes say: R-Drop (Liang et al. 2021,
-/// section 2.1), half of its loss with `agreement` for α.
+/// The loss of samples that the network has seen twice, each time with a dropout of its own: R-Drop (Liang et al. 2021, section 2.1).
+///
+/// The sum over both passes of the [`cross_entropy`], plus `agreement` · ½ (KL(p‖q) + KL(q‖p)) for each sample, where p and q are what the
+/// passes say; divided by the number of rows, so that it is half of the paper's loss with `agreement` for α.
 ///
 /// # Shapes
 /// x `[2N, in]` of f32 or f64, of which rows 2i and 2i + 1 are the two passes over a sample, targets `[2N]` of u32 in the same order → a
 /// scalar.
 ///
 /// # Errors
-/// As [`linear_cross_entropy`]; an odd number of rows.
+/// As [`linear_cross_entropy`]; an odd number of rows; an `agreement` that is negative or not finite.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use conv_nn::{CrossEntropyConfig, Linear, linear_agreement_loss, linear_cross_entropy};
+/// use conv_nn::{AgreementConfig, Linear, linear_agreement_loss};
 /// let layer = Linear::new(Tensor::eye(2, DType::F32, &Device::Cpu)?, None);
 /// let targets = Tensor::new(&[1u32, 1], &Device::Cpu)?;
 /// let of = |x: &Tensor, agreement| {
-///     linear_agreement_loss(&layer, x, &targets, 0.1, agreement)?.to_scalar::<f32>()
+///     let config = AgreementConfig { label_smoothing: 0.1, agreement };
+///     linear_agreement_loss(&layer, x, &targets, &config)?.to_scalar::<f32>()
 /// };
 /// let (alike, apart) = (Tensor::new(&[[0f32, 1.], [0., 1.]], &Device::Cpu)?, Tensor::new(&[[0f32, 1.], [1., 0.]], &Device::Cpu)?);
 /// assert_eq!(of(&alike, 5.0)?, of(&alike, 0.0)?);
@@ -74,22 +76,54 @@ pub fn linear_agreement_loss(
     layer: &Linear,
     x: &Tensor,
     targets: &Tensor,
-    label_smoothing: f64,
+    config: &AgreementConfig,
+) -> Result<Tensor> {
+    let operation = "linear_agreement_loss";
+    let AgreementConfig { label_smoothing, agreement } = *config;
+    let misfit = |argument, found, expected: &str| Error::Shape {
+        operation,
+        argument,
+        found,
+        expected: expected.into(),
+    };
+    check_real(operation, "x", x.dtype())?;
+    if x.rank() != 2 || !x.dim(0)?.is_multiple_of(2) {
+        return Err(misfit("x", x.dims().to_vec(), "[2N, in]"));
+    }
+    if !(0.0..f64::INFINITY).contains(&agreement) {
+        return Err(Error::Agreement { found: agreement });
+    }
+    let entropy = CrossEntropyConfig { label_smoothing, ..Default::default() };
+    match x.device().is_cpu() {
+        true => by_blocks(layer, x, targets, &entropy, agreement),
+        false => composed(layer, x, targets, &entropy, agreement),
+    }
+}
+
+/// How [`linear_agreement_loss`] works. The default is the plain mean of both passes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct AgreementConfig {
+    /// As [`CrossEntropyConfig`] has it.
+    pub label_smoothing: f64,
+    /// The weight of what the passes differ by: 5 in the paper's translation.
+    pub agreement: f64,
+}
+
+/// The loss with all logits at once, whose gradients are right on every device.
+fn composed(
+    layer: &Linear,
+    x: &Tensor,
+    targets: &Tensor,
+    config: &CrossEntropyConfig,
     agreement: f64,
 ) -> Result<Tensor> {
-    let (rows, _) = x.dims2()?;
-    if !rows.is_multiple_of(2) {
-        let (operation, argument) = ("linear_agreement_loss", "x");
-        let (found, expected) = (x.dims().to_vec(), "[2N, in]".into());
-        return Err(Error::Shape { operation, argument, found, expected });
-    }
-    let config = CrossEntropyConfig { label_smoothing, ..Default::default() };
-    if x.device().is_cpu() {
-        return by_blocks(layer, x, targets, &config, agreement);
-    }
     let logits = layer.forward(x)?;
-    let disagreement = (agreement::composed(&logits)? * (agreement / rows as f64))?;
-    Ok((cross_entropy(&logits, targets, &config)? + disagreement)?)
+    let loss = cross_entropy(&logits, targets, config)?;
+    if agreement == 0.0 {
+        return Ok(loss);
+    }
+    let share = agreement / x.dim(0)? as f64;
+    Ok((loss + (agreement::composed(&logits)? * share)?)?)
 }
 
 /// Both losses on the CPU; without `agreement` samples need not come twice.
@@ -148,16 +182,16 @@ impl OutputLoss {
             if tracked == [false; 3] {
                 loss += number(&cross_entropy(&logits, &targets, &of_block)?)?;
                 if agreement > 0.0 {
-                    loss += agreement * agreement::with_gradient(&logits)?.0;
+                    loss += agreement::with_gradient(&logits, agreement)?.0;
                 }
                 continue;
             }
             let (value, mut gradient) = gradients::cross_entropy(&logits, &targets, &of_block)?;
             loss += number(&value)?;
             if agreement > 0.0 {
-                let (value, more) = agreement::with_gradient(&logits)?;
-                loss += agreement * value;
-                gradient = (gradient + (more * agreement)?)?;
+                let (value, of_logits) = agreement::with_gradient(&logits, agreement)?;
+                loss += value;
+                gradient = (gradient + of_logits)?;
             }
             let [x_gradient, of_weight, of_bias] =
                 product_gradients([&x, &weight], &gradient, tracked)?;
@@ -283,9 +317,7 @@ mod tests {
             let [x, weight, bias] = &inputs;
             let found = of_blocks([x, weight, bias], &targets, &config, 1.5, rows)?;
             let layer = Linear::new(weight.clone(), Some(bias.clone()));
-            let logits = layer.forward(x)?;
-            let apart = (agreement::composed(&logits)? * (1.5 / count as f64))?;
-            let expected = (cross_entropy(&logits, &targets, &config)? + apart)?;
+            let expected = composed(&layer, x, &targets, &config, 1.5)?;
             let error = (found - &expected)?.abs()?.to_scalar::<f64>()?;
             prop_assert!(error < 1e-12, "{} from {}", error, expected);
         }
@@ -349,10 +381,18 @@ mod tests {
             let found = message(x, targets)?;
             assert!(found.contains(expected), "{found}");
         }
-        let targets = Tensor::new(&[1u32, 1, 2], &Device::Cpu)?;
-        let error = linear_agreement_loss(&layer, &values((3, 3), 1), &targets, 0.0, 1.0).err();
-        let found = error.map(|error| error.to_string()).unwrap_or_default();
-        assert!(found.contains("x has shape [3, 3], expected [2N, in]"), "{found}");
+        let of_passes = |x: Tensor, agreement| -> candle_core::Result<String> {
+            let targets = Tensor::zeros(x.dim(0)?, DType::U32, &Device::Cpu)?;
+            let config = AgreementConfig { agreement, ..Default::default() };
+            let error = linear_agreement_loss(&layer, &x, &targets, &config).err();
+            Ok(error.map(|error| error.to_string()).unwrap_or_default())
+        };
+        let odd = of_passes(values((3, 3), 1), 1.0)?;
+        assert!(odd.contains("x has shape [3, 3], expected [2N, in]"), "{odd}");
+        for agreement in [-1.0, f64::NAN, f64::INFINITY] {
+            let found = of_passes(values((2, 3), 1), agreement)?;
+            assert!(found.contains("agreement is") && found.contains("at least 0"), "{found}");
+        }
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The input as kernels read it: padded, and its columns split by the stride's phases. And how kernels count it.
+//! The input as kernels read it: padded, and its columns split by the stride's phases; and its output in pieces.
 
 #![allow(unsafe_code)]
 
@@ -12,17 +12,7 @@ use crate::geometry::Geometry;
 use crate::simd::{Lanes, Work};
 
 impl Geometry {
-    /// Products that are summed for one output element.
-    pub(super) fn depth(&self) -> usize {
-        self.channels_in * self.taps()
-    }
-
-    /// Output elements of one channel, over the batch.
-    pub(super) fn columns(&self) -> usize {
-        self.batch * self.pixels_out()
-    }
-
-    /// Some columns, sample by sample.
+    /// Some [columns](Self::columns), sample by sample.
     pub(super) fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
         self.pieces_of(columns, self.pixels_out())
     }
@@ -79,7 +69,7 @@ impl Layout {
             let (row, plane) = (w.input, g.pixels_in());
             return Self { phase: 0, row, plane, phases: Vec::new() };
         }
-        let phase = w.reach().div_ceil(w.stride);
+        let phase = w.span().div_ceil(w.stride);
         let part = |number: usize| {
             let first = number as isize + w.offset;
             let zeros = ((-first).max(0) as usize).div_ceil(w.stride).min(phase);
@@ -92,7 +82,7 @@ impl Layout {
         numbers.dedup();
         let phases: Vec<_> = numbers.into_iter().map(part).collect();
         let row = phases.len() * phase;
-        Self { phase, row, plane: h.reach() * row, phases }
+        Self { phase, row, plane: h.span() * row, phases }
     }
 
     /// The places of all taps of a group's channels, in the order of the weight, from the pixel's place on.
@@ -148,7 +138,7 @@ impl<T: Element> Work<T> for Lay<'_, T> {
             let (row, Phase { zeros, start, seen, .. }) = (layout.row, layout.phases[0]);
             // SAFETY: by contract.
             unsafe { copy::<L>(&[], &mut plane[..zeros]) };
-            for y in 0..h.reach() {
+            for y in 0..h.span() {
                 let from = row_of_input(y).get(start..).unwrap_or_default();
                 // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
                 let to = &mut plane[y * row + zeros..];

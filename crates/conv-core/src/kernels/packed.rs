@@ -19,8 +19,6 @@ const ENTRIES: usize = 256;
 /// Calls after which one that was of no use meanwhile is given up where there is no room. A network whose weights do not all fit comes
 /// back to those that do before: were the oldest given up at once, it would find none of them.
 const IDLE: u64 = 1024;
-/// Steps of the depth that are packed row by row: both sides then stay in the nearest cache.
-const STEPS: usize = 64;
 
 /// Calls until now.
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -79,12 +77,10 @@ impl<T: Element> Weight<'_, T> {
         if outputs.len() < PANEL {
             to.fill(T::zero());
         }
-        for (steps, elements) in to.chunks_mut(STEPS * PANEL).zip(elements.chunks(STEPS)) {
-            for (i, output) in outputs.clone().enumerate() {
-                let kernel = self.order.kernel(group, output);
-                for (step, element) in steps.chunks_exact_mut(PANEL).zip(elements) {
-                    step[i] = self.elements[kernel.wrapping_add(*element)];
-                }
+        let kernels: Vec<_> = outputs.map(|output| self.order.kernel(group, output)).collect();
+        for (step, element) in to.chunks_exact_mut(PANEL).zip(elements) {
+            for (to, kernel) in step.iter_mut().zip(&kernels) {
+                *to = self.elements[kernel.wrapping_add(*element)];
             }
         }
     }

@@ -11,15 +11,7 @@ impl Axis {
     pub fn pooling(op: &'static str, request: Request, ceil_mode: bool) -> Result<Self> {
         let (reach, padded) = (request.reach(op)?, request.padded(op)?);
         if ceil_mode && padded < reach && reach - padded < request.stride {
-            let Request { size: input, kernel, stride, dilation, padding, .. } = request;
-            return Ok(Self {
-                input,
-                kernel,
-                stride,
-                dilation,
-                offset: -(padding.0 as isize),
-                output: 1,
-            });
+            return Ok(request.axis(request.size, 1));
         }
         let mut axis = Self::convolution(op, request)?;
         // PyTorch's rule: the window must not begin in the padding after the end.

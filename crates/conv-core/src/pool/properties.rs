@@ -135,7 +135,7 @@ fn global_pools_have_the_right_gradient() {
     });
 }
 
-/// The kernels, the composition for other devices and the definition, which share no code but the geometry's, and the last not that.
+/// The kernels and the composition for other devices share the geometry; the definition shares nothing with them.
 #[test]
 fn kernels_and_composition_are_what_the_definition_says() {
     let drawn = axes(20).prop_flat_map(|axes| {
@@ -165,7 +165,22 @@ fn agree(x: &Tensor, reduction: Reduction, config: &Pool2dConfig) -> Result<()> 
     let (composed_y, composed_dx) = forward_backward(x, dy, by_composition)?;
 
     let (mut expected, mut expected_dx) = (Vec::new(), Vec::new());
-    let (x, dy, (_, _, rows, columns)) = (numbers(x)?, numbers(&dy(&y)?)?, y.dims4()?);
+    let Pool2dConfig { kernel, padding, dilation, ceil_mode, .. } = *config;
+    let stride = config.stride.unwrap_or(kernel);
+    let rows = reference::windows(
+        height,
+        [kernel.0, stride.0, dilation.0],
+        [padding.top, padding.bottom],
+        ceil_mode,
+    );
+    let columns = reference::windows(
+        width,
+        [kernel.1, stride.1, dilation.1],
+        [padding.left, padding.right],
+        ceil_mode,
+    );
+    assert_eq!(y.dims(), [batch, channels, rows, columns]);
+    let (x, dy) = (numbers(x)?, numbers(&dy(&y)?)?);
     for (x, dy) in x.chunks(height * width).zip(dy.chunks(rows * columns)) {
         let (of_plane, dx_of_plane) =
             reference::pool((x, height, width), config, is_maximum, (dy, rows, columns));

@@ -3,6 +3,22 @@
 
 use crate::Pool2dConfig;
 
+/// How many windows of a dimension there are, by PyTorch's rule: those that fit, and in ceil mode one more over what is left, unless it began in
+/// the padding behind the end.
+pub(super) fn windows(
+    size: usize,
+    [kernel, stride, dilation]: [usize; 3],
+    [before, after]: [usize; 2],
+    ceil_mode: bool,
+) -> usize {
+    let span = |windows: usize| (windows - 1) * stride + (kernel - 1) * dilation + 1;
+    let padded = before + size + after;
+    let fits = |windows: &usize| span(*windows) <= padded;
+    let most = (1..).take_while(fits).last().unwrap_or(0);
+    let is_left = span(most + 1) < padded + stride && most * stride < before + size;
+    most + usize::from(ceil_mode && is_left)
+}
+
 /// Of one plane (H, W) of input: its pooling (H', W'), and the gradient of the input for one of the output.
 pub(super) fn pool(
     (x, height, width): (&[f64], usize, usize),
@@ -13,6 +29,7 @@ pub(super) fn pool(
     let Pool2dConfig { kernel, padding, dilation, count_include_pad, .. } = *config;
     let stride = config.stride.unwrap_or(kernel);
     let padded = (padding.top + height + padding.bottom, padding.left + width + padding.right);
+    assert_eq!(dy.len(), rows * columns);
     let (mut y, mut dx) = (vec![0.0; rows * columns], vec![0.0; x.len()]);
     for (output, (y, &dy)) in y.iter_mut().zip(dy).enumerate() {
         // The places under the window, row by row, and how many are of the padded input.

@@ -16,7 +16,8 @@ pub use incremental::{DecoderState, Step, StepDecoder};
 use crate::{Config, Result};
 use candle_core::Tensor;
 use conv_nn::{
-    CrossEntropyConfig, Linear, Mode, VarBuilder, linear_agreement_loss, linear_cross_entropy,
+    AgreementConfig, CrossEntropyConfig, Linear, Mode, VarBuilder, linear_agreement_loss,
+    linear_cross_entropy,
 };
 use decoder::{Decoder, decoder};
 use encoder::{Encoder, encoder};
@@ -120,23 +121,22 @@ impl ConvS2s {
         Ok(linear_cross_entropy(&self.output()?, &states, targets, config)?)
     }
 
-    /// The mean of [`ConvS2s::loss`] over two passes, and `agreement` times how far they disagree
-    /// ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which is twice in the
+    /// The mean of [`ConvS2s::loss`] over two passes, and how far they disagree ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which is twice in the
     /// batch.
     ///
     /// # Errors
-    /// As [`ConvS2s::loss`]; an odd number of places.
+    /// As [`ConvS2s::loss`]; an odd number of places, an agreement out of range.
     pub fn agreement_loss(
         &self,
         ids: &Tensor,
         source: &Encoded,
         [places, targets]: [&Tensor; 2],
-        [label_smoothing, agreement]: [f64; 2],
+        config: &AgreementConfig,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let states = self.states(ids, source, places, mode)?;
         let output = self.output()?;
-        Ok(linear_agreement_loss(&output, &states, targets, label_smoothing, agreement)?)
+        Ok(linear_agreement_loss(&output, &states, targets, config)?)
     }
 
     /// What the output layer sees at `places`, `[N, channels]`.
