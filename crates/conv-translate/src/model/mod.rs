@@ -121,8 +121,9 @@ impl ConvS2s {
         Ok(linear_cross_entropy(&self.output()?, &states, targets, config)?)
     }
 
-    /// The mean of [`ConvS2s::loss`] over two passes, and how far they disagree ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which is twice in the
-    /// batch.
+    /// The mean of [`ConvS2s::loss`] over two passes, and how far they disagree
+    /// ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which
+    /// is twice in the batch.
     ///
     /// # Errors
     /// As [`ConvS2s::loss`]; an odd number of places, an agreement out of range.
