@@ -190,7 +190,7 @@ impl Call<'_> {
         };
         let (precision, keep) =
             (Precision::current(), !(self.x.track_op() || self.weight.track_op()));
-        let (rectify, gate) = (false, false);
-        Ok(Convolution { op, geometry, transposed, precision, keep, rectify, gate, output })
+        let (rectify, gate, sums) = (false, false, None);
+        Ok(Convolution { op, geometry, transposed, precision, keep, rectify, gate, sums, output })
     }
 }

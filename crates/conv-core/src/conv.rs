@@ -69,15 +69,14 @@ pub fn conv1d_relu(
     convolution1d("conv1d_relu", x, weight, bias, config)?.rectified().apply(x, weight, bias)
 }
 
-/// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017, section 3.2), for inference: with a and b
-/// the halves of the channels, a · σ(b), gated while the sums are in the second cache. What is to be trained goes by [`conv1d`] and
-/// `conv_nn::glu`, whose gradient needs both halves.
+/// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017, section 3.2): with a and b the halves of
+/// the channels, a · σ(b). Differentiable as [`conv1d`]; where no argument is tracked, gated while the sums are in the second cache.
 ///
 /// # Shapes, types
 /// As [`conv1d`], with O even, but the result has O / 2 channels.
 ///
 /// # Errors
-/// As [`conv1d`]; an odd number of output channels, several groups, or an argument that is tracked for gradients.
+/// As [`conv1d`]; an odd number of output channels, or several groups.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

@@ -26,6 +26,11 @@ pub(crate) fn apply(
         None => composed(&convolution, &x.detach(), &weight.detach())?,
     };
     let y = if x.track_op() || weight.track_op() {
+        // Only the storage becomes the result's, which has to begin with it.
+        let value = match value.layout().start_offset() {
+            0 => value,
+            _ => value.force_contiguous()?,
+        };
         let value = Mutex::new(Some(value));
         x.apply_op2(weight, Known { convolution, value })?
     } else {
@@ -316,6 +321,21 @@ mod tests {
         let config = ConvTranspose2dConfig { stride: (1, 2), ..Default::default() };
         agrees(&|call| call.transposed(&config), &[2, 3, 5], &[3, 4, 2])?;
         agrees(&|call| call.transposed(&config), &[0, 3, 5], &[3, 4, 2])
+    }
+
+    /// What one sample of one channel has cut off its start lies before it in memory, not among its elements.
+    #[test]
+    fn transposed_convolutions_of_one_channel_agree_with_the_kernels() -> Result<()> {
+        for padding in [Padding2d { top: 1, ..Padding2d::default() }, Padding2d::columns((2, 0))] {
+            for stride in [(1, 1), (1, 2)] {
+                let config = ConvTranspose2dConfig { stride, padding, ..Default::default() };
+                let (x, weight) = ([1, 3, 4, 5], [3, 1, 3, 2]);
+                agrees(&|call| call.transposed(&config), &x, &weight)?;
+                let (x, weight) = ([1, 3, 1, 5], [3, 1, 1 + padding.top, 4]);
+                agrees(&|call| call.transposed(&config), &x, &weight)?;
+            }
+        }
+        Ok(())
     }
 
     #[test]

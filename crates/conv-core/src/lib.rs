@@ -44,6 +44,7 @@ mod device;
 mod element;
 mod error;
 mod exponential;
+mod gate;
 mod geometry;
 pub mod gradients;
 mod kernels;

@@ -1,11 +1,14 @@
 //! Convolution and its transpose as candle operations with backward passes of their own.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor, bail};
 
 use crate::element::{Element, compute_dtype, read, row_major};
+use crate::gate;
 use crate::geometry::Geometry;
 use crate::kernels::{
-    Done, Finish, bias_gradient, forward, input_gradient, weight_gradient, written,
+    Done, Finish, NoRoom, bias_gradient, forward, input_gradient, weight_gradient, written,
 };
 use crate::{Error, Precision, Result, check_first_order, device, rectifier};
 
@@ -23,6 +26,8 @@ pub(crate) struct Convolution {
     pub rectify: bool,
     /// Whether the second half of the channels gates the first one's.
     pub gate: bool,
+    /// Where a gate's gradient will be wanted, the sums before it once they are there.
+    pub sums: Option<Arc<OnceLock<Tensor>>>,
     /// The shape of the result.
     pub output: Shape,
 }
@@ -36,7 +41,7 @@ impl Convolution {
         Self { rectify: true, ..self }
     }
 
-    /// The same with its result gated as it is stored, for inference.
+    /// The same with its result gated: as it is stored, or behind the sums where the gradients of `arguments` may be wanted.
     pub fn gated(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
         let (op, groups, mut dims) =
             (self.op, self.geometry.groups, self.output.clone().into_dims());
@@ -47,12 +52,16 @@ impl Convolution {
         if dims[1] % 2 != 0 {
             return refused(format!("{} output channels", dims[1]), "an even number");
         }
-        if arguments.into_iter().flatten().any(Tensor::track_op) {
-            let expected = "none that is: to train, conv1d and a gated linear unit";
-            return refused("an argument that is tracked for gradients".into(), expected);
-        }
+        let is_tracked = arguments.into_iter().flatten().any(Tensor::track_op);
         dims[1] /= 2;
-        Ok(Self { gate: true, output: dims.into(), ..self })
+        Ok(Self { gate: true, sums: is_tracked.then(Arc::default), output: dims.into(), ..self })
+    }
+
+    /// The convolution whose result is gated.
+    fn ungated(self) -> Self {
+        let mut dims = self.output.clone().into_dims();
+        dims[1] *= if self.gate { 2 } else { 1 };
+        Self { gate: false, sums: None, output: dims.into(), ..self }
     }
 
     /// Runs it on checked arguments.
@@ -66,7 +75,7 @@ impl Convolution {
             (true, None) => x.apply_op2(&weight, self)?,
             (false, bias) => {
                 let Self { rectify, gate, .. } = self;
-                let y = device::apply(self, &x, &weight, bias.as_ref())?;
+                let y = device::apply(self.ungated(), &x, &weight, bias.as_ref())?;
                 match (rectify, gate) {
                     // Not candle's own rectifier, whose gradient at 0 is 1.
                     (true, _) => y.le(0f64)?.where_cond(&y.zeros_like()?, &y)?,
@@ -103,21 +112,31 @@ impl Convolution {
         let x = row_major::<T>(x.0, x.1)?;
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
-        let g = &self.geometry;
+        let (g, len) = (&self.geometry, self.output.elem_count());
         let finish = self.finish(bias.as_deref());
-        let y = written(self.output.elem_count(), |y| {
+        let run = |y: &mut [T]| {
             if self.transposed {
                 input_gradient(g, &x, &weight, finish, y)
             } else {
                 forward(g, &x, &weight, finish, y)
             }
-        })
-        .map_err(|no_room| no_room.in_operation(self.op))?;
+        };
+        let failed = |no_room: NoRoom| no_room.in_operation(self.op);
+        let Some(kept) = &self.sums else {
+            return Ok(T::to_cpu_storage_owned(written(len, run).map_err(failed)?));
+        };
+        let sums = written(2 * len, run).map_err(failed)?;
+        let of_sample = len / self.output.dims()[0].max(1);
+        let y = written(len, |y| gate::gate(&sums, of_sample, y)).map_err(failed)?;
+        let shape = self.clone().ungated().output;
+        let sums = Tensor::from_vec(sums, shape, &Device::Cpu)?;
+        kept.get_or_init(|| sums);
         Ok(T::to_cpu_storage_owned(y))
     }
 
     fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
-        let Self { rectify, gate, keep, .. } = *self;
+        let Self { rectify, keep, .. } = *self;
+        let gate = self.gate && self.sums.is_none();
         Finish { bias, rectify, gate, exact: self.precision == Precision::Exact, keep }
     }
 
@@ -130,17 +149,27 @@ impl Convolution {
         (y, dy): (Option<&Tensor>, &Tensor),
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         check_first_order(self.op, dy)?;
-        let rectified = match y.filter(|_| self.rectify) {
-            Some(y) if dy.dtype() == DType::F64 => {
-                Some(rectifier::gradient::<f64>(self.op, y, dy)?)
-            }
-            Some(y) => Some(rectifier::gradient::<f32>(self.op, y, dy)?),
-            None => None,
-        };
-        let dy = rectified.as_ref().unwrap_or(dy);
         match dy.dtype() {
-            DType::F64 => self.gradients_in::<f64>(x, weight, bias, dy),
-            _ => self.gradients_in::<f32>(x, weight, bias, dy),
+            DType::F64 => self.gradients_in::<f64>(x, weight, bias, (y, dy)),
+            _ => self.gradients_in::<f32>(x, weight, bias, (y, dy)),
+        }
+    }
+
+    /// The gradient of the sums, from that of what became of them.
+    fn of_sums<T: Element>(
+        &self,
+        y: Option<&Tensor>,
+        dy: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        match (&self.sums, y.filter(|_| self.rectify)) {
+            (Some(sums), _) => {
+                let Some(sums) = sums.get() else {
+                    bail!("{}: a gradient before a result", self.op)
+                };
+                gate::gradient::<T>(self.op, sums, dy).map(Some)
+            }
+            (None, Some(y)) => rectifier::gradient::<T>(self.op, y, dy).map(Some),
+            (None, None) => Ok(None),
         }
     }
 
@@ -149,9 +178,11 @@ impl Convolution {
         x: &Tensor,
         weight: &Tensor,
         bias: Option<&Tensor>,
-        dy: &Tensor,
+        (y, dy): (Option<&Tensor>, &Tensor),
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
+        let of_sums = self.of_sums::<T>(y, dy)?;
+        let dy = of_sums.as_ref().unwrap_or(dy);
         // `fill` writes all elements of the gradient of an argument that needs one.
         let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T]) -> Done| -> candle_core::Result<_> {
             if !of.track_op() {
@@ -162,7 +193,7 @@ impl Convolution {
             Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
-        let finish = Finish { rectify: false, ..self.finish(None) };
+        let finish = Finish { rectify: false, gate: false, ..self.finish(None) };
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {

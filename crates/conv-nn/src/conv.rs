@@ -126,8 +126,8 @@ impl Conv1d {
         Self { weight, bias, config }
     }
 
-    /// A convolution and a gated linear unit: a · σ(b), with a and b the halves of the output's channels. Where nothing is tracked
-    /// for gradients both are one pass ([`conv_core::conv1d_glu`]).
+    /// A convolution and a gated linear unit: a · σ(b), with a and b the halves of the output's channels. In one group both are one
+    /// operation ([`conv_core::conv1d_glu`]).
     ///
     /// # Shapes
     /// `[B, C, T]` → `[B, O / 2, T']`.
@@ -136,9 +136,7 @@ impl Conv1d {
     /// As its [`Module::forward`]; an odd number of output channels.
     pub fn forward_glu(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let Self { weight, bias, config } = self;
-        let is_tracked = [Some(x), Some(weight), bias.as_ref()];
-        let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
-        match is_tracked || config.groups > 1 {
+        match config.groups > 1 {
             true => Ok(glu(&self.forward(x)?, 1)?),
             false => Ok(conv_core::conv1d_glu(x, weight, bias.as_ref(), config)?),
         }

@@ -72,7 +72,7 @@ impl Kernel for Glu {
             |row, y| {
                 let (a, b) = x[2 * row * half..][..2 * half].split_at(half);
                 for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
-                    *y = a * b.sigmoid();
+                    *y = a.gated(b);
                 }
             },
         )
@@ -91,9 +91,7 @@ impl Kernel for Glu {
                 let gradient = &gradient[row * half..][..half];
                 let of_halves = da.iter_mut().zip(db);
                 for (((da, db), (&a, &b)), &g) in of_halves.zip(a.iter().zip(b)).zip(gradient) {
-                    let gate = b.sigmoid();
-                    *da = g * gate;
-                    *db = g * a * gate * (T::one() - gate);
+                    [*da, *db] = a.gated_gradients(b, g);
                 }
             },
         )

@@ -10,8 +10,10 @@
 //! ```
 #![deny(missing_docs)]
 
+mod devices;
 mod draws;
 
+pub use devices::OnCuda;
 pub use draws::{Kinds, check_many, in_process_with};
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};

@@ -1,7 +1,6 @@
 //! The recipe that the table is made with, and what can be changed of it: a line each.
 
 use anyhow::{Result, bail};
-use conv_train::batch::BatchSize;
 use conv_translate::Recipe;
 use conv_translate::tokenizer::{Model, TextForm};
 
@@ -17,7 +16,7 @@ pub struct Variant {
 /// [`Recipe::small`] for tokens with blanks between them.
 pub const SMALL: Variant = Variant { name: "small", what: "the recipe", change: |_| () };
 
-pub const VARIANTS: [Variant; 11] = [
+pub const VARIANTS: [Variant; 12] = [
     SMALL,
     Variant {
         name: "last-weights",
@@ -58,9 +57,14 @@ pub const VARIANTS: [Variant; 11] = [
         change: |recipe| recipe.subwords.model = Model::Unigram,
     },
     Variant {
-        name: "bpe-10000",
-        what: "10,000 pieces instead of 6,000",
-        change: |recipe| recipe.subwords.vocabulary = 10_000,
+        name: "bpe-6000",
+        what: "6,000 pieces instead of 10,000",
+        change: |recipe| recipe.subwords.vocabulary = 6000,
+    },
+    Variant {
+        name: "rate-1e-3",
+        what: "a learning rate of 1e-3 instead of 4e-3",
+        change: |recipe| recipe.fit.learning_rate = 1e-3,
     },
     Variant {
         name: "subword-dropout",
@@ -69,11 +73,10 @@ pub const VARIANTS: [Variant; 11] = [
     },
     Variant {
         name: "agreement",
-        what: "two passes over each batch, made to agree (R-Drop, weight 5), and batches of 2,000 tokens",
+        what: "two passes over each batch, made to agree (R-Drop, weight 1)",
         change: |recipe| {
-            recipe.agreement = 5.0;
-            recipe.fit.batching.size = BatchSize::Tokens(2000);
-            recipe.fit.epochs = 24;
+            recipe.agreement = 1.0;
+            recipe.fit.epochs = 27;
         },
     },
 ];

@@ -96,7 +96,7 @@ impl<'a, T: Element> Output<'a, T> {
                     let bias = finish.bias(channel / 2);
                     let bias_of_gate = finish.bias((channel + of_sample) / 2);
                     for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(&sums[stride..]) {
-                        *y = (sum + bias) * (gate + bias_of_gate).sigmoid();
+                        *y = (sum + bias).gated(gate + bias_of_gate);
                     }
                     continue;
                 }
@@ -111,6 +111,29 @@ impl<'a, T: Element> Output<'a, T> {
                         sum.store_first(y.as_mut_ptr(), y.len());
                     }
                 }
+            }
+        }
+    }
+
+    /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels lie side by side.
+    ///
+    /// # Safety
+    /// No other task writes these channels of this sample.
+    #[inline(always)]
+    pub unsafe fn write_channels(&self, sample: usize, channels: Range<usize>, sums: &[T]) {
+        let (finish, step, outputs) = (&self.finish, self.step(), self.g.channels_out);
+        let at = (sample * outputs + channels.start) / step;
+        // SAFETY: by contract.
+        let y = unsafe { self.y.part(at, channels.len() / step) };
+        if finish.gate {
+            let pairs = sums.chunks_exact(2).zip(channels.start / 2..);
+            for (y, (pair, channel)) in y.iter_mut().zip(pairs) {
+                let gate = pair[1] + finish.bias(channel + outputs / 2);
+                *y = (pair[0] + finish.bias(channel)).gated(gate);
+            }
+        } else {
+            for (y, (&sum, channel)) in y.iter_mut().zip(sums.iter().zip(channels)) {
+                *y = finish.rectified(sum + finish.bias(channel));
             }
         }
     }

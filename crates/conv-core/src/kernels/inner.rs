@@ -1,23 +1,26 @@
 //! Windows that are the whole input, as in a fully connected layer: each output is the inner product of a sample with a channel's weight,
 //! both of which lie in order.
 //!
-//! A tile of samples times a few channels is summed in registers along the depth, and what the registers hold is added up at the end:
-//! nothing is gathered or packed, so that a few samples cost one walk through the weight. A sum is taken in the same order whatever else
-//! is in the batch.
+//! A tile of samples times a few channels is summed in registers along the depth, and what the registers hold is added up at the end,
+//! four of them at once: nothing is gathered or packed, so that a few samples cost one walk through the weight. A sum is taken in the
+//! same order whatever else is in the batch.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use super::blocks;
-use super::finish::{Finish, Output, Piece};
+use super::finish::{Finish, Output};
 use super::packed::Weight;
 use super::scratch::Done;
+use super::tile::PANEL;
 use crate::element::Element;
 use crate::geometry::Geometry;
 use crate::simd::{Lanes, Work};
 
-/// Channels of a tile, which has as many samples where registers are many, and else half of them.
+/// Channels of a tile.
 const CHANNELS: usize = 4;
+/// Samples of a tile where registers are many; with the samples' own and one of a channel, they take 31. Else half of them.
+const SAMPLES: usize = 6;
 /// Channels of a task, whose weights stay in the second cache.
 const TASK: usize = 32;
 /// Samples up to which a walk through the weight as it lies costs less than packing it, or the samples; with more of them `exact` sums
@@ -57,63 +60,81 @@ struct Products<'a, T: Element> {
 impl<T: Element> Work<T> for Products<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let mut sample = 0;
-        while sample < self.g.batch {
-            let samples = (self.g.batch - sample).min(L::ROWS / 2);
-            for channel in self.channels.clone().step_by(CHANNELS) {
-                // SAFETY: by contract.
-                unsafe {
-                    match samples {
-                        4 => self.tile::<L, 4>(sample, channel),
-                        2 | 3 => self.tile::<L, 2>(sample, channel),
-                        _ => self.tile::<L, 1>(sample, channel),
-                    }
+        for samples in blocks::split(self.g.batch, SAMPLES * L::ROWS / PANEL) {
+            // SAFETY: by contract.
+            unsafe {
+                match samples.len() {
+                    6 => self.tiles::<L, 6>(samples.start),
+                    5 => self.tiles::<L, 5>(samples.start),
+                    4 => self.tiles::<L, 4>(samples.start),
+                    3 => self.tiles::<L, 3>(samples.start),
+                    2 => self.tiles::<L, 2>(samples.start),
+                    _ => self.tiles::<L, 1>(samples.start),
                 }
             }
-            sample += if samples == 3 { 2 } else { samples };
         }
     }
 }
 
 impl<T: Element> Products<'_, T> {
+    /// `S` samples by all channels.
+    ///
+    /// # Safety
+    /// The set of `L`.
+    #[inline(always)]
+    unsafe fn tiles<L: Lanes<Element = T>, const S: usize>(&self, first: usize) {
+        let mut sums = [[T::zero(); TASK]; S];
+        for (tile, channel) in self.channels.clone().step_by(CHANNELS).enumerate() {
+            // SAFETY: by contract.
+            let of_tile = unsafe { self.tile::<L, S>(first, channel) };
+            for (sums, of_tile) in sums.iter_mut().zip(of_tile) {
+                sums[tile * CHANNELS..][..CHANNELS].copy_from_slice(&of_tile);
+            }
+        }
+        for (sample, sums) in (first..).zip(&sums) {
+            // SAFETY: tasks differ in channels.
+            unsafe { self.y.write_channels(sample, self.channels.clone(), sums) };
+        }
+    }
+
     /// `S` samples by [`CHANNELS`] channels.
     ///
     /// # Safety
     /// The set of `L`.
     #[inline(always)]
-    unsafe fn tile<L: Lanes<Element = T>, const S: usize>(&self, first: usize, channel: usize) {
-        let (depth, end) = (self.g.depth(), self.channels.end);
+    unsafe fn tile<L: Lanes<Element = T>, const S: usize>(
+        &self,
+        first: usize,
+        channel: usize,
+    ) -> [[T; CHANNELS]; S] {
+        let (depth, last) = (self.g.depth(), self.channels.end - 1);
         let sample = |i: usize| self.x[(first + i) * depth..][..depth].as_ptr();
         // Beyond the last channel the last one once more.
-        let kernel = |i: usize| self.weight.order.kernel(0, (channel + i).min(end - 1));
+        let kernel = |i: usize| self.weight.order.kernel(0, (channel + i).min(last));
         let weight = |i: usize| self.weight.elements[kernel(i)..][..depth].as_ptr();
         let samples: [_; S] = std::array::from_fn(sample);
         let weights: [_; CHANNELS] = std::array::from_fn(weight);
-        // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last register takes what is left. Tasks
-        // differ in channels.
+        // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last register takes what is left.
         unsafe {
             let mut sums = [[L::constant(0.0); CHANNELS]; S];
             for k in (0..depth).step_by(L::WIDTH) {
                 let count = L::WIDTH.min(depth - k);
-                let mut of_channels = [L::constant(0.0); CHANNELS];
-                for (register, weight) in of_channels.iter_mut().zip(weights) {
-                    *register = L::load_first(weight.add(k), count);
+                let mut of_samples = [L::constant(0.0); S];
+                for (register, sample) in of_samples.iter_mut().zip(samples) {
+                    *register = L::load_first(sample.add(k), count);
                 }
-                for (sums, sample) in sums.iter_mut().zip(samples) {
-                    let sample = L::load_first(sample.add(k), count);
-                    for (sum, weight) in sums.iter_mut().zip(of_channels) {
-                        *sum = sum.mul_add(sample, weight);
+                for (channel, weight) in weights.iter().enumerate() {
+                    let weight = L::load_first(weight.add(k), count);
+                    for (sums, &sample) in sums.iter_mut().zip(&of_samples) {
+                        sums[channel] = sums[channel].mul_add(sample, weight);
                     }
                 }
             }
-            for (sample, registers) in (first..).zip(sums) {
-                let mut sums = [T::zero(); CHANNELS];
-                for (sum, register) in sums.iter_mut().zip(registers) {
-                    *sum = register.sum();
-                }
-                let piece = Piece { at: 0, sample, pixel: 0, len: 1 };
-                self.y.write::<L>(channel..end.min(channel + CHANNELS), &[piece], &sums, 1);
+            let mut totals = [[T::zero(); CHANNELS]; S];
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                *totals = L::sums(sums);
             }
+            totals
         }
     }
 }

@@ -40,7 +40,7 @@ mod winograd;
 pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::each_chunk;
 pub(crate) use finish::Finish;
-pub(crate) use scratch::{Done, HasScratch, take, written};
+pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
 
 use crate::element::Element;
 use crate::geometry::Geometry;

@@ -140,6 +140,13 @@ pub(crate) trait Lanes: Copy {
         lanes[0]
     }
 
+    /// [`Lanes::sum`] of each of four registers.
+    #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [Self::Element; 4] {
+        // SAFETY: as this one.
+        unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
+    }
+
     /// The first number of each of four registers side by side at `to`, the second of each `stride` behind it, and so on.
     #[inline(always)]
     unsafe fn turn(registers: [Self; 4], to: *mut Self::Element, stride: usize) {

@@ -31,6 +31,9 @@ impl Work<f32> for Operations {
             // What is not a number stays so in a rectifier.
             assert!(read(la.max(L::splat(f32::NAN))).iter().all(|x| x.is_nan()));
             assert_eq!(la.sum(), a.iter().sum::<f32>());
+            // Rounded alike, so added in the same order.
+            let four = [la, lb, lc, lb.add(lc)].map(|register| register.mul(L::splat(0.1)));
+            assert_eq!(L::sums(four), four.map(|register| register.sum()));
             for count in 0..=width {
                 let first = read(L::load_first(a.as_ptr(), count));
                 assert_eq!(first, list(&|i| if i < count { a[i] } else { 0.0 }));

@@ -54,6 +54,28 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        unsafe {
+            // The halves of two registers added: one has both sums.
+            let halves = |a: Self, b: Self| {
+                let low = _mm512_shuffle_f32x4::<0b01_00_01_00>(a.0, b.0);
+                _mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_10_11_10>(a.0, b.0))
+            };
+            // Quarters alike, and then each has a quarter of one register.
+            let (ab, cd) = (halves(a, b), halves(c, d));
+            let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd);
+            let sums = _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd));
+            let sums = _mm512_add_ps(sums, _mm512_permute_ps::<0b01_00_11_10>(sums));
+            let sums = _mm512_add_ps(sums, _mm512_permute_ps::<0b10_11_00_01>(sums));
+            let first = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            let mut numbers = [0.0; 4];
+            let sums = _mm512_castps512_ps128(_mm512_permutexvar_ps(first, sums));
+            _mm_storeu_ps(numbers.as_mut_ptr(), sums);
+            numbers
+        }
+    }
+
+    #[inline(always)]
     unsafe fn turn([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
         unsafe {
             let low = |x: Self| Avx2(_mm512_castps512_ps256(x.0));
@@ -97,6 +119,26 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
         unsafe { _mm256_maskstore_ps(to, first8(count), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        unsafe {
+            // The halves of two registers added: one has both sums.
+            let halves = |a: Self, b: Self| {
+                let low = _mm256_permute2f128_ps::<0x20>(a.0, b.0);
+                _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(a.0, b.0))
+            };
+            // Quarters alike: numbers of a, b | c, d.
+            let (ac, bd) = (halves(a, c), halves(b, d));
+            let low = _mm256_shuffle_ps::<0b01_00_01_00>(ac, bd);
+            let sums = _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_10_11_10>(ac, bd));
+            let sums = _mm256_add_ps(sums, _mm256_permute_ps::<0b10_11_00_01>(sums));
+            let (ab, cd) = (_mm256_castps256_ps128(sums), _mm256_extractf128_ps::<1>(sums));
+            let mut numbers = [0.0; 4];
+            _mm_storeu_ps(numbers.as_mut_ptr(), _mm_shuffle_ps::<0b10_00_10_00>(ab, cd));
+            numbers
+        }
     }
 
     #[inline(always)]
