@@ -214,9 +214,9 @@ pub enum Error {
         elements: usize,
     },
 
-    /// A gated convolution of arguments that only a convolution and a gated linear unit behind it can take.
+    /// Arguments that other operations take, but not this one.
     #[error("{op}: {found}, expected {expected}")]
-    Gated {
+    Refused {
         /// The operation.
         op: &'static str,
         /// What there is.

@@ -40,6 +40,7 @@ mod checks;
 mod config;
 mod conv;
 mod conv_transpose;
+mod dense;
 mod device;
 mod element;
 mod error;
@@ -63,13 +64,14 @@ pub use candle_threads::limit_candle_threads;
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
 pub use conv::{conv1d, conv1d_glu, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
+pub use dense::Dense;
 pub use error::{Error, Result, without_backtrace};
 pub use exponential::Exponential;
 pub use memory::{Block, Unwritten, keep_memory};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
-    Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, global_avg_pool, global_max_pool,
-    max_pool1d, max_pool2d,
+    Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, first_argmax, global_avg_pool,
+    global_max_pool, max_pool1d, max_pool2d,
 };
 pub use precision::Precision;
 pub use second_order::check_first_order;

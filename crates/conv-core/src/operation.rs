@@ -45,7 +45,7 @@ impl Convolution {
     pub fn gated(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
         let (op, groups, mut dims) =
             (self.op, self.geometry.groups, self.output.clone().into_dims());
-        let refused = |found, expected| Err(Error::Gated { op, found, expected });
+        let refused = |found, expected| Err(Error::Refused { op, found, expected });
         if groups > 1 {
             return refused(format!("{groups} groups"), "one, or conv1d and a gated linear unit");
         }
@@ -134,7 +134,7 @@ impl Convolution {
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
+    pub fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
         let Self { rectify, keep, .. } = *self;
         let gate = self.gate && self.sums.is_none();
         Finish { bias, rectify, gate, exact: self.precision == Precision::Exact, keep }

@@ -25,6 +25,7 @@ use crate::{Error, Padding2d, Result};
 pub(crate) use op::{Pool, Reduction};
 use window::Windows;
 
+pub use composed::first_argmax;
 pub use config::{Pool1dConfig, Pool2dConfig};
 
 /// The largest element under each window.

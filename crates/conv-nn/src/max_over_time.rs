@@ -77,7 +77,7 @@ fn composed(x: &Tensor, windows: &[usize]) -> candle_core::Result<(Tensor, Tenso
         .broadcast_lt(&windows)?
         .broadcast_as(x.shape())?;
     let below = Tensor::full(f64::NEG_INFINITY, x.shape(), x.device())?.to_dtype(x.dtype())?;
-    let positions = inside.where_cond(&x.detach(), &below)?.argmax_keepdim(D::Minus1)?;
+    let positions = conv_core::first_argmax(&inside.where_cond(&x.detach(), &below)?)?;
     let y = x.contiguous()?.gather(&positions, D::Minus1)?;
     Ok((y.squeeze(2)?, positions.squeeze(2)?))
 }

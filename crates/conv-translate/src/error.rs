@@ -256,6 +256,9 @@ pub enum Error {
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+    /// An operation failed.
+    #[error(transparent)]
+    Operation(#[from] conv_core::Error),
     /// A layer failed.
     #[error(transparent)]
     Layer(#[from] conv_nn::Error),

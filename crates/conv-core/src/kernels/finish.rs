@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::shared::Shared;
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::simd::Lanes;
+use crate::simd::{Lanes, WIDEST};
 
 /// What is done to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -122,18 +122,31 @@ impl<'a, T: Element> Output<'a, T> {
     #[inline(always)]
     pub unsafe fn write_channels(&self, sample: usize, channels: Range<usize>, sums: &[T]) {
         let (finish, step, outputs) = (&self.finish, self.step(), self.g.channels_out);
-        let at = (sample * outputs + channels.start) / step;
+        let first = channels.start / step;
         // SAFETY: by contract.
-        let y = unsafe { self.y.part(at, channels.len() / step) };
-        if finish.gate {
-            let pairs = sums.chunks_exact(2).zip(channels.start / 2..);
-            for (y, (pair, channel)) in y.iter_mut().zip(pairs) {
-                let gate = pair[1] + finish.bias(channel + outputs / 2);
-                *y = (pair[0] + finish.bias(channel)).gated(gate);
-            }
-        } else {
-            for (y, (&sum, channel)) in y.iter_mut().zip(sums.iter().zip(channels)) {
-                *y = finish.rectified(sum + finish.bias(channel));
+        let y = unsafe { self.y.part(sample * (outputs / step) + first, channels.len() / step) };
+        let none = [T::zero(); WIDEST];
+        for (i, y) in y.chunks_mut(WIDEST).enumerate() {
+            let (sums, first) = (&sums[i * step * WIDEST..], first + i * WIDEST);
+            let bias =
+                |first| finish.bias.map_or(&none[..y.len()], |bias| &bias[first..][..y.len()]);
+            let bias_of_y = bias(first);
+            if finish.gate {
+                // Apart first, so that the rest is done in vectors.
+                let mut halves = [none; 2];
+                for (place, pair) in sums.chunks_exact(2).take(y.len()).enumerate() {
+                    (halves[0][place], halves[1][place]) = (pair[0], pair[1]);
+                }
+                let biases = bias_of_y.iter().zip(bias(outputs / 2 + first));
+                for ((y, (&sum, &gate)), (&bias, &bias_of_gate)) in
+                    y.iter_mut().zip(halves[0].iter().zip(&halves[1])).zip(biases)
+                {
+                    *y = (sum + bias).gated(gate + bias_of_gate);
+                }
+            } else {
+                for (y, (&sum, &bias)) in y.iter_mut().zip(sums.iter().zip(bias_of_y)) {
+                    *y = finish.rectified(sum + bias);
+                }
             }
         }
     }

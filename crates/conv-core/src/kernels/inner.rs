@@ -114,21 +114,17 @@ impl<T: Element> Products<'_, T> {
         let weight = |i: usize| self.weight.elements[kernel(i)..][..depth].as_ptr();
         let samples: [_; S] = std::array::from_fn(sample);
         let weights: [_; CHANNELS] = std::array::from_fn(weight);
+        let (samples, weights) = (&samples, &weights);
         // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last register takes what is left.
         unsafe {
             let mut sums = [[L::constant(0.0); CHANNELS]; S];
-            for k in (0..depth).step_by(L::WIDTH) {
-                let count = L::WIDTH.min(depth - k);
-                let mut of_samples = [L::constant(0.0); S];
-                for (register, sample) in of_samples.iter_mut().zip(samples) {
-                    *register = L::load_first(sample.add(k), count);
-                }
-                for (channel, weight) in weights.iter().enumerate() {
-                    let weight = L::load_first(weight.add(k), count);
-                    for (sums, &sample) in sums.iter_mut().zip(&of_samples) {
-                        sums[channel] = sums[channel].mul_add(sample, weight);
-                    }
-                }
+            let whole = depth - depth % L::WIDTH;
+            for k in (0..whole).step_by(L::WIDTH) {
+                sums = products(sums, samples, weights, |from| L::load(from.add(k)));
+            }
+            if whole < depth {
+                let load = |from: *const T| L::load_part(from.add(whole), depth - whole);
+                sums = products(sums, samples, weights, load);
             }
             let mut totals = [[T::zero(); CHANNELS]; S];
             for (totals, sums) in totals.iter_mut().zip(sums) {
@@ -136,5 +132,32 @@ impl<T: Element> Products<'_, T> {
             }
             totals
         }
+    }
+}
+
+/// `sums`, and a register of each sample times one of each channel.
+///
+/// # Safety
+/// The set of `L`, and whatever `load` asks for.
+#[inline(always)]
+unsafe fn products<L: Lanes, const S: usize>(
+    mut sums: [[L; CHANNELS]; S],
+    samples: &[*const L::Element; S],
+    weights: &[*const L::Element; CHANNELS],
+    load: impl Fn(*const L::Element) -> L,
+) -> [[L; CHANNELS]; S] {
+    // SAFETY: by contract.
+    unsafe {
+        let mut of_samples = [L::constant(0.0); S];
+        for (register, &sample) in of_samples.iter_mut().zip(samples) {
+            *register = load(sample);
+        }
+        for (channel, &weight) in weights.iter().enumerate() {
+            let weight = load(weight);
+            for (sums, &sample) in sums.iter_mut().zip(&of_samples) {
+                sums[channel] = sums[channel].mul_add(sample, weight);
+            }
+        }
+        sums
     }
 }

@@ -6,6 +6,7 @@
 //! | [`winograd`] | 3, 4 or 5 taps an axis, stride 1, many channels | products of fewer multiplications |
 //! | [`direct`] | groups of few output channels | row by row |
 //! | [`inner`] | windows that are the whole input | inner products |
+//! | [`dense`] | the same of a weight laid out before | rows times panels |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
@@ -17,6 +18,7 @@
 
 mod bias;
 mod blocks;
+mod dense;
 mod direct;
 mod finish;
 mod inner;
@@ -39,6 +41,7 @@ mod winograd;
 
 pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::each_chunk;
+pub(crate) use dense::{laid_out_len, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
 pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
 
@@ -58,15 +61,7 @@ pub(crate) fn forward<T: Element>(
     y: &mut [T],
 ) -> Done {
     let g = g.simplified();
-    let order = Order {
-        start: 0,
-        group: g.channels_out * g.depth(),
-        output: g.depth(),
-        input: g.taps(),
-        row: g.w.kernel as isize,
-        column: 1,
-        half: if finish.gate { g.channels_out / 2 } else { 0 },
-    };
+    let order = Order::plain(&g, finish.gate);
     convolve(&g, x, Weight { elements: weight, order }, finish, y)
 }
 

@@ -45,6 +45,19 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// That of a weight as callers have it: output channel by output channel, in each as its elements are counted.
+    pub fn plain(g: &Geometry, gate: bool) -> Self {
+        Self {
+            start: 0,
+            group: g.channels_out * g.depth(),
+            output: g.depth(),
+            input: g.taps(),
+            row: g.w.kernel as isize,
+            column: 1,
+            half: if gate { g.channels_out / 2 } else { 0 },
+        }
+    }
+
     /// Where the kernel of an output channel starts.
     pub fn kernel(&self, group: usize, output: usize) -> usize {
         let channel = if self.half > 0 { output / 2 + output % 2 * self.half } else { output };

@@ -26,19 +26,33 @@ fn max(x: &Tensor, windows: &Windows) -> Result<Tensor> {
     // A tap outside the input looks at the first one inside again: that changes no maximum, nor which is first.
     let repeat = |axis: &Axis, window: usize| axis.position(window, axis.taps(window).start);
     let seen = under_windows(x, windows, repeat)?;
-    let values = seen.detach();
+    seen.gather(&first_argmax(&seen)?, D::Minus1)?.squeeze(D::Minus1)
+}
+
+/// Where the first maximum along the last dimension is, u32 with that dimension kept as 1, on any device; what is not a number outdoes
+/// all numbers. candle's own takes on CUDA any of several equal ones.
+///
+/// # Errors
+/// Only those of the tensor library.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[[1f32, 3., 3.], [2., f32::NAN, 5.]], &Device::Cpu)?;
+/// assert_eq!(conv_core::first_argmax(&x)?.to_vec2::<u32>()?, [[1], [1]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub fn first_argmax(x: &Tensor) -> Result<Tensor> {
+    let values = x.detach();
     let nan = values.ne(&values)?;
     let lowest = values.zeros_like()?.affine(1.0, f64::NEG_INFINITY)?;
     let numbers = nan.where_cond(&lowest, &values)?;
-    // A NaN outdoes the maximum; of equals the first is taken, by ranks that make it the only largest.
     let maximal = numbers.broadcast_eq(&numbers.max_keepdim(D::Minus1)?)?.to_dtype(DType::F32)?;
     let claims = (maximal + nan.to_dtype(DType::F32)?.affine(2.0, 0.0)?)?;
     let winners = claims.broadcast_eq(&claims.max_keepdim(D::Minus1)?)?.to_dtype(DType::F32)?;
-    let taps = values.dim(D::Minus1)?;
-    let ranks: Vec<f32> = (0..taps).rev().map(|rank| (rank + 1) as f32).collect();
-    let ranks = Tensor::from_vec(ranks, (1, 1, 1, 1, taps), x.device())?;
-    let first = winners.broadcast_mul(&ranks)?.argmax_keepdim(D::Minus1)?;
-    seen.gather(&first, D::Minus1)?.squeeze(D::Minus1)
+    // Ranks make the first of equals the only largest.
+    let ranks: Vec<f32> = (0..values.dim(D::Minus1)?).rev().map(|rank| (rank + 1) as f32).collect();
+    let ranks = Tensor::new(ranks, x.device())?;
+    winners.broadcast_mul(&ranks)?.argmax_keepdim(D::Minus1)
 }
 
 fn mean(op: &'static str, x: &Tensor, windows: &Windows, with_padding: bool) -> Result<Tensor> {

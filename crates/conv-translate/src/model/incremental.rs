@@ -8,9 +8,9 @@ use super::residual::halved;
 use super::{ConvS2s, Encoded};
 use crate::config::POSITIONS_FROM;
 use crate::{Error, Result};
-use candle_core::{D, Device, Module, Tensor};
-use conv_core::{Conv1dConfig, Precision};
-use conv_nn::{Conv1d, Linear, Mode, log_softmax, softmax_of_first};
+use candle_core::{D, Device, Tensor};
+use conv_core::{Dense, Precision};
+use conv_nn::{Mode, log_softmax, softmax_of_first};
 
 /// The network as a search asks it: the decoder's weights laid out for single positions. Many searches may share it.
 #[derive(Debug, Clone)]
@@ -18,20 +18,21 @@ pub struct StepDecoder {
     encoder: Encoder,
     words: Tensor,
     positions: Tensor,
-    first: Linear,
+    first: Dense,
     layers: Vec<StepLayer>,
-    last: Linear,
-    output: Linear,
+    last: Dense,
+    output: Dense,
 }
 
 #[derive(Debug, Clone)]
 struct StepLayer {
-    /// Of a window's positions side by side: `[2C', K · C, 1]`.
-    convolution: Conv1d,
-    width: usize,
-    attention: Option<[Linear; 2]>,
+    /// Of a window's positions side by side, gated: from K · C to C'.
+    convolution: Dense,
+    /// The numbers of a position, C, and the positions before the present one, K - 1.
+    seen: [usize; 2],
+    attention: Option<[Dense; 2]>,
     reach: usize,
-    projection: Option<Linear>,
+    projection: Option<Dense>,
 }
 
 /// What a search remembers of the prefixes so far: B sentences with as many rows each.
@@ -57,29 +58,36 @@ pub struct Step {
     pub attention: Tensor,
 }
 
-/// A map of every position as one of rows.
-fn linear(map: &Normed) -> candle_core::Result<Linear> {
+/// A map of every position as one of rows: its weight, `[O, K · C]`, and its bias.
+fn of_rows(map: &Normed) -> candle_core::Result<(Tensor, Tensor)> {
     let weight = map.weight()?.detach();
     let (outputs, inputs, width) = weight.dims3()?;
     let weight = weight.transpose(1, 2)?.contiguous()?.reshape((outputs, inputs * width))?;
-    Ok(Linear::new(weight, Some(map.bias().detach())))
+    Ok((weight, map.bias().detach()))
+}
+
+fn linear(map: &Normed) -> Result<Dense> {
+    let (weight, bias) = of_rows(map)?;
+    Ok(Dense::new(&weight, Some(&bias))?)
 }
 
 pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
     let Decoder { embed, first, layers, residuals, last, .. } = &model.decoder;
     let of_layer = |(i, layer): (usize, &super::decoder::Layer)| {
-        let of_attention = |attention: &Attention| -> candle_core::Result<_> {
+        let of_attention = |attention: &Attention| -> Result<_> {
             let [query, output] = attention.maps();
             Ok([linear(query)?, linear(output)?])
         };
         let (reach, projection) = residuals.connection(i);
         Ok(StepLayer {
             convolution: {
-                let of_window = linear(&layer.convolution)?;
-                let weight = of_window.weight().unsqueeze(2)?;
-                Conv1d::new(weight, of_window.bias().cloned(), Conv1dConfig::default())
+                let (weight, bias) = of_rows(&layer.convolution)?;
+                Dense::gated(&weight, Some(&bias))?
             },
-            width: model.config.decoder_layers.0[i].width,
+            seen: {
+                let (_, inputs, width) = layer.convolution.weight()?.dims3()?;
+                [inputs, width - 1]
+            },
             attention: layer.attention.as_ref().map(of_attention).transpose()?,
             reach,
             projection: projection.map(linear).transpose()?,
@@ -91,9 +99,9 @@ pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
         words: embed.words().detach(),
         positions: embed.positions().detach(),
         first: linear(first)?,
-        layers: layers.iter().enumerate().map(of_layer).collect::<candle_core::Result<_>>()?,
+        layers: layers.iter().enumerate().map(of_layer).collect::<Result<_>>()?,
         last: linear(last)?,
-        output: Linear::new(weight.detach(), Some(bias.detach())),
+        output: Dense::new(&weight.detach(), Some(&bias.detach()))?,
     })
 }
 
@@ -119,9 +127,12 @@ impl StepDecoder {
     pub fn begin(&self, source: &Encoded, rows: usize) -> Result<DecoderState> {
         let sentences = source.lengths.len();
         let seen = |layer: &StepLayer| {
-            let inputs = layer.convolution.weight().dim(1)? / layer.width;
-            let size = (layer.width - 1) * inputs;
-            Tensor::zeros((sentences * rows, size), self.words.dtype(), self.words.device())
+            let [inputs, positions] = layer.seen;
+            Tensor::zeros(
+                (sentences * rows, positions * inputs),
+                self.words.dtype(),
+                self.words.device(),
+            )
         };
         Ok(DecoderState {
             position: 0,
@@ -154,7 +165,7 @@ impl StepDecoder {
         let mut attended: Option<Tensor> = None;
         for (i, layer) in self.layers.iter().enumerate() {
             let window = Tensor::cat(&[&state.seen[i], &inputs[i]], 1)?;
-            let mut x = layer.convolution.forward_glu(&window.unsqueeze(2)?)?.squeeze(2)?;
+            let mut x = layer.convolution.forward(&window)?;
             let size = inputs[i].dim(1)?;
             state.seen[i] = window.narrow(1, size, window.dim(1)? - size)?.contiguous()?;
             if let Some(attention) = &layer.attention {
@@ -182,7 +193,7 @@ impl StepDecoder {
 
 /// What rows `x` and `embedded` become after reading the source, and the shares of its positions `[rows, S]`.
 fn attend(
-    [query, output]: &[Linear; 2],
+    [query, output]: &[Dense; 2],
     x: &Tensor,
     embedded: &Tensor,
     state: &DecoderState,

@@ -1,0 +1,214 @@
+//! A fully connected map for inference, its weight laid out once.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::call::Call;
+use crate::element::{Element, compute_dtype, read};
+use crate::kernels::{laid_out_len, lay_out, multiply_rows, written};
+use crate::operation::Convolution;
+use crate::{Conv2dConfig, Error, Result};
+
+const OP: &str = "dense";
+
+/// y = W x + b of each row x, or a · σ(b) of the halves of y, for weights that do not change: those of a decoder, which multiplies
+/// them with a few rows for each word. What a row becomes does not depend on the others, to the last bit.
+///
+/// For inference: arguments that are tracked for gradients are refused.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use conv_core::Dense;
+///
+/// let weight = Tensor::new(&[[1f32, 2.], [0., -1.], [3., 0.]], &Device::Cpu)?;
+/// let dense = Dense::new(&weight, Some(&Tensor::new(&[0f32, 0., 1.], &Device::Cpu)?))?;
+/// let x = Tensor::new(&[[1f32, 1.], [2., 0.]], &Device::Cpu)?;
+/// assert_eq!(dense.forward(&x)?.to_vec2::<f32>()?, [[3., -1., 4.], [2., 0., 7.]]);
+/// # Ok::<(), conv_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Dense {
+    /// `[O, C, 1]`.
+    weight: Tensor,
+    bias: Option<Tensor>,
+    /// The weight as the kernel reads it, on the CPU.
+    panels: Option<Tensor>,
+    gate: bool,
+}
+
+impl Dense {
+    /// From weight `[O, C]` and bias `[O]`.
+    ///
+    /// # Errors
+    /// Shapes, types or devices that do not fit each other; an argument that is tracked for gradients.
+    pub fn new(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+        Self::build(weight, bias, false)
+    }
+
+    /// [`Dense::new`] with a gated linear unit behind it.
+    ///
+    /// # Errors
+    /// As there; an odd number of outputs.
+    pub fn gated(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+        Self::build(weight, bias, true)
+    }
+
+    fn build(weight: &Tensor, bias: Option<&Tensor>, gate: bool) -> Result<Self> {
+        let mut dense = Self {
+            weight: column("weight", weight, "[O, C]")?,
+            bias: bias.cloned(),
+            panels: None,
+            gate,
+        };
+        // What fits no row fits none later.
+        let row = Tensor::zeros((1, weight.dims()[1]), weight.dtype(), weight.device())?;
+        let convolution = dense.convolution(&column("input", &row, "[B, C]")?)?;
+        if weight.device().is_cpu() {
+            let panels = match compute_dtype(OP, weight.dtype())? {
+                DType::F64 => dense.laid_out::<f64>(&convolution)?,
+                _ => dense.laid_out::<f32>(&convolution)?,
+            };
+            dense.panels = Some(panels);
+        }
+        Ok(dense)
+    }
+
+    fn laid_out<T: Element>(&self, convolution: &Convolution) -> Result<Tensor> {
+        let (g, weight) = (&convolution.geometry, self.weight.to_dtype(T::DTYPE)?);
+        let len = laid_out_len(g);
+        let panels = read(&weight, |weight: &[T]| {
+            let lay_out = |to: &mut [T]| {
+                lay_out(g, weight, self.gate, to);
+                Ok(())
+            };
+            written(len, lay_out).map_err(|no_room| no_room.in_operation(OP).into())
+        })?;
+        Ok(Tensor::from_vec(panels, len, &Device::Cpu)?)
+    }
+
+    /// `[B, C]` → `[B, O]`, or `[B, O / 2]` where it is gated. f16 and bf16 are computed in f32 and rounded at the end.
+    ///
+    /// # Errors
+    /// Rows that do not fit the weight, or are tracked for gradients.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = column("input", x, "[B, C]")?;
+        let convolution = self.convolution(&x)?;
+        let y = match &self.panels {
+            None => convolution.apply(&x, &self.weight, self.bias.as_ref())?,
+            Some(panels) => match panels.dtype() {
+                DType::F64 => self.rows::<f64>(&convolution, &x, panels)?,
+                _ => self.rows::<f32>(&convolution, &x, panels)?,
+            },
+        };
+        Ok(y.squeeze(2)?)
+    }
+
+    /// The same as a convolution.
+    fn convolution(&self, x: &Tensor) -> Result<Convolution> {
+        let Self { weight, bias, gate, .. } = self;
+        let bias = bias.as_ref();
+        if [Some(x), Some(weight), bias].into_iter().flatten().any(Tensor::track_op) {
+            let found = "an argument that is tracked for gradients".into();
+            let expected = "none that is: conv1d and matmul have gradients";
+            return Err(Error::Refused { op: OP, found, expected });
+        }
+        let dims = ("[B, C, 1]", "[O, C, 1]");
+        let call = Call { op: OP, rank: 3, dims, x, weight, bias };
+        let convolution = call.convolution(&Conv2dConfig::default())?;
+        if *gate { convolution.gated([None; 3]) } else { Ok(convolution) }
+    }
+
+    fn rows<T: Element>(
+        &self,
+        convolution: &Convolution,
+        x: &Tensor,
+        panels: &Tensor,
+    ) -> candle_core::Result<Tensor> {
+        let (g, shape) = (&convolution.geometry, &convolution.output);
+        let (given, x) = (x.dtype(), x.to_dtype(T::DTYPE)?);
+        let bias = self.bias.as_ref().map(|bias| bias.to_dtype(T::DTYPE)?.to_vec1::<T>());
+        let bias = bias.transpose()?;
+        let finish = convolution.finish(bias.as_deref());
+        let y = read(&x, |x: &[T]| {
+            read(panels, |panels| {
+                written(shape.elem_count(), |y| multiply_rows(g, x, panels, finish, y))
+                    .map_err(|no_room| no_room.in_operation(OP).into())
+            })
+        })?;
+        Tensor::from_vec(y, shape, x.device())?.to_dtype(given)
+    }
+}
+
+/// A matrix as images of a single pixel.
+fn column(argument: &'static str, matrix: &Tensor, expected: &'static str) -> Result<Tensor> {
+    match matrix.rank() {
+        2 => Ok(matrix.unsqueeze(2)?),
+        _ => Err(Error::Rank { op: OP, argument, found: matrix.dims().to_vec(), expected }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Conv1dConfig, conv1d, conv1d_glu};
+    use candle_core::Var;
+    use gradcheck::values;
+
+    /// Below, at and above the edges of tiles and panels.
+    #[test]
+    fn it_is_a_convolution_and_a_row_is_the_same_in_any_batch() -> Result<()> {
+        for dtype in [DType::F32, DType::F64] {
+            let values = |shape: &[usize], seed| values(shape, seed).to_dtype(dtype);
+            for (rows, inputs, outputs) in
+                [(1, 1, 2), (3, 5, 16), (4, 40, 18), (5, 300, 48), (8, 17, 50), (23, 64, 194)]
+            {
+                let (x, weight) = (values(&[rows, inputs], 1)?, values(&[outputs, inputs], 2)?);
+                let (bias, config) = (values(&[outputs], 3)?, Conv1dConfig::default());
+                for bias in [None, Some(&bias)] {
+                    let (columns, kernels) = (x.unsqueeze(2)?, weight.unsqueeze(2)?);
+                    let plain = conv1d(&columns, &kernels, bias, &config)?;
+                    let gated = conv1d_glu(&columns, &kernels, bias, &config)?;
+                    for (dense, expected) in
+                        [(Dense::new(&weight, bias)?, plain), (Dense::gated(&weight, bias)?, gated)]
+                    {
+                        let y = dense.forward(&x)?;
+                        let worst = (&y - expected.squeeze(2)?)?.abs()?.max_all()?;
+                        let worst = worst.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                        assert!(worst < 1e-4, "{rows} rows, {inputs} → {outputs}: {worst}");
+                        let flat =
+                            |t: Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+                        for row in 0..rows {
+                            let alone = dense.forward(&x.narrow(0, row, 1)?)?;
+                            assert_eq!(flat(alone)?, flat(y.narrow(0, row, 1)?)?);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_it_cannot_take_is_refused_by_name() -> Result<()> {
+        let text = |dense: Result<Dense>| dense.err().map(|e| e.to_string()).unwrap_or_default();
+        let weight = values((3, 2), 1);
+        let tracked = Var::from_tensor(&weight)?;
+        assert_eq!(
+            text(Dense::new(&tracked, None)),
+            "dense: an argument that is tracked for gradients, expected none that is: conv1d and matmul have gradients"
+        );
+        assert_eq!(
+            text(Dense::gated(&weight, None)),
+            "dense: 3 output channels, expected an even number"
+        );
+        assert!(text(Dense::new(&weight, Some(&values(2, 1)))).contains("bias"));
+        assert!(text(Dense::new(&values((3, 2, 1), 1), None)).contains("weight"));
+        let dense = Dense::new(&weight, None)?;
+        for x in
+            [values((4, 3), 1), values(2, 1), Var::from_tensor(&values((4, 2), 1))?.into_inner()]
+        {
+            assert!(dense.forward(&x).is_err());
+        }
+        assert_eq!(dense.forward(&values((0, 2), 1))?.dims(), [0, 3]);
+        Ok(())
+    }
+}

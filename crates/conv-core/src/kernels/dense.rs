@@ -1,0 +1,95 @@
+//! Rows times a weight that was laid out for them once, as a decoder multiplies them word by word.
+//!
+//! The weight is the right side of the register tile: panels of some outputs side by side for each input, read on and on. The left
+//! side are the rows as they lie. A sum is taken input by input, whatever other rows there are.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use super::blocks;
+use super::finish::{Finish, Output};
+use super::packed::Order;
+use super::scratch::Done;
+use super::tile::{PANEL, REGISTERS, multiply, width};
+use crate::element::Element;
+use crate::geometry::Geometry;
+use crate::simd::{Lanes, WIDEST, Work};
+
+/// Outputs of a panel: the columns of the widest tile.
+const OUTPUTS: usize = REGISTERS * WIDEST;
+
+/// How many numbers [`lay_out`] writes.
+pub(crate) fn laid_out_len(g: &Geometry) -> usize {
+    g.channels_out.div_ceil(OUTPUTS) * OUTPUTS * g.depth()
+}
+
+/// The weight `[outputs][inputs]` as panels, `[panel][input][OUTPUTS]` with zeros beyond the last output; where one half of the outputs
+/// is to gate the other, from both by turns.
+pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], gate: bool, to: &mut [T]) {
+    let (depth, order) = (g.depth(), Order::plain(g, gate));
+    to.fill(T::zero());
+    for (panel, to) in to.chunks_exact_mut(OUTPUTS * depth).enumerate() {
+        for output in panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS) {
+            let kernel = &weight[order.kernel(0, output)..][..depth];
+            for (to, &element) in to.chunks_exact_mut(OUTPUTS).zip(kernel) {
+                to[output % OUTPUTS] = element;
+            }
+        }
+    }
+}
+
+/// `y = weight · x` of each row, finished.
+pub(crate) fn multiply_rows<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    panels: &[T],
+    finish: Finish<'_, T>,
+    y: &mut [T],
+) -> Done {
+    let y = &Output::new(g, finish, y);
+    blocks::each(g.channels_out.div_ceil(OUTPUTS), g.work(), |panel| {
+        let outputs = panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS);
+        let weight = &panels[panel * OUTPUTS * g.depth()..][..OUTPUTS * g.depth()];
+        T::vectorize(Rows { g, x, weight, outputs, y });
+        Ok(())
+    })
+}
+
+/// A panel's outputs of all rows.
+struct Rows<'a, T: Element> {
+    g: &'a Geometry,
+    x: &'a [T],
+    weight: &'a [T],
+    outputs: Range<usize>,
+    y: &'a Output<'a, T>,
+}
+
+impl<T: Element> Work<T> for Rows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let (depth, batch) = (self.g.depth(), self.g.batch);
+        let mut sums = [[T::zero(); OUTPUTS]; PANEL];
+        for first in (0..batch).step_by(PANEL) {
+            let count = PANEL.min(batch - first);
+            // Beyond the last row the last one once more.
+            let row = |i: usize| self.x[(first + i).min(batch - 1) * depth..][..depth].as_ptr();
+            let rows: [_; PANEL] = std::array::from_fn(row);
+            for column in (0..self.outputs.len()).step_by(width::<L>()) {
+                let columns = width::<L>().min(self.outputs.len() - column);
+                let weight = self.weight[column..].as_ptr();
+                let to = (sums[0][column..].as_mut_ptr(), OUTPUTS);
+                // SAFETY: rows have `depth` numbers (sliced above), and so many steps of OUTPUTS numbers has the panel; a tile's columns
+                // lie inside of a step, and inside of a row of the sums, of which there are PANEL.
+                unsafe {
+                    let left = |k: usize, i: usize| *rows[i].add(k);
+                    let right = |k: usize| weight.add(k * OUTPUTS);
+                    multiply::<L>(depth, left, right, false, to, (count, columns));
+                }
+            }
+            for (sample, sums) in (first..first + count).zip(&sums) {
+                // SAFETY: tasks differ in outputs.
+                unsafe { self.y.write_channels(sample, self.outputs.clone(), sums) };
+            }
+        }
+    }
+}
