@@ -202,6 +202,7 @@ mod tests {
         );
         assert!(text(Dense::new(&weight, Some(&values(2, 1)))).contains("bias"));
         assert!(text(Dense::new(&values((3, 2, 1), 1), None)).contains("weight"));
+        assert!(text(Dense::new(&values((3, 0), 1), None)).contains("number of channels"));
         let dense = Dense::new(&weight, None)?;
         for x in
             [values((4, 3), 1), values(2, 1), Var::from_tensor(&values((4, 2), 1))?.into_inner()]
