@@ -154,15 +154,16 @@ impl<'a> Training<'a> {
         &self.network
     }
 
-    /// A network of the present parameters that does not change with them, for inference.
+    /// A network of the present parameters on `device` that does not change with them, for inference.
     ///
     /// # Errors
     /// Only those of the tensor library.
-    pub fn frozen(&self) -> Result<ConvS2s> {
+    pub fn frozen(&self, device: &Device) -> Result<ConvS2s> {
         let tensors = self.parameters.tensors();
-        let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.copy()?)));
+        let copy = |tensor: Tensor| tensor.copy()?.to_device(device);
+        let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, copy(tensor)?)));
         let tensors = tensors.collect::<candle_core::Result<_>>()?;
-        let vb = Parameters::frozen(tensors).builder(DType::F32, &self.device);
+        let vb = Parameters::frozen(tensors).builder(DType::F32, device);
         convs2s(self.network.config(), &vb)
     }
 
@@ -256,12 +257,12 @@ impl<'a> Training<'a> {
         Ok(sum / count)
     }
 
-    /// BLEU of the dev part by the present parameters.
+    /// BLEU of the dev part by the present parameters, searched for on the CPU wherever it is trained: a search's steps are small and many.
     ///
     /// # Errors
     /// A search that cannot be done.
     pub fn bleu(&self, search: &SearchConfig) -> Result<BleuScore> {
-        let ensemble = Ensemble::new(vec![self.frozen()?])?;
+        let ensemble = Ensemble::new(vec![self.frozen(&Device::Cpu)?])?;
         let pairs = &self.dev.pairs;
         let mut hypotheses = vec![String::new(); pairs.len()];
         for batch in by_length(pairs) {
@@ -282,7 +283,7 @@ impl<'a> Training<'a> {
         if self.dev.pairs.is_empty() {
             return Ok(metrics);
         }
-        let loss = self.held_out_loss(&self.frozen()?, &self.dev.pairs)?;
+        let loss = self.held_out_loss(&self.frozen(&self.device)?, &self.dev.pairs)?;
         metrics.insert("loss".into(), loss);
         metrics.insert("perplexity".into(), loss.exp());
         if let Some(search) = &self.recipe.search {

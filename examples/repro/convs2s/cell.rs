@@ -18,6 +18,8 @@ pub struct Cell {
     /// Seconds of training, with the evaluations after each epoch and without the search.
     pub seconds: f64,
     pub threads: usize,
+    /// What it was trained on, as `--device` has it; translations are searched for on the CPU.
+    pub device: String,
     /// Target tokens, ends included, learnt from in a second.
     pub target_tokens_per_second: f64,
     /// Of a token of val.

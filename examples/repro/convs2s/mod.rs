@@ -85,8 +85,9 @@ pub fn run(
         if options.quick { "runs/convs2s-quick.jsonl" } else { "docs/results/convs2s.jsonl" };
     let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
     let threads = common.threads()?;
+    let (seed, device_name) = (common.seed, common.device.clone());
     let mut experiment =
-        Experiment { options, data, device, cells, seed: common.seed, threads, stop: None };
+        Experiment { options, data, device, device_name, cells, seed, threads, stop: None };
     let plans = experiment.plans();
     if let Some(folder) = &options.export {
         return experiment.export(&plans[0], folder);
@@ -135,6 +136,8 @@ struct Experiment<'a> {
     options: &'a Options,
     data: Option<PathBuf>,
     device: &'a Device,
+    /// As it was asked for.
+    device_name: String,
     cells: Cells<Cell>,
     /// The first of several.
     seed: u64,
@@ -203,7 +206,7 @@ impl Experiment<'_> {
     /// Of a run that was looked at on val alone.
     fn test(&self, plan: &Plan, cell: Cell) -> Result<Cell> {
         let model = self.folder(plan).join("model");
-        let translator = Translator::open(&model, self.device).with_context(|| {
+        let translator = Translator::open(&model, &Device::Cpu).with_context(|| {
             format!(
                 "{plan} was scored on val alone, and its model is wanted for the test set; --again trains it again"
             )
@@ -231,7 +234,9 @@ impl Experiment<'_> {
         }
         let evaluation = conv_train::Learner::evaluate(&training)?;
         let perplexity = *evaluation.get("perplexity").context("a perplexity of val")?;
-        let translator = Translator::new(vec![training.frozen()?], corpus.vocabularies.encoders())?;
+        // Searched for on the CPU, wherever it was trained.
+        let network = training.frozen(&Device::Cpu)?;
+        let translator = Translator::new(vec![network], corpus.vocabularies.encoders())?;
         let val = Part::read(&self.files(&plan.pair, "val")?)?;
         let (search, found) = val.choose(&translator)?;
         let [signature, chrf_signature] = val.signatures()?;
@@ -256,6 +261,7 @@ impl Experiment<'_> {
             steps: outcome.step,
             seconds: outcome.seconds,
             threads: self.threads,
+            device: self.device_name.clone(),
             target_tokens_per_second: learnt as f64 / outcome.seconds,
             perplexity,
             search,

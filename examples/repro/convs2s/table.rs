@@ -6,6 +6,7 @@ use super::{Experiment, SHORT, TEST};
 use crate::cells::mean_and_spread;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The numbers that others published, and what ours must reach.
@@ -54,6 +55,8 @@ struct Row {
     runs: usize,
     parameters: Option<usize>,
     threads: Option<usize>,
+    /// What they were trained on.
+    devices: Vec<String>,
     test: Option<Summary>,
     val: Option<Summary>,
     perplexity: Option<f64>,
@@ -149,6 +152,7 @@ impl Row {
             runs: cells.len(),
             parameters: cells.iter().map(|cell| cell.parameters).max(),
             threads: cells.iter().map(|cell| cell.threads).max(),
+            devices: unique(cells.iter().map(|cell| cell.device.clone())),
             test: Summary::of(&tests),
             val: Summary::of(&vals),
             perplexity: mean(|cell| cell.perplexity),
@@ -164,7 +168,7 @@ impl Row {
         match (&self.test, self.parameters, self.hours) {
             _ if cells.is_empty() => "not run",
             (None, ..) => "val alone",
-            _ if self.pair != bar.pair || !is_whole => "no bar",
+            _ if self.pair != bar.pair || !is_whole || self.devices != ["cpu"] => "no bar",
             (Some(test), ..) if test.bleu < bar.bleu => "MISSED",
             (_, Some(parameters), _) if parameters as f64 > bar.parameters => "TOO LARGE",
             (_, _, Some(hours)) if hours > bar.hours => "TOO SLOW",
@@ -172,6 +176,10 @@ impl Row {
             _ => "holds",
         }
     }
+}
+
+fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
@@ -199,8 +207,8 @@ impl fmt::Display for Table {
                 f,
                 "\nOurs, trained on the set's training pairs alone. Beam 5, with the length penalty that is best on val; ± is the standard deviation over \
                  the seeds.\nThe bar, {pair}: {bleu:.1} in the mean of {seeds} seeds, at most {} parameters and {hours:.0} hours a run.\n\n\
-                 | pair | recipe | epochs | parameters | test BLEU (seeds) | | greedy | chrF | multi-bleu | val BLEU | perplexity | length penalty | hours | threads | target tokens/s |\n\
-                 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+                 | pair | recipe | epochs | parameters | test BLEU (seeds) | | greedy | chrF | multi-bleu | val BLEU | perplexity | length penalty | hours | threads | device | target tokens/s |\n\
+                 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
                 millions(Some(*parameters))
             )?;
         }
@@ -211,8 +219,8 @@ impl fmt::Display for Table {
             writeln!(
                 f,
                 "\nWhat each change does, {pair}, {} epochs with a warm-up in proportion, on val:\n\n\
-                 | recipe | what is changed | parameters | val BLEU (seeds) | change | greedy | perplexity | hours |\n\
-                 |---|---|---|---|---|---|---|---|",
+                 | recipe | what is changed | parameters | val BLEU (seeds) | change | greedy | perplexity | hours | device |\n\
+                 |---|---|---|---|---|---|---|---|---|",
                 self.ablations[0].epochs
             )?;
         }
@@ -236,6 +244,10 @@ fn score(summary: Option<&Summary>, runs: usize) -> String {
 }
 
 impl Row {
+    fn devices(&self) -> String {
+        if self.devices.is_empty() { "–".into() } else { self.devices.join(", ") }
+    }
+
     fn whole(&self) -> String {
         let test = self.test.as_ref();
         let of_test = |value: fn(&Summary) -> f64| number(test.map(value), 2);
@@ -255,6 +267,7 @@ impl Row {
             if penalties.is_empty() { "–".into() } else { penalties.join(", ") },
             number(self.hours, 2),
             self.threads.map_or("–".into(), |threads| threads.to_string()),
+            self.devices(),
             number(self.tokens_per_second, 0),
         ];
         format!("| {} |", cells.join(" | "))
@@ -271,6 +284,7 @@ impl Row {
             number(val.map(|val| val.greedy), 2),
             number(self.perplexity, 2),
             number(self.hours, 2),
+            self.devices(),
         ];
         format!("| {} |", cells.join(" | "))
     }
