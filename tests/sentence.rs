@@ -249,6 +249,11 @@ fn the_tour_is_json_where_asked_for_and_marks_what_is_wrong() {
     let sentences = found["sentences"]["sentences"].as_array().unwrap();
     let wrong = sentences.iter().filter(|one| one["label"] != one["truth"]).count();
     assert_eq!((sentences.len(), tour(&[]).matches("(wrong: ").count()), (4, wrong));
+    let translations = &found["translations"];
+    assert_eq!(translations["sentences"].as_array().unwrap().len(), 20);
+    assert!(translations["chrf"].as_f64().unwrap() > 80.0, "{translations}");
+    let report = fs::read_to_string(place.path().join("report.html")).unwrap();
+    assert!(report.contains("aria-label=\"attention\"") && report.contains("My brother"));
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The classifier that `--model` names.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_text::Classifier;
-use std::path::Path;
 
 const SHIPPED: &str = "data/models/sentiment";
 
@@ -17,12 +16,7 @@ pub struct Model {
 
 impl Model {
     pub fn open(&self, device: &Device) -> Result<Classifier> {
-        if self.model == SHIPPED && !Path::new(SHIPPED).is_dir() {
-            bail!(
-                "no model at {SHIPPED}: it is in the repository, from whose top folder it is found (the packaged crate leaves data/ out); \
-                 or train one with `sentence train --data FILE --out DIR` and name it with --model DIR/model"
-            );
-        }
+        conv_cli::check_shipped(&self.model, SHIPPED, "sentence train --data FILE --out DIR")?;
         Ok(Classifier::open(&conv_hub::resolve(&self.model)?, device)?)
     }
 }

@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 
 mod sentence;
+mod translation;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies sample sentences with the shipped model, shows which words decided, and writes an HTML report.
+/// Classifies and translates sample sentences with the shipped models, shows which words decided and what was read, and writes an HTML
+/// report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -32,7 +34,9 @@ fn main() -> ExitCode {
         let begun = Instant::now();
         let device = arguments.common.start()?;
         let report = Report::new("Tour", "What the shipped models say of sample inputs");
-        let (sentences, report) = sentence::section(&shipped(&arguments.data)?, &device, report)?;
+        let data = shipped(&arguments.data)?;
+        let (sentences, report) = sentence::section(&data, &device, report)?;
+        let (translations, report) = translation::section(&data, &device, report)?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -42,7 +46,8 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        conv_cli::print(arguments.common.json, &Tour { sentences, seconds, report: report_file })
+        let tour = Tour { sentences, translations, seconds, report: report_file };
+        conv_cli::print(arguments.common.json, &tour)
     })
 }
 
@@ -50,15 +55,19 @@ fn main() -> ExitCode {
 #[derive(Debug, Serialize)]
 struct Tour {
     sentences: sentence::Sentences,
+    translations: translation::Translations,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, seconds, report } = self;
+        let Self { sentences, translations, seconds, report } = self;
         let report = report.display();
-        write!(f, "{sentences}\n\n{seconds:.1} s; the report, to open in a browser: {report}")
+        write!(
+            f,
+            "{sentences}\n\n{translations}\n\n{seconds:.1} s; the report, to open in a browser: {report}"
+        )
     }
 }
 

@@ -34,6 +34,7 @@ use clap::{Args, Parser};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -194,6 +195,21 @@ pub fn commit(paths: &[&str]) -> Option<String> {
     Some(if changes.is_empty() { commit } else { commit + "+" })
 }
 
+/// Whether the model that `--model` is by default is there to be opened, in a folder below the present one; `train` is the command that
+/// makes another.
+///
+/// # Errors
+/// It is asked for and is not.
+pub fn check_shipped(asked: &str, shipped: &str, train: &str) -> Result<()> {
+    if asked != shipped || Path::new(shipped).is_dir() {
+        return Ok(());
+    }
+    bail!(
+        "no model at {shipped}: it is in the repository, from whose top folder it is found (the packaged crate leaves data/ out); \
+         or train one with `{train}` and name it with --model"
+    )
+}
+
 /// A flag that the first Ctrl-C sets, for training to stop at a checkpoint; the second ends the program at once.
 ///
 /// # Errors
@@ -213,6 +229,15 @@ pub fn stop_on_ctrl_c() -> Result<&'static AtomicBool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_shipped_model_is_missed() {
+        assert!(check_shipped("mine", "data/models/none", "train").is_ok());
+        assert!(check_shipped("src", "src", "train").is_ok());
+        let missing = check_shipped("data/models/none", "data/models/none", "train").err();
+        let text = missing.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.starts_with("no model at data/models/none") && text.contains("`train`"));
+    }
 
     #[test]
     fn a_device_is_opened_or_refused_by_its_name() {

@@ -1,6 +1,6 @@
 //! A fully connected map for inference, its weight laid out once.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Module, Tensor};
 
 use crate::call::Call;
 use crate::element::{Element, compute_dtype, read};
@@ -27,7 +27,7 @@ const OP: &str = "dense";
 /// ```
 #[derive(Debug, Clone)]
 pub struct Dense {
-    /// `[O, C, 1]`.
+    /// `[O, C, 1]`. Beside panels it is its shape that is wanted: a single number, seen at each place.
     weight: Tensor,
     bias: Option<Tensor>,
     /// The weight as the kernel reads it, on the CPU.
@@ -68,6 +68,9 @@ impl Dense {
                 _ => dense.laid_out::<f32>(&convolution)?,
             };
             dense.panels = Some(panels);
+            let shape = dense.weight.shape().clone();
+            dense.weight =
+                Tensor::zeros(1, weight.dtype(), weight.device())?.broadcast_as(shape)?;
         }
         Ok(dense)
     }
@@ -135,6 +138,12 @@ impl Dense {
             })
         })?;
         Tensor::from_vec(y, shape, x.device())?.to_dtype(given)
+    }
+}
+
+impl Module for Dense {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(Self::forward(self, x)?)
     }
 }
 

@@ -33,6 +33,7 @@
 //! ```
 #![deny(missing_docs)]
 
+mod awake;
 mod call;
 mod candle_threads;
 #[cfg(test)]
@@ -60,6 +61,7 @@ mod second_order;
 mod simd;
 mod upsample;
 
+pub use awake::awake;
 pub use candle_threads::limit_candle_threads;
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
 pub use conv::{conv1d, conv1d_glu, conv1d_relu, conv2d, conv2d_relu};

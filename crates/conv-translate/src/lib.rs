@@ -12,7 +12,7 @@
 //!
 //! ```no_run
 //! use conv_translate::{SearchConfig, Translator};
-//! let translator = Translator::open("runs/de-en/model".as_ref(), &candle_core::Device::Cpu)?;
+//! let translator = Translator::open("data/models/german-english".as_ref(), &candle_core::Device::Cpu)?;
 //! let found = translator.translate("Ein Hund rennt.", &SearchConfig::default())?;
 //! println!("{} {}", found.text, found.score);
 //! # Ok::<(), conv_translate::Error>(())

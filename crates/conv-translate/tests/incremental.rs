@@ -1,7 +1,7 @@
 //! Word by word the decoder says what it says of whole sentences.
 
 use candle_core::{D, DType, Device, IndexOp, Tensor};
-use conv_nn::{Mode, Parameters, log_softmax};
+use conv_nn::{Mode, Parameters, keep_first, log_softmax};
 use conv_translate::{Config, ConvS2s, Layers, Preset, convs2s};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence::Off;
@@ -53,7 +53,8 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> Result<f32, Failure> {
 /// Two sentences of three rows each; in the middle the rows change places, and then one sentence is left.
 fn agrees(which: usize, seed: u64) -> Result<(), Failure> {
     let model = network(which, seed)?;
-    let source = model.encode(&tokens(2, 9, seed)?, &[9, 5], &mut Mode::Eval)?;
+    let (ids, lengths) = (tokens(2, 9, seed)?, [9, 5]);
+    let source = model.encode(&ids, &lengths, &mut Mode::Eval)?;
     let (rows, length, turn, cut) = (6, 12, 5, 9);
     let target = tokens(rows, length, seed + 1)?;
     // Rows 0 to 2 are of the first sentence.
@@ -77,7 +78,19 @@ fn agrees(which: usize, seed: u64) -> Result<(), Failure> {
         model.decode(&target, &every, &mut Mode::Eval)?,
         model.decode(&turned, &every, &mut Mode::Eval)?,
     ];
-    let steps = model.step_decoder()?;
+    let steps = model.clone().step_decoder()?;
+    // A search reads its sources without padding, and each as if it were alone.
+    let read = steps.encode(&ids, &lengths)?;
+    let alone = steps.encode(&ids.i((1.., ..5))?, &[5])?;
+    for (what, read, expected, alone) in [
+        ("keys", &read.keys, &source.keys, &alone.keys),
+        ("values", &read.values, &source.values, &alone.values),
+    ] {
+        let kept = |x: &Tensor| keep_first(&x.contiguous()?, &lengths);
+        let difference = largest_difference(&kept(read)?, &kept(expected)?)?;
+        assert!(difference < 1e-5, "{what} of network {which}: {difference}");
+        assert_eq!(largest_difference(&read.i((1.., .., ..5))?, alone)?, 0.0, "{what}, alone");
+    }
     let mut state = steps.begin(&source, 3)?;
     for t in 0..length {
         let mut input = target.i((.., t))?.contiguous()?;
@@ -119,7 +132,7 @@ fn it_is_for_every_presets_layers() -> Result<(), Failure> {
 fn positions_beyond_the_table_are_refused() -> Result<(), Failure> {
     let model = network(1, 1)?;
     let source = model.encode(&tokens(1, 3, 1)?, &[3], &mut Mode::Eval)?;
-    let steps = model.step_decoder()?;
+    let steps = model.clone().step_decoder()?;
     let mut state = steps.begin(&source, 1)?;
     let token = Tensor::new(&[5u32], &Device::Cpu)?;
     for _ in 0..38 {

@@ -51,6 +51,15 @@ pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) -> Done + Syn
     }
 }
 
+/// Whether `test` holds of each of `0..count`, on several threads where the whole `work` is worth it.
+pub(super) fn all(count: usize, work: usize, test: impl Fn(usize) -> bool + Sync + Send) -> bool {
+    if work < SMALL || count < 2 || !is_shared() {
+        (0..count).all(test)
+    } else {
+        (0..count).into_par_iter().all(test)
+    }
+}
+
 /// Calls `task` with each chunk of `slice` and its number, on several threads where the whole `work` is worth it.
 pub(crate) fn each_chunk<T: Send>(
     slice: &mut [T],

@@ -17,6 +17,8 @@ use crate::simd::{Lanes, WIDEST, Work};
 
 /// Outputs of a panel: the columns of the widest tile.
 const OUTPUTS: usize = REGISTERS * WIDEST;
+/// Steps of the depth by which a panel is asked for ahead: a weight is read once a call, from a cache further away.
+const AHEAD: usize = 8;
 
 /// How many numbers [`lay_out`] writes.
 pub(crate) fn laid_out_len(g: &Geometry) -> usize {
@@ -82,7 +84,13 @@ impl<T: Element> Work<T> for Rows<'_, T> {
                 // lie inside of a step, and inside of a row of the sums, of which there are PANEL.
                 unsafe {
                     let left = |k: usize, i: usize| *rows[i].add(k);
-                    let right = |k: usize| weight.add(k * OUTPUTS);
+                    let right = |k: usize| {
+                        let step = weight.add(k * OUTPUTS);
+                        for register in (0..width::<L>()).step_by(L::WIDTH) {
+                            L::prefetch(step.wrapping_add(AHEAD * OUTPUTS + register));
+                        }
+                        step
+                    };
                     multiply::<L>(depth, left, right, false, to, (count, columns));
                 }
             }

@@ -74,6 +74,10 @@ pub(crate) trait Lanes: Copy {
     /// `self + a · b`, rounded once where the set can.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 
+    /// Asks for the cache line of what will be loaded soon. `from` need not be valid.
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const Self::Element) {}
+
     /// A constant.
     #[inline(always)]
     unsafe fn constant(x: f64) -> Self {

@@ -30,8 +30,8 @@ pub(super) fn scaled_values(source: &Encoded) -> candle_core::Result<Tensor> {
 
 impl Attention {
     /// To queries, and from what is read.
-    pub fn maps(&self) -> [&Normed; 2] {
-        [&self.query, &self.output]
+    pub fn maps(self) -> [Normed; 2] {
+        [self.query, self.output]
     }
 
     /// `h` and `embedded` `[B, C, T]` and `[B, E, T]` → `[B, C, T]`, and who attends to what, `[B, T, S]`. `values` are

@@ -20,11 +20,11 @@ pub struct Encoded {
 
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {
-    embed: Embed,
-    first: Normed,
-    convolutions: Vec<Normed>,
-    residuals: Residuals,
-    last: Normed,
+    pub embed: Embed,
+    pub first: Normed,
+    pub convolutions: Vec<Normed>,
+    pub residuals: Residuals,
+    pub last: Normed,
     dropout: f64,
     /// The share of the gradients that comes in, since every attention layer sends some (section 3.4).
     gradient: f64,

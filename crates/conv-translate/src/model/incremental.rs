@@ -1,25 +1,25 @@
 //! The decoder word by word: what a convolution has seen is kept, so that a word costs the same wherever it stands.
 
 use super::attention::{Attention, scaled_values};
-use super::decoder::Decoder;
-use super::encoder::Encoder;
-use super::normed::Normed;
-use super::residual::halved;
+use super::decoder::{Decoder, Layer};
+use super::residual::{Residuals, halved};
+use super::rows::{RowEncoder, gated, linear, row_encoder};
 use super::{ConvS2s, Encoded};
 use crate::config::POSITIONS_FROM;
 use crate::{Error, Result};
 use candle_core::{D, Device, Tensor};
 use conv_core::{Dense, Precision};
-use conv_nn::{Mode, log_softmax, softmax_of_first};
+use conv_nn::{log_softmax, softmax_of_first};
 
-/// The network as a search asks it: the decoder's weights laid out for single positions. Many searches may share it.
+/// The network as a search asks it: its weights laid out for single positions. Many searches may share it.
 #[derive(Debug, Clone)]
 pub struct StepDecoder {
-    encoder: Encoder,
+    encoder: RowEncoder,
     words: Tensor,
     positions: Tensor,
     first: Dense,
     layers: Vec<StepLayer>,
+    residuals: Residuals<Dense>,
     last: Dense,
     output: Dense,
 }
@@ -31,8 +31,6 @@ struct StepLayer {
     /// The numbers of a position, C, and the positions before the present one, K - 1.
     seen: [usize; 2],
     attention: Option<[Dense; 2]>,
-    reach: usize,
-    projection: Option<Dense>,
 }
 
 /// What a search remembers of the prefixes so far: B sentences with as many rows each.
@@ -58,50 +56,34 @@ pub struct Step {
     pub attention: Tensor,
 }
 
-/// A map of every position as one of rows: its weight, `[O, K · C]`, and its bias.
-fn of_rows(map: &Normed) -> candle_core::Result<(Tensor, Tensor)> {
-    let weight = map.weight()?.detach();
-    let (outputs, inputs, width) = weight.dims3()?;
-    let weight = weight.transpose(1, 2)?.contiguous()?.reshape((outputs, inputs * width))?;
-    Ok((weight, map.bias().detach()))
-}
-
-fn linear(map: &Normed) -> Result<Dense> {
-    let (weight, bias) = of_rows(map)?;
-    Ok(Dense::new(&weight, Some(&bias))?)
-}
-
-pub(super) fn step_decoder(model: &ConvS2s) -> Result<StepDecoder> {
-    let Decoder { embed, first, layers, residuals, last, .. } = &model.decoder;
-    let of_layer = |(i, layer): (usize, &super::decoder::Layer)| {
-        let of_attention = |attention: &Attention| -> Result<_> {
+pub(super) fn step_decoder(ConvS2s { encoder, decoder, .. }: ConvS2s) -> Result<StepDecoder> {
+    let encoder = row_encoder(encoder)?;
+    let output = {
+        let (weight, bias) = decoder.output()?;
+        Dense::new(&weight.detach(), Some(&bias.detach()))?
+    };
+    let Decoder { embed, first, layers, residuals, last, .. } = decoder;
+    let of_layer = |layer: Layer| {
+        let of_attention = |attention: Attention| -> Result<_> {
             let [query, output] = attention.maps();
             Ok([linear(query)?, linear(output)?])
         };
-        let (reach, projection) = residuals.connection(i);
+        let (_, inputs, width) = layer.convolution.weight()?.dims3()?;
         Ok(StepLayer {
-            convolution: {
-                let (weight, bias) = of_rows(&layer.convolution)?;
-                Dense::gated(&weight, Some(&bias))?
-            },
-            seen: {
-                let (_, inputs, width) = layer.convolution.weight()?.dims3()?;
-                [inputs, width - 1]
-            },
-            attention: layer.attention.as_ref().map(of_attention).transpose()?,
-            reach,
-            projection: projection.map(linear).transpose()?,
+            convolution: gated(layer.convolution)?,
+            seen: [inputs, width - 1],
+            attention: layer.attention.map(of_attention).transpose()?,
         })
     };
-    let (weight, bias) = model.decoder.output()?;
     Ok(StepDecoder {
-        encoder: model.encoder.clone(),
+        encoder,
         words: embed.words().detach(),
         positions: embed.positions().detach(),
         first: linear(first)?,
-        layers: layers.iter().enumerate().map(of_layer).collect::<Result<_>>()?,
+        layers: layers.into_iter().map(of_layer).collect::<Result<_>>()?,
+        residuals: residuals.map(linear)?,
         last: linear(last)?,
-        output: Dense::new(&weight.detach(), Some(&bias.detach()))?,
+        output,
     })
 }
 
@@ -116,8 +98,8 @@ impl StepDecoder {
     /// # Errors
     /// As there.
     pub fn encode(&self, ids: &Tensor, lengths: &[usize]) -> Result<Encoded> {
-        // Which of the fast kernels runs depends on the batch, and so would a score's last digits.
-        Precision::Exact.with(|| self.encoder.forward(ids, lengths, &mut Mode::Eval))
+        // By kernels that do not depend on how many rows there are.
+        Precision::Exact.with(|| self.encoder.forward(ids, lengths))
     }
 
     /// The beginning of a search with `rows` prefixes of each sentence.
@@ -148,7 +130,6 @@ impl StepDecoder {
     /// # Errors
     /// A position beyond the table, or a token beyond the vocabulary.
     pub fn step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
-        // By kernels that do not depend on how many rows there are.
         Precision::Exact.with(|| self.exact_step(tokens, state))
     }
 
@@ -173,11 +154,7 @@ impl StepDecoder {
                 attended = Some(attended.map_or(Ok(shares.clone()), |sum| sum + shares)?);
                 x = read;
             }
-            if let Some(input) = inputs.len().checked_sub(layer.reach).and_then(|i| inputs.get(i)) {
-                let residual = match &layer.projection {
-                    Some(projection) => projection.forward(input)?,
-                    None => input.clone(),
-                };
+            if let Some(residual) = self.residuals.of(i, &inputs)? {
                 x = halved(&x, &residual)?;
             }
             inputs.push(x);

@@ -8,6 +8,7 @@ mod encoder;
 mod incremental;
 mod normed;
 mod residual;
+mod rows;
 
 pub use embed::PAD;
 pub use encoder::Encoded;
@@ -86,11 +87,11 @@ impl ConvS2s {
         Ok(Decoded { logits, attention })
     }
 
-    /// The decoder for single positions, of the present weights.
+    /// The network for a search, of the present weights; those that nobody else holds are given up as they are laid out anew.
     ///
     /// # Errors
     /// Only those of the tensor library.
-    pub fn step_decoder(&self) -> Result<StepDecoder> {
+    pub fn step_decoder(self) -> Result<StepDecoder> {
         incremental::step_decoder(self)
     }
 

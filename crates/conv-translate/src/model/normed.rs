@@ -96,6 +96,11 @@ impl Normed {
         self.weight.compute()
     }
 
+    /// Zeros before the first position and behind the last.
+    pub fn padding(&self) -> (usize, usize) {
+        self.config.padding
+    }
+
     pub fn bias(&self) -> &Tensor {
         &self.bias
     }

@@ -25,15 +25,15 @@ pub(super) fn halved(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
     Ok(add_scaled(x, y, 0.5f64.sqrt())?)
 }
 
-/// The residual connections of a stack. Parameters: `projections.{i}` where the sizes differ.
+/// The residual connections of a stack, with maps of kind `M`. Parameters: `projections.{i}` where the sizes differ.
 #[derive(Debug, Clone)]
-pub(super) struct Residuals(Vec<Residual>);
+pub(super) struct Residuals<M = Normed>(Vec<Residual<M>>);
 
 #[derive(Debug, Clone)]
-struct Residual {
+struct Residual<M> {
     /// Layers back.
     reach: usize,
-    projection: Option<Normed>,
+    projection: Option<M>,
 }
 
 pub(super) fn residuals(layers: &Layers, vb: &VarBuilder) -> candle_core::Result<Residuals> {
@@ -51,10 +51,13 @@ pub(super) fn residuals(layers: &Layers, vb: &VarBuilder) -> candle_core::Result
     Ok(Residuals(layers.0.iter().enumerate().map(residual).collect::<candle_core::Result<_>>()?))
 }
 
-impl Residuals {
-    /// How many layers back the connection of a layer begins, 0 for none, and its projection.
-    pub fn connection(&self, layer: usize) -> (usize, Option<&Normed>) {
-        (self.0[layer].reach, self.0[layer].projection.as_ref())
+impl<M: Module> Residuals<M> {
+    /// The same with other maps.
+    pub fn map<N>(self, map: impl Fn(M) -> crate::Result<N>) -> crate::Result<Residuals<N>> {
+        let residual = |Residual { reach, projection }: Residual<M>| {
+            Ok(Residual { reach, projection: projection.map(&map).transpose()? })
+        };
+        Ok(Residuals(self.0.into_iter().map(residual).collect::<crate::Result<_>>()?))
     }
 
     /// What is added to the output of a layer, of `inputs` of the layers so far; nothing where it has no such connection.

@@ -35,11 +35,9 @@ impl Ensemble {
             }
         }
         let positions = networks.iter().map(|network| network.config().longest_target()).min();
-        Ok(Self {
-            members: networks.iter().map(ConvS2s::step_decoder).collect::<Result<_>>()?,
-            vocabularies,
-            positions: positions.unwrap_or_default(),
-        })
+        let positions = positions.unwrap_or_default();
+        let members = networks.into_iter().map(ConvS2s::step_decoder).collect::<Result<_>>()?;
+        Ok(Self { members, vocabularies, positions })
     }
 
     /// The most tokens of a target that all members know, its `</s>` included.

@@ -11,6 +11,7 @@ mod train;
 mod unigram;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokenizers::Decoder;
 
@@ -52,10 +53,12 @@ pub struct Specials {
 /// assert_eq!(subwords.decode(&subwords.encode("two dogs, don't run.")?)?, "two dogs, don't run.");
 /// # Ok::<(), conv_translate::Error>(())
 /// ```
+///
+/// A clone shares it: a joint vocabulary is in memory once.
 #[derive(Debug, Clone)]
 pub struct Subwords {
-    inner: tokenizers::Tokenizer,
-    vocabulary: Vec<String>,
+    inner: Arc<tokenizers::Tokenizer>,
+    vocabulary: Arc<Vec<String>>,
     specials: Specials,
 }
 
@@ -105,7 +108,7 @@ impl Subwords {
         let failed = |reason| Error::Tokenizer { file: file.into(), reason };
         let vocabulary = file::vocabulary(&inner).map_err(failed)?;
         let specials = file::specials(&inner).map_err(failed)?;
-        Ok(Self { inner, vocabulary, specials })
+        Ok(Self { inner: Arc::new(inner), vocabulary: Arc::new(vocabulary), specials })
     }
 
     /// The text of a `tokenizer.json`.
