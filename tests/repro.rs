@@ -52,7 +52,7 @@ fn what_was_kept_is_judged() {
         let test = test.map_or("null".into(), found);
         format!(
             r#"{{"pair":"de-en","variant":"{variant}","seed":{seed},"epochs":{epochs},"parameters":5486448,"steps":9,"seconds":3600.0,
-            "threads":2,"target_tokens_per_second":3000.0,"perplexity":5.0,"search":{{"beam":5,"length_penalty":1.0,"tried":[[1.0,{val}]]}},
+            "threads":2,"device":"cpu","target_tokens_per_second":3000.0,"perplexity":5.0,"search":{{"beam":5,"length_penalty":1.0,"tried":[[1.0,{val}]]}},
             "val":{},"test":{test},"signature":"s","chrf_signature":"c","version":"0.1.0","commit":"abc"}}"#,
             found(val)
         )
@@ -68,7 +68,7 @@ fn what_was_kept_is_judged() {
     let arguments = ["convs2s", "--print", "--cells", "cells.jsonl"];
     let table = output(place.path(), &arguments);
     for expected in [
-        "| de-en | small | 35 | 5.5 M | 42.10 ± 0.14 (2) | holds | 41.10 | 60.00 | 42.10 | 42.60 | 5.00 | 1, 1 | 1.00 | 2 | 3000 |",
+        "| de-en | small | 35 | 5.5 M | 42.10 ± 0.14 (2) | holds | 41.10 | 60.00 | 42.10 | 42.60 | 5.00 | 1, 1 | 1.00 | 2 | cpu | 3000 |",
         "| en-fr | small | 35 | – | – | not run |",
         "| no-smoothing | no label smoothing | 5.5 M | 33.50 (1) | -1.50 |",
         "| dropout-0.2 | dropout 0.2 instead of 0.3 | – | not run |",

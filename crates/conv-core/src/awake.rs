@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn it_gives_what_the_work_gives_wherever_it_is_called() {
-        let inner = || awake(|| Precision::current());
+        let inner = || awake(Precision::current);
         let outer = |precision: Precision| precision.with(|| awake(|| (inner(), inner())));
         let several = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
