@@ -26,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 
 /// Epochs of an ablation, and of `--quick`.
 const SHORT: usize = 10;
-const QUICK: usize = 5;
+const QUICK: usize = 4;
 
 /// What the models are measured on in the end.
 const TEST: &str = "test_2016_flickr";
@@ -42,7 +42,7 @@ pub struct Options {
     /// Seeds of each, from --seed on [default: 2 for de-en, 1 for the others and with --ablations or --quick]
     #[arg(long, value_parser = RangedU64ValueParser::<u64>::new().range(1..=100))]
     seeds: Option<u64>,
-    /// Passes over the data, with a warm-up in proportion [default: the recipe's; 10 with --ablations, 5 with --quick]
+    /// Passes over the data, with a warm-up in proportion [default: the recipe's; 10 with --ablations, 4 with --quick]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     epochs: Option<usize>,
     /// Short runs of all variants, compared on val; the test set is not read
@@ -57,7 +57,7 @@ pub struct Options {
     /// Print what there is and run nothing
     #[arg(long)]
     print: bool,
-    /// A small version, run here and now: de-en, one seed, 5 epochs with a warm-up in proportion
+    /// A small version, run here and now: de-en, one seed, 4 epochs with a warm-up in proportion
     #[arg(long, conflicts_with = "ablations")]
     quick: bool,
     /// Folder of runs in progress and of the models: a run that was stopped or killed goes on from its last checkpoint
