@@ -32,7 +32,7 @@ struct Answer {
     translation: Translation,
 }
 
-/// Translates the sample sentences, compares, and adds them and the attention of the first to the report.
+/// Translates the sample sentences, compares, and adds them and the attention of one to the report.
 pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Translations, Report)> {
     let translator = Translator::open(&data.join("models/german-english"), device)?;
     let pairs = PairFiles::Table(data.join("samples/german-english.tsv"));
