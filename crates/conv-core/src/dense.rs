@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Module, Tensor};
 
 use crate::call::Call;
 use crate::element::{Element, compute_dtype, read};
-use crate::kernels::{laid_out_len, lay_out, multiply_rows, written};
+use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows, written};
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, Error, Result};
 
@@ -105,6 +105,32 @@ impl Dense {
         Ok(y.squeeze(2)?)
     }
 
+    /// Some rows of the weight, `[N]` of u32 → `[N, C]`, as they were given: a table that is an output layer too need not be kept
+    /// beside it.
+    ///
+    /// # Errors
+    /// A gated map, whose rows stand in another order; a row that the weight does not have.
+    pub fn weight_rows(&self, rows: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs, _) = self.weight.dims3()?;
+        if self.gate {
+            let (found, expected) = ("the weight of a gated map".into(), "that of a plain one");
+            return Err(Error::Refused { op: OP, found, expected });
+        }
+        let Some(panels) = &self.panels else {
+            return Ok(self.weight.squeeze(2)?.index_select(rows, 0)?);
+        };
+        let rows = rows.to_vec1::<u32>()?;
+        if let Some(row) = rows.iter().find(|row| **row as usize >= outputs) {
+            let (found, expected) = (format!("row {row} of {outputs}"), "one that the weight has");
+            return Err(Error::Refused { op: OP, found, expected });
+        }
+        let of_panels = match panels.dtype() {
+            DType::F64 => gathered::<f64>(panels, inputs, &rows)?,
+            _ => gathered::<f32>(panels, inputs, &rows)?,
+        };
+        Ok(of_panels.to_dtype(self.weight.dtype())?)
+    }
+
     /// The same as a convolution.
     fn convolution(&self, x: &Tensor) -> Result<Convolution> {
         let Self { weight, bias, gate, .. } = self;
@@ -141,6 +167,15 @@ impl Dense {
     }
 }
 
+/// Rows of the weight that `panels` were laid out from.
+fn gathered<T: Element>(panels: &Tensor, inputs: usize, rows: &[u32]) -> Result<Tensor> {
+    let elements = read(panels, |panels: &[T]| {
+        let row = |row: &u32| laid_out_row(panels, inputs, *row as usize);
+        Ok(rows.iter().flat_map(row).collect::<Vec<T>>())
+    })?;
+    Ok(Tensor::from_vec(elements, (rows.len(), inputs), &Device::Cpu)?)
+}
+
 impl Module for Dense {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         Ok(Self::forward(self, x)?)
@@ -167,6 +202,7 @@ mod tests {
     fn it_is_a_convolution_and_a_row_is_the_same_in_any_batch() -> Result<()> {
         for dtype in [DType::F32, DType::F64] {
             let values = |shape: &[usize], seed| values(shape, seed).to_dtype(dtype);
+            let flat = |t: Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
             for (rows, inputs, outputs) in
                 [(1, 1, 2), (3, 5, 16), (4, 40, 18), (5, 300, 48), (8, 17, 50), (23, 64, 194)]
             {
@@ -179,12 +215,17 @@ mod tests {
                     for (dense, expected) in
                         [(Dense::new(&weight, bias)?, plain), (Dense::gated(&weight, bias)?, gated)]
                     {
+                        if !dense.gate {
+                            let rows: Vec<u32> = (0..outputs as u32).rev().collect();
+                            let rows = Tensor::from_vec(rows, outputs, &Device::Cpu)?;
+                            let (found, given) =
+                                (dense.weight_rows(&rows)?, weight.index_select(&rows, 0)?);
+                            assert_eq!(flat(found)?, flat(given)?);
+                        }
                         let y = dense.forward(&x)?;
                         let worst = (&y - expected.squeeze(2)?)?.abs()?.max_all()?;
                         let worst = worst.to_dtype(DType::F64)?.to_scalar::<f64>()?;
                         assert!(worst < 1e-4, "{rows} rows, {inputs} → {outputs}: {worst}");
-                        let flat =
-                            |t: Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
                         for row in 0..rows {
                             let alone = dense.forward(&x.narrow(0, row, 1)?)?;
                             assert_eq!(flat(alone)?, flat(y.narrow(0, row, 1)?)?);
@@ -219,6 +260,14 @@ mod tests {
             assert!(dense.forward(&x).is_err());
         }
         assert_eq!(dense.forward(&values((0, 2), 1))?.dims(), [0, 3]);
+        let rows = Tensor::new(&[0u32, 3], &Device::Cpu)?;
+        let text = |rows: Result<Tensor>| rows.err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(
+            text(dense.weight_rows(&rows)),
+            "dense: row 3 of 3, expected one that the weight has"
+        );
+        let gated = Dense::gated(&values((4, 2), 1), None)?;
+        assert!(text(gated.weight_rows(&rows)).contains("gated"));
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! Cross-entropy of class ids under logits: log-softmax and negative log-likelihood in one
 //! operation.
 
-use crate::blocks::{collect, fill_rows};
-use crate::kernel::{Kernel, apply, check_real, read_ids, with_elements};
+use crate::blocks::{BLOCK, collect, fill_rows, update};
+use crate::kernel::{Kernel, apply, check_real, elements_mut, read_ids, with_elements};
 use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the samples' losses.
@@ -257,33 +257,84 @@ impl Kernel for Loss {
     }
 
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
-        let classes = self.classes;
-        let all_weights: f64 = (0..classes).map(|class| self.weight(class)).sum();
-        let weights = self.class_weights::<T>();
+        let weights = Weights::of(self);
         fill_rows(
             x.len(),
-            classes,
-            classes,
+            self.classes,
+            self.classes,
             #[inline(always)]
             |row, out| {
-                let Some(target) = self.targets[row] else {
-                    return;
-                };
-                let [shift, log, _] = self.normalisers[row].map(T::from_f64);
-                let (own, each) = self.factors(target as usize);
-                let scale = gradient[row] * T::from_f64(own + each * all_weights);
-                let each = gradient[row] * T::from_f64(each);
-                // Without class weights every class has the same share of the smoothing.
-                let shared = if weights.is_empty() { each } else { T::zero() };
-                for (out, &x) in out.iter_mut().zip(&x[row * classes..]) {
-                    *out = scale * ((x - shift) - log).exponential_of_shifted() - shared;
-                }
-                for (out, &weight) in out.iter_mut().zip(&weights) {
-                    *out -= each * weight;
-                }
-                out[target as usize] -= gradient[row] * T::from_f64(own);
+                out.copy_from_slice(&x[row * self.classes..][..self.classes]);
+                self.differentiate(row, &weights, gradient[row], out);
             },
         )
+    }
+}
+
+/// The class weights, none where all are 1, and their sum.
+struct Weights<T> {
+    of_classes: Vec<T>,
+    sum: f64,
+}
+
+impl<T: Real> Weights<T> {
+    fn of(loss: &Loss) -> Self {
+        let sum = (0..loss.classes).map(|class| loss.weight(class)).sum();
+        Self { of_classes: loss.class_weights(), sum }
+    }
+}
+
+impl Loss {
+    /// Makes a row's logits their gradients, where the loss has this one.
+    #[inline(always)]
+    fn differentiate<T: Real>(&self, row: usize, weights: &Weights<T>, gradient: T, x: &mut [T]) {
+        let Some(target) = self.targets[row] else {
+            return x.fill(T::zero());
+        };
+        let [shift, log, _] = self.normalisers[row].map(T::from_f64);
+        let (own, each) = self.factors(target as usize);
+        let scale = gradient * T::from_f64(own + each * weights.sum);
+        let each = gradient * T::from_f64(each);
+        // Without class weights every class has the same share of the smoothing.
+        let shared = if weights.of_classes.is_empty() { each } else { T::zero() };
+        for x in x.iter_mut() {
+            *x = scale * ((*x - shift) - log).exponential_of_shifted() - shared;
+        }
+        for (x, &weight) in x.iter_mut().zip(&weights.of_classes) {
+            *x -= each * weight;
+        }
+        x[target as usize] -= gradient * T::from_f64(own);
+    }
+
+    fn differentiate_all<T: Real>(&self, logits: &mut [T]) {
+        let weights = Weights::of(self);
+        let rows = (BLOCK / self.classes).max(1);
+        update(
+            logits,
+            rows * self.classes,
+            #[inline(always)]
+            |start, logits| {
+                for (row, x) in logits.chunks_exact_mut(self.classes).enumerate() {
+                    self.differentiate(start / self.classes + row, &weights, T::one(), x);
+                }
+            },
+        );
+    }
+}
+
+/// Makes the logits that a loss was [prepared](Loss::prepared) with their gradients in the sum of the losses.
+impl InplaceOp1 for Loss {
+    fn name(&self) -> &'static str {
+        <Self as Kernel>::NAME
+    }
+
+    fn cpu_fwd(&self, logits: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        match logits {
+            CpuStorage::F32(logits) => self.differentiate_all(elements_mut(logits, layout)?),
+            CpuStorage::F64(logits) => self.differentiate_all(elements_mut(logits, layout)?),
+            _ => bail!("{} computes in F32 and F64", <Self as Kernel>::NAME),
+        }
+        Ok(())
     }
 }
 

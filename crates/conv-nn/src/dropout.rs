@@ -93,7 +93,6 @@ impl Kernel for Dropout {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let scale = T::from_f64(1.0 / (1.0 - self.p));
-        // Of 31 bits, since vectors compare signed numbers; p = 1 leaves none above.
         let last_dropped = ((self.p * 2f64.powi(31)) as i64 - 1) as i32;
         let mut y = fill(
             x.len(),
@@ -104,10 +103,7 @@ impl Kernel for Dropout {
                 rng.set_stream((start / STREAM) as u64);
                 let mut bits = [0u32; STREAM];
                 rng.fill(&mut bits[..y.len()]);
-                for ((y, &x), &bits) in y.iter_mut().zip(&x[start..]).zip(&bits) {
-                    let kept = (bits >> 1) as i32 > last_dropped;
-                    *y = if kept { x * scale } else { T::zero() };
-                }
+                keep(&x[start..], &bits, last_dropped, scale, y);
             },
         );
         if let Some(lengths) = &self.lengths {
@@ -118,6 +114,16 @@ impl Kernel for Dropout {
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
         self.forward(gradient)
+    }
+}
+
+/// `y` = `scale` · `x` where the bits lie above `last_dropped`, else 0. Of the bits 31 count, since vectors compare signed numbers; p = 1
+/// leaves none above. All of it by value: behind references of a closure's the processor would branch at each element, and guess wrong.
+#[inline(always)]
+fn keep<T: Real>(x: &[T], bits: &[u32], last_dropped: i32, scale: T, y: &mut [T]) {
+    for ((y, &x), &bits) in y.iter_mut().zip(x).zip(bits) {
+        let scaled = x * scale;
+        *y = if (bits >> 1) as i32 > last_dropped { scaled } else { T::zero() };
     }
 }
 

@@ -32,6 +32,17 @@ pub(crate) fn elements<'a, T>(all: &'a [T], layout: &Layout) -> candle_core::Res
     }
 }
 
+/// [`elements`] to be changed.
+pub(crate) fn elements_mut<'a, T>(
+    all: &'a mut [T],
+    layout: &Layout,
+) -> candle_core::Result<&'a mut [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&mut all[start..end]),
+        None => bail!("a CPU kernel was given a tensor that is not contiguous"),
+    }
+}
+
 /// Refuses types that the kernels do not compute in, by name.
 pub(crate) fn check_real(
     operation: &'static str,

@@ -1,16 +1,15 @@
 //! Losses of a linear layer's outputs without the outputs: a large vocabulary's logits are made, used and dropped block by block.
 
+use crate::blocks::{self, update};
 use crate::cross_entropy::Loss;
-use crate::kernel::{Argument, LayerKernel, apply_layer, check_real};
+use crate::kernel::{Argument, LayerKernel, apply_layer, check_real, elements, elements_mut};
 use crate::linear::product_gradients;
 use crate::real::Real;
-use crate::{
-    CrossEntropyConfig, Error, Linear, Reduction, Result, agreement, cross_entropy, gradients,
-};
-use candle_core::{DType, Module, Shape, Tensor};
+use crate::{CrossEntropyConfig, Error, Linear, Reduction, Result, agreement, cross_entropy};
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Module, Shape, Tensor, bail};
 
-/// Logits of a block: 16 MiB of f32, and their gradient as much; with agreement two more.
-const BLOCK: usize = 1 << 22;
+/// Logits of a block, which become their gradient: 32 MiB of f32; with agreement as much again.
+const BLOCK: usize = 1 << 23;
 
 /// [`cross_entropy`] of `layer`'s outputs.
 ///
@@ -164,7 +163,6 @@ impl OutputLoss {
         let tracked = arguments.map(Tensor::track_op);
         let [x, weight, bias] = arguments.map(Tensor::detach);
         let layer = Linear::new(weight.clone(), Some(bias));
-        let of_block = CrossEntropyConfig { reduction: Reduction::Sum, ..config.clone() };
         let samples = x.dim(0)?;
         let (mut loss, mut total) = (0.0, 0.0);
         let mut of_x = Vec::new();
@@ -178,29 +176,30 @@ impl OutputLoss {
                 true => targets.clone(),
                 false => targets.narrow(0, first, count)?,
             };
-            total += Loss::new(&logits, &targets, &of_block)?.total_weight();
+            let (entropy, weight_of_block) = Loss::prepared(&logits, &targets, config)?;
+            total += weight_of_block;
+            loss += number(&entropy.losses(&logits)?.sum_all()?)?;
+            let of_agreement = match agreement > 0.0 {
+                true => Some(agreement::with_gradient(&logits, agreement)?),
+                false => None,
+            };
+            loss += of_agreement.as_ref().map_or(0.0, |(value, _)| *value);
             if tracked == [false; 3] {
-                loss += number(&cross_entropy(&logits, &targets, &of_block)?)?;
-                if agreement > 0.0 {
-                    loss += agreement::with_gradient(&logits, agreement)?.0;
-                }
                 continue;
             }
-            let (value, mut gradient) = gradients::cross_entropy(&logits, &targets, &of_block)?;
-            loss += number(&value)?;
-            if agreement > 0.0 {
-                let (value, of_logits) = agreement::with_gradient(&logits, agreement)?;
-                loss += value;
-                gradient = (gradient + of_logits)?;
+            logits.inplace_op1(&entropy)?;
+            let gradient = logits;
+            if let Some((_, of_logits)) = of_agreement {
+                gradient.inplace_op2(&of_logits, &Add)?;
             }
             let [x_gradient, of_weight, of_bias] =
                 product_gradients([&x, &weight], &gradient, tracked)?;
             of_x.extend(x_gradient);
             for (sum, more) in of_layer.iter_mut().zip([of_weight, of_bias]) {
-                *sum = match (sum.take(), more) {
-                    (Some(sum), Some(more)) => Some((sum + more)?),
-                    (sum, more) => sum.or(more),
-                };
+                match (&sum, more) {
+                    (Some(sum), Some(more)) => sum.inplace_op2(&more, &Add)?,
+                    (_, more) => *sum = more,
+                }
             }
         }
         let share = if config.reduction == Reduction::Mean { 1.0 / total } else { 1.0 };
@@ -227,6 +226,47 @@ impl LayerKernel for OutputLoss {
         gradient: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
         times(self.gradients.each_ref(), number(gradient)?)
+    }
+}
+
+/// Adds to a tensor where it lies: the gradient of a large vocabulary's weight would else be made anew for each block.
+struct Add;
+
+impl InplaceOp2 for Add {
+    fn name(&self) -> &'static str {
+        OutputLoss::NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        sum: &mut CpuStorage,
+        sum_layout: &Layout,
+        more: &CpuStorage,
+        more_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        fn add<T: Real>(sum: &mut [T], more: &[T]) {
+            update(
+                sum,
+                blocks::BLOCK,
+                #[inline(always)]
+                |start, sum| {
+                    sum.iter_mut().zip(&more[start..]).for_each(
+                        #[inline(always)]
+                        |(sum, more)| *sum += *more,
+                    );
+                },
+            );
+        }
+        match (sum, more) {
+            (CpuStorage::F32(sum), CpuStorage::F32(more)) => {
+                add(elements_mut(sum, sum_layout)?, elements(more, more_layout)?)
+            }
+            (CpuStorage::F64(sum), CpuStorage::F64(more)) => {
+                add(elements_mut(sum, sum_layout)?, elements(more, more_layout)?)
+            }
+            _ => bail!("{} computes in F32 and F64", OutputLoss::NAME),
+        }
+        Ok(())
     }
 }
 

@@ -31,12 +31,19 @@ pub struct Parameters(Arc<Mutex<Store>>);
 struct Store {
     origin: Origin,
     stored: BTreeMap<String, Tensor>,
+    /// How many were stored in the beginning.
+    given: usize,
     vars: BTreeMap<String, Var>,
 }
 
 enum Origin {
-    Drawn { seed: u64 },
-    Frozen,
+    Drawn {
+        seed: u64,
+    },
+    Frozen {
+        /// Whether a tensor is given up to the layer that asks for it.
+        once: bool,
+    },
 }
 
 impl Parameters {
@@ -52,11 +59,18 @@ impl Parameters {
 
     /// Plain tensors for inference: nothing is tracked, and a name that is not there is an error.
     pub fn frozen(tensors: BTreeMap<String, Tensor>) -> Self {
-        Self::with(Origin::Frozen, tensors)
+        Self::with(Origin::Frozen { once: false }, tensors)
+    }
+
+    /// [`Parameters::frozen`], each of which is given up to the layer that asks for it: where layers lay their weights out anew, memory
+    /// does not hold all of them twice. A second time a name is not there.
+    pub fn frozen_once(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self::with(Origin::Frozen { once: true }, tensors)
     }
 
     fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
-        Self(Arc::new(Mutex::new(Store { origin, stored, vars: BTreeMap::new() })))
+        let (given, vars) = (stored.len(), BTreeMap::new());
+        Self(Arc::new(Mutex::new(Store { origin, stored, given, vars })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -133,17 +147,20 @@ impl Parameters {
         if let Some(value) = &stored {
             same_shape(name, value, &shape)?;
         }
+        if matches!(store.origin, Origin::Frozen { once: true }) {
+            store.stored.remove(name);
+        }
         let value = match (&store.origin, stored) {
             (_, Some(value)) => value.to_dtype(dtype)?.to_device(device)?,
             (Origin::Drawn { seed }, None) => {
                 init.make(name, &shape, dtype, device, &mut rng::seeded(*seed, name))?
             }
-            (Origin::Frozen, None) => {
-                let count = store.stored.len();
+            (Origin::Frozen { .. }, None) => {
+                let count = store.given;
                 return Err(Error::ParameterMissing { name: name.into(), count });
             }
         };
-        if matches!(store.origin, Origin::Frozen) {
+        if matches!(store.origin, Origin::Frozen { .. }) {
             return Ok(value.detach());
         }
         // A copy also of what is a variable already, of another model perhaps: that one is left alone.
@@ -158,7 +175,7 @@ impl Parameters {
             let store = self.lock();
             let found = store.vars.get(name).map(|var| var.as_tensor());
             let Some(tensor) = found.or_else(|| store.stored.get(name)) else {
-                let count = store.stored.len();
+                let count = store.given;
                 return Err(Error::ParameterMissing { name: name.into(), count });
             };
             tensor.shape().clone()
@@ -267,6 +284,21 @@ mod tests {
         assert!(!ask(&frozen, "weight")?.track_op());
         let message = ask(&frozen, "bias").err().map(|e| e.to_string()).unwrap_or_default();
         assert!(message.starts_with("parameter `layer.bias` is missing"), "{message}");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_frozen_once_is_given_up() -> candle_core::Result<()> {
+        let given = || Tensor::ones((2, 3), DType::F32, &Device::Cpu);
+        let tensors = ["weight", "bias"].map(|name| Ok((format!("layer.{name}"), given()?)));
+        let tensors = tensors.into_iter().collect::<candle_core::Result<_>>()?;
+        let frozen = Parameters::frozen_once(tensors);
+        let weight = ask(&frozen, "weight")?;
+        assert!(!weight.track_op() && weight.to_vec2::<f32>()? == [[1.0; 3]; 2]);
+        let message = ask(&frozen, "weight").err().map(|e| e.to_string()).unwrap_or_default();
+        let expected = Error::ParameterMissing { name: "layer.weight".into(), count: 2 };
+        assert!(message.starts_with(&expected.to_string()), "{message}");
+        assert_eq!(ask(&frozen, "bias")?.dims(), [2, 3]);
         Ok(())
     }
 

@@ -66,9 +66,9 @@ impl Translator {
     pub fn open_all(folders: &[impl AsRef<Path>], device: &Device) -> Result<Self> {
         let (mut networks, mut vocabularies) = (Vec::new(), None);
         for folder in folders {
-            let model = Stored::open(folder.as_ref())?;
-            networks.push(model.network(device)?);
-            vocabularies.get_or_insert(model.vocabularies);
+            let (network, of_model) = Stored::open(folder.as_ref())?.into_network(device)?;
+            networks.push(network);
+            vocabularies.get_or_insert(of_model);
         }
         Self::new(networks, vocabularies.as_ref().ok_or(Error::NoModel)?.encoders())
     }

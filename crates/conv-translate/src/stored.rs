@@ -34,7 +34,10 @@ impl Stored {
         let name = parts[parts.len().saturating_sub(2)..].join("/");
         if path.is_file() {
             let FairseqModel { config, tensors, source, target, .. } = FairseqModel::open(path)?;
-            let vocabularies = Vocabularies { source: words(&source)?, target: words(&target)? };
+            // A joint dictionary is in memory once.
+            let of_source = words(&source)?;
+            let of_target = if target == source { of_source.clone() } else { words(&target)? };
+            let vocabularies = Vocabularies { source: of_source, target: of_target };
             return Ok(Self { config, tensors, vocabularies, name });
         }
         let model = ModelFolder::open(path)?;
@@ -59,6 +62,16 @@ impl Stored {
     pub fn network(&self, device: &Device) -> Result<ConvS2s> {
         let parameters = Parameters::frozen(self.tensors.clone());
         convs2s(&self.config, &parameters.builder(DType::F32, device))
+    }
+
+    /// [`Stored::network`] and the vocabularies; each parameter is given up as the network takes it, so that memory holds none twice.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn into_network(self, device: &Device) -> Result<(ConvS2s, Vocabularies)> {
+        let parameters = Parameters::frozen_once(self.tensors);
+        let network = convs2s(&self.config, &parameters.builder(DType::F32, device))?;
+        Ok((network, self.vocabularies))
     }
 
     /// The same recipe for this network: its sizes are the model's.

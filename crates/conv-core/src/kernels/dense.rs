@@ -40,6 +40,16 @@ pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], gate: bool, to: &m
     }
 }
 
+/// One of the weight's rows that [`lay_out`] has written, of outputs in their order.
+pub(crate) fn laid_out_row<T: Element>(
+    panels: &[T],
+    inputs: usize,
+    output: usize,
+) -> impl Iterator<Item = T> + '_ {
+    let panel = &panels[output / OUTPUTS * OUTPUTS * inputs..][..OUTPUTS * inputs];
+    panel[output % OUTPUTS..].iter().step_by(OUTPUTS).copied()
+}
+
 /// `y = weight · x` of each row, finished.
 pub(crate) fn multiply_rows<T: Element>(
     g: &Geometry,

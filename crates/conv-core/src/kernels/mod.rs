@@ -41,7 +41,7 @@ mod winograd;
 
 pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::each_chunk;
-pub(crate) use dense::{laid_out_len, lay_out, multiply_rows};
+pub(crate) use dense::{laid_out_len, laid_out_row, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
 pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
 

@@ -50,6 +50,10 @@ impl Embed {
         self.words.weight()
     }
 
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
     pub fn positions(&self) -> &Tensor {
         &self.positions
     }

@@ -3,10 +3,9 @@
 use super::attention::{Attention, scaled_values};
 use super::decoder::{Decoder, Layer};
 use super::residual::{Residuals, halved};
-use super::rows::{RowEncoder, gated, linear, row_encoder};
+use super::rows::{RowEmbed, RowEncoder, gated, linear, row_embed, row_encoder};
 use super::{ConvS2s, Encoded};
-use crate::config::POSITIONS_FROM;
-use crate::{Error, Result};
+use crate::Result;
 use candle_core::{D, Device, Tensor};
 use conv_core::{Dense, Precision};
 use conv_nn::{log_softmax, softmax_of_first};
@@ -15,8 +14,7 @@ use conv_nn::{log_softmax, softmax_of_first};
 #[derive(Debug, Clone)]
 pub struct StepDecoder {
     encoder: RowEncoder,
-    words: Tensor,
-    positions: Tensor,
+    embed: RowEmbed,
     first: Dense,
     layers: Vec<StepLayer>,
     residuals: Residuals<Dense>,
@@ -57,12 +55,13 @@ pub struct Step {
 }
 
 pub(super) fn step_decoder(ConvS2s { encoder, decoder, .. }: ConvS2s) -> Result<StepDecoder> {
-    let encoder = row_encoder(encoder)?;
-    let output = {
+    let (weight, output) = {
         let (weight, bias) = decoder.output()?;
-        Dense::new(&weight.detach(), Some(&bias.detach()))?
+        (weight.id(), Dense::new(&weight.detach(), Some(&bias.detach()))?)
     };
     let Decoder { embed, first, layers, residuals, last, .. } = decoder;
+    let embed = row_embed(embed, (weight, &output));
+    let encoder = row_encoder(encoder, (weight, &output))?;
     let of_layer = |layer: Layer| {
         let of_attention = |attention: Attention| -> Result<_> {
             let [query, output] = attention.maps();
@@ -77,8 +76,7 @@ pub(super) fn step_decoder(ConvS2s { encoder, decoder, .. }: ConvS2s) -> Result<
     };
     Ok(StepDecoder {
         encoder,
-        words: embed.words().detach(),
-        positions: embed.positions().detach(),
+        embed,
         first: linear(first)?,
         layers: layers.into_iter().map(of_layer).collect::<Result<_>>()?,
         residuals: residuals.map(linear)?,
@@ -90,7 +88,7 @@ pub(super) fn step_decoder(ConvS2s { encoder, decoder, .. }: ConvS2s) -> Result<
 impl StepDecoder {
     /// Where its weights are.
     pub(crate) fn device(&self) -> &Device {
-        self.words.device()
+        self.embed.positions().device()
     }
 
     /// Reads source sentences, as [`ConvS2s::encode`]. What it says of a sentence does not depend on the others.
@@ -110,11 +108,8 @@ impl StepDecoder {
         let sentences = source.lengths.len();
         let seen = |layer: &StepLayer| {
             let [inputs, positions] = layer.seen;
-            Tensor::zeros(
-                (sentences * rows, positions * inputs),
-                self.words.dtype(),
-                self.words.device(),
-            )
+            let of = self.embed.positions();
+            Tensor::zeros((sentences * rows, positions * inputs), of.dtype(), of.device())
         };
         Ok(DecoderState {
             position: 0,
@@ -134,14 +129,9 @@ impl StepDecoder {
     }
 
     fn exact_step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
-        let known = self.positions.dim(0)? - POSITIONS_FROM;
-        if state.position >= known {
-            let found = state.position + 1;
-            return Err(Error::TooLong { side: "target", found, expected: known });
-        }
-        let position = self.positions.narrow(0, POSITIONS_FROM + state.position, 1)?;
+        self.embed.check(state.position + 1)?;
+        let embedded = self.embed.forward(tokens, vec![state.position; tokens.dim(0)?])?;
         state.position += 1;
-        let embedded = self.words.index_select(tokens, 0)?.broadcast_add(&position)?;
         let mut inputs = vec![self.first.forward(&embedded)?];
         let mut attended: Option<Tensor> = None;
         for (i, layer) in self.layers.iter().enumerate() {

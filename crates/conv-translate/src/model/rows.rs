@@ -2,19 +2,69 @@
 //! padding between them.
 
 use super::Encoded;
+use super::embed::Embed;
 use super::encoder::Encoder;
 use super::normed::Normed;
 use super::residual::{Residuals, Side, halved};
 use crate::config::POSITIONS_FROM;
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, TensorId};
 use conv_core::Dense;
+
+/// Where rows begin: the tables of words and positions.
+#[derive(Debug, Clone)]
+pub(super) struct RowEmbed {
+    side: Side,
+    words: Words,
+    positions: Tensor,
+}
+
+#[derive(Debug, Clone)]
+enum Words {
+    Table(Tensor),
+    /// The output layer, whose weight is the table.
+    Tied(Dense),
+}
+
+/// The tables of `embed`. Words that are the weight of the output layer, by its identity, are read there and not kept beside it.
+pub(super) fn row_embed(embed: Embed, (weight, output): (TensorId, &Dense)) -> RowEmbed {
+    let words = match embed.words().id() == weight {
+        true => Words::Tied(output.clone()),
+        false => Words::Table(embed.words().detach()),
+    };
+    RowEmbed { side: embed.side(), words, positions: embed.positions().detach() }
+}
+
+impl RowEmbed {
+    pub fn positions(&self) -> &Tensor {
+        &self.positions
+    }
+
+    /// Refuses a sequence of more positions than the table has.
+    pub fn check(&self, found: usize) -> Result<()> {
+        let expected = self.positions.dim(0)? - POSITIONS_FROM;
+        if found > expected {
+            return Err(Error::TooLong { side: self.side.name(), found, expected });
+        }
+        Ok(())
+    }
+
+    /// Tokens `ids` `[rows]` at `places` `[rows]`, counted from 0 → `[rows, E]`.
+    pub fn forward(&self, ids: &Tensor, places: Vec<usize>) -> Result<Tensor> {
+        let words = match &self.words {
+            Words::Table(table) => table.index_select(ids, 0)?,
+            Words::Tied(output) => output.weight_rows(ids)?,
+        };
+        let positions = places.into_iter().map(|place| Some(POSITIONS_FROM + place)).collect();
+        let positions = self.positions.index_select(&index(positions, 0, ids.device())?, 0)?;
+        Ok((words + positions)?)
+    }
+}
 
 /// [`Encoder`] for inference. What it says of a row does not depend on the others, to the last bit.
 #[derive(Debug, Clone)]
 pub(super) struct RowEncoder {
-    words: Tensor,
-    positions: Tensor,
+    embed: RowEmbed,
     first: Dense,
     layers: Vec<RowLayer>,
     residuals: Residuals<Dense>,
@@ -47,15 +97,15 @@ pub(super) fn gated(map: Normed) -> Result<Dense> {
     Ok(Dense::gated(&weight, Some(&bias))?)
 }
 
-pub(super) fn row_encoder(encoder: Encoder) -> Result<RowEncoder> {
+/// With the output layer for [`row_embed`].
+pub(super) fn row_encoder(encoder: Encoder, output: (TensorId, &Dense)) -> Result<RowEncoder> {
     let Encoder { embed, first, convolutions, residuals, last, .. } = encoder;
     let layer = |convolution: Normed| {
         let window = [convolution.weight()?.dim(2)?, convolution.padding().0];
         Ok(RowLayer { convolution: gated(convolution)?, window })
     };
     Ok(RowEncoder {
-        words: embed.words().detach(),
-        positions: embed.positions().detach(),
+        embed: row_embed(embed, output),
         first: linear(first)?,
         layers: convolutions.into_iter().map(layer).collect::<Result<_>>()?,
         residuals: residuals.map(linear)?,
@@ -67,16 +117,10 @@ impl RowEncoder {
     /// As [`Encoder::forward`] in evaluation.
     pub fn forward(&self, ids: &Tensor, lengths: &[usize]) -> Result<Encoded> {
         let (sentences, longest) = ids.dims2()?;
-        let expected = self.positions.dim(0)? - POSITIONS_FROM;
-        if longest > expected {
-            return Err(Error::TooLong { side: Side::Source.name(), found: longest, expected });
-        }
-        let device = ids.device();
-        let batch = places(lengths, |sentence, place| Some(sentence * longest + place));
-        let positions = places(lengths, |_, place| Some(POSITIONS_FROM + place));
-        let words = ids.flatten_all()?.index_select(&index(batch, 0, device)?, 0)?;
-        let positions = self.positions.index_select(&index(positions, 0, device)?, 0)?;
-        let embedded = (self.words.index_select(&words, 0)? + positions)?;
+        self.embed.check(longest)?;
+        let tokens = places(lengths, |sentence, place| Some(sentence * longest + place));
+        let tokens = ids.flatten_all()?.index_select(&index(tokens, 0, ids.device())?, 0)?;
+        let embedded = self.embed.forward(&tokens, places(lengths, |_, place| place))?;
         let rows = embedded.dim(0)?;
         let mut inputs = vec![self.first.forward(&embedded)?];
         for (i, RowLayer { convolution, window: [width, before] }) in self.layers.iter().enumerate()
@@ -112,7 +156,7 @@ fn starts(lengths: &[usize]) -> impl Iterator<Item = usize> {
 }
 
 /// Something of each row, by its sentence and its place there.
-fn places(lengths: &[usize], of: impl Fn(usize, usize) -> Option<usize>) -> Vec<Option<usize>> {
+fn places<R>(lengths: &[usize], of: impl Fn(usize, usize) -> R) -> Vec<R> {
     let sentences = lengths.iter().enumerate();
     let sentence = |(i, length): (usize, &usize)| (0..*length).map(move |place| (i, place));
     sentences.flat_map(sentence).map(|(i, place)| of(i, place)).collect()
