@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Module, Tensor};
 
 use crate::call::Call;
-use crate::element::{Element, compute_dtype, read};
+use crate::element::{Element, compute_dtype, read, room};
+use crate::geometry::fits;
 use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows, written};
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, Error, Result};
@@ -55,12 +56,13 @@ impl Dense {
     fn build(weight: &Tensor, bias: Option<&Tensor>, gate: bool) -> Result<Self> {
         let mut dense = Self {
             weight: column("weight", weight, "[O, C]")?,
-            bias: bias.cloned(),
+            bias: bias.map(Tensor::copy).transpose()?,
             panels: None,
             gate,
         };
-        // What fits no row fits none later.
-        let row = Tensor::zeros((1, weight.dims()[1]), weight.dtype(), weight.device())?;
+        // What fits no row fits none later; its shape is all that counts.
+        let row = Tensor::zeros(1, weight.dtype(), weight.device())?;
+        let row = row.broadcast_as((1, weight.dims()[1]))?;
         let convolution = dense.convolution(&column("input", &row, "[B, C]")?)?;
         if weight.device().is_cpu() {
             let panels = match compute_dtype(OP, weight.dtype())? {
@@ -119,14 +121,9 @@ impl Dense {
         let Some(panels) = &self.panels else {
             return Ok(self.weight.squeeze(2)?.index_select(rows, 0)?);
         };
-        let rows = rows.to_vec1::<u32>()?;
-        if let Some(row) = rows.iter().find(|row| **row as usize >= outputs) {
-            let (found, expected) = (format!("row {row} of {outputs}"), "one that the weight has");
-            return Err(Error::Refused { op: OP, found, expected });
-        }
         let of_panels = match panels.dtype() {
-            DType::F64 => gathered::<f64>(panels, inputs, &rows)?,
-            _ => gathered::<f32>(panels, inputs, &rows)?,
+            DType::F64 => gathered::<f64>(panels, [outputs, inputs], rows)?,
+            _ => gathered::<f32>(panels, [outputs, inputs], rows)?,
         };
         Ok(of_panels.to_dtype(self.weight.dtype())?)
     }
@@ -167,13 +164,26 @@ impl Dense {
     }
 }
 
-/// Rows of the weight that `panels` were laid out from.
-fn gathered<T: Element>(panels: &Tensor, inputs: usize, rows: &[u32]) -> Result<Tensor> {
-    let elements = read(panels, |panels: &[T]| {
-        let row = |row: &u32| laid_out_row(panels, inputs, *row as usize);
-        Ok(rows.iter().flat_map(row).collect::<Vec<T>>())
+/// Rows of the weight `[O, C]` that `panels` were laid out from.
+fn gathered<T: Element>(
+    panels: &Tensor,
+    [outputs, inputs]: [usize; 2],
+    rows: &Tensor,
+) -> Result<Tensor> {
+    let count = rows.dims1()?;
+    fits(OP, "result", &[count, inputs])?;
+    // First, since an expanded index can claim more rows than there is memory.
+    let mut elements = room::<T>(OP, count * inputs)?;
+    let rows = rows.to_vec1::<u32>()?;
+    if let Some(row) = rows.iter().find(|row| **row as usize >= outputs) {
+        let (found, expected) = (format!("row {row} of {outputs}"), "one that the weight has");
+        return Err(Error::Refused { op: OP, found, expected });
+    }
+    read(panels, |panels: &[T]| {
+        elements.extend(rows.iter().flat_map(|row| laid_out_row(panels, inputs, *row as usize)));
+        Ok(())
     })?;
-    Ok(Tensor::from_vec(elements, (rows.len(), inputs), &Device::Cpu)?)
+    Ok(Tensor::from_vec(elements, (count, inputs), &Device::Cpu)?)
 }
 
 impl Module for Dense {
@@ -237,6 +247,20 @@ mod tests {
         Ok(())
     }
 
+    /// One that is made of a network in training does not change with it.
+    #[test]
+    fn it_is_of_the_values_that_it_was_given() -> Result<()> {
+        let (weight, bias) =
+            (Var::from_tensor(&values((3, 2), 1))?, Var::from_tensor(&values(3, 2))?);
+        let dense = Dense::new(&weight.detach(), Some(&bias.detach()))?;
+        let x = values((4, 2), 3);
+        let before = dense.forward(&x)?.to_vec2::<f64>()?;
+        weight.set(&weight.zeros_like()?)?;
+        bias.set(&bias.ones_like()?)?;
+        assert_eq!(dense.forward(&x)?.to_vec2::<f64>()?, before);
+        Ok(())
+    }
+
     #[test]
     fn what_it_cannot_take_is_refused_by_name() -> Result<()> {
         let text = |dense: Result<Dense>| dense.err().map(|e| e.to_string()).unwrap_or_default();
@@ -266,6 +290,13 @@ mod tests {
             text(dense.weight_rows(&rows)),
             "dense: row 3 of 3, expected one that the weight has"
         );
+        // Expanded views that claim more than there is memory for.
+        let far =
+            |sizes: (usize, usize)| Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(sizes);
+        assert!(Dense::new(&far((1, 1 << 50))?, None).is_err());
+        assert!(Dense::new(&far((1 << 50, 1))?, None).is_err());
+        let far = Tensor::zeros(1, DType::U32, &Device::Cpu)?.broadcast_as(1 << 50)?;
+        assert!(dense.weight_rows(&far).is_err());
         let gated = Dense::gated(&values((4, 2), 1), None)?;
         assert!(text(gated.weight_rows(&rows)).contains("gated"));
         Ok(())

@@ -90,7 +90,7 @@ pub(crate) fn try_zeros<T: Element>(len: usize) -> Option<Vec<T>> {
 /// An empty vector with room for `len` elements.
 ///
 /// # Errors
-/// As [`zeros`].
+/// [`Error::OutOfMemory`].
 pub(crate) fn room<T>(op: &'static str, len: usize) -> Result<Vec<T>> {
     let mut room = Vec::new();
     match room.try_reserve_exact(len) {

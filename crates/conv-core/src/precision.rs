@@ -10,8 +10,8 @@ pub enum Precision {
     /// the largest value (a little more where single outliers are a thousand times the rest).
     #[default]
     Fast,
-    /// By products and sums as the definition has them, whose errors are 4 to 80 times smaller, the more the more
-    /// channels there are. A sample's result is the same bits whatever else is in the batch.
+    /// By products and sums as the definition has them, whose errors are mostly 4 to 80 times smaller, the more the more
+    /// channels there are (hardly smaller for kernels that sum to zero on an image far from it). A sample's result is the same bits whatever else is in the batch.
     Exact,
 }
 

@@ -74,8 +74,22 @@ pub fn cross_entropy(
 }
 
 impl Reduction {
+    /// What the gradient of the sum of the losses is multiplied by: 0 where nothing counts.
+    pub(crate) fn share(&self, total_weight: f64) -> f64 {
+        match self {
+            Reduction::Mean if total_weight == 0.0 => 0.0,
+            Reduction::Mean => 1.0 / total_weight,
+            Reduction::Sum | Reduction::None => 1.0,
+        }
+    }
+
     pub(crate) fn of(&self, losses: &Tensor, total_weight: f64) -> Result<Tensor> {
         Ok(match self {
+            // Not by dividing, where a gradient of 0 would become NaN; and by a tensor, since candle stops at the number 0.
+            Reduction::Mean if total_weight == 0.0 => {
+                let sum = losses.sum_all()?;
+                ((&sum * sum.zeros_like()?)? + f64::NAN)?
+            }
             Reduction::Mean => (losses.sum_all()? / total_weight)?,
             Reduction::Sum => losses.sum_all()?,
             Reduction::None => losses.clone(),
@@ -341,7 +355,7 @@ impl InplaceOp1 for Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::{Device, Module, Var};
     use gradcheck::values;
     use proptest::prelude::*;
 
@@ -402,15 +416,29 @@ mod tests {
         }
     }
 
+    /// Of ignored samples, and of classes that weigh nothing, alone or with smoothing.
     #[test]
-    fn a_batch_of_ignored_samples_has_no_mean_and_no_gradient() -> candle_core::Result<()> {
-        let logits = Var::from_tensor(&values((2, 4), 1))?;
-        let config = CrossEntropyConfig { ignore_index: Some(1), ..Default::default() };
-        let loss = cross_entropy(&logits, &targets(&[1, 1])?, &config)?;
-        assert!(loss.to_scalar::<f64>()?.is_nan());
-        let store = loss.backward()?;
-        let gradient = store.get(&logits).map(|g| g.to_vec2::<f64>()).transpose()?;
-        assert_eq!(gradient, Some(vec![vec![0.0; 4]; 2]));
+    fn a_batch_that_counts_for_nothing_has_no_mean_and_no_gradient() -> candle_core::Result<()> {
+        let weigh = |weights: [f32; 4], label_smoothing| CrossEntropyConfig {
+            class_weights: Some(weights.to_vec()),
+            label_smoothing,
+            ..Default::default()
+        };
+        let ignored = CrossEntropyConfig { ignore_index: Some(1), ..Default::default() };
+        for config in [ignored, weigh([0.0; 4], 0.1), weigh([1.0, 0.0, 1.0, 1.0], 0.1)] {
+            let (x, targets) = (Var::from_tensor(&values((2, 3), 1))?, targets(&[1, 1])?);
+            let layer = crate::Linear::new(values((4, 3), 2), None);
+            let whole = cross_entropy(&layer.forward(&x)?, &targets, &config)?;
+            let blocks = crate::linear_cross_entropy(&layer, &x, &targets, &config)?;
+            for loss in [whole, blocks] {
+                assert!(loss.to_scalar::<f64>()?.is_nan(), "{loss} {config:?}");
+                let gradient = loss.backward()?.get(&x).map(|g| g.to_vec2::<f64>()).transpose()?;
+                assert_eq!(gradient, Some(vec![vec![0.0; 3]; 2]), "{config:?}");
+            }
+            let logits = layer.forward(&x)?;
+            let (_, gradient) = crate::gradients::cross_entropy(&logits, &targets, &config)?;
+            assert_eq!(gradient.to_vec2::<f64>()?, [[0.0; 4]; 2]);
+        }
         Ok(())
     }
 

@@ -70,8 +70,10 @@ fn run(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
 fn composed(kernel: Dropout, x: &Tensor) -> Result<Tensor> {
     check_real(Dropout::NAME, "its input", x.dtype())?;
     let mask = kernel.forward(&vec![1f32; x.elem_count()]);
-    let mask = Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
-    Ok(x.mul(&mask)?)
+    let kept = Tensor::from_vec(mask, x.shape(), x.device())?.ne(0f64)?;
+    // Not a product with the mask: what is dropped is 0 where it was infinite, too.
+    let scaled = if kernel.p < 1.0 { (x * (1.0 / (1.0 - kernel.p)))? } else { x.clone() };
+    Ok(kept.where_cond(&scaled, &x.zeros_like()?)?)
 }
 
 struct Dropout {
@@ -199,12 +201,17 @@ mod tests {
         let x = gradcheck::values(5000, 1);
         let y = train(&x, 0.3, 9)?;
         let narrow = train(&x.to_dtype(DType::F32)?, 0.3, 9)?.to_vec1::<f32>()?;
-        let key = seeded(9, "dropout").random();
-        let composed = composed(Dropout { p: 0.3, key, lengths: None }, &x)?.to_vec1::<f64>()?;
+        let key = || seeded(9, "dropout").random();
+        let of =
+            |p, x: &Tensor| composed(Dropout { p, key: key(), lengths: None }, x)?.to_vec1::<f64>();
+        let composed = of(0.3, &x)?;
         for ((y, narrow), composed) in y.to_vec1::<f64>()?.iter().zip(narrow).zip(composed) {
             assert!((y - f64::from(narrow)).abs() < 1e-6 && (y - composed).abs() < 1e-6);
             assert_eq!((*y == 0.0, *y == 0.0), (narrow == 0.0, composed == 0.0));
         }
+        let endless = (x.ones_like()? / 0.0)?;
+        assert!(of(0.3, &endless)?.iter().all(|y| *y == 0.0 || *y == f64::INFINITY));
+        assert_eq!(of(1.0, &endless)?, [0.0; 5000]);
         Ok(())
     }
 

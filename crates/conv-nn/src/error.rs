@@ -30,6 +30,12 @@ pub enum Error {
         /// How many tensors there are.
         count: usize,
     },
+    /// A parameter of [`Parameters::frozen_once`](crate::Parameters::frozen_once) that a layer has already.
+    #[error("parameter `{name}` was given up to the layer that asked for it first")]
+    ParameterTaken {
+        /// The parameter's full name.
+        name: String,
+    },
     /// Values to restore hold a name that the model does not have.
     #[error("tensor `{name}` belongs to no parameter of this model")]
     ParameterUnknown {

@@ -7,7 +7,7 @@ use crate::glu::Glu;
 use crate::kernel::{check_gradient, gradient};
 use crate::max_over_time::Pick;
 use crate::softmax::{Softmax, along};
-use crate::{BatchNorm, CrossEntropyConfig, LayerNorm, Reduction, Result};
+use crate::{BatchNorm, CrossEntropyConfig, LayerNorm, Result};
 use candle_core::shape::Dim;
 use candle_core::{D, Tensor};
 
@@ -61,7 +61,7 @@ pub fn cross_entropy(
     config: &CrossEntropyConfig,
 ) -> Result<(Tensor, Tensor)> {
     let (loss, total) = Loss::prepared(logits, targets, config)?;
-    let share = if config.reduction == Reduction::Mean { 1.0 / total } else { 1.0 };
+    let share = config.reduction.share(total);
     let dy = Tensor::full(share, targets.dims1()?, logits.device())?.to_dtype(logits.dtype())?;
     let losses = loss.losses(logits)?;
     let dlogits = gradient(loss, logits, &losses, &dy)?;
@@ -87,7 +87,7 @@ pub fn batch_norm(layer: &BatchNorm, x: &Tensor, dy: &Tensor) -> Result<[Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BatchNormConfig, LayerNormConfig, Mode, rng};
+    use crate::{BatchNormConfig, LayerNormConfig, Mode, Reduction, rng};
     use candle_core::{Device, Module, Var};
     use gradcheck::values;
 

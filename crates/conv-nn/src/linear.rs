@@ -58,9 +58,11 @@ impl Linear {
         self.bias.as_ref()
     }
 
-    fn product(&self, x: &Tensor) -> Result<Tensor> {
+    /// The numbers of outputs and inputs, of a layer and an input `[…, in]` that fit each other.
+    pub(crate) fn check(&self, x: &Tensor) -> Result<[usize; 2]> {
+        let operation = "linear";
         let misfit = |argument, tensor: &Tensor, expected| Error::Shape {
-            operation: "linear",
+            operation,
             argument,
             found: tensor.dims().to_vec(),
             expected,
@@ -71,9 +73,21 @@ impl Linear {
         if let Some(bias) = self.bias.as_ref().filter(|bias| bias.dims() != [out_size]) {
             return Err(misfit("bias", bias, format!("[{out_size}]")));
         }
-        let Some((_, leading)) = x.dims().split_last().filter(|(last, _)| **last == in_size) else {
+        if x.dims().last() != Some(&in_size) {
             return Err(misfit("its input", x, format!("[…, {in_size}]")));
-        };
+        }
+        for (argument, other) in [("weight", Some(&self.weight)), ("bias", self.bias.as_ref())] {
+            if let Some(found) = other.map(Tensor::dtype).filter(|dtype| *dtype != x.dtype()) {
+                let expected = format!("{:?}, as its input has", x.dtype());
+                return Err(Error::DType { operation, argument, found, expected });
+            }
+        }
+        Ok([out_size, in_size])
+    }
+
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        let [out_size, in_size] = self.check(x)?;
+        let leading = &x.dims()[..x.rank() - 1];
         let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
         let is_tracked = [Some(x), Some(&self.weight), self.bias.as_ref()];
         let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
@@ -83,7 +97,8 @@ impl Linear {
                 Some(bias) => bias.contiguous()?,
             };
             let is_exact = Precision::current() == Precision::Exact;
-            match !is_tracked && (is_exact || rows.dim(0)? <= FEW) {
+            let is_empty = self.weight.elem_count() == 0;
+            match !is_tracked && !is_empty && (is_exact || rows.dim(0)? <= FEW) {
                 true => self.convolved(&rows)?,
                 false => apply_layer(Product, [&rows, &self.weight, &bias])?,
             }

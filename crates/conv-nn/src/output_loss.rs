@@ -134,12 +134,13 @@ fn by_blocks(
     agreement: f64,
 ) -> Result<Tensor> {
     check_real(OutputLoss::NAME, "its input", x.dtype())?;
+    let [classes, _] = layer.check(x)?;
     let bias = match layer.bias() {
         Some(bias) => bias.contiguous()?,
-        None => Tensor::zeros(layer.weight().dim(0)?, x.dtype(), x.device())?,
+        None => Tensor::zeros(classes, x.dtype(), x.device())?,
     };
     let arguments = [&x.contiguous()?, &layer.weight().contiguous()?, &bias];
-    let rows = (BLOCK / layer.weight().dim(0)?.max(1)).max(1);
+    let rows = (BLOCK / classes.max(1)).max(1);
     let loss = OutputLoss::new(arguments, targets, config, agreement, rows)?;
     Ok(apply_layer(loss, arguments)?)
 }
@@ -202,9 +203,10 @@ impl OutputLoss {
                 }
             }
         }
-        let share = if config.reduction == Reduction::Mean { 1.0 / total } else { 1.0 };
+        let factor = config.reduction.share(total);
         // Where nothing counts the mean is NaN, but the gradient 0.
-        let factor = if total == 0.0 { 0.0 } else { share };
+        let is_nothing = config.reduction == Reduction::Mean && total == 0.0;
+        let share = if is_nothing { f64::NAN } else { factor };
         let of_x = if of_x.is_empty() { None } else { Some(Tensor::cat(&of_x, 0)?) };
         let [of_weight, of_bias] = of_layer;
         let gradients = times([&of_x, &of_weight, &of_bias], factor)?;
@@ -245,6 +247,7 @@ impl InplaceOp2 for Add {
         more_layout: &Layout,
     ) -> candle_core::Result<()> {
         fn add<T: Real>(sum: &mut [T], more: &[T]) {
+            assert_eq!(sum.len(), more.len(), "what is added has the sum's shape");
             update(
                 sum,
                 blocks::BLOCK,

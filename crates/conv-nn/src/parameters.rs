@@ -3,7 +3,7 @@
 use crate::{Error, Init, Result, rng};
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::var_builder::{Backend, SimpleBackend, VarBuilderArgs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// candle's `VarBuilder` over [`Parameters`], with [`Init`] as its hints.
@@ -31,8 +31,8 @@ pub struct Parameters(Arc<Mutex<Store>>);
 struct Store {
     origin: Origin,
     stored: BTreeMap<String, Tensor>,
-    /// How many were stored in the beginning.
-    given: usize,
+    /// The names of those that were given up.
+    taken: BTreeSet<String>,
     vars: BTreeMap<String, Var>,
 }
 
@@ -44,6 +44,16 @@ enum Origin {
         /// Whether a tensor is given up to the layer that asks for it.
         once: bool,
     },
+}
+
+impl Store {
+    fn missing(&self, name: &str) -> Error {
+        let name = name.to_owned();
+        match self.taken.contains(&name) {
+            true => Error::ParameterTaken { name },
+            false => Error::ParameterMissing { name, count: self.stored.len() + self.taken.len() },
+        }
+    }
 }
 
 impl Parameters {
@@ -69,8 +79,8 @@ impl Parameters {
     }
 
     fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
-        let (given, vars) = (stored.len(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Store { origin, stored, given, vars })))
+        let (vars, taken) = (BTreeMap::new(), BTreeSet::new());
+        Self(Arc::new(Mutex::new(Store { origin, stored, vars, taken })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -149,16 +159,16 @@ impl Parameters {
         }
         if matches!(store.origin, Origin::Frozen { once: true }) {
             store.stored.remove(name);
+            if stored.is_some() {
+                store.taken.insert(name.into());
+            }
         }
         let value = match (&store.origin, stored) {
             (_, Some(value)) => value.to_dtype(dtype)?.to_device(device)?,
             (Origin::Drawn { seed }, None) => {
                 init.make(name, &shape, dtype, device, &mut rng::seeded(*seed, name))?
             }
-            (Origin::Frozen { .. }, None) => {
-                let count = store.given;
-                return Err(Error::ParameterMissing { name: name.into(), count });
-            }
+            (Origin::Frozen { .. }, None) => return Err(store.missing(name)),
         };
         if matches!(store.origin, Origin::Frozen { .. }) {
             return Ok(value.detach());
@@ -175,8 +185,7 @@ impl Parameters {
             let store = self.lock();
             let found = store.vars.get(name).map(|var| var.as_tensor());
             let Some(tensor) = found.or_else(|| store.stored.get(name)) else {
-                let count = store.given;
-                return Err(Error::ParameterMissing { name: name.into(), count });
+                return Err(store.missing(name));
             };
             tensor.shape().clone()
         };
@@ -296,8 +305,9 @@ mod tests {
         let weight = ask(&frozen, "weight")?;
         assert!(!weight.track_op() && weight.to_vec2::<f32>()? == [[1.0; 3]; 2]);
         let message = ask(&frozen, "weight").err().map(|e| e.to_string()).unwrap_or_default();
-        let expected = Error::ParameterMissing { name: "layer.weight".into(), count: 2 };
-        assert!(message.starts_with(&expected.to_string()), "{message}");
+        assert!(message.contains("`layer.weight` was given up"), "{message}");
+        let message = ask(&frozen, "other").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("hold 2 tensors"), "{message}");
         assert_eq!(ask(&frozen, "bias")?.dims(), [2, 3]);
         Ok(())
     }

@@ -94,6 +94,7 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
             .map(|start| {
                 let columns = start..self.columns.end.min(start + width);
                 let runs = padded.layout.runs(g, group, columns.clone());
+                padded.debug_inside(taps, runs.iter().copied());
                 let in_place = few_outputs && runs.len() == 1 && runs[0].len == width;
                 (columns.len(), g.pieces(columns), runs, in_place)
             })

@@ -103,7 +103,7 @@ impl InstructionSet {
         there.ok_or_else(|| Error::InstructionSet { found: self.to_string() })
     }
 
-    fn is_available(self) -> bool {
+    pub(super) fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
             Self::Neon => cfg!(target_arch = "aarch64"),

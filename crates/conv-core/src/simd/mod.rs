@@ -174,6 +174,7 @@ pub(crate) trait Work<T, R = ()> {
 
 /// `work` by the registers of `set`, or by portable ones where that is not compiled for this architecture.
 pub(crate) fn vectorize_f32<R>(set: InstructionSet, work: impl Work<f32, R>) -> R {
+    debug_assert!(set.is_available(), "{set} on a processor without it");
     // SAFETY: a set in use, or listed as available, has been found on this processor.
     unsafe {
         match set {

@@ -1,0 +1,125 @@
+use super::*;
+use crate::{Parameters, rng};
+use candle_core::{Device, Var};
+use gradcheck::values;
+use proptest::prelude::*;
+
+/// Large, so that two close elements do not make it too steep for finite differences.
+const CONFIG: BatchNormConfig = BatchNormConfig { epsilon: 0.1, momentum: 0.1 };
+
+fn norm(channels: usize, weight: &Tensor, bias: &Tensor) -> candle_core::Result<BatchNorm> {
+    let mean = values(channels, 7);
+    let variance = (values(channels, 8).sqr()? + 0.5)?;
+    Ok(BatchNorm::new(weight.clone(), bias.clone(), mean, variance, CONFIG))
+}
+
+fn run(layer: &BatchNorm, x: &Tensor, training: bool) -> Result<Tensor> {
+    let mut stream = rng::seeded(1, "step");
+    let mut mode = if training { Mode::Train(&mut stream) } else { Mode::Eval };
+    layer.forward(x, &mut mode)
+}
+
+#[test]
+fn rectified_it_is_a_rectifier_behind_it() -> candle_core::Result<()> {
+    let x = Var::from_tensor(&values((3, 4, 5, 7), 1))?;
+    let (weight, bias) = (Var::from_tensor(&values(4, 2))?, Var::from_tensor(&values(4, 3))?);
+    let flat = |t: &Tensor| t.flatten_all()?.to_vec1::<f64>();
+    for train in [true, false] {
+        let run = |fused: bool| -> candle_core::Result<Vec<Vec<f64>>> {
+            let mut stream = rng::seeded(1, "step");
+            let mut mode = if train { Mode::Train(&mut stream) } else { Mode::Eval };
+            let norm = norm(4, &weight, &bias)?;
+            let y = match fused {
+                true => norm.forward_relu(&x, &mut mode)?,
+                false => crate::relu(&norm.forward(&x, &mut mode)?)?,
+            };
+            let gradients = y.sqr()?.backward()?;
+            let of = [&x, &weight, &bias].map(|t| gradients.get(t).map(flat));
+            let all = of.into_iter().flatten().collect::<candle_core::Result<Vec<_>>>()?;
+            assert_eq!(all.len(), 3);
+            Ok([vec![flat(&y)?], all].concat())
+        };
+        let found = run(true)?;
+        assert!(found[0].contains(&0.0) && found[0].iter().any(|&y| y > 0.5));
+        assert_eq!(found, run(false)?);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn the_gradients_are_right(
+        samples in 2usize..4, channels in 1usize..4, time in 1usize..4, training: bool, seed: u64,
+    ) {
+        let x = values((time, channels, samples), seed);
+        let inputs = [x, values(channels, seed ^ 1), values(channels, seed ^ 2)];
+        gradcheck::check("batch_norm", &inputs, |t| {
+            let layer = norm(channels, &t[1], &t[2])?;
+            Ok(run(&layer, &t[0].transpose(0, 2)?, training)?)
+        });
+    }
+}
+
+#[test]
+fn the_composition_agrees_in_values_and_gradients() -> candle_core::Result<()> {
+    let (x, weight, bias) = (values((4, 3, 5, 6), 1), values(3, 2), values(3, 3));
+    let [x, weight, bias] = [x, weight, bias].map(|tensor| Var::from_tensor(&tensor));
+    let (x, weight, bias) = (x?, weight?, bias?);
+    let layer = norm(3, &weight, &bias)?;
+    let cotangent = values(x.shape(), 4);
+    for training in [true, false] {
+        let kernel = run(&norm(3, &weight, &bias)?, &x, training)?;
+        let composed = layer.composed(&x, training)?.0;
+        let store = kernel.mul(&cotangent)?.sum_all()?.backward()?;
+        let other = composed.mul(&cotangent)?.sum_all()?.backward()?;
+        let mut pairs = vec![(kernel, composed)];
+        for var in [&x, &weight, &bias] {
+            pairs.extend(store.get(var).cloned().zip(other.get(var).cloned()));
+        }
+        assert_eq!(pairs.len(), 4);
+        for (kernel, composed) in pairs {
+            let worst = (kernel - composed)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>()?;
+            assert!(worst < 1e-12, "{worst}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn running_statistics_are_stored_and_no_optimiser_moves_them() -> candle_core::Result<()> {
+    let parameters = Parameters::new(1);
+    let layer = batch_norm(2, CONFIG, parameters.builder(DType::F64, &Device::Cpu))?;
+    let x = values((3, 2, 4), 1);
+    let gradients = run(&layer, &x, true)?.sqr()?.sum_all()?.backward()?;
+    let mean = x.mean((0, 2))?.to_vec1::<f64>()?;
+    let stored = &parameters.tensors()["running_mean"];
+    for (stored, mean) in stored.to_vec1::<f64>()?.iter().zip(mean) {
+        assert!((stored - 0.1 * mean).abs() < 1e-12, "{stored} {mean}");
+    }
+    for (name, var) in parameters.vars() {
+        assert_eq!(gradients.get(&var).is_some(), !name.starts_with("running"), "{name}");
+    }
+    // Evaluation takes them, and leaves them alone.
+    let before = parameters.tensors()["running_var"].copy()?.to_vec1::<f64>()?;
+    run(&layer, &x, false)?;
+    assert_eq!(parameters.tensors()["running_var"].to_vec1::<f64>()?, before);
+    Ok(())
+}
+
+#[test]
+fn misfits_are_named() -> candle_core::Result<()> {
+    let layer = norm(3, &values(3, 1), &values(3, 2))?;
+    let text = |x: Tensor, training| {
+        run(&layer, &x, training).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let expected = "batch_norm: its input has shape [2, 4], expected [B, 3, …]";
+    assert_eq!(text(values((2, 4), 1), true), expected);
+    let expected =
+        "batch_norm: its input has shape [1, 3], expected two values a channel to train on";
+    assert_eq!(text(values((1, 3), 1), true), expected);
+    assert_eq!(text(values((1, 3), 1), false), "");
+    let single = values((2, 3), 1).to_dtype(DType::F32)?;
+    assert_eq!(text(single, false), "batch_norm: weight is F64, expected F32");
+    assert_eq!(run(&layer, &values((0, 3, 2), 1), false)?.dims(), [0, 3, 2]);
+    Ok(())
+}
