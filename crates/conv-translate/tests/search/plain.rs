@@ -18,36 +18,45 @@ fn follows(model: &ConvS2s, source: &[u32], words: &[u32]) -> Result<Vec<f32>, F
     Ok(values)
 }
 
-/// The likeliest word after the likeliest word, at most `longest`.
-fn greedy(model: &ConvS2s, source: &[u32], longest: usize) -> Result<Vec<u32>, Failure> {
-    let mut words = Vec::new();
-    while words.len() < longest {
-        let mut values = follows(model, source, &words)?;
-        if words.is_empty() {
+/// That every word is the likeliest after those before it, but for `near`: at most `longest`.
+fn is_greedy(
+    model: &ConvS2s,
+    source: &[u32],
+    words: &[u32],
+    longest: usize,
+    near: f32,
+) -> Result<bool, Failure> {
+    for place in 0..=words.len().min(longest - 1) {
+        let mut values = follows(model, source, &words[..place])?;
+        if place == 0 {
             values[2] = f32::NEG_INFINITY;
         }
-        let best = (0..values.len()).reduce(|a, b| if values[b] > values[a] { b } else { a });
-        match best {
-            None | Some(2) => break,
-            Some(word) => words.push(word as u32),
+        let best = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let word = words.get(place).map_or(2, |word| *word as usize);
+        if values[word] < best - near {
+            return Ok(false);
         }
     }
-    Ok(words)
+    Ok(words.len() <= longest)
 }
 
 fn beam_of_one(preset: Preset, seed: u64) -> Result<(), Failure> {
     let model = network(preset, 23, seed)?;
     let ensemble = Ensemble::new(vec![model.clone()])?;
     let config = SearchConfig { beam: 1, max_length_b: 15, ..Default::default() };
-    // Nearly all probability is the likeliest word's.
+    // Nearly all probability is the likeliest word's: a word that is 0.002 less likely is drawn
+    // once in exp(20) times. Untrained networks do have words as near as that to each other.
     let cold =
         SearchConfig { temperature: 1e-4, sampling: Some(Sampling::default()), ..config.clone() };
     let requests = requests(3, 23, seed);
     let (found, drawn) = (ensemble.search(&requests, &config)?, ensemble.search(&requests, &cold)?);
     for (i, request) in requests.iter().enumerate() {
-        let expected = greedy(&model, &request.source, 15)?;
-        assert_eq!(found[i][0].tokens, expected, "{preset}, seed {seed}");
-        assert_eq!(drawn[i][0].tokens, expected, "{preset}, seed {seed}, drawn");
+        for (how, words, near) in
+            [("found", &found[i][0].tokens, 1e-5), ("drawn", &drawn[i][0].tokens, 2e-3)]
+        {
+            let greedy = is_greedy(&model, &request.source, words, 15, near)?;
+            assert!(greedy, "{preset}, seed {seed}, {how}: {words:?}");
+        }
     }
     Ok(())
 }
