@@ -42,9 +42,18 @@ pub fn languages(pair: &str) -> Result<Languages> {
 
 /// The first of `parts` that the folder has.
 pub fn first_part(data: &Path, parts: &[&str], pair: &Languages) -> Result<PairFiles> {
-    let mut found = parts.iter().filter_map(|part| files(data, part, pair).ok());
-    match found.next() {
-        Some(files) => Ok(files),
+    if !data.is_dir() {
+        bail!("{}: not a folder with a part held out, expected --dev beside it", data.display());
+    }
+    let names: Vec<_> = std::fs::read_dir(data)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
+        .with_context(|| format!("cannot read {}", data.display()))?;
+    let has = |part: &str| {
+        let start = format!("{part}.");
+        names.iter().any(|name| name.to_string_lossy().starts_with(&start))
+    };
+    match parts.iter().find(|part| has(part)) {
+        Some(part) => files(data, part, pair),
         None => bail!(
             "{}: no files of {}, expected some to watch training by",
             data.display(),

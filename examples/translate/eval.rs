@@ -3,7 +3,7 @@
 use crate::data::TestSet;
 use crate::model::Model;
 use crate::search::Flags;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::Args;
 use conv_translate::metrics::{Bleu, Chrf, Tokenization};
@@ -35,8 +35,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     for pair in files.open()? {
         let pair = pair?;
         sources.push(pair.source);
-        references.push(pair.target);
+        references.push(translator.reference(&pair.target));
     }
+    ensure!(!sources.is_empty(), "{files}: no pairs, expected some to measure by");
     let begin = Instant::now();
     let found = translator.translate_batch(&sources, &config);
     let found = found.with_context(|| files.to_string())?;

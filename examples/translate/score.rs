@@ -4,7 +4,7 @@ use crate::data::TestSet;
 use crate::model::Model;
 use crate::output::Form;
 use crate::search::Normalisation;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::Args;
 use conv_translate::Scored;
@@ -39,6 +39,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         }
         Ok(())
     })?;
+    ensure!(scored.pairs > 0, "{name}: no pairs, expected some to score");
     conv_cli::note(scored);
     Ok(())
 }

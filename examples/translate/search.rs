@@ -19,7 +19,13 @@ pub struct Flags {
     #[arg(long, visible_alias = "min-len", default_value_t = 1)]
     min_length: usize,
     /// a: a translation of S tokens, the end's included, has at most a * S + b
-    #[arg(long, visible_alias = "max-len-a", value_name = "A", default_value_t = 0.0)]
+    #[arg(
+        long,
+        visible_alias = "max-len-a",
+        value_name = "A",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     max_length_a: f64,
     /// b, as above
     #[arg(long, visible_alias = "max-len-b", value_name = "B", default_value_t = 200)]
@@ -37,7 +43,12 @@ pub struct Flags {
     #[arg(long, visible_alias = "diverse-beam-groups", value_name = "N", default_value_t = 1)]
     diverse_groups: usize,
     /// What a token loses for each group before that has it at the same place
-    #[arg(long, visible_alias = "diverse-beam-strength", default_value_t = 0.5)]
+    #[arg(
+        long,
+        visible_alias = "diverse-beam-strength",
+        default_value_t = 0.5,
+        allow_negative_numbers = true
+    )]
     diverse_strength: f64,
     /// Draw tokens instead of searching them, for --beam translations; --seed says which
     #[arg(long)]

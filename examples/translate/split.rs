@@ -41,6 +41,13 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         }))
     };
     let held_out = HeldOut::choose(pairs()?, &[options.held_out; 2], common.seed)?;
+    if let Some(part) = held_out.parts.iter().find(|part| part.len() < options.held_out) {
+        bail!(
+            "{files}: too few pairs of different sentences for val and test of {} each, which got {}",
+            options.held_out,
+            part.len()
+        );
+    }
     let out = &options.out;
     if out.exists() {
         bail!("{} is there already, expected a new folder", out.display());
@@ -64,6 +71,9 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         }
     }
     split.train = train.finish()?;
+    if split.train == 0 {
+        bail!("{files}: nothing is left to learn from, expected fewer in --held-out");
+    }
     split.shared -= split.val + split.test;
     conv_cli::print(common.json, &split)
 }

@@ -3,7 +3,7 @@
 use crate::data::{files, first_part, languages};
 use crate::model::resolve;
 use crate::recipe::Flags;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_train::{End, Event, Learner, Outcome, Progress, Run, fit};
@@ -61,7 +61,6 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         (None, None) => Vocabularies::train(&train, &recipe).with_context(|| train.to_string())?,
     };
     let dev = vocabularies.dev(&held_out, &recipe)?;
-    ensure!(!dev.pairs.is_empty(), "{held_out}: no pairs, expected some to watch training by");
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let stored = vocabularies.store(&train, &recipe, &out.join("train.pairs"));
     let (store, cleaned) = stored.map_err(|error| match error {

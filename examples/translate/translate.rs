@@ -32,7 +32,7 @@ pub struct Asked {
     /// Behind each sentence stand a tab and the words that its translation begins with
     #[arg(long)]
     prefixes: bool,
-    /// Behind each sentence (and its prefix) stand phrases that its translation must contain, each behind a tab
+    /// Behind each sentence (and its prefix) stand phrases whose pieces its translation must contain, each behind a tab
     #[arg(long, value_name = "ORDER", num_args = 0..=1, require_equals = true, default_missing_value = "unordered")]
     constraints: Option<Order>,
     #[command(flatten)]

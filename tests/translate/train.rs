@@ -101,6 +101,17 @@ fn text_is_cut_as_asked() {
     assert!(
         words(&cased).contains(&"der".to_owned()) && !words(&cased).contains(&"Der".to_owned())
     );
+    // What goes on from it knows that it is in lower case, and is measured so.
+    let tuned = quick("tuned-cased", &["--init", "cased/model", "--learning-rate", "1e-7"]);
+    assert_eq!(tuned["training"]["recipe"]["subwords"]["lowercase"], true);
+    let bleu = |name: &str, how: &[&str]| {
+        let model = format!("{name}/model");
+        let eval = ["eval", "--model", &model, "--data", "val", "--tokenize", "none"];
+        lines(folder, &[&eval[..], how].concat())[0]["bleu"].as_f64().unwrap()
+    };
+    let measured = bleu("tuned-cased", &["--lowercase"]);
+    let said = tuned["training"]["metrics"]["bleu"].as_f64();
+    assert_eq!(said, Some(measured), "{tuned}");
     let separate =
         quick("separate", &["--separate", "--subwords", "unigram", "--vocabulary", "60"]);
     assert_eq!(

@@ -17,6 +17,12 @@ fn what_is_wrong_is_said_in_one_line() {
     write("columns.tsv", b"gut\tfine\nnur\n");
     write("empty.tsv", b"\t\na\t\n");
     write("none.tsv", b"");
+    write("blank.tsv", b"\t\n \t \n");
+    fs::create_dir(here.join("parts")).unwrap();
+    for name in ["train.de", "train.en", "val.a.de", "val.a.en", "val.b.de", "val.b.en"] {
+        write(&format!("parts/{name}"), b"gut\n");
+    }
+    write("large.toml", b"encoder_layers = \"[(1048576, 1048576)]\"\n");
     let words = "ein ".repeat(100_000);
     write("words.tsv", format!("{good}{words}\ta\n").as_bytes());
     write("endless.tsv", format!("{}\ta\n", words.repeat(3)).as_bytes());
@@ -42,7 +48,23 @@ fn what_is_wrong_is_said_in_one_line() {
             train("empty.tsv", &["--dev", "good.tsv", "--init", "model"]),
             "empty.tsv: no pair is left to train on: 0 of 2 pairs kept; 2 dropped, a side is empty (first on line 1)",
         ),
-        (train("good.tsv", &["--dev", "none.tsv"]), "none.tsv: no pairs"),
+        (train("good.tsv", &["--dev", "none.tsv"]), "none.tsv: no pair of sentences"),
+        (train("good.tsv", &["--dev", "blank.tsv"]), "blank.tsv: no pair of sentences"),
+        (train("good.tsv", &[]), "good.tsv: not a folder with a part held out, expected --dev"),
+        (
+            train("parts", &[]),
+            "val: expected one file of each language of de-en with the same between",
+        ),
+        (
+            by("large.toml"),
+            "encoder_layers is a weight of 1048576 × 1048576 × 2097152 numbers, expected at most",
+        ),
+        (vec!["eval", "--model", "model", "--data", "none.tsv"], "none.tsv: no pairs"),
+        (vec!["score", "--model", "model", "--data", "none.tsv"], "none.tsv: no pairs"),
+        (
+            vec!["split", "--data", "good.tsv", "--held-out", "3", "--out", "new"],
+            "good.tsv: too few pairs of different sentences for val and test of 3 each",
+        ),
         (train("good.tsv", &["--dev", "words.tsv"]), "words.tsv: sentence 41: its source has 1"),
         (train("endless.tsv", &dev), "endless.tsv line 1: longer than 1048576 bytes"),
         (train("nowhere", &dev), "nowhere"),

@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// A byte that UTF-8 does not allow, in a line read as UTF-8.
     #[error(
-        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or read it with the encoding latin1"
+        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or choose the encoding latin1 where there is a choice"
     )]
     NotUtf8 {
         /// The line.

@@ -89,10 +89,6 @@ const STREAM: usize = 4096;
 impl Kernel for Dropout {
     const NAME: &'static str = "dropout";
 
-    fn output(&self, x: &[usize]) -> Vec<usize> {
-        x.to_vec()
-    }
-
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let scale = T::from_f64(1.0 / (1.0 - self.p));
         let last_dropped = ((self.p * 2f64.powi(31)) as i64 - 1) as i32;

@@ -89,8 +89,10 @@ pub(crate) fn read_ids(
 pub(crate) trait Kernel: Send + Sync + 'static {
     /// The operation's name in errors.
     const NAME: &'static str;
-    /// The output's dimensions, from the argument's.
-    fn output(&self, x: &[usize]) -> Vec<usize>;
+    /// The output's dimensions, from the argument's: the same, where nothing else is said.
+    fn output(&self, x: &[usize]) -> Vec<usize> {
+        x.to_vec()
+    }
     /// The output y.
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T>;
     /// The gradient of x, from that of y.
@@ -254,9 +256,6 @@ mod tests {
 
     impl Kernel for Square {
         const NAME: &'static str = "square";
-        fn output(&self, x: &[usize]) -> Vec<usize> {
-            x.to_vec()
-        }
         fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
             fill(x.len(), 4, |start, y| {
                 for (i, y) in y.iter_mut().enumerate() {

@@ -108,10 +108,6 @@ struct KeepFirst(Lengths);
 impl Kernel for KeepFirst {
     const NAME: &'static str = "keep_first";
 
-    fn output(&self, x: &[usize]) -> Vec<usize> {
-        x.to_vec()
-    }
-
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let width = self.0.width;
         fill_rows(
@@ -135,10 +131,6 @@ struct SoftmaxOfFirst(Lengths);
 
 impl Kernel for SoftmaxOfFirst {
     const NAME: &'static str = "softmax_of_first";
-
-    fn output(&self, x: &[usize]) -> Vec<usize> {
-        x.to_vec()
-    }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let width = self.0.width;

@@ -30,10 +30,6 @@ struct ScaleGradient {
 impl Kernel for ScaleGradient {
     const NAME: &'static str = "scale_gradient";
 
-    fn output(&self, x: &[usize]) -> Vec<usize> {
-        x.to_vec()
-    }
-
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         x.to_vec()
     }

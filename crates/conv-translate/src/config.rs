@@ -146,6 +146,9 @@ impl std::str::FromStr for Preset {
     }
 }
 
+/// Numbers in a single weight, beyond any network's: 8 GiB.
+const LARGEST_WEIGHT: usize = 1 << 31;
+
 impl Config {
     /// What `model_type` says in a model folder of this crate.
     pub const MODEL_TYPE: &'static str = "convs2s";
@@ -173,6 +176,30 @@ impl Config {
         self.target_positions - POSITIONS_FROM
     }
 
+    /// The sizes of the larger weights, by the field that they follow from.
+    fn weights(&self) -> Vec<(&'static str, Vec<usize>)> {
+        let (source, target) = (self.encoder_embedding, self.decoder_embedding);
+        let mut weights = vec![
+            ("source_vocabulary", vec![self.source_vocabulary, source]),
+            ("source_positions", vec![self.source_positions, source]),
+            ("target_vocabulary", vec![self.target_vocabulary, target]),
+            ("target_positions", vec![self.target_positions, target]),
+            ("output_embedding", vec![self.target_vocabulary, self.output_embedding]),
+        ];
+        for (field, layers, embedding) in [
+            ("encoder_layers", &self.encoder_layers, source),
+            ("decoder_layers", &self.decoder_layers, target),
+        ] {
+            let mut inputs = layers.0.first().map_or(0, |layer| layer.channels);
+            for layer in &layers.0 {
+                weights.push((field, vec![layer.width, inputs, 2 * layer.channels]));
+                weights.push((field, vec![embedding.max(self.output_embedding), layer.channels]));
+                inputs = layer.channels;
+            }
+        }
+        weights
+    }
+
     /// Whether a network can be built of it.
     ///
     /// # Errors
@@ -192,6 +219,22 @@ impl Config {
             if !(least..=1 << 24).contains(&found) {
                 return wrong(field, found.to_string(), &format!("{least} to {}", 1 << 24));
             }
+        }
+        for (field, layers) in
+            [("encoder_layers", &self.encoder_layers), ("decoder_layers", &self.decoder_layers)]
+        {
+            if layers.0.is_empty() {
+                return wrong(field, "no layer".into(), "at least one");
+            }
+        }
+        if let Some((field, sizes)) = self.weights().into_iter().find(|(_, sizes)| {
+            let elements =
+                sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+            elements.is_none_or(|elements| elements > LARGEST_WEIGHT)
+        }) {
+            let found = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+            let found = format!("a weight of {found} numbers");
+            return wrong(field, found, &format!("at most {LARGEST_WEIGHT} in each"));
         }
         let embedding = self.encoder_embedding;
         if self.decoder_embedding != embedding {
@@ -259,6 +302,15 @@ mod tests {
             ),
             (Config { dropout: 1.0, ..config.clone() }, "dropout"),
             (Config { source_positions: 2, ..config.clone() }, "source_positions"),
+            (
+                Config { encoder_layers: "[(1048576, 1048576)]".parse()?, ..config.clone() },
+                "encoder_layers is a weight of 1048576 × 1048576 × 2097152 numbers",
+            ),
+            (
+                Config { source_vocabulary: 1 << 24, encoder_embedding: 1 << 24, ..config.clone() },
+                "source_vocabulary is a weight of",
+            ),
+            (Config { decoder_layers: Layers(Vec::new()), ..config.clone() }, "decoder_layers"),
         ] {
             assert!(message(config.clone()).contains(expected), "{}", message(config));
         }

@@ -8,7 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Error, PAD, Result};
+use crate::tokenizer::{SPECIALS, Subwords};
+use crate::{Error, Result};
 
 /// More bytes than any dictionary has.
 const LONGEST_FILE: u64 = 64 << 20;
@@ -16,17 +17,13 @@ const LONGEST_FILE: u64 = 64 << 20;
 const MOST_SYMBOLS: usize = 2_000_000;
 /// Stands after the count of a symbol that takes the place of an earlier one of the same name.
 const OVERWRITE: &str = "#fairseq:overwrite";
-/// What ends a piece of a word that goes on in the next token.
-const CONTINUED: &str = "@@";
-/// The first symbols, in the order of their numbers.
-const SPECIAL: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 
 /// The numbers of a language's tokens, which are words or pieces of words that somebody else has split.
 ///
 /// ```no_run
-/// let german = conv_translate::Dictionary::read("dict.de.txt".as_ref())?;
-/// let ids = german.encode("ein klein@@ es Haus");
-/// assert_eq!(german.decode(&ids), "ein kleines Haus");
+/// let german = conv_translate::Dictionary::read("dict.de.txt".as_ref())?.subwords()?;
+/// let ids = german.encode("ein klein@@ es Haus")?;
+/// assert_eq!(german.decode(&ids)?, "ein kleines Haus");
 /// # Ok::<(), conv_translate::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +34,6 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// `<s>`, which fairseq's translation never uses.
-    pub const BOS: u32 = 0;
-    /// `<pad>`, behind or before a shorter sentence of a batch.
-    pub const PAD: u32 = PAD;
-    /// `</s>`: ends a sentence, and begins the target that the decoder sees.
-    pub const EOS: u32 = 2;
-    /// `<unk>`: every token that is not in the dictionary.
-    pub const UNK: u32 = 3;
-
     /// A dictionary of these symbols and how often each was seen, in their order.
     ///
     /// # Errors
@@ -113,9 +101,9 @@ impl Dictionary {
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut seen: HashSet<&str> = SPECIAL.into();
+        let mut seen: HashSet<&str> = SPECIALS.into();
         let mut text = String::new();
-        for (symbol, count) in self.symbols.iter().zip(&self.counts).skip(SPECIAL.len()) {
+        for (symbol, count) in self.symbols.iter().zip(&self.counts).skip(SPECIALS.len()) {
             text.push_str(&format!("{symbol} {count}"));
             if !seen.insert(symbol) {
                 text.push_str(&format!(" {OVERWRITE}"));
@@ -145,36 +133,23 @@ impl Dictionary {
         self.counts.get(id as usize).copied()
     }
 
-    /// Whether some symbols are pieces of words (`@@` at their end), as after byte-pair encoding.
-    pub fn has_pieces(&self) -> bool {
-        self.symbols.iter().any(|symbol| symbol.ends_with(CONTINUED))
-    }
-
-    /// The numbers of a line's tokens, which white space separates, and [`Dictionary::EOS`] at their end.
+    /// The same as a vocabulary of whole tokens. A symbol that a later line overwrites cannot be met in a text; nor can one that a
+    /// special symbol has, which in a text is an unknown word (in fairseq `<pad>` would be padding, and `</s>` the end).
     ///
-    /// A special symbol that stands in the text is an unknown word: unlike fairseq, where `<pad>` would be padding and
-    /// `</s>` the end.
-    pub fn encode(&self, line: &str) -> Vec<u32> {
-        let id = |token| match self.id(token) {
-            Some(id) if id as usize >= SPECIAL.len() => id,
-            _ => Self::UNK,
+    /// # Errors
+    /// None that is known of.
+    pub fn subwords(&self) -> Result<Subwords> {
+        let symbol = |(id, symbol): (usize, &Arc<str>)| {
+            let is_met = id < SPECIALS.len()
+                || self.id(symbol) == Some(id as u32) && !SPECIALS.contains(&&**symbol);
+            // No token has a blank.
+            if is_met { symbol.to_string() } else { format!("{symbol} {id}") }
         };
-        line.split_whitespace().map(id).chain([Self::EOS]).collect()
-    }
-
-    /// The text of tokens: without what begins, ends and pads a sentence, and pieces joined to words by
-    /// [`join_pieces`].
-    pub fn decode(&self, ids: &[u32]) -> String {
-        let text: Vec<&str> = ids
-            .iter()
-            .filter(|id| ![Self::BOS, Self::PAD, Self::EOS].contains(id))
-            .map(|&id| self.symbol(id).unwrap_or(SPECIAL[Self::UNK as usize]))
-            .collect();
-        join_pieces(&text.join(" "))
+        Subwords::of_words(self.symbols.iter().enumerate().map(symbol).collect())
     }
 
     fn empty() -> Self {
-        let symbols: Vec<Arc<str>> = SPECIAL.map(Arc::from).into();
+        let symbols: Vec<Arc<str>> = SPECIALS.map(Arc::from).into();
         let ids = symbols.iter().cloned().zip(0..).collect();
         Self { counts: vec![1; symbols.len()], symbols, ids }
     }
@@ -211,7 +186,7 @@ impl Dictionary {
             Entry::Occupied(mut place) if overwrite => drop(place.insert(id)),
             Entry::Occupied(place) => {
                 let before = *place.get() as usize;
-                let place = match before.checked_sub(SPECIAL.len()) {
+                let place = match before.checked_sub(SPECIALS.len()) {
                     Some(line) => format!("on line {}", line + 1),
                     None => "a special symbol of every dictionary".into(),
                 };
@@ -225,13 +200,6 @@ impl Dictionary {
         self.counts.push(count);
         Ok(())
     }
-}
-
-/// Joins pieces to words: `klein@@ es Haus` becomes `kleines Haus`, as fairseq does it.
-pub fn join_pieces(text: &str) -> String {
-    let mut joined = format!("{text} ").replace("@@ ", "");
-    joined.truncate(joined.trim_end().len());
-    joined
 }
 
 /// The beginning of a text, for an error's message.
@@ -335,14 +303,25 @@ mod tests {
 
     #[test]
     fn lines_become_numbers_and_text_again() {
-        let dictionary = parse("ein 3\nklein@@ 2\nes 2\nHaus 1\n").unwrap();
-        assert!(dictionary.has_pieces() && !parse("a@@b 1\n").unwrap().has_pieces());
-        let ids = dictionary.encode("  ein klein@@\u{2003}es Haus </s> <pad> Hof\t");
-        assert_eq!(ids, [4, 5, 6, 7, 3, 3, 3, 2]);
-        assert_eq!(dictionary.decode(&ids), "ein kleines Haus <unk> <unk> <unk>");
-        assert_eq!(dictionary.decode(&[2, 4, 99, 5, 2, 1, 1]), "ein <unk> klein");
-        assert_eq!(dictionary.encode(" "), [2]);
-        assert_eq!(dictionary.decode(&[]), "");
+        let subwords = parse("ein 3\nklein@@ 2\nes 2\nHaus 1\n").unwrap().subwords().unwrap();
+        let ids = subwords.encode("  ein klein@@\u{2003}es Haus </s> <pad> Ho<pad>f\t").unwrap();
+        assert_eq!(ids, [4, 5, 6, 7, 3, 3, 3]);
+        assert_eq!(subwords.decode(&ids).unwrap(), "ein kleines Haus <unk> <unk> <unk>");
+        assert_eq!(subwords.decode(&[2, 4, 5, 2, 1, 1]).unwrap(), "ein klein");
+        assert_eq!(subwords.encode(" ").unwrap(), [0u32; 0]);
+        assert_eq!(subwords.joined("ein klein@@ es H@@".into()), "ein kleines H");
+        let words = parse("a@@b 1\n").unwrap().subwords().unwrap();
+        assert_eq!(words.joined("klein@@ es".into()), "klein@@ es");
+    }
+
+    #[test]
+    fn what_is_overwritten_is_met_no_more() {
+        let text = "a 1\nb 1\na 2 #fairseq:overwrite\n<pad> 1 #fairseq:overwrite\n";
+        let dictionary = parse(text).unwrap();
+        let subwords = dictionary.subwords().unwrap();
+        assert_eq!(subwords.vocabulary().len(), dictionary.size());
+        assert_eq!(subwords.encode("a b <pad>").unwrap(), [6, 5, 3]);
+        assert_eq!(subwords.decode(&[6, 5]).unwrap(), "a b");
     }
 
     proptest! {

@@ -63,6 +63,12 @@ pub enum Error {
         /// What became of them.
         cleaned: Box<Cleaned>,
     },
+    /// Nothing to watch training by.
+    #[error("{files}: no pair of sentences, expected some to watch training by")]
+    NoHeldOut {
+        /// The dev part's files.
+        files: String,
+    },
     /// A file of encoded pairs is unfinished, damaged or something else.
     #[error("{}: encoded pairs: {reason}", path.display())]
     Store {
@@ -253,9 +259,17 @@ pub enum Error {
         /// What was found.
         reason: &'static str,
     },
+    /// A stored model that is no network of its configuration.
+    #[error("the network of {model}")]
+    Network {
+        /// The model, by the end of its path.
+        model: String,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
     /// candle failed.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
     /// An operation failed.
     #[error(transparent)]
     Operation(#[from] conv_core::Error),
@@ -302,6 +316,12 @@ pub enum Error {
         /// The signature of those they were to be added to.
         expected: String,
     },
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::without_backtrace(error))
+    }
 }
 
 impl Error {

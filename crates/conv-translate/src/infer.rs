@@ -1,20 +1,15 @@
 //! A trained translator: a model folder, opened once and shared between threads.
 
 use crate::data::{Encoders, TextPair};
-use crate::tokenizer::Subwords;
+use crate::tokenizer::{SPECIALS, Subwords};
 use crate::{
-    ConvS2s, Ensemble, Error, Hypothesis, Replacements, Request, Result, SearchConfig, Sentence,
-    Stored, Vocabularies, attention_picture, join_pieces,
+    ConvS2s, END, Ensemble, Error, Hypothesis, Replacements, Request, Result, SearchConfig,
+    Sentence, Stored, UNKNOWN, Vocabularies, attention_picture,
 };
 use candle_core::Device;
 use serde::Serialize;
 use std::path::Path;
 
-/// The number of `</s>`, and its name.
-const END: u32 = 2;
-const END_NAME: &str = "</s>";
-/// The number of `<unk>`.
-const UNKNOWN: u32 = 3;
 /// Tokens, padding included, that a batch's sources have at most.
 const BATCH: usize = 2000;
 
@@ -44,8 +39,6 @@ pub struct Translator {
     source: Subwords,
     target: Subwords,
     longest_source: usize,
-    /// Whether the target's words are in pieces marked by `@@`, to be joined in the text.
-    has_pieces: bool,
     replacements: Option<Replacements>,
 }
 
@@ -86,8 +79,7 @@ impl Translator {
         let Vocabularies { source, target } = vocabularies;
         let longest_source = longest.unwrap_or(0);
         let ensemble = Ensemble::new(networks)?;
-        let has_pieces = target.has_pieces();
-        Ok(Self { ensemble, source, target, longest_source, has_pieces, replacements: None })
+        Ok(Self { ensemble, source, target, longest_source, replacements: None })
     }
 
     /// The same, which writes for each `<unk>` of a translation what `replacements` have for the source token that was read most. Scores
@@ -103,6 +95,11 @@ impl Translator {
     pub fn source_tokens(&self, text: &str) -> Result<Vec<String>> {
         let ids = self.source.encode(text)?;
         Ok(self.source.pieces(&ids).into_iter().map(String::from).collect())
+    }
+
+    /// A text of the target's language as translations are written: tokens of a vocabulary of pieces, joined to words.
+    pub fn reference(&self, text: &str) -> String {
+        self.target.joined(text.into())
     }
 
     /// Translates one sentence: the best translation.
@@ -213,7 +210,7 @@ impl Translator {
             _ => piece.to_owned(),
         };
         let source: Vec<String> = ids.iter().zip(tokens).map(token).collect();
-        let ended = |tokens: Vec<String>| [tokens, vec![END_NAME.into()]].concat();
+        let ended = |tokens: Vec<String>| [tokens, vec![SPECIALS[END as usize].into()]].concat();
         let [source, target] = [source, translation.tokens.clone()].map(ended);
         Ok(attention_picture(&source, &target, &translation.attention))
     }
@@ -265,7 +262,6 @@ impl Translator {
             }
             _ => self.target.decode(&tokens)?,
         };
-        let text = if self.has_pieces { join_pieces(&text) } else { text };
         Ok(Translation { text, tokens: pieces, score, alignment, attention, positional })
     }
 }

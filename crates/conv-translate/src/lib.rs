@@ -73,12 +73,14 @@ pub mod tokenizer;
 mod train;
 
 pub use config::{Config, POSITIONS_FROM, Preset};
-pub use dictionary::{Dictionary, join_pieces};
+pub use dictionary::Dictionary;
 pub use error::{Error, Result};
 pub use infer::{Translation, Translator};
 pub use inspect::{Inspection, Parameter};
 pub use layers::{Layer, Layers};
-pub use model::{ConvS2s, Decoded, DecoderState, Encoded, PAD, Step, StepDecoder, convs2s};
+pub use model::{
+    ConvS2s, Decoded, DecoderState, END, Encoded, PAD, Step, StepDecoder, UNKNOWN, convs2s,
+};
 pub use picture::attention_picture;
 pub use prepare::{PairFiles, Vocabularies};
 pub use recipe::Recipe;

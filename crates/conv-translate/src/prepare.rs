@@ -139,17 +139,17 @@ impl Vocabularies {
         encode(files.open()?, self.encoders(), &cleaning, path)
     }
 
-    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they are, running text by mteval's rules,
-    /// lower-cased text in lower case.
+    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they are, with pieces of words joined on both
+    /// sides, running text by mteval's rules, what is read in lower case in lower case.
     ///
     /// # Errors
-    /// Files that cannot be read.
+    /// Files that cannot be read, or have no pair of sentences to watch training by.
     pub fn dev(&self, files: &PairFiles, recipe: &Recipe) -> Result<Dev> {
         let tokenization = match recipe.subwords.text {
             TextForm::Raw => Tokenization::Mteval13a,
             TextForm::Tokens => Tokenization::None,
         };
-        let bleu = Bleu { tokenization, lowercase: recipe.subwords.lowercase, ..Bleu::default() };
+        let bleu = Bleu { tokenization, lowercase: self.target.lower_cases(), ..Bleu::default() };
         let mut dev = Dev { bleu, ..Dev::default() };
         for pair in files.open()? {
             let pair = pair?;
@@ -157,7 +157,10 @@ impl Vocabularies {
                 source: self.source.encode(&pair.source)?,
                 target: self.target.encode(&pair.target)?,
             });
-            dev.references.push(pair.target);
+            dev.references.push(self.target.joined(pair.target));
+        }
+        if !dev.pairs.iter().any(|pair| !pair.source.is_empty() && !pair.target.is_empty()) {
+            return Err(Error::NoHeldOut { files: files.to_string() });
         }
         Ok(dev)
     }

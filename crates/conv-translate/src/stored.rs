@@ -2,8 +2,8 @@
 
 use crate::fairseq::FairseqModel;
 use crate::save::{SOURCE_TOKENIZER, TARGET_TOKENIZER};
-use crate::tokenizer::{Subwords, TextForm};
-use crate::{Config, ConvS2s, Dictionary, Recipe, Result, Vocabularies, convs2s};
+use crate::tokenizer::TextForm;
+use crate::{Config, ConvS2s, Error, Recipe, Result, Vocabularies, convs2s};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{ModelFolder, folder};
 use conv_nn::Parameters;
@@ -35,8 +35,8 @@ impl Stored {
         if path.is_file() {
             let FairseqModel { config, tensors, source, target, .. } = FairseqModel::open(path)?;
             // A joint dictionary is in memory once.
-            let of_source = words(&source)?;
-            let of_target = if target == source { of_source.clone() } else { words(&target)? };
+            let of_source = source.subwords()?;
+            let of_target = if target == source { of_source.clone() } else { target.subwords()? };
             let vocabularies = Vocabularies { source: of_source, target: of_target };
             return Ok(Self { config, tensors, vocabularies, name });
         }
@@ -60,8 +60,7 @@ impl Stored {
     /// # Errors
     /// One that is not, by name.
     pub fn network(&self, device: &Device) -> Result<ConvS2s> {
-        let parameters = Parameters::frozen(self.tensors.clone());
-        convs2s(&self.config, &parameters.builder(DType::F32, device))
+        network(&self.config, Parameters::frozen(self.tensors.clone()), &self.name, device)
     }
 
     /// [`Stored::network`] and the vocabularies; each parameter is given up as the network takes it, so that memory holds none twice.
@@ -70,8 +69,7 @@ impl Stored {
     /// As there.
     pub fn into_network(self, device: &Device) -> Result<(ConvS2s, Vocabularies)> {
         let parameters = Parameters::frozen_once(self.tensors);
-        let network = convs2s(&self.config, &parameters.builder(DType::F32, device))?;
-        Ok((network, self.vocabularies))
+        Ok((network(&self.config, parameters, &self.name, device)?, self.vocabularies))
     }
 
     /// The same recipe for this network: its sizes are the model's.
@@ -82,6 +80,7 @@ impl Stored {
         if self.vocabularies.target.has_whole_tokens() {
             subwords.text = TextForm::Tokens;
         }
+        subwords.lowercase = self.vocabularies.target.lower_cases();
         let attention = attention.iter().map(attends).collect::<Vec<_>>().join(", ");
         Recipe {
             subwords,
@@ -99,14 +98,19 @@ impl Stored {
     }
 }
 
+/// The network of these parameters, which are of a model of this name.
+fn network(
+    config: &Config,
+    parameters: Parameters,
+    model: &str,
+    device: &Device,
+) -> Result<ConvS2s> {
+    convs2s(config, &parameters.builder(DType::F32, device))
+        .map_err(|error| Error::Network { model: model.into(), source: Box::new(error) })
+}
+
 /// The vocabularies, if they are the network's.
 fn fitting(vocabularies: Vocabularies, files: [&Path; 2], config: &Config) -> Result<Vocabularies> {
     vocabularies.check(files.map(|file| file.display().to_string()), config)?;
     Ok(vocabularies)
-}
-
-/// A dictionary as a vocabulary of whole words.
-fn words(dictionary: &Dictionary) -> Result<Subwords> {
-    let symbols = (0..dictionary.size() as u32).filter_map(|id| dictionary.symbol(id));
-    Subwords::of_words(symbols.map(String::from).collect())
 }

@@ -4,7 +4,8 @@ use crate::data::{Batch, Encoders, Matrix, Pair, Store};
 use crate::metrics::{Bleu, BleuScore};
 use crate::tokenizer::Recut;
 use crate::{
-    Config, ConvS2s, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored, convs2s,
+    Config, ConvS2s, END, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored,
+    convs2s,
 };
 use candle_core::{DType, Device, Tensor};
 use conv_nn::rng::seeded;
@@ -14,8 +15,6 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The number of `</s>`.
-const END: u32 = 2;
 /// Positions, padding included, that an evaluation's batch has at most.
 const EVALUATED: usize = 4000;
 

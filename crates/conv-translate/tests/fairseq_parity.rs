@@ -6,12 +6,11 @@ use candle_core::{D, DType, Device, Tensor};
 use conv_nn::{Mode, Parameters, log_softmax};
 use conv_translate::fairseq::FairseqModel;
 use conv_translate::{
-    Constraints, ConvS2s, Ensemble, Hypothesis, Request, SearchConfig, Translator, convs2s,
+    Constraints, ConvS2s, END, Ensemble, Hypothesis, Request, SearchConfig, Translator, convs2s,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-const END: u32 = 2;
 /// Scores and logarithms of probabilities agree to this.
 const CLOSE: f64 = 1e-4;
 

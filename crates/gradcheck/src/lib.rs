@@ -2,7 +2,7 @@
 //!
 //! [`check`] compares what `backward` says with what moving every input element by a small step
 //! does to the output, in f64. The output is weighted by a fixed pseudo-random cotangent, so that
-//! every output element matters and no two errors cancel.
+//! every output element matters and no two errors cancel. [`check_same`] compares two ways to compute one thing.
 //!
 //! ```
 //! let x = gradcheck::values((2, 3), 1);
@@ -22,6 +22,8 @@ use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 const STEP: f64 = 1e-5;
 /// The largest difference allowed, relative to values above 1.
 const TOLERANCE: f64 = 1e-6;
+/// The largest between two ways to compute one thing.
+const SAME: f64 = 1e-12;
 
 /// Panics unless `backward` through `f` agrees with central differences for every element of every input.
 ///
@@ -98,6 +100,55 @@ fn coordinates(mut element: usize, dims: &[usize]) -> Vec<usize> {
     index
 }
 
+/// Panics unless both functions give the same value and the same gradient of every input, to 1e-12: a fused kernel and what it is
+/// composed of. An input that neither depends on has a gradient of zeros.
+///
+/// ```
+/// let x = gradcheck::values((2, 3), 1);
+/// gradcheck::check_same("square", &[x], |t| t[0].sqr(), |t| t[0].mul(&t[0]));
+/// ```
+///
+/// # Panics
+/// The text names the operation, what differs, and by how much.
+pub fn check_same(
+    name: &str,
+    inputs: &[Tensor],
+    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+    g: impl Fn(&[Tensor]) -> Result<Tensor>,
+) {
+    if let Err(error) = try_check_same(name, inputs, f, g) {
+        panic!("{name}: {error}");
+    }
+}
+
+fn try_check_same(
+    name: &str,
+    inputs: &[Tensor],
+    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+    g: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<()> {
+    let variables = inputs.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
+    let tracked: Vec<Tensor> = variables.iter().map(|v| v.as_tensor().clone()).collect();
+    let all = |y: Tensor| -> Result<Vec<Tensor>> {
+        let gradients = y.mul(&values(y.shape(), 0xC07A))?.sum_all()?.backward()?;
+        let of = |x: &Tensor| gradients.get(x).map_or_else(|| x.zeros_like(), |g| Ok(g.clone()));
+        let of_inputs = tracked.iter().map(of).collect::<Result<Vec<_>>>()?;
+        Ok([vec![y], of_inputs].concat())
+    };
+    for (number, (a, b)) in all(f(&tracked)?)?.iter().zip(all(g(&tracked)?)?).enumerate() {
+        let what = match number {
+            0 => "the values".into(),
+            _ => format!("the gradients of input {}", number - 1),
+        };
+        assert_eq!(a.dims(), b.dims(), "{name}: shapes of {what}");
+        if a.elem_count() > 0 {
+            let worst = (a - b)?.abs()?.max_all()?.to_scalar::<f64>()?;
+            assert!(worst <= SAME, "{name}: {what} differ by {worst}");
+        }
+    }
+    Ok(())
+}
+
 /// An f64 tensor on the CPU of reproducible values, spread over (-1, 1) and never closer to 0 than 1e-3.
 pub fn values(shape: impl Into<Shape>, seed: u64) -> Tensor {
     let shape = shape.into();
@@ -144,6 +195,18 @@ mod tests {
     #[should_panic(expected = "lost: input 1 has no gradient")]
     fn a_missing_gradient_is_named() {
         check("lost", &[values(2, 1), values(2, 2)], |t| &t[0] + t[1].detach());
+    }
+
+    #[test]
+    #[should_panic(expected = "shifted: the values differ by 1")]
+    fn another_value_is_named() {
+        check_same("shifted", &[values(2, 1)], |t| t[0].sqr(), |t| t[0].sqr()? + 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "lost: the gradients of input 0 differ by")]
+    fn a_gradient_that_one_has_not_is_named() {
+        check_same("lost", &[values(2, 1)], |t| t[0].sqr(), |t| t[0].detach().sqr());
     }
 
     #[test]

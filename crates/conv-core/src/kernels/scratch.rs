@@ -77,7 +77,8 @@ pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
         fits.or(last).map(|place| kept.remove(place)).unwrap_or_default()
     });
     if elements.len() < room {
-        // Growing would copy what nobody needs.
+        // Given back first, so that memory does not hold both; growing would copy what nobody needs.
+        drop(std::mem::take(&mut elements));
         elements = try_zeros(room).ok_or(NoRoom { elements: len })?;
     }
     let start = elements.as_ptr().align_offset(ALIGNMENT).min(room - len);

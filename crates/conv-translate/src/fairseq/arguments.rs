@@ -47,10 +47,6 @@ pub struct Arguments {
     pub source_lang: String,
     /// The language translated into.
     pub target_lang: String,
-    /// Whether shorter sources of a batch have their padding before them.
-    pub left_pad_source: bool,
-    /// The same of targets.
-    pub left_pad_target: bool,
     /// How words were split, such as `subword_nmt`, if fairseq was told.
     pub bpe: Option<String>,
 }
@@ -95,8 +91,6 @@ impl Arguments {
             max_target_positions: fields.size("max_target_positions")?.unwrap_or(both),
             source_lang: text("source_lang")?,
             target_lang: text("target_lang")?,
-            left_pad_source: fields.truth("left_pad_source")?.unwrap_or(true),
-            left_pad_target: fields.truth("left_pad_target")?.unwrap_or(false),
             bpe: fields.text("bpe")?,
         })
     }
@@ -144,15 +138,15 @@ mod tests {
             ("True", false)
         );
         assert_eq!((read.max_source_positions, read.max_target_positions), (512, 512));
-        assert_eq!((read.left_pad_source, read.left_pad_target, read.bpe), (true, false, None));
+        assert_eq!(read.bpe, None);
         let read = arguments(&[
             ("max_positions", Value::None),
             ("max_target_positions", Value::Int(7)),
-            ("left_pad_source", text("False")),
+            ("share_input_output_embed", text("True")),
         ]);
         let read = read.unwrap();
         assert_eq!((read.max_source_positions, read.max_target_positions), (1024, 7));
-        assert!(!read.left_pad_source);
+        assert!(read.share_input_output_embed);
     }
 
     #[test]
@@ -165,7 +159,7 @@ mod tests {
             ("encoder_embed_dim", Value::Int(-1), "is -1, expected an integer above 0"),
             ("dropout", Value::Float(f64::NAN), "is NaN, expected a number from 0 to below 1"),
             ("dropout", text("0.1"), "is \"0.1\", expected a number"),
-            ("left_pad_source", Value::Int(1), "is 1, expected True or False"),
+            ("share_input_output_embed", Value::Int(1), "is 1, expected True or False"),
             ("source_lang", dict(&[]), "`source_lang` is a dictionary, expected text"),
         ];
         for (field, value, expected) in cases {

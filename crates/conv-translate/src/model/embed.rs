@@ -6,8 +6,12 @@ use crate::{Error, Result};
 use candle_core::{Module, Tensor};
 use conv_nn::{Embedding, EmbeddingConfig, Init, Mode, VarBuilder, dropout};
 
-/// The number of the token that fills up batches; so does the reference's dictionary.
+/// The number of `<pad>`, which fills up batches; as in the reference's dictionaries, like the other two.
 pub const PAD: u32 = 1;
+/// The number of `</s>`, which ends a sentence and also begins a target.
+pub const END: u32 = 2;
+/// The number of `<unk>`, which stands for every token that a vocabulary lacks.
+pub const UNKNOWN: u32 = 3;
 
 /// A table of words and one of positions; the embedding of a sequence is the sum of both.
 ///

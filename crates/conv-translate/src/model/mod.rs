@@ -10,7 +10,7 @@ mod normed;
 mod residual;
 mod rows;
 
-pub use embed::PAD;
+pub use embed::{END, PAD, UNKNOWN};
 pub use encoder::Encoded;
 pub use incremental::{DecoderState, Step, StepDecoder};
 

@@ -5,8 +5,8 @@ use super::blocking::forbid_repeats;
 use super::constraints::Progress;
 use super::sampling::draw;
 use super::top::{Candidate, Top};
-use super::{END, Hypothesis, Request, SearchConfig, UNKNOWN};
-use crate::PAD;
+use super::{Hypothesis, Request, SearchConfig};
+use crate::{END, PAD, UNKNOWN};
 use conv_nn::rng::seeded;
 
 pub(super) struct Beam<'a> {

@@ -1,6 +1,6 @@
 //! What a search finds.
 
-use super::END;
+use crate::END;
 
 /// A translation with its score.
 #[derive(Debug, Clone, PartialEq)]

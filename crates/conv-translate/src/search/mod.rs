@@ -17,18 +17,13 @@ pub use ensemble::Ensemble;
 pub use hypothesis::Hypothesis;
 pub use request::Request;
 
-use crate::{Error, Result};
+use crate::{END, Error, Result};
 use beam::{Beam, Said};
 use candle_core::{Storage, Tensor};
 
-/// The number of `</s>`, which ends a target and also begins it.
-const END: u32 = 2;
-/// The number of `<unk>`.
-const UNKNOWN: u32 = 3;
-
 impl Ensemble {
     /// Translates a batch: for each sentence its best translations, the best first. What is found for a sentence does not depend on the
-    /// others, but for rounding.
+    /// others, to the last bit.
     ///
     /// # Errors
     /// A configuration or request out of range, a source beyond the positions, or a sentence of which nothing is left: its constraints

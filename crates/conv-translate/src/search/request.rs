@@ -1,7 +1,7 @@
 //! What a search is asked for.
 
-use super::{END, SearchConfig};
-use crate::{Error, PAD, Result};
+use super::SearchConfig;
+use crate::{END, Error, PAD, Result};
 
 /// A sentence to be translated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

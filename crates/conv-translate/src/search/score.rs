@@ -1,8 +1,8 @@
 //! How probable given translations are.
 
 use super::request::{check_source, check_words};
-use super::{END, Ensemble, Hypothesis, SearchConfig, floats};
-use crate::Result;
+use super::{Ensemble, Hypothesis, SearchConfig, floats};
+use crate::{END, Result};
 
 impl Ensemble {
     /// Scores given pairs, each a source with its `</s>` and a target without it; of `config` only the normalisation counts

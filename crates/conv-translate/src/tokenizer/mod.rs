@@ -13,7 +13,7 @@ mod unigram;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokenizers::Decoder;
+use tokenizers::{Decoder, NormalizedString, Normalizer};
 
 pub use config::{Model, SubwordConfig, TextForm};
 pub use recut::Recut;
@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 
 /// The special tokens of a vocabulary of our own, with fairseq's names and numbers.
 pub const SPECIALS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
+
+/// What ends a piece of a word that goes on in the next token.
+const CONTINUED: &str = "@@";
 
 /// The numbers of the special tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct Subwords {
     inner: Arc<tokenizers::Tokenizer>,
     vocabulary: Arc<Vec<String>>,
     specials: Specials,
+    /// Whether some tokens are pieces of words, marked by `@@`, to be joined in a text.
+    has_pieces: bool,
 }
 
 impl Subwords {
@@ -108,7 +113,10 @@ impl Subwords {
         let failed = |reason| Error::Tokenizer { file: file.into(), reason };
         let vocabulary = file::vocabulary(&inner).map_err(failed)?;
         let specials = file::specials(&inner).map_err(failed)?;
-        Ok(Self { inner: Arc::new(inner), vocabulary: Arc::new(vocabulary), specials })
+        let is_piece = |token: &String| token.ends_with(CONTINUED);
+        let has_pieces = inner.get_decoder().is_none() && vocabulary.iter().any(is_piece);
+        let (inner, vocabulary) = (Arc::new(inner), Arc::new(vocabulary));
+        Ok(Self { inner, vocabulary, specials, has_pieces })
     }
 
     /// The text of a `tokenizer.json`.
@@ -142,7 +150,7 @@ impl Subwords {
     }
 
     /// The text of some tokens, `<unk>` where one is unknown; other special tokens, and numbers beyond the vocabulary, are
-    /// left out.
+    /// left out. Pieces of words are [joined](Self::joined).
     ///
     /// # Errors
     /// [`Error::Tokenizer`] where a tokenizer of the user's own cannot take the tokens.
@@ -151,7 +159,7 @@ impl Subwords {
         let said =
             |id: &u32| ![bos, pad, eos].contains(id) && (*id as usize) < self.vocabulary.len();
         let ids: Vec<u32> = ids.iter().copied().filter(said).collect();
-        self.inner.decode(&ids, false).map_err(in_memory)
+        Ok(self.joined(self.inner.decode(&ids, false).map_err(in_memory)?))
     }
 
     /// The part of a text that each of its tokens stands for, as the text spells it.
@@ -171,8 +179,18 @@ impl Subwords {
     pub fn join(&self, tokens: Vec<String>) -> Result<String> {
         match self.inner.get_decoder() {
             Some(decoder) => Decoder::decode(decoder, tokens).map_err(in_memory),
-            None => Ok(tokens.join(" ")),
+            None => Ok(self.joined(tokens.join(" "))),
         }
+    }
+
+    /// A text of ready-made tokens as [`Subwords::decode`] writes it: `klein@@ es Haus` becomes `kleines Haus`, as fairseq does it, if
+    /// the vocabulary has such pieces.
+    pub fn joined(&self, text: String) -> String {
+        if !self.has_pieces {
+            return text;
+        }
+        let joined = (text + " ").replace(&format!("{CONTINUED} "), "");
+        joined.trim_end().into()
     }
 
     /// Whether its tokens are joined by blanks, as those of a dictionary of fairseq's are.
@@ -180,9 +198,12 @@ impl Subwords {
         self.inner.get_decoder().is_none()
     }
 
-    /// Whether some of these are pieces of words, marked by `@@`.
-    pub(crate) fn has_pieces(&self) -> bool {
-        self.has_whole_tokens() && self.vocabulary.iter().any(|token| token.ends_with("@@"))
+    /// Whether texts are read in lower case.
+    pub(crate) fn lower_cases(&self) -> bool {
+        let mut text = NormalizedString::from("A");
+        let normalizer = self.inner.get_normalizer();
+        normalizer.is_some_and(|rules| rules.normalize(&mut text).is_ok())
+            && text.get().contains('a')
     }
 
     /// The tokens of some numbers as the vocabulary spells them; `<unk>` for a number beyond it.
