@@ -49,8 +49,12 @@ pub fn first_part(data: &Path, parts: &[&str], pair: &Languages) -> Result<PairF
         .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
         .with_context(|| format!("cannot read {}", data.display()))?;
     let has = |part: &str| {
-        let start = format!("{part}.");
-        names.iter().any(|name| name.to_string_lossy().starts_with(&start))
+        let of_pair = |name: &str| {
+            let language = name.strip_suffix(".gz").unwrap_or(name).rsplit('.').next();
+            [pair.source(), pair.target()].map(Some).contains(&language)
+        };
+        let mut names = names.iter().filter_map(|name| name.to_str());
+        names.any(|name| name.starts_with(&format!("{part}.")) && of_pair(name))
     };
     match parts.iter().find(|part| has(part)) {
         Some(part) => files(data, part, pair),

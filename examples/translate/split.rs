@@ -3,6 +3,7 @@
 use crate::data::{files, languages};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use conv_translate::data::{HeldOut, TextPair};
 use serde::Serialize;
 use std::fmt;
@@ -22,7 +23,7 @@ pub struct Options {
     #[arg(long)]
     swap: bool,
     /// Pairs of val, and of test
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     held_out: usize,
     /// Folder of train, val and test, a file for each language; it must not be there yet
     #[arg(long)]
@@ -43,10 +44,13 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     let held_out = HeldOut::choose(pairs()?, &[options.held_out; 2], common.seed)?;
     if let Some(part) = held_out.parts.iter().find(|part| part.len() < options.held_out) {
         bail!(
-            "{files}: too few pairs of different sentences for val and test of {} each, which got {}",
-            options.held_out,
-            part.len()
+            "{files}: {} pairs for val or test, expected {}: there are too few, or too many share a sentence",
+            part.len(),
+            options.held_out
         );
+    }
+    if !pairs()?.any(|pair| pair.map_or(true, |pair| !held_out.shares(&pair))) {
+        bail!("{files}: nothing is left to learn from, expected fewer pairs in --held-out");
     }
     let out = &options.out;
     if out.exists() {
@@ -71,9 +75,6 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         }
     }
     split.train = train.finish()?;
-    if split.train == 0 {
-        bail!("{files}: nothing is left to learn from, expected fewer in --held-out");
-    }
     split.shared -= split.val + split.test;
     conv_cli::print(common.json, &split)
 }

@@ -21,7 +21,7 @@ pub struct Options {
     /// The languages, source first, as the files' names end
     #[arg(long, default_value = "de-en")]
     pair: String,
-    /// Held-out pairs: as --data; from a folder `val`, `valid` or `dev`
+    /// Held-out pairs: as --data, or a folder with files of `val`, `valid` or `dev`; where --data is such a folder, its own
     #[arg(long)]
     dev: Option<PathBuf>,
     #[command(flatten)]
@@ -46,8 +46,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let pair = languages(&options.pair)?;
     let train = files(&options.data, "train", &pair)?;
     let held_out = match &options.dev {
-        Some(dev) => files(dev, "val", &pair)?,
-        None => first_part(&options.data, &["val", "valid", "dev"], &pair)?,
+        Some(dev) if !dev.is_dir() => files(dev, "val", &pair)?,
+        folder => {
+            let folder = folder.as_ref().unwrap_or(&options.data);
+            first_part(folder, &["val", "valid", "dev"], &pair)?
+        }
     };
     let out = &options.out;
     conv_hub::ModelParts::default().check_target(&out.join("model"))?;

@@ -102,16 +102,23 @@ fn text_is_cut_as_asked() {
         words(&cased).contains(&"der".to_owned()) && !words(&cased).contains(&"Der".to_owned())
     );
     // What goes on from it knows that it is in lower case, and is measured so.
-    let tuned = quick("tuned-cased", &["--init", "cased/model", "--learning-rate", "1e-7"]);
+    for (language, text) in
+        [("de", "ein Hund rennt .\nkein Wolf singt .\n"), ("en", "Runs a Dog .\nSings no Wolf .\n")]
+    {
+        fs::write(folder.join(format!("capitals.{language}")), text).unwrap();
+    }
+    let _ = fs::remove_dir_all(folder.join("tuned-cased"));
+    output(folder, &train("tuned-cased", &["--init", "cased/model", "--dev", "capitals"]));
+    let tuned = lines(folder, &["inspect", "tuned-cased/model"])[0].clone();
     assert_eq!(tuned["training"]["recipe"]["subwords"]["lowercase"], true);
-    let bleu = |name: &str, how: &[&str]| {
-        let model = format!("{name}/model");
-        let eval = ["eval", "--model", &model, "--data", "val", "--tokenize", "none"];
-        lines(folder, &[&eval[..], how].concat())[0]["bleu"].as_f64().unwrap()
+    let bleu = |how: &[&str]| {
+        let eval = ["eval", "--model", "tuned-cased/model", "--data", "capitals"];
+        let measured = lines(folder, &[&eval[..], &["--tokenize", "none"], how].concat());
+        measured[0]["bleu"].as_f64().unwrap()
     };
-    let measured = bleu("tuned-cased", &["--lowercase"]);
-    let said = tuned["training"]["metrics"]["bleu"].as_f64();
-    assert_eq!(said, Some(measured), "{tuned}");
+    let measured = bleu(&["--lowercase"]);
+    assert_eq!(tuned["training"]["metrics"]["bleu"].as_f64(), Some(measured), "{tuned}");
+    assert!(bleu(&[]) < measured, "{measured}");
     let separate =
         quick("separate", &["--separate", "--subwords", "unigram", "--vocabulary", "60"]);
     assert_eq!(

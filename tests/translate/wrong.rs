@@ -57,13 +57,17 @@ fn what_is_wrong_is_said_in_one_line() {
         ),
         (
             by("large.toml"),
-            "encoder_layers is a weight of 1048576 × 1048576 × 2097152 numbers, expected at most",
+            "encoder_layers is a weight of 1048576 × 1048576 × 1048576 × 2 numbers, expected at most",
         ),
         (vec!["eval", "--model", "model", "--data", "none.tsv"], "none.tsv: no pairs"),
         (vec!["score", "--model", "model", "--data", "none.tsv"], "none.tsv: no pairs"),
         (
             vec!["split", "--data", "good.tsv", "--held-out", "3", "--out", "new"],
-            "good.tsv: too few pairs of different sentences for val and test of 3 each",
+            "good.tsv: 2 pairs for val or test, expected 3: there are too few",
+        ),
+        (
+            vec!["split", "--data", "good.tsv", "--held-out", "1", "--out", "new"],
+            "good.tsv: nothing is left to learn from",
         ),
         (train("good.tsv", &["--dev", "words.tsv"]), "words.tsv: sentence 41: its source has 1"),
         (train("endless.tsv", &dev), "endless.tsv line 1: longer than 1048576 bytes"),
@@ -144,6 +148,7 @@ fn what_is_wrong_is_said_in_one_line() {
             &["train", "--data", "good.tsv", "--out", "x", "--source-tokenizer", "a"],
             "--target-tokenizer",
         ),
+        (&["split", "--data", "good.tsv", "--held-out", "0", "--out", "new"], "1.."),
         (&["translate", "--model", "m", "--top-k", "3", "a"], "--sampling"),
         (&["translate", "--model", "m", "--buffer", "0"], "1..=4096"),
         (&["translate", "--model", "m", "--prefix", "a", "--prefixes"], "cannot be used with"),
@@ -153,6 +158,7 @@ fn what_is_wrong_is_said_in_one_line() {
         let line = failure(here, arguments, 2);
         assert!(line.contains(reason), "{arguments:?}: {line}");
     }
+    assert!(!here.join("new").exists(), "nothing half made");
     // A line that is too long does not stop the training on others.
     let noted = translate(
         here,

@@ -186,14 +186,14 @@ impl Config {
             ("target_positions", vec![self.target_positions, target]),
             ("output_embedding", vec![self.target_vocabulary, self.output_embedding]),
         ];
-        for (field, layers, embedding) in [
+        for (field, layers, outside) in [
             ("encoder_layers", &self.encoder_layers, source),
-            ("decoder_layers", &self.decoder_layers, target),
+            ("decoder_layers", &self.decoder_layers, target.max(self.output_embedding)),
         ] {
             let mut inputs = layers.0.first().map_or(0, |layer| layer.channels);
             for layer in &layers.0 {
-                weights.push((field, vec![layer.width, inputs, 2 * layer.channels]));
-                weights.push((field, vec![embedding.max(self.output_embedding), layer.channels]));
+                weights.push((field, vec![layer.width, inputs, layer.channels, 2]));
+                weights.push((field, vec![outside, layer.channels]));
                 inputs = layer.channels;
             }
         }
@@ -304,7 +304,7 @@ mod tests {
             (Config { source_positions: 2, ..config.clone() }, "source_positions"),
             (
                 Config { encoder_layers: "[(1048576, 1048576)]".parse()?, ..config.clone() },
-                "encoder_layers is a weight of 1048576 × 1048576 × 2097152 numbers",
+                "encoder_layers is a weight of 1048576 × 1048576 × 1048576 × 2 numbers",
             ),
             (
                 Config { source_vocabulary: 1 << 24, encoder_embedding: 1 << 24, ..config.clone() },

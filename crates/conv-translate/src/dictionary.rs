@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::tokenizer::{SPECIALS, Subwords};
+use crate::tokenizer::{OVERWRITTEN, SPECIALS, Subwords};
 use crate::{Error, Result};
 
 /// More bytes than any dictionary has.
@@ -137,13 +137,12 @@ impl Dictionary {
     /// special symbol has, which in a text is an unknown word (in fairseq `<pad>` would be padding, and `</s>` the end).
     ///
     /// # Errors
-    /// None that is known of.
+    /// Only those of the library of tokenizers.
     pub fn subwords(&self) -> Result<Subwords> {
         let symbol = |(id, symbol): (usize, &Arc<str>)| {
             let is_met = id < SPECIALS.len()
                 || self.id(symbol) == Some(id as u32) && !SPECIALS.contains(&&**symbol);
-            // No token has a blank.
-            if is_met { symbol.to_string() } else { format!("{symbol} {id}") }
+            if is_met { symbol.to_string() } else { format!("{symbol}{OVERWRITTEN}{id}") }
         };
         Subwords::of_words(self.symbols.iter().enumerate().map(symbol).collect())
     }
@@ -321,7 +320,10 @@ mod tests {
         let subwords = dictionary.subwords().unwrap();
         assert_eq!(subwords.vocabulary().len(), dictionary.size());
         assert_eq!(subwords.encode("a b <pad>").unwrap(), [6, 5, 3]);
-        assert_eq!(subwords.decode(&[6, 5]).unwrap(), "a b");
+        assert_eq!(subwords.decode(&[6, 5, 4]).unwrap(), "a b a");
+        let again = Subwords::from_json(&subwords.to_json().unwrap(), "saved").unwrap();
+        assert_eq!(again.vocabulary(), subwords.vocabulary());
+        assert_eq!(again.encode("a b").unwrap(), [6, 5]);
     }
 
     proptest! {

@@ -35,6 +35,9 @@ impl Training<'_> {
     /// # Errors
     /// A folder that cannot be written, or holds anything but a model.
     pub fn save(&self, folder: &Path, languages: &str, card: &Card, half: bool) -> Result<()> {
+        // A tokenizer of the user's own, or of the model from which training went on, knows.
+        let mut recipe = Recipe { fit: self.fit().clone(), ..self.recipe().clone() };
+        recipe.subwords.lowercase = self.encoders().target.lower_cases();
         let training = json!({
             "languages": languages,
             "data": card.data,
@@ -44,7 +47,7 @@ impl Training<'_> {
             "metrics": card.metrics,
             "version": env!("CARGO_PKG_VERSION"),
             "half": half,
-            "recipe": Recipe { fit: self.fit().clone(), ..self.recipe().clone() },
+            "recipe": recipe,
         });
         let model = Model {
             config: self.config(),

@@ -80,7 +80,6 @@ impl Stored {
         if self.vocabularies.target.has_whole_tokens() {
             subwords.text = TextForm::Tokens;
         }
-        subwords.lowercase = self.vocabularies.target.lower_cases();
         let attention = attention.iter().map(attends).collect::<Vec<_>>().join(", ");
         Recipe {
             subwords,

@@ -101,7 +101,7 @@ fn coordinates(mut element: usize, dims: &[usize]) -> Vec<usize> {
 }
 
 /// Panics unless both functions give the same value and the same gradient of every input, to 1e-12: a fused kernel and what it is
-/// composed of. An input that neither depends on has a gradient of zeros.
+/// composed of. A gradient that one of them lacks is zeros; both must not.
 ///
 /// ```
 /// let x = gradcheck::values((2, 3), 1);
@@ -109,7 +109,7 @@ fn coordinates(mut element: usize, dims: &[usize]) -> Vec<usize> {
 /// ```
 ///
 /// # Panics
-/// The text names the operation, what differs, and by how much.
+/// The text names the operation and what differs; also where an input is not f64 on the CPU, or has no gradient of either.
 pub fn check_same(
     name: &str,
     inputs: &[Tensor],
@@ -129,21 +129,27 @@ fn try_check_same(
 ) -> Result<()> {
     let variables = inputs.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
     let tracked: Vec<Tensor> = variables.iter().map(|v| v.as_tensor().clone()).collect();
-    let all = |y: Tensor| -> Result<Vec<Tensor>> {
+    let all = |y: Tensor| -> Result<Vec<Option<Tensor>>> {
         let gradients = y.mul(&values(y.shape(), 0xC07A))?.sum_all()?.backward()?;
-        let of = |x: &Tensor| gradients.get(x).map_or_else(|| x.zeros_like(), |g| Ok(g.clone()));
-        let of_inputs = tracked.iter().map(of).collect::<Result<Vec<_>>>()?;
-        Ok([vec![y], of_inputs].concat())
+        let of_inputs = tracked.iter().map(|x| gradients.get(x).cloned()).collect();
+        Ok([vec![Some(y)], of_inputs].concat())
     };
-    for (number, (a, b)) in all(f(&tracked)?)?.iter().zip(all(g(&tracked)?)?).enumerate() {
+    for (number, (a, b)) in all(f(&tracked)?)?.into_iter().zip(all(g(&tracked)?)?).enumerate() {
         let what = match number {
             0 => "the values".into(),
             _ => format!("the gradients of input {}", number - 1),
         };
+        let Some(given) = a.as_ref().or(b.as_ref()) else {
+            panic!("{name}: input {} has no gradient", number - 1);
+        };
+        let zeros = given.zeros_like()?;
+        let [a, b] = [a, b].map(|one| one.unwrap_or_else(|| zeros.clone()));
         assert_eq!(a.dims(), b.dims(), "{name}: shapes of {what}");
-        if a.elem_count() > 0 {
-            let worst = (a - b)?.abs()?.max_all()?.to_scalar::<f64>()?;
-            assert!(worst <= SAME, "{name}: {what} differ by {worst}");
+        let [a, b] = [a, b].map(|one| one.flatten_all()?.to_vec1::<f64>());
+        for (a, b) in a?.into_iter().zip(b?) {
+            // Written so that a NaN on either side fails.
+            let agree = (a - b).abs() <= SAME;
+            assert!(agree, "{name}: {what} differ: {a} and {b}");
         }
     }
     Ok(())
@@ -198,15 +204,29 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "shifted: the values differ by 1")]
+    #[should_panic(expected = "shifted: the values differ: ")]
     fn another_value_is_named() {
         check_same("shifted", &[values(2, 1)], |t| t[0].sqr(), |t| t[0].sqr()? + 1.0);
     }
 
     #[test]
-    #[should_panic(expected = "lost: the gradients of input 0 differ by")]
+    #[should_panic(expected = "lost: the gradients of input 0 differ: ")]
     fn a_gradient_that_one_has_not_is_named() {
         check_same("lost", &[values(2, 1)], |t| t[0].sqr(), |t| t[0].detach().sqr());
+    }
+
+    #[test]
+    #[should_panic(expected = "lost: input 1 has no gradient")]
+    fn a_gradient_that_neither_has_is_named() {
+        let f = |t: &[Tensor]| &t[0] + t[1].detach();
+        check_same("lost", &[values(2, 1), values(2, 2)], f, f);
+    }
+
+    #[test]
+    #[should_panic(expected = "nan: the values differ: ")]
+    fn what_is_not_a_number_is_no_other() {
+        let nan = Tensor::new(&[0.0, f64::NAN], &Device::Cpu).expect("two numbers");
+        check_same("nan", &[values(2, 1)], |t| t[0].sqr(), |t| t[0].sqr()? + &nan);
     }
 
     #[test]

@@ -68,7 +68,7 @@ macro_rules! has_scratch {
 
 has_scratch!(f32, f64);
 
-/// A buffer of `len` elements: the smallest kept one that is large enough, or the largest, grown.
+/// A buffer of `len` elements: the smallest kept one that is large enough, or a new one in the place of the largest.
 pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
     let room = len.saturating_add(ALIGNMENT / size_of::<T>());
     let mut elements = T::with_kept(|kept| {

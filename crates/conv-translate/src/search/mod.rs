@@ -23,7 +23,7 @@ use candle_core::{Storage, Tensor};
 
 impl Ensemble {
     /// Translates a batch: for each sentence its best translations, the best first. What is found for a sentence does not depend on the
-    /// others, to the last bit.
+    /// others, on a CPU to the last bit.
     ///
     /// # Errors
     /// A configuration or request out of range, a source beyond the positions, or a sentence of which nothing is left: its constraints

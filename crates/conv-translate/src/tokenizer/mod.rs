@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 /// The special tokens of a vocabulary of our own, with fairseq's names and numbers.
 pub const SPECIALS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 
+/// Stands behind a dictionary's token that no text has any more, before its number: lest two have one name.
+pub(crate) const OVERWRITTEN: &str = "\n#fairseq:overwrite ";
 /// What ends a piece of a word that goes on in the next token.
 const CONTINUED: &str = "@@";
 
@@ -111,7 +113,10 @@ impl Subwords {
 
     fn new(inner: tokenizers::Tokenizer, file: &str) -> Result<Self> {
         let failed = |reason| Error::Tokenizer { file: file.into(), reason };
-        let vocabulary = file::vocabulary(&inner).map_err(failed)?;
+        let mut vocabulary = file::vocabulary(&inner).map_err(failed)?;
+        for token in &mut vocabulary {
+            token.truncate(token.find(OVERWRITTEN).unwrap_or(token.len()));
+        }
         let specials = file::specials(&inner).map_err(failed)?;
         let is_piece = |token: &String| token.ends_with(CONTINUED);
         let has_pieces = inner.get_decoder().is_none() && vocabulary.iter().any(is_piece);
@@ -159,7 +164,10 @@ impl Subwords {
         let said =
             |id: &u32| ![bos, pad, eos].contains(id) && (*id as usize) < self.vocabulary.len();
         let ids: Vec<u32> = ids.iter().copied().filter(said).collect();
-        Ok(self.joined(self.inner.decode(&ids, false).map_err(in_memory)?))
+        match self.has_whole_tokens() {
+            true => Ok(self.joined(self.pieces(&ids).join(" "))),
+            false => self.inner.decode(&ids, false).map_err(in_memory),
+        }
     }
 
     /// The part of a text that each of its tokens stands for, as the text spells it.
@@ -200,10 +208,13 @@ impl Subwords {
 
     /// Whether texts are read in lower case.
     pub(crate) fn lower_cases(&self) -> bool {
-        let mut text = NormalizedString::from("A");
-        let normalizer = self.inner.get_normalizer();
-        normalizer.is_some_and(|rules| rules.normalize(&mut text).is_ok())
-            && text.get().contains('a')
+        let [large, small] = ["A", "a"].map(|text| {
+            let mut text = NormalizedString::from(text);
+            let rules = self.inner.get_normalizer()?;
+            rules.normalize(&mut text).ok()?;
+            Some(text.get().to_owned())
+        });
+        large.as_ref().is_some_and(|text| !text.is_empty()) && large == small
     }
 
     /// The tokens of some numbers as the vocabulary spells them; `<unk>` for a number beyond it.
