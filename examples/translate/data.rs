@@ -45,23 +45,14 @@ pub fn first_part(data: &Path, parts: &[&str], pair: &Languages) -> Result<PairF
     if !data.is_dir() {
         bail!("{}: not a folder with a part held out, expected --dev beside it", data.display());
     }
-    let names: Vec<_> = std::fs::read_dir(data)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
-        .with_context(|| format!("cannot read {}", data.display()))?;
-    let has = |part: &str| {
-        let of_pair = |name: &str| {
-            let language = name.strip_suffix(".gz").unwrap_or(name).rsplit('.').next();
-            [pair.source(), pair.target()].map(Some).contains(&language)
-        };
-        let mut names = names.iter().filter_map(|name| name.to_str());
-        names.any(|name| name.starts_with(&format!("{part}.")) && of_pair(name))
-    };
-    match parts.iter().find(|part| has(part)) {
-        Some(part) => files(data, part, pair),
-        None => bail!(
-            "{}: no files of {}, expected some to watch training by",
-            data.display(),
-            parts.join(" or ")
-        ),
+    for part in parts {
+        if pair.have_files(&data.join(part))? {
+            return files(data, part, pair);
+        }
     }
+    bail!(
+        "{}: no files of {}, expected some to watch training by",
+        data.display(),
+        parts.join(" or ")
+    )
 }

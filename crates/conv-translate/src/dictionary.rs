@@ -133,8 +133,8 @@ impl Dictionary {
         self.counts.get(id as usize).copied()
     }
 
-    /// The same as a vocabulary of whole tokens. A symbol that a later line overwrites cannot be met in a text; nor can one that a
-    /// special symbol has, which in a text is an unknown word (in fairseq `<pad>` would be padding, and `</s>` the end).
+    /// The same as a vocabulary of whole tokens. A symbol that a later line overwrites is met in no text; nor is one of a special
+    /// symbol's name, which in a text is an unknown word (in fairseq `<pad>` would be padding, and `</s>` the end).
     ///
     /// # Errors
     /// Only those of the library of tokenizers.

@@ -36,6 +36,15 @@ impl Languages {
         &self.target
     }
 
+    /// Whether a file of either language begins with `prefix`, as [`Languages::files`] reads names.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] for a folder that cannot be read.
+    pub fn have_files(&self, prefix: &Path) -> Result<bool> {
+        let found = Found::below(prefix)?;
+        Ok([&self.source, &self.target].iter().any(|language| found.of(language).next().is_some()))
+    }
+
     /// The files that hold the two sides of `prefix`, a path such as `data/train`: `train.de` and `train.en`, or with more
     /// between (`train.lc.norm.tok.de`), each gzipped or not.
     ///

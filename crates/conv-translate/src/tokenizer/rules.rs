@@ -66,8 +66,8 @@ fn split_at_blanks(words: Vec<String>, normalizer: NormalizerWrapper) -> Result<
         .build()?;
     let mut tokenizer = Tokenizer::new(model);
     tokenizer.with_normalizer(Some(normalizer))?;
-    // Special tokens stay words like others: as added tokens they would be found inside of words.
     tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
+    // Special tokens stay words like others: as added tokens they would be found inside of words.
     Ok(tokenizer)
 }
 
