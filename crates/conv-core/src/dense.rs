@@ -5,7 +5,8 @@ use candle_core::{DType, Device, Module, Tensor};
 use crate::call::Call;
 use crate::element::{Element, compute_dtype, read, room};
 use crate::geometry::fits;
-use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows, written};
+use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows};
+use crate::memory::written;
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, Error, Result};
 

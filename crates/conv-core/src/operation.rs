@@ -8,8 +8,9 @@ use crate::element::{Element, compute_dtype, read, row_major};
 use crate::gate;
 use crate::geometry::Geometry;
 use crate::kernels::{
-    Done, Finish, NoRoom, bias_gradient, forward, input_gradient, weight_gradient, written,
+    Done, Finish, NoRoom, bias_gradient, forward, input_gradient, weight_gradient,
 };
+use crate::memory::written;
 use crate::{Error, Precision, Result, check_first_order, device, rectifier};
 
 /// A convolution, or the transpose of one, ready to run.

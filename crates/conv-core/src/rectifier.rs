@@ -4,7 +4,8 @@ use candle_core::{Device, Tensor};
 
 use crate::InstructionSet;
 use crate::element::{Element, read};
-use crate::kernels::{each_chunk, written};
+use crate::kernels::each_chunk;
+use crate::memory::written;
 
 /// Elements of a block.
 const BLOCK: usize = 1 << 14;

@@ -36,27 +36,22 @@ pub(super) fn worth(tasks: usize, most: usize) -> usize {
     TASKS.div_ceil(tasks.max(1)).clamp(1, most.max(1))
 }
 
-/// Whether there are threads to share work with. A pool of a single one is another thread than the caller's, and handing it
-/// everything would cost two switches.
-fn is_shared() -> bool {
-    rayon::current_num_threads() > 1
+/// Whether so many tasks, of so much `work` together (in multiplications), are worth being handed to several threads. A pool of a single
+/// one is another thread than the caller's: handing it everything would cost two switches.
+fn is_shared(tasks: usize, work: usize) -> bool {
+    work >= SMALL && tasks > 1 && rayon::current_num_threads() > 1
 }
 
-/// Calls `task` with each of `0..count`, on several threads where the whole `work` (in multiplications) is worth it.
-pub(super) fn each(count: usize, work: usize, task: impl Fn(usize) -> Done + Sync + Send) -> Done {
-    if work < SMALL || count < 2 || !is_shared() {
-        (0..count).try_for_each(task)
-    } else {
+/// Calls `task` with each of `0..count`, on several threads where the whole `work` is worth it, until one fails.
+pub(super) fn each<E: Send>(
+    count: usize,
+    work: usize,
+    task: impl Fn(usize) -> Result<(), E> + Sync + Send,
+) -> Result<(), E> {
+    if is_shared(count, work) {
         (0..count).into_par_iter().try_for_each(task)
-    }
-}
-
-/// Whether `test` holds of each of `0..count`, on several threads where the whole `work` is worth it.
-pub(super) fn all(count: usize, work: usize, test: impl Fn(usize) -> bool + Sync + Send) -> bool {
-    if work < SMALL || count < 2 || !is_shared() {
-        (0..count).all(test)
     } else {
-        (0..count).into_par_iter().all(test)
+        (0..count).try_for_each(task)
     }
 }
 
@@ -68,10 +63,10 @@ pub(crate) fn each_chunk<T: Send>(
     task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
 ) -> Done {
     let size = size.max(1);
-    if work < SMALL || slice.len() <= size || !is_shared() {
-        slice.chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
-    } else {
+    if is_shared(slice.len().div_ceil(size), work) {
         slice.par_chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
+    } else {
+        slice.chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
     }
 }
 

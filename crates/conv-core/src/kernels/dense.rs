@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::blocks;
 use super::finish::{Finish, Output};
-use super::packed::Order;
+use super::packed::{Order, Weight};
 use super::scratch::Done;
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
@@ -28,15 +28,10 @@ pub(crate) fn laid_out_len(g: &Geometry) -> usize {
 /// The weight `[outputs][inputs]` as panels, `[panel][input][OUTPUTS]` with zeros beyond the last output; where one half of the outputs
 /// is to gate the other, from both by turns.
 pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], gate: bool, to: &mut [T]) {
-    let (depth, order) = (g.depth(), Order::plain(g, gate));
-    to.fill(T::zero());
-    for (panel, to) in to.chunks_exact_mut(OUTPUTS * depth).enumerate() {
-        for output in panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS) {
-            let kernel = &weight[order.kernel(0, output)..][..depth];
-            for (to, &element) in to.chunks_exact_mut(OUTPUTS).zip(kernel) {
-                to[output % OUTPUTS] = element;
-            }
-        }
+    let weight = Weight { elements: weight, order: Order::plain(g, gate) };
+    let elements = weight.order.elements(g);
+    for (panel, to) in to.chunks_exact_mut(OUTPUTS * g.depth()).enumerate() {
+        weight.pack::<OUTPUTS>(g, &elements, (0, panel), to);
     }
 }
 
@@ -81,6 +76,10 @@ impl<T: Element> Work<T> for Rows<'_, T> {
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let (depth, batch) = (self.g.depth(), self.g.batch);
         let mut sums = [[T::zero(); OUTPUTS]; PANEL];
+        let mut biases = [T::zero(); OUTPUTS];
+        for (bias, output) in biases.iter_mut().zip(self.outputs.clone()) {
+            *bias = self.y.bias(output);
+        }
         for first in (0..batch).step_by(PANEL) {
             let count = PANEL.min(batch - first);
             // Beyond the last row the last one once more.
@@ -106,7 +105,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
             }
             for (sample, sums) in (first..first + count).zip(&sums) {
                 // SAFETY: tasks differ in outputs.
-                unsafe { self.y.write_channels(sample, self.outputs.clone(), sums) };
+                unsafe { self.y.write_channels(sample, self.outputs.clone(), (sums, &biases)) };
             }
         }
     }

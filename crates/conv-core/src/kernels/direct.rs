@@ -4,11 +4,10 @@
 //! taps and stored once. For the weight's gradient a register of the output's gradient meets nine taps before the next.
 #![allow(unsafe_code)]
 
-use super::blocks;
 use super::finish::Finish;
 use super::layout::{Layout, Padded, Run};
-use super::packed::Weight;
 use super::scratch::{Done, take};
+use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use crate::simd::{Lanes, Work};
@@ -18,21 +17,13 @@ const TAPS: usize = 9;
 /// Rows of outputs that are summed side by side, so that no sum waits for the one before.
 const ROWS: usize = 4;
 
-pub(super) fn convolve<T: Element>(
-    g: &Geometry,
-    x: &[T],
-    weight: Weight<'_, T>,
-    finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x, weight, finish, y } = of;
     let (outputs, pixels) = (g.channels_out, g.pixels_out());
     let (depth, elements) = (g.depth(), weight.order.elements(g));
     let mut ordered = take(g.groups * outputs * depth)?;
     for (channel, to) in ordered.chunks_exact_mut(depth).enumerate() {
-        let kernel = weight.order.kernel(channel / outputs, channel % outputs);
-        for (to, element) in to.iter_mut().zip(&elements) {
-            *to = weight.elements[kernel.wrapping_add(*element)];
-        }
+        weight.pack::<1>(g, &elements, (channel / outputs, channel % outputs), to);
     }
     let one = &Geometry { batch: 1, groups: 1, ..*g };
     let layout = Layout::new(one);

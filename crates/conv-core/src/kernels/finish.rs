@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::shared::Shared;
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::simd::{Lanes, WIDEST};
 
 /// What is done to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +72,9 @@ impl<'a, T: Element> Output<'a, T> {
     /// other they come by turns, as a [`Weight`](super::packed::Weight) gives them, and both of a pair at once.
     ///
     /// # Safety
-    /// The set of `L`, and no other task writes these channels of these pieces.
+    /// No other task writes these channels of these pieces.
     #[inline(always)]
-    pub unsafe fn write<L: Lanes<Element = T>>(
+    pub unsafe fn write(
         &self,
         channels: Range<usize>,
         pieces: &[Piece],
@@ -92,61 +91,52 @@ impl<'a, T: Element> Output<'a, T> {
                 let y = unsafe { self.y.part(plane * g.pixels_out() + pixel, len) };
                 let sums = &sums[at..];
                 assert!(len <= sums.len());
+                let bias = self.bias(channel);
                 if finish.gate {
-                    let bias = finish.bias(channel / 2);
-                    let bias_of_gate = finish.bias((channel + of_sample) / 2);
+                    let bias_of_gate = self.bias(channel + 1);
                     for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(&sums[stride..]) {
                         *y = (sum + bias).gated(gate + bias_of_gate);
                     }
-                    continue;
-                }
-                for (y, sums) in y.chunks_mut(L::WIDTH).zip(sums.chunks(L::WIDTH)) {
-                    // SAFETY: `y` has that many numbers, and there is a sum for each.
-                    unsafe {
-                        let sum = L::load_first(sums.as_ptr(), y.len());
-                        let mut sum = sum.add(L::splat(finish.bias(channel)));
-                        if finish.rectify {
-                            sum = L::constant(0.0).max(sum);
-                        }
-                        sum.store_first(y.as_mut_ptr(), y.len());
+                } else {
+                    for (y, &sum) in y.iter_mut().zip(sums) {
+                        *y = finish.rectified(sum + bias);
                     }
                 }
             }
         }
     }
 
-    /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels lie side by side.
+    /// The bias of a channel, counted as for [`Output::write`].
+    pub fn bias(&self, channel: usize) -> T {
+        let half = self.g.groups * self.g.channels_out / 2;
+        self.finish.bias(if self.finish.gate { channel / 2 + channel % 2 * half } else { channel })
+    }
+
+    /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels lie side by side, and so do `biases`.
     ///
     /// # Safety
     /// No other task writes these channels of this sample.
     #[inline(always)]
-    pub unsafe fn write_channels(&self, sample: usize, channels: Range<usize>, sums: &[T]) {
-        let (finish, step, outputs) = (&self.finish, self.step(), self.g.channels_out);
-        let first = channels.start / step;
+    pub unsafe fn write_channels(
+        &self,
+        sample: usize,
+        channels: Range<usize>,
+        (sums, biases): (&[T], &[T]),
+    ) {
+        let (outputs, step) = (self.g.channels_out / self.step(), self.step());
+        let start = sample * outputs + channels.start / step;
         // SAFETY: by contract.
-        let y = unsafe { self.y.part(sample * (outputs / step) + first, channels.len() / step) };
-        let none = [T::zero(); WIDEST];
-        for (i, y) in y.chunks_mut(WIDEST).enumerate() {
-            let (sums, first) = (&sums[i * step * WIDEST..], first + i * WIDEST);
-            let bias =
-                |first| finish.bias.map_or(&none[..y.len()], |bias| &bias[first..][..y.len()]);
-            let bias_of_y = bias(first);
-            if finish.gate {
-                // Apart first, so that the rest is done in vectors.
-                let mut halves = [none; 2];
-                for (place, pair) in sums.chunks_exact(2).take(y.len()).enumerate() {
-                    (halves[0][place], halves[1][place]) = (pair[0], pair[1]);
-                }
-                let biases = bias_of_y.iter().zip(bias(outputs / 2 + first));
-                for ((y, (&sum, &gate)), (&bias, &bias_of_gate)) in
-                    y.iter_mut().zip(halves[0].iter().zip(&halves[1])).zip(biases)
-                {
-                    *y = (sum + bias).gated(gate + bias_of_gate);
-                }
-            } else {
-                for (y, (&sum, &bias)) in y.iter_mut().zip(sums.iter().zip(bias_of_y)) {
-                    *y = finish.rectified(sum + bias);
-                }
+        let y = unsafe { self.y.part(start, channels.len() / step) };
+        if self.finish.gate {
+            let (sums, biases) = (sums.as_chunks().0, biases.as_chunks().0);
+            for (y, ([sum, gate], [bias, bias_of_gate])) in
+                y.iter_mut().zip(sums.iter().zip(biases))
+            {
+                *y = (*sum + *bias).gated(*gate + *bias_of_gate);
+            }
+        } else {
+            for (y, (&sum, &bias)) in y.iter_mut().zip(sums.iter().zip(biases)) {
+                *y = self.finish.rectified(sum + bias);
             }
         }
     }

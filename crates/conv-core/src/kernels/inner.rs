@@ -2,17 +2,17 @@
 //! both of which lie in order.
 //!
 //! A tile of samples times a few channels is summed in registers along the depth, and what the registers hold is added up at the end,
-//! four of them at once: nothing is gathered or packed, so that a few samples cost one walk through the weight. A sum is taken in the
+//! four of them at once: nothing is gathered or packed, and a few samples cost one walk through the weight. A sum is taken in the
 //! same order whatever else is in the batch.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
-use super::blocks;
-use super::finish::{Finish, Output};
-use super::packed::Weight;
+use super::finish::Output;
+use super::packed::{Order, Weight};
 use super::scratch::Done;
 use super::tile::PANEL;
+use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
 use crate::simd::{Lanes, Work};
@@ -23,22 +23,12 @@ const CHANNELS: usize = 4;
 const SAMPLES: usize = 6;
 /// Channels of a task, whose weights stay in the second cache.
 const TASK: usize = 32;
-/// Samples up to which a walk through the weight as it lies costs less than packing it, or the samples; with more of them `exact` sums
-/// are still taken here, so that they do not depend on how many there are.
-const FEW: usize = 16;
-
-pub(super) fn suits<T: Element>(g: &Geometry, weight: &Weight<'_, T>, exact: bool) -> bool {
-    let is_inner = g.groups == 1 && g.h.is_whole() && g.w.is_whole();
-    is_inner && weight.order.is_plain(g) && (exact || g.batch <= FEW)
+pub(super) fn suits(g: &Geometry, order: Order) -> bool {
+    g.groups == 1 && g.h.is_whole() && g.w.is_whole() && order.is_plain(g)
 }
 
-pub(super) fn convolve<T: Element>(
-    g: &Geometry,
-    x: &[T],
-    weight: Weight<'_, T>,
-    finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x, weight, finish, y } = of;
     let outputs = g.channels_out;
     let y = &Output::new(g, finish, y);
     blocks::each(outputs.div_ceil(TASK), g.work(), |task| {
@@ -83,7 +73,10 @@ impl<T: Element> Products<'_, T> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Lanes<Element = T>, const S: usize>(&self, first: usize) {
-        let mut sums = [[T::zero(); TASK]; S];
+        let (mut sums, mut biases) = ([[T::zero(); TASK]; S], [T::zero(); TASK]);
+        for (bias, channel) in biases.iter_mut().zip(self.channels.clone()) {
+            *bias = self.y.bias(channel);
+        }
         for (tile, channel) in self.channels.clone().step_by(CHANNELS).enumerate() {
             // SAFETY: by contract.
             let of_tile = unsafe { self.tile::<L, S>(first, channel) };
@@ -93,7 +86,7 @@ impl<T: Element> Products<'_, T> {
         }
         for (sample, sums) in (first..).zip(&sums) {
             // SAFETY: tasks differ in channels.
-            unsafe { self.y.write_channels(sample, self.channels.clone(), sums) };
+            unsafe { self.y.write_channels(sample, self.channels.clone(), (sums, &biases)) };
         }
     }
 

@@ -43,7 +43,7 @@ pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::each_chunk;
 pub(crate) use dense::{laid_out_len, laid_out_row, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
-pub(crate) use scratch::{Done, HasScratch, NoRoom, take, written};
+pub(crate) use scratch::{Done, HasScratch, NoRoom, take};
 
 use crate::element::Element;
 use crate::geometry::Geometry;
@@ -51,6 +51,15 @@ use packed::{Order, Weight};
 
 /// Output channels of a group below which packing its weight costs more than it saves.
 const FEW_CHANNELS: usize = 4;
+
+/// What is computed: `y`, the finished sums of products of `x` and `weight`; where it is the gradient of an input, `x` is the output's.
+struct Arguments<'a, T> {
+    g: &'a Geometry,
+    x: &'a [T],
+    weight: Weight<'a, T>,
+    finish: Finish<'a, T>,
+    y: &'a mut [T],
+}
 
 /// The convolution `y` of `x` with `weight`.
 pub(crate) fn forward<T: Element>(
@@ -60,9 +69,9 @@ pub(crate) fn forward<T: Element>(
     finish: Finish<'_, T>,
     y: &mut [T],
 ) -> Done {
-    let g = g.simplified();
-    let order = Order::plain(&g, finish.gate);
-    convolve(&g, x, Weight { elements: weight, order }, finish, y)
+    let g = &g.simplified();
+    let weight = Weight { elements: weight, order: Order::plain(g, finish.gate) };
+    convolve(Arguments { g, x, weight, finish, y })
 }
 
 /// The gradient `dx` with respect to the input, finished as if it were an output.
@@ -73,14 +82,16 @@ pub(crate) fn input_gradient<T: Element>(
     finish: Finish<'_, T>,
     dx: &mut [T],
 ) -> Done {
-    let g = g.simplified();
+    let g = &g.simplified();
+    let weight = Weight { elements: weight, order: Order::plain(g, false) };
+    let of = Arguments { g, x: dy, weight, finish, y: dx };
     // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
-    if !finish.exact && sparse::suits(&g, dy) {
-        sparse::input_gradient(&g, dy, weight, finish, dx)
-    } else if spread::suits(&g) {
-        spread::input_gradient(&g, dy, weight, finish, dx)
+    if !finish.exact && sparse::suits(g, dy) {
+        sparse::input_gradient(of)
+    } else if spread::suits(g) {
+        spread::input_gradient(of)
     } else {
-        phases::input_gradient(&g, dy, weight, finish, dx)
+        phases::input_gradient(of)
     }
 }
 
@@ -91,36 +102,31 @@ pub(crate) fn weight_gradient<T: Element>(
     dy: &[T],
     dweight: &mut [T],
 ) -> Done {
-    let g = g.simplified();
+    let g = &g.simplified();
     if g.columns() == 0 {
         dweight.fill(T::zero());
         Ok(())
-    } else if sparse::suits(&g, dy) {
-        sparse::weight_gradient(&g, x, dy, dweight)
+    } else if sparse::suits(g, dy) {
+        sparse::weight_gradient(g, x, dy, dweight)
     } else if g.channels_out < FEW_CHANNELS {
-        direct::weight_gradient(&g, x, dy, dweight)
+        direct::weight_gradient(g, x, dy, dweight)
     } else {
-        weight::gradient(&g, x, dy, dweight)
+        weight::gradient(g, x, dy, dweight)
     }
 }
 
-/// The convolution of `g` by the kernel that suits it.
-fn convolve<T: Element>(
-    g: &Geometry,
-    x: &[T],
-    weight: Weight<'_, T>,
-    finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
+/// The convolution by the kernel that suits it.
+fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, weight, finish, .. } = of;
     if g.columns() == 0 {
         Ok(())
-    } else if inner::suits(g, &weight, finish.exact) {
-        inner::convolve(g, x, weight, finish, y)
+    } else if inner::suits(g, weight.order) {
+        inner::convolve(of)
     } else if g.channels_out < FEW_CHANNELS && !finish.gate {
-        direct::convolve(g, x, weight, finish, y)
+        direct::convolve(of)
     } else if let Some(turns) = winograd::turns::<T>(g).filter(|_| !finish.exact) {
-        winograd::convolve(g, turns, x, weight, finish, y)
+        winograd::convolve(of, turns)
     } else {
-        product::convolve(g, x, weight, finish, y)
+        product::convolve(of)
     }
 }

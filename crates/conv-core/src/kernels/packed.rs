@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::blocks;
-use super::scratch::{Buffer, Done, NoRoom, take, written};
-use super::tile::PANEL;
+use super::scratch::{Buffer, Done, NoRoom, take};
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::written;
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
@@ -84,15 +84,21 @@ impl Order {
 }
 
 impl<T: Element> Weight<'_, T> {
-    /// The kernels of a panel of output channels: `[channel · tap][PANEL]`, with zeros beyond the last channel. `elements` are those of
+    /// The kernels of a panel of `P` output channels: `[channel · tap][P]`, with zeros beyond the last channel. `elements` are those of
     /// [`Order`].
-    pub fn pack(&self, g: &Geometry, elements: &[usize], group: usize, panel: usize, to: &mut [T]) {
-        let outputs = panel * PANEL..g.channels_out.min((panel + 1) * PANEL);
-        if outputs.len() < PANEL {
+    pub fn pack<const P: usize>(
+        &self,
+        g: &Geometry,
+        elements: &[usize],
+        (group, panel): (usize, usize),
+        to: &mut [T],
+    ) {
+        let outputs = panel * P..g.channels_out.min((panel + 1) * P);
+        if outputs.len() < P {
             to.fill(T::zero());
         }
         let kernels: Vec<_> = outputs.map(|output| self.order.kernel(group, output)).collect();
-        for (step, element) in to.chunks_exact_mut(PANEL).zip(elements) {
+        for (step, element) in to.chunks_exact_mut(P).zip(elements) {
             for (to, kernel) in step.iter_mut().zip(&kernels) {
                 *to = self.elements[kernel.wrapping_add(*element)];
             }
@@ -148,9 +154,9 @@ fn same<T: Element>(a: &[T], b: &[T]) -> bool {
     let alike = |(a, b): (&[T], &[T])| !a.iter().zip(b).fold(false, |any, (a, b)| any | (a != b));
     let task = |number: usize| {
         let [a, b] = [a, b].map(|all| &all[number * TASK..all.len().min((number + 1) * TASK)]);
-        a.chunks(PIECE).zip(b.chunks(PIECE)).all(alike)
+        a.chunks(PIECE).zip(b.chunks(PIECE)).all(alike).then_some(()).ok_or(())
     };
-    a.len() == b.len() && blocks::all(a.len().div_ceil(TASK), a.len(), task)
+    a.len() == b.len() && blocks::each(a.len().div_ceil(TASK), a.len(), task).is_ok()
 }
 
 /// What `pack` writes, `len` elements, for the weight of `g` in `kernel`; from one call to the next where it is to `keep`.

@@ -4,10 +4,9 @@
 //! are a convolution each, of the stride 1, with half of the taps; and so on for every stride, along both axes.
 
 use super::blocks::each_chunk;
-use super::convolve;
-use super::finish::Finish;
 use super::packed::{Order, Weight};
 use super::scratch::{Done, take};
+use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 
@@ -62,13 +61,8 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 /// `dx` = the gradient of the input of `g`, plus a bias for each of its channels.
-pub(super) fn input_gradient<T: Element>(
-    g: &Geometry,
-    dy: &[T],
-    weight: &[T],
-    finish: Finish<'_, T>,
-    dx: &mut [T],
-) -> Done {
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x: dy, weight, finish, y: dx } = of;
     let (rows, columns) = (Phase::all(&g.h), Phase::all(&g.w));
     let part = |row: &Phase, column: &Phase, dx: &mut [T]| {
         let turned = Geometry {
@@ -87,8 +81,8 @@ pub(super) fn input_gradient<T: Element>(
             column: -(column.step as isize),
             half: 0,
         };
-        let weight = Weight { elements: weight, order };
-        convolve(&turned, dy, weight, finish, dx)
+        let weight = Weight { order, ..weight };
+        convolve(Arguments { g: &turned, x: dy, weight, finish, y: dx })
     };
     if let ([row], [column]) = (&rows[..], &columns[..])
         && (g.h.stride, g.w.stride) == (1, 1)

@@ -8,12 +8,12 @@
 
 use std::ops::Range;
 
-use super::blocks;
-use super::finish::{Finish, Output};
+use super::finish::Output;
 use super::layout::{Layout, Padded, Run};
-use super::packed::{Weight, packed};
+use super::packed::packed;
 use super::scratch::{Done, take};
 use super::tile::{PANEL, REGISTERS, multiply, width};
+use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
 use crate::simd::{Lanes, WIDEST, Work};
@@ -34,19 +34,14 @@ const NEAR_TAPS: usize = 5;
 const FEWEST_OUTPUTS: usize = 64;
 
 /// `y = weight · x`, finished.
-pub(super) fn convolve<T: Element>(
-    g: &Geometry,
-    x: &[T],
-    weight: Weight<'_, T>,
-    finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x, weight, finish, y } = of;
     let (columns, panels) = (g.columns(), g.channels_out.div_ceil(PANEL));
     let (elements, panel_len) = (weight.order.elements(g), PANEL * g.depth());
     let len = g.groups * panels * panel_len;
     let weight = packed(finish.keep, ("product", g), weight, len, |packed| {
         blocks::each_chunk(packed, panel_len, len, |number, panel| {
-            weight.pack(g, &elements, number / panels, number % panels, panel);
+            weight.pack::<PANEL>(g, &elements, (number / panels, number % panels), panel);
             Ok(())
         })
     })?;
@@ -143,7 +138,7 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
                         if slice.end == depth {
                             let first = group * outputs;
                             let channels = first + channels.start..first + channels.end;
-                            self.y.write::<L>(channels, pieces, sums, width);
+                            self.y.write(channels, pieces, sums, width);
                         }
                     }
                 }

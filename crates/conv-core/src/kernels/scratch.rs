@@ -1,9 +1,6 @@
-//! Memory for kernels: buffers that a thread keeps for the next call, since fresh ones would cost more in page faults than filling
-//! them, and results.
-#![allow(unsafe_code)]
+//! Buffers that a thread keeps for the next call, since fresh ones would cost more in page faults than filling them.
 
 use std::cell::RefCell;
-use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +17,7 @@ const ALIGNMENT: usize = 64;
 /// Memory for so many elements is not to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom {
-    elements: usize,
+    pub elements: usize,
 }
 
 /// What is not to be had ends what is done, without a result.
@@ -83,40 +80,6 @@ pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
     }
     let start = elements.as_ptr().align_offset(ALIGNMENT).min(room - len);
     Ok(Buffer { elements, start, len })
-}
-
-/// A result of `len` elements, all of which `write` writes without reading any before. They are not zeros at first: that would be
-/// another walk through memory, which costs up to an eighth of a kernel's time.
-pub(crate) fn written<T: Element>(
-    len: usize,
-    write: impl FnOnce(&mut [T]) -> Done,
-) -> Result<Vec<T>, NoRoom> {
-    let mut result = Vec::new();
-    result.try_reserve_exact(len).map_err(|_| NoRoom { elements: len })?;
-    if cfg!(debug_assertions) {
-        // What a kernel has left out then shows in every test.
-        result.resize(len, T::from_f64(f64::NAN));
-    } else {
-        settle(&mut result.spare_capacity_mut()[..len]);
-    }
-    // SAFETY: the vector has room for `len` floats, of any value.
-    let elements = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), len) };
-    write(elements)?;
-    // SAFETY: as above; `write` is a kernel that writes all of them.
-    unsafe { result.set_len(len) };
-    Ok(result)
-}
-
-/// Makes what memory holds some numbers or other, which the compiler cannot know.
-fn settle<T: Element>(memory: &mut [MaybeUninit<T>]) {
-    #[cfg(all(not(miri), any(target_arch = "x86_64", target_arch = "aarch64")))]
-    // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:
-    // from then on they are numbers.
-    unsafe {
-        std::arch::asm!("/* {0} */", in(reg) memory.as_mut_ptr(), options(nostack, preserves_flags));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    memory.fill(MaybeUninit::new(T::zero()));
 }
 
 impl<T: Element> Deref for Buffer<T> {

@@ -4,8 +4,8 @@
 //! A kernel that spans fifty positions has fifty times less to do than the general one.
 #![allow(unsafe_code)]
 
+use super::Arguments;
 use super::blocks::each_chunk;
-use super::finish::Finish;
 use super::scratch::{Buffer, Done, NoRoom, take};
 use super::transpose::Transpose;
 use crate::element::Element;
@@ -72,16 +72,11 @@ pub(super) fn weight_gradient<T: Element>(
 }
 
 /// The gradient of the input, finished.
-pub(super) fn input_gradient<T: Element>(
-    g: &Geometry,
-    dy: &[T],
-    weight: &[T],
-    finish: Finish<'_, T>,
-    dx: &mut [T],
-) -> Done {
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x: dy, weight, finish, y: dx } = of;
     let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
     let (channels, pixels) = (g.channels_in, g.pixels_in());
-    let weight = turned(outputs, (channels, g.taps()), weight)?;
+    let weight = turned(outputs, (channels, g.taps()), weight.elements)?;
     each_chunk(dx, inputs * pixels, g.work() / SPARSE, |sample, dx| {
         let mut sums = take::<T>(dx.len())?;
         sums.fill(T::zero());

@@ -4,10 +4,10 @@
 //! [`phases`](super::phases) would multiply zeros there: it computes a sum over all taps for each element of the input.
 
 use super::blocks::{each_chunk, split};
-use super::convolve;
 use super::finish::Finish;
 use super::packed::{Order, Weight};
 use super::scratch::{Done, take};
+use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 
@@ -26,17 +26,12 @@ pub(super) fn suits(g: &Geometry) -> bool {
 }
 
 /// `dx` = the gradient of the input of `g`, finished.
-pub(super) fn input_gradient<T: Element>(
-    g: &Geometry,
-    dy: &[T],
-    weight: &[T],
-    finish: Finish<'_, T>,
-    dx: &mut [T],
-) -> Done {
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
+    let Arguments { g, x: dy, weight, finish, y: dx } = of;
     let (input, row, column, half) = (g.depth(), 0, 0, 0);
     let order =
         Order { start: 0, group: g.channels_out * input, output: 1, input, row, column, half };
-    let weight = Weight { elements: weight, order };
+    let weight = Weight { order, ..weight };
     let pixels = |axis: &Axis| {
         let (input, output) = (axis.output, axis.output);
         Axis { input, kernel: 1, stride: 1, dilation: 1, offset: 0, output }
@@ -56,7 +51,8 @@ pub(super) fn input_gradient<T: Element>(
         let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
         let plain = Finish { bias: None, rectify: false, ..finish };
         let dy = &dy[part(outputs * g.pixels_out())];
-        convolve(&products_of, dy, weight, plain, &mut products)?;
+        let (g_of, y) = (&products_of, &mut products[..]);
+        convolve(Arguments { g: g_of, x: dy, weight, finish: plain, y })?;
         let dx = &mut dx[part(inputs * g.pixels_in())];
         each_chunk(dx, g.pixels_in(), products.len(), |number, dx| {
             dx.fill(T::zero());

@@ -86,7 +86,7 @@ struct Sums<'a, T: Element> {
 impl<T: Element> Work<T, Done> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
-        let (g, row) = (self.g, self.row);
+        let (g, row, from_stride) = (self.g, self.row, self.g.pixels_out());
         // Past the last tap the last one is computed again, into rows that nobody reads.
         let (x, last) = (self.padded.elements().as_ptr(), self.taps.len() - 1);
         let mut turned = take::<T>(PIXELS.min(g.columns()) * row)?;
@@ -98,8 +98,17 @@ impl<T: Element> Work<T, Done> for Sums<'_, T> {
             for share in blocks::split(g.channels_out.div_ceil(L::WIDTH), REGISTERS) {
                 let width = share.len() * L::WIDTH;
                 let channels = share.start * L::WIDTH..g.channels_out.min(share.end * L::WIDTH);
-                // SAFETY: by contract.
-                unsafe { self.turn::<L>(pixels.clone(), channels.clone(), width, &mut turned) };
+                // From `[channel][pixel]` to `[pixel][channel]`: a tile then reads on and on, and not with jumps of all channels, which may
+                // all fall on the same places of a cache.
+                for piece in g.pieces(pixels.clone()) {
+                    let sample = piece.sample * g.groups + self.group;
+                    let channel = sample * g.channels_out + channels.start;
+                    let from = &self.dy[channel * from_stride + piece.pixel..];
+                    let (size, to) = ((channels.len(), piece.len), &mut turned[piece.at * width..]);
+                    let turn = Transpose { from, from_stride, size, to, to_stride: width };
+                    // SAFETY: by contract.
+                    unsafe { turn.run::<L>() };
+                }
                 for (n, panel) in self.panels.clone().enumerate() {
                     let tap = |i: usize| x.wrapping_add(self.taps[(panel * PANEL + i).min(last)]);
                     let taps: [_; PANEL] = std::array::from_fn(tap);
@@ -116,32 +125,5 @@ impl<T: Element> Work<T, Done> for Sums<'_, T> {
             }
         }
         Ok(())
-    }
-}
-
-impl<T: Element> Sums<'_, T> {
-    /// The gradients of some channels of a block of pixels, from `[channel][pixel]` to `[pixel][channel]`: a tile then reads on and on,
-    /// and not with jumps of all channels, which may all fall on the same places of a cache.
-    ///
-    /// # Safety
-    /// The set of `L`.
-    #[inline(always)]
-    unsafe fn turn<L: Lanes<Element = T>>(
-        &self,
-        pixels: Range<usize>,
-        channels: Range<usize>,
-        width: usize,
-        turned: &mut [T],
-    ) {
-        let Geometry { groups, channels_out, .. } = *self.g;
-        let all = self.g.pixels_out();
-        for piece in self.g.pieces(pixels) {
-            let channel = (piece.sample * groups + self.group) * channels_out + channels.start;
-            let from = &self.dy[channel * all + piece.pixel..];
-            let to = &mut turned[piece.at * width..];
-            let size = (channels.len(), piece.len);
-            // SAFETY: by contract.
-            unsafe { Transpose { from, from_stride: all, size, to, to_stride: width }.run::<L>() }
-        }
     }
 }

@@ -20,13 +20,13 @@ mod matrices;
 use std::any::TypeId;
 use std::ops::Range;
 
-use super::blocks;
-use super::finish::{Finish, Output, Piece};
+use super::finish::{Output, Piece};
 use super::layout::{Layout, Padded};
 use super::packed::{Weight, packed};
 use super::product::gather;
 use super::scratch::{Done, take};
 use super::tile::{PANEL, REGISTERS, multiply, width};
+use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use crate::simd::{Lanes, WIDEST, Work};
@@ -98,15 +98,8 @@ pub(super) fn turns<T: 'static>(g: &Geometry) -> Option<[Turn; 2]> {
     suits.then_some([h, w])
 }
 
-pub(super) fn convolve<T: Element>(
-    g: &Geometry,
-    turns: [Turn; 2],
-    x: &[T],
-    weight: Weight<'_, T>,
-    finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
-    let [h, w] = turns;
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>, turns: [Turn; 2]) -> Done {
+    let (Arguments { g, x, weight, finish, y }, [h, w]) = (of, turns);
     let tiles = &Geometry { h: h.windows(&g.h), w: w.windows(&g.w), ..*g };
     let layout = &Layout::new(tiles);
     let elements = weight.order.elements(g);
@@ -253,7 +246,7 @@ impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
             let kernels = some.len() * PANEL;
             let by_tap = elements.chunks_exact(g.channels_in);
             for (elements, packed) in by_tap.zip(packed.chunks_exact_mut(kernels)) {
-                weight.pack(g, &elements[some.clone()], group, panel, packed);
+                weight.pack::<PANEL>(g, &elements[some.clone()], (group, panel), packed);
             }
             let start = (some.start - channels.start) * PANEL;
             for first in (0..kernels).step_by(L::WIDTH) {
@@ -478,7 +471,7 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
             if (number + 1) % step == 0 {
                 let end = self.group * g.channels_out + output + 1;
                 // SAFETY: by contract.
-                unsafe { y.write::<L>(end - step..end, pieces, &lines, LINES) };
+                unsafe { y.write(end - step..end, pieces, &lines, LINES) };
             }
         }
     }

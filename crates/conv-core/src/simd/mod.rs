@@ -69,8 +69,6 @@ pub(crate) trait Lanes: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
-    /// The larger; where one is not a number, `other`.
-    unsafe fn max(self, other: Self) -> Self;
     /// `self + a · b`, rounded once where the set can.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 

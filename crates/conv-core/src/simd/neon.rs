@@ -21,12 +21,6 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // By comparison, since the instruction for it prefers what is not a number.
-        Self(unsafe { vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0) })
-    }
-
-    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Self(unsafe { vfmaq_f32(self.0, a.0, b.0) })
     }

@@ -53,11 +53,6 @@ impl<T: Element> Lanes for Portable<T> {
     }
 
     #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        self.zip(other, |a, b| if a > b { a } else { b })
-    }
-
-    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         self.zip(a.zip(b, |a, b| a * b), |sum, product| sum + product)
     }

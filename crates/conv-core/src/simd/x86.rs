@@ -35,7 +35,7 @@ impl Lanes for Avx512 {
 
     instructions! {
         splat: _mm512_set1_ps, load: _mm512_loadu_ps, store: _mm512_storeu_ps,
-        add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps, max: _mm512_max_ps
+        add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps
     }
 
     #[inline(always)]
@@ -108,7 +108,7 @@ impl Lanes for Avx2 {
 
     instructions! {
         splat: _mm256_set1_ps, load: _mm256_loadu_ps, store: _mm256_storeu_ps,
-        add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, max: _mm256_max_ps
+        add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps
     }
 
     #[inline(always)]
