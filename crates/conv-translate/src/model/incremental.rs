@@ -67,7 +67,7 @@ pub(super) fn step_decoder(ConvS2s { encoder, decoder, .. }: ConvS2s) -> Result<
             let [query, output] = attention.maps();
             Ok([linear(query)?, linear(output)?])
         };
-        let (_, inputs, width) = layer.convolution.weight()?.dims3()?;
+        let [inputs, width] = layer.convolution.window()?;
         Ok(StepLayer {
             convolution: gated(layer.convolution)?,
             seen: [inputs, width - 1],

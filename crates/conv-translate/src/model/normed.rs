@@ -9,19 +9,10 @@ use conv_nn::{Conv1d, Init, VarBuilder, direction_lengths, weight_norm};
 /// Parameters: `weight_v` `[O, C]` (linear) or `[K, C, O]` (convolution), `weight_g` `[O, 1]` or `[1, 1, O]`, `bias` `[O]`.
 #[derive(Debug, Clone)]
 pub(super) struct Normed {
-    weight: Weight,
+    direction: Tensor,
+    length: Tensor,
     bias: Tensor,
     config: Conv1dConfig,
-}
-
-#[derive(Debug, Clone)]
-enum Weight {
-    Learnt {
-        direction: Tensor,
-        length: Tensor,
-    },
-    /// The weight itself, in inference.
-    Fixed(Tensor),
 }
 
 /// A linear map. Its first weights are normal, of variance (1 - `dropped`) / C.
@@ -66,10 +57,7 @@ fn normed(
     };
     let length = vb.get_with_hints(length.shape(), "weight_g", Init::Value(length.clone()))?;
     let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
-    let is_learnt = direction.track_op() || length.track_op();
-    let learnt = Weight::Learnt { direction, length };
-    let weight = if is_learnt { learnt } else { Weight::Fixed(learnt.compute()?) };
-    Ok(Normed { weight, bias, config })
+    Ok(Normed { direction, length, bias, config })
 }
 
 /// Directions as a convolution's weight, `[O, C, K]`.
@@ -80,20 +68,18 @@ fn rows(direction: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-impl Weight {
-    /// `[O, C, K]`.
-    fn compute(&self) -> candle_core::Result<Tensor> {
-        match self {
-            Self::Learnt { direction, length } => Ok(weight_norm(&rows(direction)?, length)?),
-            Self::Fixed(weight) => Ok(weight.clone()),
-        }
-    }
-}
-
 impl Normed {
-    /// The weight, `[O, C, K]`.
+    /// The weight, `[O, C, K]`, computed at each call: a search lays it out once, and memory does not hold it beside v.
     pub fn weight(&self) -> candle_core::Result<Tensor> {
-        self.weight.compute()
+        Ok(weight_norm(&rows(&self.direction)?, &self.length)?)
+    }
+
+    /// C and K: the numbers of a position, and the positions that an output sees.
+    pub fn window(&self) -> candle_core::Result<[usize; 2]> {
+        match *self.direction.dims() {
+            [width, inputs, _] => Ok([inputs, width]),
+            _ => Ok([self.direction.dim(1)?, 1]),
+        }
     }
 
     /// Zeros before the first position and behind the last.

@@ -101,7 +101,7 @@ pub(super) fn gated(map: Normed) -> Result<Dense> {
 pub(super) fn row_encoder(encoder: Encoder, output: (TensorId, &Dense)) -> Result<RowEncoder> {
     let Encoder { embed, first, convolutions, residuals, last, .. } = encoder;
     let layer = |convolution: Normed| {
-        let window = [convolution.weight()?.dim(2)?, convolution.padding().0];
+        let window = [convolution.window()?[1], convolution.padding().0];
         Ok(RowLayer { convolution: gated(convolution)?, window })
     };
     Ok(RowEncoder {
