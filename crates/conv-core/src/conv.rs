@@ -44,7 +44,7 @@ pub fn conv1d(
     convolution1d("conv1d", x, weight, bias, config)?.apply(x, weight, bias)
 }
 
-/// max([`conv1d`], 0), rectified where the sums are in registers: one walk through the result less than with a rectifier behind it.
+/// max([`conv1d`], 0), rectified as the sums are stored: one walk through the result less than with a rectifier behind it.
 /// As there, the gradient of a 0 is 0, and what is not a number stays so.
 ///
 /// # Shapes, types, errors

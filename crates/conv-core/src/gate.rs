@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor};
 
 use crate::InstructionSet;
 use crate::element::{Element, read};
-use crate::kernels::{Done, each_chunk};
-use crate::memory::written;
+use crate::kernels::each_chunk;
+use crate::memory::{Done, written};
 
 /// a · σ(b), with a and b the halves of a sample's `sums`, each of as many elements as a sample of `y` has.
 pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize, y: &mut [T]) -> Done {

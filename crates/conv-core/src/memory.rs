@@ -4,8 +4,8 @@
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::Error;
 use crate::element::Element;
-use crate::kernels::{Done, NoRoom};
 
 /// A vector in the making, whose blocks are zeroed by the threads that fill them.
 ///
@@ -90,6 +90,21 @@ impl<'a, T: Copy + Default> Block<'a, T> {
         let elements: *mut [MaybeUninit<T>] = self.elements;
         // SAFETY: all of them have just been written; nothing else has them.
         unsafe { &mut *(elements as *mut [T]) }
+    }
+}
+
+/// Memory for so many elements is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom {
+    pub elements: usize,
+}
+
+/// What is not to be had ends what is done, without a result.
+pub(crate) type Done = Result<(), NoRoom>;
+
+impl NoRoom {
+    pub fn in_operation(self, op: &'static str) -> Error {
+        Error::OutOfMemory { op, elements: self.elements }
     }
 }
 

@@ -7,10 +7,8 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 use crate::element::{Element, compute_dtype, read, row_major};
 use crate::gate;
 use crate::geometry::Geometry;
-use crate::kernels::{
-    Done, Finish, NoRoom, bias_gradient, forward, input_gradient, weight_gradient,
-};
-use crate::memory::written;
+use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
+use crate::memory::{Done, NoRoom, written};
 use crate::{Error, Precision, Result, check_first_order, device, rectifier};
 
 /// A convolution, or the transpose of one, ready to run.
@@ -32,6 +30,9 @@ pub(crate) struct Convolution {
     /// The shape of the result.
     pub output: Shape,
 }
+
+/// What computes an input's gradient.
+type Gradient<T> = fn(&Geometry, &[T], &[T], Finish<'_, T>, &mut [T]) -> Done;
 
 /// An argument as candle hands it to an operation.
 type Argument<'a> = (&'a CpuStorage, &'a Layout);
@@ -198,23 +199,17 @@ impl Convolution {
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
-                    if self.transposed {
-                        Ok([
-                            gradient(x_of, &|dx| forward(g, dy, weight, finish, dx))?,
-                            gradient(weight_of, &|dw| weight_gradient(g, dy, x, dw))?,
-                            bias.map_or(Ok(None), |bias| {
-                                gradient(bias, &|db| bias_gradient(g.pixels_in(), dy, db))
-                            })?,
-                        ])
-                    } else {
-                        Ok([
-                            gradient(x_of, &|dx| input_gradient(g, dy, weight, finish, dx))?,
-                            gradient(weight_of, &|dw| weight_gradient(g, x, dy, dw))?,
-                            bias.map_or(Ok(None), |bias| {
-                                gradient(bias, &|db| bias_gradient(g.pixels_out(), dy, db))
-                            })?,
-                        ])
-                    }
+                    let (of_input, input, output, pixels) = match self.transposed {
+                        true => (forward::<T> as Gradient<T>, dy, x, g.pixels_in()),
+                        false => (input_gradient::<T> as Gradient<T>, x, dy, g.pixels_out()),
+                    };
+                    Ok([
+                        gradient(x_of, &|dx| of_input(g, dy, weight, finish, dx))?,
+                        gradient(weight_of, &|dw| weight_gradient(g, input, output, dw))?,
+                        bias.map_or(Ok(None), |bias| {
+                            gradient(bias, &|db| bias_gradient(pixels, dy, db))
+                        })?,
+                    ])
                 })
             })
         })

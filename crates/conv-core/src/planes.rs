@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::element::Element;
-use crate::kernels::{Done, each_chunk};
-use crate::memory::written;
+use crate::kernels::each_chunk;
+use crate::memory::{Done, written};
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;

@@ -1,8 +1,8 @@
 //! The gradient of a bias: one number a channel, summed over the channel's elements.
 
 use super::blocks::each_chunk;
-use super::scratch::Done;
 use crate::element::Element;
+use crate::memory::Done;
 
 /// Partial sums that the processor can take at once, always in the same order.
 const LANES: usize = 8;

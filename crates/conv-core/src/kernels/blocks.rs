@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::scratch::Done;
+use crate::memory::Done;
 
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;

@@ -9,15 +9,15 @@ use std::ops::Range;
 use super::blocks;
 use super::finish::{Finish, Output};
 use super::packed::{Order, Weight};
-use super::scratch::Done;
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::Done;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Outputs of a panel: the columns of the widest tile.
 const OUTPUTS: usize = REGISTERS * WIDEST;
-/// Steps of the depth by which a panel is asked for ahead: a weight is read once a call, from a cache further away.
+/// Steps of the depth by which a panel is asked for ahead: it is read once for each tile of rows, from a cache further away.
 const AHEAD: usize = 8;
 
 /// How many numbers [`lay_out`] writes.
@@ -76,10 +76,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let (depth, batch) = (self.g.depth(), self.g.batch);
         let mut sums = [[T::zero(); OUTPUTS]; PANEL];
-        let mut biases = [T::zero(); OUTPUTS];
-        for (bias, output) in biases.iter_mut().zip(self.outputs.clone()) {
-            *bias = self.y.bias(output);
-        }
+        let biases = self.y.biases::<OUTPUTS>(self.outputs.clone());
         for first in (0..batch).step_by(PANEL) {
             let count = PANEL.min(batch - first);
             // Beyond the last row the last one once more.
@@ -88,7 +85,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
             for column in (0..self.outputs.len()).step_by(width::<L>()) {
                 let columns = width::<L>().min(self.outputs.len() - column);
                 let weight = self.weight[column..].as_ptr();
-                let to = (sums[0][column..].as_mut_ptr(), OUTPUTS);
+                let to = (sums.as_flattened_mut()[column..].as_mut_ptr(), OUTPUTS);
                 // SAFETY: rows have `depth` numbers (sliced above), and so many steps of OUTPUTS numbers has the panel; a tile's columns
                 // lie inside of a step, and inside of a row of the sums, of which there are PANEL.
                 unsafe {

@@ -6,10 +6,11 @@
 
 use super::finish::Finish;
 use super::layout::{Layout, Padded, Run};
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::memory::Done;
 use crate::simd::{Lanes, Work};
 
 /// Taps whose sums are kept in registers: those of the commonest kernel.
@@ -106,7 +107,8 @@ impl<T: Element> Rows<'_, T> {
                 let count = if WHOLE { L::WIDTH } else { L::WIDTH.min(width - column) };
                 let x = self.padded.elements()[(self.first + row) * stride + column..].as_ptr();
                 let y = self.y[row * width + column..][..(R - 1) * width + count].as_mut_ptr();
-                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
+                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row; a weight of three by
+                // three has nine numbers.
                 unsafe {
                     let mut sums = [L::splat(self.bias); R];
                     if THREE {

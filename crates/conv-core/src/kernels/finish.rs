@@ -84,17 +84,16 @@ impl<'a, T: Element> Output<'a, T> {
         let Self { g, finish, .. } = self;
         let of_sample = g.groups * g.channels_out;
         let step = self.step();
-        for (channel, sums) in channels.step_by(step).zip(sums.chunks(step * stride)) {
+        for (channel, rows) in channels.step_by(step).zip(sums.chunks(step * stride)) {
             for &Piece { at, sample, pixel, len } in pieces {
                 let plane = (sample * of_sample + channel) / step;
                 // SAFETY: by contract.
                 let y = unsafe { self.y.part(plane * g.pixels_out() + pixel, len) };
-                let sums = &sums[at..];
-                assert!(len <= sums.len());
-                let bias = self.bias(channel);
+                let (bias, sums) = (self.bias(channel), &rows[at..][..len]);
                 if finish.gate {
-                    let bias_of_gate = self.bias(channel + 1);
-                    for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(&sums[stride..]) {
+                    let (bias_of_gate, gates) =
+                        (self.bias(channel + 1), &rows[stride + at..][..len]);
+                    for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(gates) {
                         *y = (sum + bias).gated(gate + bias_of_gate);
                     }
                 } else {
@@ -107,9 +106,16 @@ impl<'a, T: Element> Output<'a, T> {
     }
 
     /// The bias of a channel, counted as for [`Output::write`].
-    pub fn bias(&self, channel: usize) -> T {
+    fn bias(&self, channel: usize) -> T {
         let half = self.g.groups * self.g.channels_out / 2;
         self.finish.bias(if self.finish.gate { channel / 2 + channel % 2 * half } else { channel })
+    }
+
+    /// Those of up to `N` channels, for [`Output::write_channels`].
+    pub fn biases<const N: usize>(&self, channels: Range<usize>) -> [T; N] {
+        let mut biases = [T::zero(); N];
+        biases.iter_mut().zip(channels).for_each(|(bias, channel)| *bias = self.bias(channel));
+        biases
     }
 
     /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels lie side by side, and so do `biases`.
@@ -124,6 +130,7 @@ impl<'a, T: Element> Output<'a, T> {
         (sums, biases): (&[T], &[T]),
     ) {
         let (outputs, step) = (self.g.channels_out / self.step(), self.step());
+        let (sums, biases) = (&sums[..channels.len()], &biases[..channels.len()]);
         let start = sample * outputs + channels.start / step;
         // SAFETY: by contract.
         let y = unsafe { self.y.part(start, channels.len() / step) };

@@ -10,56 +10,63 @@ use std::ops::Range;
 
 use super::finish::Output;
 use super::packed::{Order, Weight};
-use super::scratch::Done;
 use super::tile::PANEL;
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::Done;
 use crate::simd::{Lanes, Work};
 
 /// Channels of a tile.
 const CHANNELS: usize = 4;
 /// Samples of a tile where registers are many; with the samples' own and one of a channel, they take 31. Else half of them.
 const SAMPLES: usize = 6;
-/// Channels of a task, whose weights stay in the second cache.
+/// Channels of a task, whose weights stay in the second cache up to a depth of some thousands.
 const TASK: usize = 32;
+/// Whether windows are the whole input, and a channel's weight lies as the input does.
 pub(super) fn suits(g: &Geometry, order: Order) -> bool {
     g.groups == 1 && g.h.is_whole() && g.w.is_whole() && order.is_plain(g)
 }
 
 pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
     let Arguments { g, x, weight, finish, y } = of;
-    let outputs = g.channels_out;
-    let y = &Output::new(g, finish, y);
-    blocks::each(outputs.div_ceil(TASK), g.work(), |task| {
+    let (outputs, y) = (g.channels_out, &Output::new(g, finish, y));
+    let tasks = outputs.div_ceil(TASK);
+    let shares = blocks::worth(tasks, g.batch / SAMPLES);
+    blocks::each(tasks * shares, g.work(), |task| {
+        let (samples, task) = (blocks::part(g.batch, shares, task % shares), task / shares);
         let channels = task * TASK..outputs.min((task + 1) * TASK);
-        T::vectorize(Products { g, x, weight, channels, y });
+        let biases = y.biases(channels.clone());
+        T::vectorize(Products { g, x, weight, samples, channels, biases, y });
         Ok(())
     })
 }
 
-/// The outputs of some channels.
+/// The outputs of some samples and channels.
 struct Products<'a, T: Element> {
     g: &'a Geometry,
     x: &'a [T],
     weight: Weight<'a, T>,
+    samples: Range<usize>,
     channels: Range<usize>,
+    biases: [T; TASK],
     y: &'a Output<'a, T>,
 }
 
 impl<T: Element> Work<T> for Products<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        for samples in blocks::split(self.g.batch, SAMPLES * L::ROWS / PANEL) {
+        for tile in blocks::split(self.samples.len(), SAMPLES * L::ROWS / PANEL) {
+            let first = self.samples.start + tile.start;
             // SAFETY: by contract.
             unsafe {
-                match samples.len() {
-                    6 => self.tiles::<L, 6>(samples.start),
-                    5 => self.tiles::<L, 5>(samples.start),
-                    4 => self.tiles::<L, 4>(samples.start),
-                    3 => self.tiles::<L, 3>(samples.start),
-                    2 => self.tiles::<L, 2>(samples.start),
-                    _ => self.tiles::<L, 1>(samples.start),
+                match tile.len() {
+                    6 => self.tiles::<L, 6>(first),
+                    5 => self.tiles::<L, 5>(first),
+                    4 => self.tiles::<L, 4>(first),
+                    3 => self.tiles::<L, 3>(first),
+                    2 => self.tiles::<L, 2>(first),
+                    _ => self.tiles::<L, 1>(first),
                 }
             }
         }
@@ -73,10 +80,7 @@ impl<T: Element> Products<'_, T> {
     /// The set of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Lanes<Element = T>, const S: usize>(&self, first: usize) {
-        let (mut sums, mut biases) = ([[T::zero(); TASK]; S], [T::zero(); TASK]);
-        for (bias, channel) in biases.iter_mut().zip(self.channels.clone()) {
-            *bias = self.y.bias(channel);
-        }
+        let mut sums = [[T::zero(); TASK]; S];
         for (tile, channel) in self.channels.clone().step_by(CHANNELS).enumerate() {
             // SAFETY: by contract.
             let of_tile = unsafe { self.tile::<L, S>(first, channel) };
@@ -85,8 +89,8 @@ impl<T: Element> Products<'_, T> {
             }
         }
         for (sample, sums) in (first..).zip(&sums) {
-            // SAFETY: tasks differ in channels.
-            unsafe { self.y.write_channels(sample, self.channels.clone(), (sums, &biases)) };
+            // SAFETY: tasks differ in samples or channels.
+            unsafe { self.y.write_channels(sample, self.channels.clone(), (sums, &self.biases)) };
         }
     }
 

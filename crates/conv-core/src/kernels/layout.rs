@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::blocks::{cut, each_chunk};
 use super::finish::Piece;
-use super::scratch::{Buffer, NoRoom, take};
+use super::scratch::{Buffer, take};
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::NoRoom;
 use crate::simd::{Lanes, Work};
 
 impl Geometry {

@@ -5,7 +5,7 @@
 //! | [`product`] | the general case | implicit GEMM over gathered columns |
 //! | [`winograd`] | 3, 4 or 5 taps an axis, stride 1, many channels | products of fewer multiplications |
 //! | [`direct`] | groups of few output channels | row by row |
-//! | [`inner`] | windows that are the whole input | inner products |
+//! | [`inner`] | windows that are the whole input, one group | inner products |
 //! | [`dense`] | the same of a weight laid out before | rows times panels |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
@@ -43,16 +43,18 @@ pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::each_chunk;
 pub(crate) use dense::{laid_out_len, laid_out_row, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
-pub(crate) use scratch::{Done, HasScratch, NoRoom, take};
+pub(crate) use scratch::{HasScratch, take};
 
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::Done;
 use packed::{Order, Weight};
 
 /// Output channels of a group below which packing its weight costs more than it saves.
 const FEW_CHANNELS: usize = 4;
 
-/// What is computed: `y`, the finished sums of products of `x` and `weight`; where it is the gradient of an input, `x` is the output's.
+/// What is computed: `y`, the finished sums of products of `x` and `weight`. Where `y` is the gradient of an input, `x` is the output's
+/// gradient.
 struct Arguments<'a, T> {
     g: &'a Geometry,
     x: &'a [T],

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::blocks;
-use super::scratch::{Buffer, Done, NoRoom, take};
+use super::scratch::{Buffer, take};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::written;
+use crate::memory::{Done, NoRoom, written};
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
@@ -84,8 +84,8 @@ impl Order {
 }
 
 impl<T: Element> Weight<'_, T> {
-    /// The kernels of a panel of `P` output channels: `[channel · tap][P]`, with zeros beyond the last channel. `elements` are those of
-    /// [`Order`].
+    /// The kernels of a panel of `P` output channels: `[element][P]`, with zeros beyond the last channel. `elements` are all or some of
+    /// those of [`Order`], in any order.
     pub fn pack<const P: usize>(
         &self,
         g: &Geometry,
@@ -97,9 +97,12 @@ impl<T: Element> Weight<'_, T> {
         if outputs.len() < P {
             to.fill(T::zero());
         }
-        let kernels: Vec<_> = outputs.map(|output| self.order.kernel(group, output)).collect();
+        let (count, mut kernels) = (outputs.len(), [0; P]);
+        for (kernel, output) in kernels.iter_mut().zip(outputs) {
+            *kernel = self.order.kernel(group, output);
+        }
         for (step, element) in to.chunks_exact_mut(P).zip(elements) {
-            for (to, kernel) in step.iter_mut().zip(&kernels) {
+            for (to, kernel) in step.iter_mut().zip(&kernels[..count]) {
                 *to = self.elements[kernel.wrapping_add(*element)];
             }
         }

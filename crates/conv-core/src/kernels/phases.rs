@@ -5,10 +5,11 @@
 
 use super::blocks::each_chunk;
 use super::packed::{Order, Weight};
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::memory::Done;
 
 /// The input elements `first + i · stride` of one axis, as outputs of a convolution over the gradient.
 struct Phase {
@@ -60,7 +61,7 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// `dx` = the gradient of the input of `g`, plus a bias for each of its channels.
+/// `dx` = the gradient of the input of `g`, finished.
 pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
     let Arguments { g, x: dy, weight, finish, y: dx } = of;
     let (rows, columns) = (Phase::all(&g.h), Phase::all(&g.w));

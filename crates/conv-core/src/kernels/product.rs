@@ -11,11 +11,12 @@ use std::ops::Range;
 use super::finish::Output;
 use super::layout::{Layout, Padded, Run};
 use super::packed::packed;
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::Done;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Columns of the widest panel, which is AVX-512's, and of a block.

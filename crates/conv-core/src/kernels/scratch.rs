@@ -5,29 +5,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
 use super::packed::Entry;
-use crate::Error;
 use crate::element::{Element, try_zeros};
+use crate::memory::NoRoom;
 
 /// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given back to the system.
 const KEPT: usize = 8;
 const KEPT_ELEMENTS: usize = 1 << 26;
 /// Bytes at a multiple of which a buffer starts: a cache line, which no load of a register then crosses.
 const ALIGNMENT: usize = 64;
-
-/// Memory for so many elements is not to be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoRoom {
-    pub elements: usize,
-}
-
-/// What is not to be had ends what is done, without a result.
-pub(crate) type Done = Result<(), NoRoom>;
-
-impl NoRoom {
-    pub fn in_operation(self, op: &'static str) -> Error {
-        Error::OutOfMemory { op, elements: self.elements }
-    }
-}
 
 /// A buffer of some length. What it holds at first is left over from another use. Dropped, it is there for the next call.
 pub(crate) struct Buffer<T: Element> {

@@ -6,10 +6,11 @@
 
 use super::Arguments;
 use super::blocks::each_chunk;
-use super::scratch::{Buffer, Done, NoRoom, take};
+use super::scratch::{Buffer, take};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::{Done, NoRoom};
 use crate::simd::{Lanes, Work};
 
 /// Of so many numbers at most one is not zero.

@@ -6,10 +6,11 @@
 use super::blocks::{each_chunk, split};
 use super::finish::Finish;
 use super::packed::{Order, Weight};
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::memory::Done;
 
 /// Products that are in memory at once, where a single sample has not more.
 const PRODUCTS: usize = 1 << 22;

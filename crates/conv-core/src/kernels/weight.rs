@@ -8,12 +8,13 @@ use std::ops::Range;
 
 use super::blocks;
 use super::layout::{Layout, Padded};
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::shared::Shared;
 use super::tile::{PANEL, REGISTERS, multiply};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::geometry::Geometry;
+use crate::memory::Done;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Pixels whose turned gradients are used by all taps before the next: 72 KiB for 48 channels in f32.

@@ -24,11 +24,12 @@ use super::finish::{Output, Piece};
 use super::layout::{Layout, Padded};
 use super::packed::{Weight, packed};
 use super::product::gather;
-use super::scratch::{Done, take};
+use super::scratch::take;
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::memory::Done;
 use crate::simd::{Lanes, WIDEST, Work};
 use matrices::{TAPS, TILE, WINDOW, along_both, turn_kernel, turn_product, turn_window};
 

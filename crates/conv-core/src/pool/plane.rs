@@ -3,7 +3,8 @@
 use super::columns::Columns;
 use super::window::Windows;
 use crate::element::Element;
-use crate::kernels::{Done, take};
+use crate::kernels::take;
+use crate::memory::Done;
 
 impl Windows {
     /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows first, which are whole, then
