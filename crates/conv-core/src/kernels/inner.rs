@@ -24,7 +24,7 @@ const SAMPLES: usize = 6;
 /// Channels of a task, whose weights stay in the second cache up to a depth of some thousands.
 const TASK: usize = 32;
 
-/// Whether windows are the whole input, and a channel's weight lies as the input does.
+/// Whether windows are the whole input, of one group, and a channel's weight lies as the input does.
 pub(super) fn suits(g: &Geometry, order: Order) -> bool {
     g.groups == 1 && g.h.is_whole() && g.w.is_whole() && order.is_plain(g)
 }

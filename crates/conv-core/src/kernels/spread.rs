@@ -52,8 +52,8 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
         let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
         let plain = Finish { bias: None, rectify: false, ..finish };
         let dy = &dy[part(outputs * g.pixels_out())];
-        let (g_of, y) = (&products_of, &mut products[..]);
-        convolve(Arguments { g: g_of, x: dy, weight, finish: plain, y })?;
+        let y = &mut products;
+        convolve(Arguments { g: &products_of, x: dy, weight, finish: plain, y })?;
         let dx = &mut dx[part(inputs * g.pixels_in())];
         each_chunk(dx, g.pixels_in(), products.len(), |number, dx| {
             dx.fill(T::zero());

@@ -57,8 +57,8 @@ fn what_is_not_a_number_stays_so_and_half_precision_is_computed_in_f32() -> Resu
     let y = conv1d_relu(&x, &weight, None, &Conv1dConfig::default())?.flatten_all()?;
     let y = y.to_vec1::<f32>()?;
     assert!(y[0].is_nan() && y[1..] == [1.0, 0.0], "{y:?}");
-    // Of more channels, by other kernels: Winograd's tile has what is not a number in all of its outputs.
-    for (channels, width, kernel) in [(8, 40, 3), (64, 40, 1), (64, 1, 1), (9, 5, 5)] {
+    // Of more channels, by the general kernel, Winograd's and inner products.
+    for (channels, width, kernel) in [(8, 40, 3), (64, 40, 1), (64, 80, 3), (64, 1, 1), (9, 5, 5)] {
         let device = candle_core::Device::Cpu;
         let x = Tensor::full(f32::NAN, (1, channels, width), &device)?;
         let weight = Tensor::ones((channels, channels, kernel), DType::F32, &device)?;
