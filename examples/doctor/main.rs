@@ -1,7 +1,7 @@
 //! What to paste into a bug report: versions, processor, threads, devices, and which data and models are found.
 
 use clap::Parser;
-use conv_text::data::KimSet;
+use conv_sentence::data::KimSet;
 use conv_train::report::Environment;
 use serde::Serialize;
 use std::fmt;

@@ -63,7 +63,7 @@ impl<C: Cell> Cells<C> {
         if rewrite {
             self.torn = false;
             let text = self.cells.iter().map(line).collect::<Result<String, _>>()?;
-            return Ok(conv_train::files::write_atomic(&self.path, text.as_bytes())?);
+            return Ok(conv_hub::files::write_atomic(&self.path, text.as_bytes())?);
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         let last = self.cells.last().map(line).transpose()?.unwrap_or_default();

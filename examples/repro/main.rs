@@ -6,6 +6,7 @@
 
 mod cells;
 mod convs2s;
+mod experiment;
 mod kim;
 mod speed;
 

@@ -1,7 +1,7 @@
 //! How fast a program trains, and what memory it takes: what the twins in PyTorch print as well.
 
 use anyhow::Result;
-use conv_train::{Event, Every, FitConfig, Learner, Run, fit};
+use conv_train::{Event, FitConfig, Interval, Learner, Run, fit};
 use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,7 +70,7 @@ pub fn train(
     };
     let endless = FitConfig {
         epochs: usize::MAX,
-        evaluate_every: Every::Epochs(usize::MAX),
+        evaluate_every: Interval::Epochs(usize::MAX),
         monitor: None,
         patience: None,
         ..config.clone()

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use conv_text::data::{Column, Corpus, Dataset, Encoding, Format, KimData, KimSet, ReadOptions};
+use conv_sentence::data::{KimData, KimSet};
+use conv_text::data::{Column, Corpus, Dataset, Encoding, Format, ReadOptions};
 use std::path::{Path, PathBuf};
 
 /// How files are read.

@@ -5,8 +5,9 @@ use crate::model::Model;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
-use conv_text::data::{Corpus, Example, KimData};
-use conv_text::{best_threshold, evaluate};
+use conv_sentence::data::KimData;
+use conv_sentence::{best_threshold, evaluate};
+use conv_text::data::{Corpus, Example};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use crate::model::Model;
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use conv_text::Classifier;
+use conv_sentence::Classifier;
 use serde_json::json;
 use std::io::{self, Write};
 

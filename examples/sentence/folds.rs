@@ -1,24 +1,26 @@
 //! `train --folds K`: cross-validation on one's own data.
 
-use crate::train::{Task, learn};
+use crate::train::Setup;
 use anyhow::{Result, bail};
+use conv_cli::train::learn;
 use conv_text::data::stratified_cross_validation;
-use conv_train::End;
+use conv_train::{End, task};
 use serde::Serialize;
 use std::fmt;
 
-pub fn run(task: &Task, k: usize, dry_run: bool, common: &conv_cli::Common) -> Result<()> {
-    let split = |round| stratified_cross_validation(&task.sentences.classes, k, round, common.seed);
+pub fn run(setup: &Setup, k: usize, dry_run: bool, common: &conv_cli::Common) -> Result<()> {
+    let seed = setup.recipe.fit.seed;
+    let split = |round| stratified_cross_validation(&setup.sentences.classes, k, round, seed);
     if dry_run {
-        return conv_cli::print(common.json, &task.training(&task.recipe, &split(0)?)?.dry_run()?);
+        return conv_cli::print(common.json, &task::dry_run(&setup.training(&split(0)?)?)?);
     }
-    let stop = conv_cli::stop_on_ctrl_c()?;
+    let stop = conv_cli::stop_on_signal()?;
     let mut folds = Vec::new();
     for round in 0..k {
         let split = split(round)?;
-        let training = task.training(&task.recipe, &split)?;
+        let training = setup.training(&split)?;
         let folder = tempfile::tempdir()?;
-        let outcome = learn(&training, &task.recipe.fit, folder.path(), false, stop)?;
+        let outcome = learn(&training, &setup.recipe.fit, folder.path(), false, stop)?;
         if outcome.end == End::Interrupted {
             bail!("stopped in fold {} of {k}; nothing is kept", round + 1);
         }

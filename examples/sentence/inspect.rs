@@ -4,9 +4,10 @@ use crate::data::{Reading, Sets};
 use anyhow::{Result, bail};
 use clap::Args;
 use conv_hub::Vectors;
-use conv_text::data::{Corpus, Example, FileText, Format, KimData, KimSet, examine};
+use conv_sentence::data::{KimData, KimSet};
+use conv_sentence::inspect::{ModelInspection, Source, inspect};
+use conv_text::data::{Corpus, Example, FileText, Format, examine};
 use conv_text::embedding;
-use conv_text::inspect::{ModelInspection, Source, inspect};
 use conv_text::tokenizer::{Style, Tokenizer};
 use std::path::{Path, PathBuf};
 

@@ -10,7 +10,6 @@ mod folds;
 mod input;
 mod inspect;
 mod model;
-mod overfit;
 mod predict;
 mod recipe;
 mod train;

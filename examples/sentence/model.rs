@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use conv_text::Classifier;
+use conv_sentence::Classifier;
 
 const SHIPPED: &str = "data/models/sentiment";
 

@@ -5,7 +5,7 @@ use crate::model::Model;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use clap::Args;
-use conv_text::{Classifier, Evidence, Prediction};
+use conv_sentence::{Classifier, Evidence, Prediction};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::num::NonZeroUsize;

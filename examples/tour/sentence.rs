@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use candle_core::Device;
+use conv_sentence::{Classifier, Evidence, evaluate, samples};
 use conv_text::data::{Corpus, ReadOptions};
-use conv_text::{Classifier, Evidence, evaluate, samples};
 use conv_train::report::Report;
 use serde::Serialize;
 use std::fmt;

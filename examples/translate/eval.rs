@@ -28,7 +28,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
-    let config = options.search.config(None, common.seed)?;
+    let config = options.search.config(None, common.seed())?;
     let files = options.test.files()?;
     let translator = options.model.open(device)?;
     let (mut sources, mut references) = (Vec::new(), Vec::new());

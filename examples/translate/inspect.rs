@@ -3,7 +3,7 @@
 use crate::model::resolve;
 use anyhow::Result;
 use clap::Args;
-use conv_translate::Inspection;
+use conv_translate::ModelInspection;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -12,5 +12,5 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
-    conv_cli::print(common.json, &Inspection::open(&resolve(&options.model)?)?)
+    conv_cli::print(common.json, &ModelInspection::open(&resolve(&options.model)?)?)
 }

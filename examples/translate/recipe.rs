@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use conv_cli::settings::{self, set};
+use conv_cli::settings::set;
+use conv_cli::train::FitFlags;
+use conv_text::subwords::{Model, TextForm};
 use conv_train::batch::BatchSize;
-use conv_translate::tokenizer::{Model, TextForm};
 use conv_translate::{Preset, Recipe, SearchConfig, Stored, Vocabularies};
 use std::path::PathBuf;
 
@@ -14,9 +15,8 @@ pub struct Flags {
     /// [default: one for some ten thousand pairs]
     #[arg(long, conflicts_with = "init")]
     preset: Option<Preset>,
-    /// Settings as TOML over the preset's; the flags below go over them
-    #[arg(long, visible_alias = "config")]
-    recipe: Option<PathBuf>,
+    #[command(flatten)]
+    fit: FitFlags,
     /// Go on from a trained model, with its vocabularies: a model folder or hub id, or a checkpoint of fairseq's (.pt) with its
     /// dict.LANGUAGE.txt beside it, for which the text must be tokens split as they were
     #[arg(long, value_name = "MODEL")]
@@ -45,14 +45,9 @@ pub struct Flags {
     /// A vocabulary of each language instead of one for both
     #[arg(long, conflicts_with_all = ["init", "tokenizer"])]
     separate: bool,
-    /// Passes over the data at most
-    #[arg(long)]
-    epochs: Option<usize>,
     /// Tokens of a batch, padding included
     #[arg(long, visible_alias = "max-tokens")]
     batch_tokens: Option<usize>,
-    #[arg(long)]
-    learning_rate: Option<f64>,
     /// Probability with which an element is dropped in training
     #[arg(long)]
     dropout: Option<f64>,
@@ -70,25 +65,14 @@ fn model(name: &str) -> Result<Model> {
 
 impl Flags {
     /// The recipe for `model`, if training goes on from one.
-    pub fn recipe(&self, model: Option<&Stored>, seed: u64) -> Result<Recipe> {
+    pub fn recipe(&self, model: Option<&Stored>, common: &conv_cli::Common) -> Result<Recipe> {
         let base = self.preset.map_or_else(|| Ok(Recipe::small()), Recipe::paper)?;
-        let mut recipe = match &self.recipe {
-            None => base,
-            Some(path) => {
-                let text = conv_hub::folder::text(path)?;
-                let file = text.parse().map_err(anyhow::Error::from);
-                file.and_then(|file| settings::over(&base, file))
-                    .with_context(|| path.display().to_string())?
-            }
-        };
-        recipe.fit.seed = seed;
+        let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
         recipe.subwords.lowercase |= self.lowercase;
         set(&mut recipe.subwords.text, self.tokens.then_some(TextForm::Tokens));
         set(&mut recipe.subwords.model, self.subwords);
         set(&mut recipe.subwords.vocabulary, self.vocabulary);
-        set(&mut recipe.fit.epochs, self.epochs);
         set(&mut recipe.fit.batching.size, self.batch_tokens.map(BatchSize::Tokens));
-        set(&mut recipe.fit.learning_rate, self.learning_rate);
         set(&mut recipe.dropout, self.dropout);
         set(&mut recipe.label_smoothing, self.label_smoothing);
         let search = self.bleu.map(|beam| SearchConfig { beam, ..SearchConfig::default() });

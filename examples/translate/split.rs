@@ -41,7 +41,7 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
             })
         }))
     };
-    let held_out = HeldOut::choose(pairs()?, &[options.held_out; 2], common.seed)?;
+    let held_out = HeldOut::choose(pairs()?, &[options.held_out; 2], common.seed())?;
     if let Some(part) = held_out.parts.iter().find(|part| part.len() < options.held_out) {
         bail!(
             "{files}: {} pairs for val or test, expected {}: there are too few, or too many share a sentence",

@@ -68,7 +68,7 @@ struct Session {
 
 impl Asked {
     fn begin(&self, common: &conv_cli::Common, device: &Device) -> Result<Session> {
-        let config = self.search.config(self.constraints, common.seed)?;
+        let config = self.search.config(self.constraints, common.seed())?;
         let translator = self.model.open(device)?;
         let translator = match &self.replacements {
             Some(path) => translator.replace_unknown(Replacements::read(path)?),
@@ -126,7 +126,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         let best = found.first().filter(|best| !best.attention.is_empty());
         let best = best.context("--attention: the sentence is empty, so nothing was read")?;
         let drawn = session.translator.picture(&sentence.text, best)?;
-        return Ok(conv_train::files::write_atomic(picture, drawn.as_bytes())?);
+        return Ok(conv_hub::files::write_atomic(picture, drawn.as_bytes())?);
     }
     if !options.sentences.is_empty() {
         let sentences = options.sentences.iter().enumerate();

@@ -23,6 +23,7 @@
 
 pub mod settings;
 mod stream;
+pub mod train;
 
 pub use stream::each;
 
@@ -41,11 +42,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The flags that mean the same in every program.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// Seed of everything random: the same seed gives the same bits
-    #[arg(long, default_value_t = 1, global = true)]
-    pub seed: u64,
+    /// Seed of everything random: the same seed gives the same bits [default: that of --config, else 1]
+    #[arg(long, global = true)]
+    pub seed: Option<u64>,
     /// Threads; the result does not depend on it [default: all cores]
-    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, global = true, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_THREADS as u64))]
     pub threads: Option<usize>,
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu", global = true)]
@@ -70,6 +71,11 @@ impl Common {
         device(&self.device)
     }
 
+    /// The seed, 1 where none is given.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
     /// How many threads that are.
     ///
     /// # Errors
@@ -79,13 +85,19 @@ impl Common {
     }
 }
 
+/// The most threads that can be asked for: a pool of more is a mistake, and starts them all.
+const MOST_THREADS: usize = 1024;
+
 /// As many as rayon has where nobody has asked for a number.
 fn default_threads() -> Result<usize> {
     let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok());
-    Ok(match asked.filter(|&number| number > 0) {
-        Some(number) => number,
-        None => std::thread::available_parallelism()?.get(),
-    })
+    match asked.filter(|&number| number > 0) {
+        Some(number) if number > MOST_THREADS => {
+            bail!("RAYON_NUM_THREADS is {number}, expected 1 to {MOST_THREADS}")
+        }
+        Some(number) => Ok(number),
+        None => Ok(std::thread::available_parallelism()?.get()),
+    }
 }
 
 fn device(name: &str) -> Result<Device> {
@@ -210,11 +222,12 @@ pub fn check_shipped(asked: &str, shipped: &str, train: &str) -> Result<()> {
     )
 }
 
-/// A flag that the first Ctrl-C sets, for training to stop at a checkpoint; the second ends the program at once.
+/// A flag that the first Ctrl-C or SIGTERM sets, for training to stop at a checkpoint; the second ends the
+/// program at once.
 ///
 /// # Errors
 /// The handler cannot be installed, or was before.
-pub fn stop_on_ctrl_c() -> Result<&'static AtomicBool> {
+pub fn stop_on_signal() -> Result<&'static AtomicBool> {
     static STOP: AtomicBool = AtomicBool::new(false);
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
@@ -222,7 +235,7 @@ pub fn stop_on_ctrl_c() -> Result<&'static AtomicBool> {
         }
         note("stopping at a checkpoint; again to stop at once");
     })
-    .context("installing the Ctrl-C handler")?;
+    .context("installing the handler of signals")?;
     Ok(&STOP)
 }
 

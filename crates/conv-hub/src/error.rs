@@ -147,6 +147,17 @@ pub enum Error {
         /// The value that would become infinite.
         value: f32,
     },
+    /// A parameter of a model that does not hold floating-point numbers.
+    #[error("parameter `{name}` holds {found:?}, expected a floating-point type")]
+    ParameterType {
+        /// The parameter's full name.
+        name: String,
+        /// What it holds.
+        found: candle_core::DType,
+    },
+    /// A field of a model's configuration is out of its range.
+    #[error(transparent)]
+    Field(#[from] crate::InvalidField),
     /// A file name from outside could leave its folder.
     #[error("`{name}` is not accepted as the name of a file within {place}")]
     UnsafeName {
@@ -249,7 +260,7 @@ fn prefix(field: &str) -> String {
 }
 
 /// A result with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// For `map_err`: names what was tried and on which path.

@@ -29,6 +29,8 @@ pub(crate) const FILES: [&str; 6] = [CONFIG, WEIGHTS, TOKENIZER, LABELS, TRAININ
 
 /// The field of [`CONFIG`] that says which kind of model the folder holds.
 pub(crate) const MODEL_TYPE: &str = "model_type";
+/// The field of [`CONFIG`] that names the files beyond [`FILES`] that belong to the model.
+pub(crate) const FURTHER_FILES: &str = "files";
 
 /// The most that is read of a text file, in bytes; a tokenizer's vocabulary of a million words fits.
 const LONGEST_TEXT: u64 = 256 << 20;
@@ -50,6 +52,7 @@ pub struct ModelFolder {
     path: PathBuf,
     model_type: String,
     config: serde_json::Map<String, serde_json::Value>,
+    further_files: Vec<String>,
 }
 
 impl ModelFolder {
@@ -71,7 +74,15 @@ impl ModelFolder {
                 });
             }
         };
-        Ok(Self { path: path.to_path_buf(), model_type, config })
+        let further_files = match config.remove(FURTHER_FILES) {
+            None => Vec::new(),
+            Some(names) => serde_json::from_value(names).map_err(|error| Error::Json {
+                path: file,
+                field: FURTHER_FILES.to_string(),
+                reason: error.to_string(),
+            })?,
+        };
+        Ok(Self { path: path.to_path_buf(), model_type, config, further_files })
     }
 
     /// Where the model is.
@@ -99,7 +110,7 @@ impl ModelFolder {
         })
     }
 
-    /// The configuration, without `model_type`.
+    /// The configuration, without `model_type` and `files`.
     ///
     /// # Errors
     /// [`Error::Json`] names the field that is missing, unknown or of another kind.
@@ -149,6 +160,45 @@ impl ModelFolder {
     /// [`Error::MissingFile`] if it is not there.
     pub fn file(&self, name: &str) -> Result<PathBuf> {
         existing(&self.path, name)
+    }
+}
+
+/// Whether a model may be written to `path`, to know it before training: what is there must be a model,
+/// and nothing but a model, since it is going to be removed.
+///
+/// # Errors
+/// [`Error::NotAModel`] names what is in the way.
+pub fn check_target(path: &Path) -> Result<()> {
+    let refuse = |reason: String| Error::NotAModel { folder: path.to_path_buf(), reason };
+    if !path.exists() {
+        return Ok(());
+    }
+    if !path.is_dir() {
+        return Err(refuse("it is not a folder".to_string()));
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(Error::io("read", path))? {
+        let entry = entry.map_err(Error::io("read", path))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.sort_unstable();
+    let lost = |name: &String| refuse(format!("it also holds `{name}`, which would be lost"));
+    let model = match ModelFolder::open(path) {
+        Ok(model) => model,
+        Err(error @ Error::Io { .. }) => return Err(error),
+        Err(error) => {
+            let unknown = names.iter().find(|name| !FILES.contains(&name.as_str()));
+            return Err(unknown.map_or_else(|| refuse(error.to_string()), lost));
+        }
+    };
+    let is_part =
+        |name: &String| FILES.contains(&name.as_str()) || model.further_files.contains(name);
+    match names.iter().find(|name| !is_part(name) || !path.join(name).is_file()) {
+        Some(name) => Err(lost(name)),
+        None => Ok(()),
     }
 }
 

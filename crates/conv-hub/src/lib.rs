@@ -7,10 +7,12 @@
 //! found and what was expected.
 //!
 //! - [`ModelFolder`] and [`ModelParts`]: a model as a folder that is written whole or not at all.
+//! - [`Stored`] and [`Inspection`]: what every task does with such a folder.
 //! - [`Card`]: what a model is for and how well it does.
 //! - [`resolve`]: a folder, or an id on the hub, to a folder (the hub behind the feature `hub`).
 //! - [`Vectors`]: word2vec `.bin` and `.txt`, GloVe `.txt`, streamed.
 //! - [`Checkpoint`]: PyTorch's `.pth` and `.pt`, without Python.
+//! - [`files`]: files that are written whole or not at all.
 //! - [`text`]: lines of text files, gzipped or not, each with its place.
 //! - [`read_safetensors`]: weights in the format that all others are turned into.
 //!
@@ -35,6 +37,8 @@
 
 mod card;
 mod error;
+mod field;
+pub mod files;
 pub mod folder;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -42,15 +46,18 @@ mod names;
 mod parts;
 pub mod pth;
 mod resolve;
+mod stored;
 pub mod text;
 pub mod vectors;
 mod weights;
 
 pub use card::Card;
 pub use error::{Error, Result};
+pub use field::InvalidField;
 pub use folder::ModelFolder;
 pub use parts::ModelParts;
 pub use pth::Checkpoint;
 pub use resolve::resolve;
+pub use stored::{Inspection, ModelConfig, Parameter, Stored};
 pub use vectors::Vectors;
 pub use weights::{SafetensorsDefect, read_safetensors};

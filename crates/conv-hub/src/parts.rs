@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::files::{sync_folder, write_atomic, write_safetensors};
 use candle_core::{DType, Tensor};
-use conv_train::files::{sync_folder, write_atomic, write_safetensors};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::folder::{self, CARD, CONFIG, LABELS, MODEL_TYPE, TRAINING, WEIGHTS, check_labels};
+use crate::folder::{
+    self, CARD, CONFIG, FURTHER_FILES, LABELS, MODEL_TYPE, TRAINING, WEIGHTS, check_labels,
+};
 use crate::names::within;
-use crate::{Error, ModelFolder, Result};
+use crate::{Error, Result};
 
 /// The parts of a model, as they are written to a folder.
 ///
@@ -39,7 +41,7 @@ use crate::{Error, ModelFolder, Result};
 pub struct ModelParts<'a> {
     /// Which kind of model it is; a binary refuses a folder of another kind.
     pub model_type: &'a str,
-    /// The configuration, without `model_type`.
+    /// The configuration, without `model_type` and `files`.
     pub config: Map<String, Value>,
     /// The parameters by name.
     pub tensors: &'a BTreeMap<String, Tensor>,
@@ -84,7 +86,7 @@ impl ModelParts<'_> {
     /// text says: nothing is removed before the new model is in its place.
     pub fn write(&self, path: &Path) -> Result<()> {
         check_labels(self.labels, &path.join(LABELS))?;
-        self.check_target(path)?;
+        folder::check_target(path)?;
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -104,7 +106,13 @@ impl ModelParts<'_> {
     fn fill(&self, folder: &Path) -> Result<()> {
         let mut config = Map::new();
         config.insert(MODEL_TYPE.to_string(), self.model_type.into());
-        config.extend(self.config.clone().into_iter().filter(|(field, _)| field != MODEL_TYPE));
+        let names = self.files.iter().map(|(name, _)| *name);
+        let further: Vec<&str> = names.filter(|name| !folder::FILES.contains(name)).collect();
+        if !further.is_empty() {
+            config.insert(FURTHER_FILES.to_string(), further.into());
+        }
+        let own = |field: &str| matches!(field, MODEL_TYPE | FURTHER_FILES);
+        config.extend(self.config.clone().into_iter().filter(|(field, _)| !own(field)));
         put(folder, CONFIG, &pretty(&Value::Object(config)))?;
         if !self.training.is_null() {
             put(folder, TRAINING, &pretty(&self.training))?;
@@ -137,40 +145,6 @@ impl ModelParts<'_> {
             });
         }
         within(name, "a model folder")
-    }
-
-    /// Whether [`write`](Self::write) could put a model at `path`, to know it before training: what is there must be
-    /// a model, and nothing but a model, since it is going to be removed.
-    ///
-    /// # Errors
-    /// [`Error::NotAModel`].
-    pub fn check_target(&self, path: &Path) -> Result<()> {
-        let refuse = |reason: String| Error::NotAModel { folder: path.to_path_buf(), reason };
-        if !path.exists() {
-            return Ok(());
-        }
-        if !path.is_dir() {
-            return Err(refuse("it is not a folder".to_string()));
-        }
-        let mut empty = true;
-        for entry in std::fs::read_dir(path).map_err(Error::io("read", path))? {
-            let name = entry.map_err(Error::io("read", path))?.file_name();
-            let name = name.to_string_lossy();
-            empty = false;
-            let known =
-                folder::FILES.contains(&&*name) || self.files.iter().any(|(file, _)| *file == name);
-            if !known || !path.join(&*name).is_file() {
-                return Err(refuse(format!("it also holds `{name}`, which would be lost")));
-            }
-        }
-        if empty {
-            return Ok(());
-        }
-        match ModelFolder::open(path) {
-            Ok(_) => Ok(()),
-            Err(error @ Error::Io { .. }) => Err(error),
-            Err(error) => Err(refuse(error.to_string())),
-        }
     }
 }
 

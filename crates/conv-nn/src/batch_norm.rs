@@ -45,18 +45,20 @@ pub struct BatchNorm {
 
 /// A [`BatchNorm`] over `channels` from `weight` and `running_var` (at first 1), `bias` and `running_mean` (at first 0).
 ///
-/// The running statistics are stored beside the parameters; they never have a gradient, so that no optimiser moves them.
+/// The running statistics are buffers of the store: saved and restored with the parameters, and none of them.
 pub fn batch_norm(
     channels: usize,
     config: BatchNormConfig,
     vb: VarBuilder,
 ) -> candle_core::Result<BatchNorm> {
     let constant = |name, value| vb.get_with_hints(channels, name, Init::Const(value));
+    let buffer =
+        |name, value| vb.get_with_hints(channels, name, Init::Buffer(Box::new(Init::Const(value))));
     Ok(BatchNorm {
         weight: constant("weight", 1.0)?,
         bias: constant("bias", 0.0)?,
-        running_mean: constant("running_mean", 0.0)?,
-        running_var: constant("running_var", 1.0)?,
+        running_mean: buffer("running_mean", 0.0)?,
+        running_var: buffer("running_var", 1.0)?,
         config,
     })
 }

@@ -35,6 +35,9 @@ pub enum Init {
         /// Their values, `[index.len(), …]`.
         values: Tensor,
     },
+    /// First values of what is no parameter, such as running statistics: a buffer is saved and restored
+    /// with the parameters, but never stepped, averaged or counted.
+    Buffer(Box<Init>),
 }
 
 impl Default for Init {
@@ -73,6 +76,7 @@ impl Init {
                 same_shape(name, value.dims(), shape.dims())?;
                 return Ok(value.to_dtype(dtype)?.to_device(device)?.copy()?);
             }
+            Init::Buffer(init) => return init.make(name, shape, dtype, device, rng),
             Init::Rows { rest, index, values } => {
                 let drawn = rest.make(name, shape, dtype, device, rng)?;
                 return overwrite_rows(name, drawn, index, values);

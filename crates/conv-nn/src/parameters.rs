@@ -34,6 +34,8 @@ struct Store {
     /// The names of those that were given up.
     taken: BTreeSet<String>,
     vars: BTreeMap<String, Var>,
+    /// The names of those variables that are no parameters.
+    buffers: BTreeSet<String>,
 }
 
 enum Origin {
@@ -79,8 +81,9 @@ impl Parameters {
     }
 
     fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
-        let (vars, taken) = (BTreeMap::new(), BTreeSet::new());
-        Self(Arc::new(Mutex::new(Store { origin, stored, vars, taken })))
+        let vars = BTreeMap::new();
+        let (taken, buffers) = (BTreeSet::new(), BTreeSet::new());
+        Self(Arc::new(Mutex::new(Store { origin, stored, taken, vars, buffers })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -98,9 +101,17 @@ impl Parameters {
         candle_nn::VarBuilder::from_backend(Box::new(self.clone()), dtype, device.clone())
     }
 
-    /// The variables, in name order. Empty for a frozen store.
+    /// The variables that are parameters, in name order. Empty for a frozen store.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        self.lock().vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
+        let store = self.lock();
+        let vars = store.vars.iter().filter(|(name, _)| !store.buffers.contains(*name));
+        vars.map(|(name, var)| (name.clone(), var.clone())).collect()
+    }
+
+    /// Whether `name` is a buffer ([`Init::Buffer`]): saved and restored, but never stepped, averaged or
+    /// counted.
+    pub fn is_buffer(&self, name: &str) -> bool {
+        self.lock().buffers.contains(name)
     }
 
     /// The variable `name`, if a layer has asked for it.
@@ -108,7 +119,8 @@ impl Parameters {
         self.lock().vars.get(name).cloned()
     }
 
-    /// Every variable's present value, in name order, detached. Shares memory with the variable.
+    /// Every variable's present value, buffers included, in name order, detached. Shares memory with the
+    /// variable.
     pub fn tensors(&self) -> BTreeMap<String, Tensor> {
         let store = self.lock();
         store.vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().detach())).collect()
@@ -135,9 +147,9 @@ impl Parameters {
         Ok(())
     }
 
-    /// How many numbers the variables hold.
+    /// How many numbers the parameters hold.
     pub fn count(&self) -> usize {
-        self.lock().vars.values().map(|var| var.elem_count()).sum()
+        self.vars().iter().map(|(_, var)| var.elem_count()).sum()
     }
 
     fn fetch(
@@ -151,7 +163,9 @@ impl Parameters {
         let mut store = self.lock();
         if let Some(var) = store.vars.get(name) {
             same_shape(name, var, &shape)?;
-            return Ok(var.as_tensor().clone());
+            let tensor = var.as_tensor();
+            let is_buffer = store.buffers.contains(name);
+            return Ok(if is_buffer { tensor.detach() } else { tensor.clone() });
         }
         let stored = store.stored.get(name).cloned();
         if let Some(value) = &stored {
@@ -177,6 +191,10 @@ impl Parameters {
         let var = Var::from_tensor(&value.detach())?;
         let tensor = var.as_tensor().clone();
         store.vars.insert(name.into(), var);
+        if matches!(init, Init::Buffer(_)) {
+            store.buffers.insert(name.into());
+            return Ok(tensor.detach());
+        }
         Ok(tensor)
     }
 
@@ -352,6 +370,24 @@ mod tests {
             assert!(parameters.restore(&values).is_err());
         }
         assert_eq!(ask(&parameters, "weight")?.to_vec2::<f32>()?, before);
+        Ok(())
+    }
+
+    #[test]
+    fn a_buffer_is_stored_but_is_no_parameter() -> candle_core::Result<()> {
+        let parameters = Parameters::new(1);
+        let vb = parameters.builder(DType::F32, &Device::Cpu).pp("layer");
+        let buffer = vb.get_with_hints(2, "mean", Init::Buffer(Box::new(Init::Const(3.0))))?;
+        ask(&parameters, "weight")?;
+        assert!(!buffer.track_op() && parameters.is_buffer("layer.mean"));
+        let names: Vec<String> = parameters.vars().into_iter().map(|(name, _)| name).collect();
+        assert_eq!((names, parameters.count()), (vec!["layer.weight".to_string()], 6));
+        let mut values = parameters.tensors();
+        assert_eq!(values["layer.mean"].to_vec1::<f32>()?, [3.0; 2]);
+        let five = Tensor::full(5f32, 2, &Device::Cpu)?;
+        values.insert("layer.mean".into(), five);
+        parameters.restore(&values)?;
+        assert_eq!(buffer.to_vec1::<f32>()?, [5.0; 2]);
         Ok(())
     }
 

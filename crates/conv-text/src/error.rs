@@ -136,34 +136,12 @@ pub enum Error {
         /// The file.
         file: String,
     },
-    /// A treebank line that is not one tree.
-    #[error("{at}: tree, byte {byte}: {found}, expected {expected}")]
-    Tree {
-        /// The line.
-        at: Place,
-        /// The position in the line, from 1.
-        byte: usize,
-        /// What stands there.
-        found: String,
-        /// What should.
-        expected: &'static str,
-    },
     /// A split that cannot be made.
     #[error("split: {found}, expected {expected}")]
     Split {
         /// What was asked for.
         found: String,
         /// What is possible.
-        expected: String,
-    },
-    /// A name that is none of a fixed list.
-    #[error("unknown {what} {found:?}, expected one of {expected}")]
-    Choice {
-        /// What is being chosen.
-        what: &'static str,
-        /// The name given.
-        found: String,
-        /// The names there are.
         expected: String,
     },
     /// A `tokenizer.json` that cannot be used, or text that it cannot take.
@@ -174,46 +152,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// A parameter of a model folder that does not hold floating-point numbers.
-    #[error("parameter `{name}` holds {dtype:?}, expected a floating-point type")]
-    ParameterKind {
-        /// The parameter's full name.
-        name: String,
-        /// What it holds.
-        dtype: candle_core::DType,
-    },
-    /// The network gave something else than numbers.
-    #[error(
-        "the network gives {value} for a sentence of {words} words, expected finite numbers: its weights are too large"
-    )]
-    NotFinite {
-        /// The first such value.
-        value: f64,
-        /// The sentence's length.
-        words: usize,
-    },
-    /// A field of the configuration out of its range.
-    #[error("{field} is {found}, expected {expected}")]
-    Config {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: String,
-    },
-    /// The tensor library refused something underneath.
+    /// A name or a setting that is none of those there may be.
     #[error(transparent)]
-    Candle(candle_core::Error),
-    /// A layer refused its input.
-    #[error(transparent)]
-    Layer(#[from] conv_nn::Error),
+    Field(#[from] conv_hub::InvalidField),
     /// A text file, a model folder or a file of vectors cannot be used.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),
-    /// Training cannot be set up or go on.
-    #[error(transparent)]
-    Train(#[from] conv_train::Error),
     /// Vectors whose width is not the table's.
     #[error("vectors: {word:?} has {found} values, expected {expected}")]
     VectorWidth {
@@ -224,10 +168,4 @@ pub enum Error {
         /// The table's width.
         expected: usize,
     },
-}
-
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Error::Candle(conv_core::without_backtrace(error))
-    }
 }

@@ -1,6 +1,7 @@
 //! Scripts without blanks between words: a segmenter named in the configuration runs before the tokenizer.
 
 use crate::Result;
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -18,11 +19,7 @@ impl std::str::FromStr for Segmenter {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "jieba" => Ok(Self::Jieba),
-            _ => Err(crate::Error::Choice {
-                what: "segmenter",
-                found: name.into(),
-                expected: "jieba".into(),
-            }),
+            _ => Err(crate::Error::from(InvalidField::name("segmenter", name, "jieba"))),
         }
     }
 }
@@ -45,11 +42,11 @@ impl Segmentation {
         #[cfg(not(feature = "jieba"))]
         match segmenter {
             None => Ok(Self {}),
-            Some(Segmenter::Jieba) => Err(crate::Error::Config {
-                field: "segmenter",
-                found: "jieba".into(),
-                expected: "a build with `--features jieba`".into(),
-            }),
+            Some(Segmenter::Jieba) => Err(crate::Error::from(InvalidField::new(
+                "segmenter",
+                "jieba",
+                "a build with `--features jieba`",
+            ))),
         }
     }
 

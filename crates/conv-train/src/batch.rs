@@ -2,7 +2,9 @@
 //! two numbers, the epoch and the batch, and going on from there needs nothing else.
 
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use conv_nn::rng::seeded;
+use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -154,18 +156,42 @@ impl Batching {
         let (BatchSize::Examples(size) | BatchSize::Tokens(size)) = self.size;
         for (field, value) in [("batching.size", size), ("batching.window", self.window)] {
             if value == 0 {
-                return Err(Error::Setting { field, found: "0".into(), expected: "at least 1" });
+                return Err(Error::from(InvalidField::new(field, "0", "at least 1")));
             }
         }
         Ok(())
     }
 }
 
-/// `count` of `total` indexes, evenly spread: which examples to learn by heart when one checks a set-up. Data that lie
-/// sorted by class still give every class.
-pub fn evenly_spread(count: usize, total: usize) -> Vec<usize> {
+/// Indexes of `lengths` in batches of like length, shortest first, for evaluation: none has more than `most`
+/// positions, padding included, unless a single example does.
+///
+/// ```
+/// use conv_train::batch::by_length;
+/// assert_eq!(by_length(&[9, 1, 2, 1], 6), [vec![1, 3, 2], vec![0]]);
+/// ```
+pub fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&index| lengths[index]);
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for index in order {
+        match batches.last_mut() {
+            Some(batch) if (batch.len() + 1).saturating_mul(lengths[index]) <= most => {
+                batch.push(index);
+            }
+            _ => batches.push(vec![index]),
+        }
+    }
+    batches
+}
+
+/// `count` of `total` indexes, one from each of as many equal stretches: which examples to learn by heart when one
+/// checks a set-up. Data that lie sorted by class, or in which classes take turns, still give every class.
+pub(crate) fn evenly_spread(count: usize, total: usize) -> Vec<usize> {
     let count = count.min(total);
-    (0..count).map(|i| i * total / count).collect()
+    let mut rng = seeded(0, "evenly spread");
+    let stretch = |i: usize| i * total / count..(i + 1) * total / count;
+    (0..count).map(|i| rng.random_range(stretch(i))).collect()
 }
 
 #[cfg(test)]
@@ -268,8 +294,12 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_to_learn_by_heart_cover_sorted_data() {
-        assert_eq!(evenly_spread(4, 100), [0, 25, 50, 75]);
+    fn the_examples_to_learn_by_heart_come_from_all_over() {
+        let spread = evenly_spread(10, 1000);
+        let stretches: Vec<usize> = spread.iter().map(|index| index / 100).collect();
+        assert_eq!(stretches, (0..10).collect::<Vec<_>>());
+        let odd = spread.iter().filter(|index| *index % 2 == 1).count();
+        assert!((2..=8).contains(&odd), "{spread:?}");
         assert_eq!(evenly_spread(5, 3), [0, 1, 2]);
         assert!(evenly_spread(2, 0).is_empty());
     }

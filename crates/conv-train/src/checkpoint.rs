@@ -4,11 +4,11 @@
 //! The file holds `model/NAME`, `optimizer/…` and, as JSON in its metadata, the configuration, what identifies model and
 //! data, and the counters. There is no generator in it: randomness at a step is a function of the seed and the step.
 
-use crate::files::{in_file, write_described};
 use crate::optim::Optimizer;
 use crate::schedule::Plateau;
-use crate::{Error, Result};
+use crate::{Error, FitConfig, Result};
 use candle_core::{Device, Tensor};
+use conv_hub::files::{in_file, write_described};
 use conv_nn::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -95,7 +95,10 @@ impl Header {
             }
             config
         };
-        let differs = difference("config", &fixed(&self.config), &fixed(config))
+        // An older version's, whose fields may have had other names.
+        let there = serde_json::from_value::<FitConfig>(self.config.clone());
+        let there = there.and_then(serde_json::to_value).unwrap_or_else(|_| self.config.clone());
+        let differs = difference("config", &fixed(&there), &fixed(config))
             .or_else(|| difference("identity", &self.identity, identity));
         match differs {
             None => Ok(()),

@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use candle_core::backprop::GradStore;
 use candle_core::{D, DType, Device, Tensor, Var, WithDType};
+use conv_hub::InvalidField;
 use conv_nn::Parameters;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -139,11 +140,11 @@ impl MaxNorm {
             .var(name)
             .ok_or_else(|| Error::UnknownParameter { field, name: name.clone() })?;
         if var.rank() < 2 {
-            return Err(Error::Setting {
+            return Err(Error::from(InvalidField::new(
                 field,
-                found: format!("{name}, of shape {:?}", var.dims()),
-                expected: "a parameter that has rows",
-            });
+                format!("{name}, of shape {:?}", var.dims()),
+                "a parameter that has rows",
+            )));
         }
         Ok(var)
     }

@@ -22,15 +22,11 @@ pub enum Error {
     #[error("there are no training examples")]
     NoExamples,
     /// A setting has a value that makes no sense.
-    #[error("setting `{field}` is {found}, expected {expected}")]
-    Setting {
-        /// The setting, as it is written in the configuration.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: &'static str,
-    },
+    #[error(transparent)]
+    Field(#[from] conv_hub::InvalidField),
+    /// A model folder cannot be written, or a file of the run cannot be used.
+    #[error(transparent)]
+    Hub(#[from] conv_hub::Error),
     /// A setting names a parameter that the model does not have.
     #[error("setting `{field}` names parameter `{name}`, which this model does not have")]
     UnknownParameter {
@@ -64,26 +60,35 @@ pub enum Error {
         reason: String,
     },
     /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an earlier step.
-    #[error("the loss at step {step} is {loss}; its batch is examples {batch:?}, counted from 0")]
+    #[error(
+        "the loss at step {step} is {loss}, at a learning rate of {learning_rate}; its batch is {}",
+        shown(batch)
+    )]
     NonFiniteLoss {
         /// The optimiser step, from 1.
         step: u64,
         /// Its value.
         loss: f64,
-        /// The batch's example indexes.
-        batch: Vec<usize>,
+        /// The step's learning rate; one that is too high is the usual reason.
+        learning_rate: f64,
+        /// The batch's examples, as [`Learner::name_of`](crate::Learner::name_of) names them.
+        batch: Vec<String>,
     },
     /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds it.
     #[error(
-        "the gradient of `{parameter}` at step {step} is not finite; its batch is examples {batch:?}, counted from 0"
+        "the gradient of `{parameter}` at step {step} is not finite, at a learning rate of {learning_rate}; \
+         its batch is {}",
+        shown(batch)
     )]
     NonFiniteGradient {
         /// The optimiser step, from 1.
         step: u64,
         /// The first such parameter, in name order.
         parameter: String,
-        /// The example indexes of the step's batches.
-        batch: Vec<usize>,
+        /// The step's learning rate.
+        learning_rate: f64,
+        /// The examples of the step's batches, as [`Learner::name_of`](crate::Learner::name_of) names them.
+        batch: Vec<String>,
     },
     /// A parameter became infinite or not a number, though loss and gradients were finite. It was not saved: the
     /// checkpoint on disk is as it was, from an earlier step.
@@ -156,6 +161,16 @@ pub enum Error {
     },
 }
 
+/// The first few of a batch, of which there may be hundreds.
+fn shown(batch: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = batch.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match batch.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 impl Error {
     /// Wraps the error of a [`Learner`](crate::Learner) that has an error type of its own.
     pub fn learner(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -164,7 +179,7 @@ impl Error {
 }
 
 /// A result with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {

@@ -1,6 +1,6 @@
 //! Training for models on candle: optimisers, schedules, a small loop with exact resume, metrics, and offline reports.
 //!
-//! A model and its data become a [`Learner`]: a loss for a batch of example indexes, and metrics of the present
+//! A model and its data become a [`Learner`]: it loads batches, gives their loss, and measures the present
 //! parameters. [`fit`] does the rest as a [`FitConfig`] says, which is plain data. Everything random is a function of
 //! the seed and a place in training, so a run that was killed at any moment and goes on gives the same bits as one that
 //! was not; on the CPU they do not depend on the number of threads either.
@@ -25,13 +25,16 @@
 //! }
 //!
 //! impl Learner for Line {
+//!     type Batch = Tensor;
 //!     fn parameters(&self) -> &Parameters { &self.parameters }
 //!     fn lengths(&self, _: usize) -> Result<Cow<'_, [usize]>> { Ok(Cow::Borrowed(&[1; 8])) }
 //!     fn identity(&self) -> serde_json::Value { serde_json::json!({ "data": "x = 0..8" }) }
-//!     fn loss(&self, _: usize, batch: &[usize], _: &mut Mode) -> Result<Loss> {
-//!         let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
-//!         let x = self.x.index_select(&Tensor::new(index, &Device::Cpu)?, 0)?;
-//!         Ok(Loss { value: self.error(&x)?, weight: batch.len() as f64 })
+//!     fn load(&self, _: Option<usize>, indexes: &[usize]) -> Result<Tensor> {
+//!         let indexes: Vec<u32> = indexes.iter().map(|i| *i as u32).collect();
+//!         Ok(self.x.index_select(&Tensor::new(indexes, &Device::Cpu)?, 0)?)
+//!     }
+//!     fn loss(&self, x: &Tensor, _: &mut Mode) -> Result<Loss> {
+//!         Ok(Loss { value: self.error(x)?, weight: x.elem_count() as f64 })
 //!     }
 //!     fn evaluate(&self) -> Result<BTreeMap<String, f64>> {
 //!         let loss = self.error(&self.x)?.to_scalar::<f32>()?;
@@ -58,11 +61,11 @@
 #![deny(missing_docs)]
 
 pub mod batch;
+mod by_heart;
 mod checkpoint;
 pub mod clip;
 mod dry_run;
 mod error;
-pub mod files;
 mod fit;
 mod log;
 pub mod metrics;
@@ -70,14 +73,17 @@ pub mod optim;
 mod progress;
 pub mod report;
 mod schedule;
+pub mod task;
 mod threads;
 
+pub use by_heart::{ByHeart, by_heart_config};
 pub use checkpoint::Best;
 pub use clip::MaxNorm;
 pub use dry_run::{DryRun, Memory, ParameterShape};
 pub use error::{Error, Result};
-pub use fit::{End, Event, Every, FitConfig, Learner, Loss, Monitor, Outcome, Run, fit};
+pub use fit::{End, Event, FitConfig, Interval, Learner, Loss, MonitoredMetric, Outcome, Run, fit};
 pub use log::{EvaluationRecord, Record, StepRecord, read_log};
 pub use progress::Progress;
-pub use schedule::{Course, Direction, Plateau, Schedule};
+pub use schedule::{Decay, Direction, Plateau, Schedule};
+pub use task::Task;
 pub use threads::set_threads;

@@ -1,7 +1,7 @@
 //! The metrics log: one JSON record a line, cut back to the checkpoint when a run goes on.
 
 use crate::Result;
-use crate::files::{in_file, sync_folder};
+use conv_hub::files::{in_file, sync_folder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -131,6 +131,11 @@ impl Log {
         let mut line = serde_json::to_vec(record).map_err(std::io::Error::other)?;
         line.push(b'\n');
         Ok(self.file.write_all(&line).map_err(in_file("write", &self.path))?)
+    }
+
+    /// Lets readers of the file see what was written.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.file.flush().map_err(in_file("write", &self.path))?)
     }
 
     /// Makes what was written durable: a checkpoint must not outlive its part of the log.

@@ -3,8 +3,11 @@
 use crate::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
-/// Shows steps done, rate, time left, loss and the last metrics. Draws nothing where standard error is no terminal.
+/// Shows steps done, rate, time left, loss and the last metrics. Where standard error is no terminal it writes a
+/// line every half minute instead.
 ///
 /// ```no_run
 /// # use conv_train::{Event, Progress, Run};
@@ -18,18 +21,27 @@ pub struct Progress {
     bar: ProgressBar,
     loss: String,
     metrics: String,
+    steps: u64,
+    /// Where there is no terminal: when the last line was written.
+    line: Option<Instant>,
 }
+
+/// Between two lines.
+const LINE_EVERY: Duration = Duration::from_secs(30);
 
 impl Progress {
     /// A bar that appears when training starts.
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), loss: String::new(), metrics: String::new() }
+        let line = (!io::stderr().is_terminal()).then(Instant::now);
+        let (loss, metrics) = (String::new(), String::new());
+        Self { bar: ProgressBar::hidden(), loss, metrics, steps: 0, line }
     }
 
     /// Takes in what happened.
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::Started { step, steps } => {
+                self.steps = *steps;
                 // Rate and time left count from where this run started, not from step 0.
                 self.bar = ProgressBar::new(*steps).with_position(*step).with_style(style());
                 self.bar.reset_eta();
@@ -37,18 +49,27 @@ impl Progress {
             Event::Step(record) => {
                 self.loss = format!("loss {:.4}", record.loss);
                 self.bar.set_position(record.step);
-                self.describe();
+                self.describe(record.step, record.seconds);
             }
             Event::Evaluation(record) => {
                 self.metrics = described(&record.metrics);
-                self.describe();
+                self.describe(record.step, record.seconds);
             }
             _ => {}
         }
     }
 
-    fn describe(&self) {
-        self.bar.set_message(format!("{}{}", self.loss, self.metrics));
+    fn describe(&mut self, step: u64, seconds: f64) {
+        let Self { loss, metrics, steps, line, .. } = self;
+        self.bar.set_message(format!("{loss}{metrics}"));
+        if let Some(last) = line
+            && last.elapsed() >= LINE_EVERY
+        {
+            *last = Instant::now();
+            // Where standard error is closed there is nobody to tell.
+            let _ =
+                writeln!(io::stderr(), "step {step} of {steps}, {seconds:.0} s  {loss}{metrics}");
+        }
     }
 }
 

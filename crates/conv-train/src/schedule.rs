@@ -1,25 +1,27 @@
-//! The learning rate as a function of the step: a linear warm-up in front of one of four courses.
+//! The learning rate as a function of the step: a linear warm-up in front of one of four decays.
 
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// How the learning rate goes. Steps are optimiser steps, counted from 0.
 ///
-/// In a configuration file: `schedule = { warmup_steps = 100, course = { kind = "cosine", steps = 5000, floor = 0.0 } }`.
+/// In a configuration file: `schedule = { warmup_steps = 100, decay = { kind = "cosine", steps = 5000, floor = 0.0 } }`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Over the first so many steps the rate rises in equal parts to its full height; 0 is no warm-up.
     pub warmup_steps: u64,
     /// What follows the warm-up; its steps are counted from there.
-    pub course: Course,
+    #[serde(alias = "course")]
+    pub decay: Decay,
 }
 
-/// The learning rate's course after the warm-up.
+/// How the learning rate falls after the warm-up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Course {
+pub enum Decay {
     /// It stays.
     #[default]
     Constant,
@@ -32,8 +34,9 @@ pub enum Course {
     },
     /// Half a cosine from the full rate down to `floor` in `steps` steps, then `floor` (Loshchilov and Hutter 2017).
     Cosine {
-        /// Steps from top to floor.
-        steps: u64,
+        /// Steps from top to floor; left out, those that the run has after its warm-up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<u64>,
         /// The rate at the end.
         floor: f64,
     },
@@ -71,7 +74,7 @@ impl Direction {
     }
 }
 
-/// What [`Course::Plateau`] has seen so far; part of a checkpoint.
+/// What [`Decay::Plateau`] has seen so far; part of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
@@ -90,26 +93,37 @@ impl Default for Plateau {
 }
 
 impl Schedule {
-    /// The learning rate of `step` (from 0), where `full` is its full height.
+    /// The schedule of a run of so many steps: a cosine whose steps are left out is over all that follow
+    /// the warm-up.
+    pub(crate) fn over(&self, run: u64) -> Self {
+        let mut schedule = self.clone();
+        if let Decay::Cosine { steps: steps @ None, .. } = &mut schedule.decay {
+            *steps = Some(run.saturating_sub(self.warmup_steps).max(1));
+        }
+        schedule
+    }
+
+    /// The learning rate of `step` (from 0), where `full` is its full height. A cosine without its steps,
+    /// which only a run knows, stays at the top.
     pub fn rate(&self, full: f64, step: u64, plateau: &Plateau) -> f64 {
         if step < self.warmup_steps {
             return full * (step + 1) as f64 / self.warmup_steps as f64;
         }
         let step = step - self.warmup_steps;
-        match self.course {
-            Course::Constant => full,
-            Course::Step { every, factor } => full * factor.powf((step / every.max(1)) as f64),
-            Course::Cosine { steps, floor } => {
-                let part = (step as f64 / steps.max(1) as f64).min(1.0);
+        match self.decay {
+            Decay::Constant => full,
+            Decay::Step { every, factor } => full * factor.powf((step / every.max(1)) as f64),
+            Decay::Cosine { steps, floor } => {
+                let part = steps.map_or(0.0, |steps| step as f64 / steps.max(1) as f64).min(1.0);
                 floor + (full - floor) * (1.0 + (PI * part).cos()) / 2.0
             }
-            Course::Plateau { floor, .. } => plateau_rate(full, plateau.scale, floor),
+            Decay::Plateau { floor, .. } => plateau_rate(full, plateau.scale, floor),
         }
     }
 
-    /// Tells a plateau course the watched metric's new value; `full` is the rate's full height.
+    /// Tells a plateau the watched metric's new value; `full` is the rate's full height.
     pub fn observe(&self, full: f64, value: f64, direction: Direction, plateau: &mut Plateau) {
-        let Course::Plateau { factor, patience, floor } = self.course else {
+        let Decay::Plateau { factor, patience, floor } = self.decay else {
             return;
         };
         // PyTorch's relative threshold: for a best of 0.8 a gain must exceed 0.00008.
@@ -136,22 +150,22 @@ impl Schedule {
     pub(crate) fn check(&self) -> Result<()> {
         let fail = |field, found: f64, expected| {
             let found = found.to_string();
-            Err(Error::Setting { field, found, expected })
+            Err(Error::from(InvalidField::new(field, found, expected)))
         };
-        let field = "schedule.course.factor";
-        match self.course {
-            Course::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
+        let field = "schedule.decay.factor";
+        match self.decay {
+            Decay::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
                 fail(field, factor, "above 0, at most 1")
             }
-            Course::Plateau { factor, .. } if !(factor > 0.0 && factor < 1.0) => {
+            Decay::Plateau { factor, .. } if !(factor > 0.0 && factor < 1.0) => {
                 fail(field, factor, "between 0 and 1")
             }
-            Course::Step { every: 0, .. } => fail("schedule.course.every", 0.0, "at least 1"),
-            Course::Cosine { steps: 0, .. } => fail("schedule.course.steps", 0.0, "at least 1"),
-            Course::Cosine { floor, .. } | Course::Plateau { floor, .. }
+            Decay::Step { every: 0, .. } => fail("schedule.decay.every", 0.0, "at least 1"),
+            Decay::Cosine { steps: Some(0), .. } => fail("schedule.decay.steps", 0.0, "at least 1"),
+            Decay::Cosine { floor, .. } | Decay::Plateau { floor, .. }
                 if !(floor.is_finite() && floor >= 0.0) =>
             {
-                fail("schedule.course.floor", floor, "at least 0 and finite")
+                fail("schedule.decay.floor", floor, "at least 0 and finite")
             }
             _ => Ok(()),
         }
@@ -168,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_plateau_makes_no_change_of_a_hundred_millionth_or_less() {
-        let course = Course::Plateau { factor: 0.5, patience: 0, floor: 0.0 };
-        let schedule = Schedule { warmup_steps: 0, course };
+        let decay = Decay::Plateau { factor: 0.5, patience: 0, floor: 0.0 };
+        let schedule = Schedule { warmup_steps: 0, decay };
         let mut plateau = Plateau::default();
         let mut rates = [0.0; 5];
         for rate in &mut rates {

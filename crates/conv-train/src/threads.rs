@@ -1,6 +1,7 @@
 //! The size of the thread pool. Results do not depend on it.
 
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 
 /// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::limit_candle_threads)
 /// as many.
@@ -9,7 +10,7 @@ use crate::{Error, Result};
 /// No threads, or a pool that was built before with another number.
 pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
-        return Err(Error::Setting { field: "threads", found: "0".into(), expected: "at least 1" });
+        return Err(Error::from(InvalidField::new("threads", "0", "at least 1")));
     }
     conv_core::limit_candle_threads(threads);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

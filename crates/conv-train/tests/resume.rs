@@ -6,7 +6,7 @@ mod common;
 use common::{Classifier, config, counters, file_bits};
 use conv_train::optim::{Adadelta, Adam, OptimizerConfig, Sgd};
 use conv_train::{
-    Course, End, Error, Event, Every, FitConfig, Outcome, Record, Run, Schedule, fit, read_log,
+    Decay, End, Error, Event, FitConfig, Interval, Outcome, Record, Run, Schedule, fit, read_log,
 };
 use rand::Rng;
 use std::io::{BufRead, BufReader, Write};
@@ -90,14 +90,14 @@ fn train_in_two_parts(
 
 #[test]
 fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
-    let course = Course::Plateau { factor: 0.7, patience: 0, floor: 1e-4 };
+    let course = Decay::Plateau { factor: 0.7, patience: 0, floor: 1e-4 };
     for (number, optimizer) in optimizers().into_iter().enumerate() {
         let config = FitConfig {
             epochs: 4,
             optimizer,
             learning_rate: 0.05,
             accumulate: 1 + number % 2,
-            schedule: Schedule { warmup_steps: 5, course: course.clone() },
+            schedule: Schedule { warmup_steps: 5, decay: course.clone() },
             ..config()
         };
         let whole = tempfile::tempdir().unwrap();
@@ -118,7 +118,7 @@ fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
 /// The weights after the last evaluations are on disk, training ends with their mean, and an interruption changes neither.
 #[test]
 fn training_ends_with_the_mean_of_the_last_weights() {
-    let config = FitConfig { average: 3, evaluate_every: Every::Steps(4), ..config() };
+    let config = FitConfig { average: 3, evaluate_every: Interval::Steps(4), ..config() };
     let whole = tempfile::tempdir().unwrap();
     let learner = Classifier::new();
     let outcome = fit(&learner, &config, Run::new(whole.path())).unwrap();
@@ -154,7 +154,7 @@ fn patience_goes_on_where_it_was_between_two_evaluations() {
         optimizer: OptimizerConfig::Sgd(Sgd::default()),
         learning_rate: 30.0,
         patience: Some(2),
-        evaluate_every: Every::Steps(4),
+        evaluate_every: Interval::Steps(4),
         ..config()
     };
     let whole = tempfile::tempdir().unwrap();
@@ -250,4 +250,22 @@ fn a_process_killed_again_and_again_ends_with_the_same_bits() {
     }
     assert!(kills >= 3, "only {kills} kills hit");
     assert_same_run(whole.path(), killed.path(), "killed");
+}
+
+/// A checkpoint of an older version of this crate, in which the schedule's decay was called `course`, and the
+/// weights that the same version ended with. `reference/older/` was written at commit 73a4902 by [`config`]
+/// with the schedule below: stopped after 10 steps, and trained to its end.
+#[test]
+fn a_checkpoint_of_an_older_version_goes_on_to_the_same_bits() {
+    let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/older");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["last.safetensors", "best.safetensors", "metrics.jsonl"] {
+        std::fs::copy(older.join(name), folder.path().join(name)).unwrap();
+    }
+    let decay = Decay::Cosine { steps: Some(40), floor: 0.01 };
+    let config = FitConfig { schedule: Schedule { warmup_steps: 5, decay }, ..config() };
+    let learner = Classifier::new();
+    let run = Run { resume: true, ..Run::new(folder.path()) };
+    fit(&learner, &config, run).unwrap();
+    assert!(learner.weights() == file_bits(&older.join("end.safetensors")));
 }

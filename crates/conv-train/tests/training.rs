@@ -5,11 +5,14 @@ mod common;
 
 use common::{Classifier, config};
 use conv_train::batch::{BatchSize, Batching};
+use conv_train::optim::Group;
 use conv_train::optim::{Adadelta, Adam, OptimizerConfig, Sgd};
 use conv_train::{
-    Course, Direction, DryRun, End, Error, Event, Every, FitConfig, Monitor, Run, Schedule, fit,
+    ByHeart, Decay, Direction, DryRun, End, Error, Event, FitConfig, Interval, Learner,
+    MonitoredMetric, Run, Schedule, fit,
 };
 use std::path::Path;
+use std::time::Duration;
 
 fn sgd(learning_rate: f64) -> FitConfig {
     FitConfig { optimizer: OptimizerConfig::Sgd(Sgd::default()), learning_rate, ..config() }
@@ -74,7 +77,11 @@ fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpo
     };
     let lengths = conv_train::Learner::lengths(&learner, 0).unwrap();
     let expected = config().batching.epoch(&lengths, 3, 0).get(7);
+    let expected: Vec<String> = expected.iter().map(|i| format!("example {i}")).collect();
     assert_eq!((*step, batch), (8, &expected));
+    let text = error.to_string();
+    assert!(text.contains("at a learning rate of 1;") && text.contains(&expected[4]), "{text}");
+    assert!(text.ends_with(&format!("and {} more", expected.len() - 5)), "{text}");
     let mut from = None;
     let mut observer = |event: &Event| {
         if let Event::Started { step, .. } = event {
@@ -88,8 +95,9 @@ fn a_loss_that_is_not_finite_stops_with_step_and_examples_and_spares_the_checkpo
 
 #[test]
 fn a_parameter_that_is_not_finite_is_saved_nowhere() {
-    let monitor = Monitor { metric: "accuracy".into(), direction: Direction::Maximize };
-    let config = FitConfig { evaluate_every: Every::Steps(4), monitor: Some(monitor), ..config() };
+    let monitor = MonitoredMetric { metric: "accuracy".into(), direction: Direction::Maximize };
+    let config =
+        FitConfig { evaluate_every: Interval::Steps(4), monitor: Some(monitor), ..config() };
     // At the first evaluation, at a checkpoint, and at the second evaluation.
     for step in [4, 6, 8] {
         let folder = tempfile::tempdir().unwrap();
@@ -127,8 +135,12 @@ fn a_parameter_that_is_not_finite_is_saved_nowhere() {
 #[test]
 fn training_stops_early_when_the_metric_no_longer_improves() {
     let folder = tempfile::tempdir().unwrap();
-    let config =
-        FitConfig { epochs: 500, patience: Some(2), evaluate_every: Every::Steps(4), ..sgd(30.0) };
+    let config = FitConfig {
+        epochs: 500,
+        patience: Some(2),
+        evaluate_every: Interval::Steps(4),
+        ..sgd(30.0)
+    };
     let outcome = fit(&Classifier::new(), &config, Run::new(folder.path())).unwrap();
     let best = outcome.best.unwrap();
     assert_eq!((outcome.end, outcome.step), (End::EarlyStopped, best.step + 8));
@@ -173,13 +185,13 @@ fn settings_that_make_no_sense_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let adam = |epsilon| OptimizerConfig::Adam(Adam { epsilon, ..Adam::default() });
     let adadelta = |epsilon| OptimizerConfig::Adadelta(Adadelta { epsilon, ..Adadelta::default() });
-    let course = Course::Cosine { steps: 9, floor: f64::INFINITY };
-    let schedule = Schedule { warmup_steps: 0, course };
+    let decay = Decay::Cosine { steps: Some(9), floor: f64::INFINITY };
+    let schedule = Schedule { warmup_steps: 0, decay };
     let cases = [
         (sgd(f64::NAN), "`learning_rate` is NaN, expected above 0"),
         (FitConfig { accumulate: 0, ..config() }, "`accumulate` is 0"),
         (FitConfig { epochs: 0, ..config() }, "`epochs` is 0, expected at least 1"),
-        (FitConfig { schedule, ..config() }, "`schedule.course.floor` is inf"),
+        (FitConfig { schedule, ..config() }, "`schedule.decay.floor` is inf"),
         (FitConfig { optimizer: adam(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
         (FitConfig { optimizer: adadelta(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
         (FitConfig { clip_norm: Some(-1.0), ..config() }, "`clip_norm` is -1"),
@@ -189,7 +201,10 @@ fn settings_that_make_no_sense_are_named() {
         ),
         (
             FitConfig {
-                monitor: Some(Monitor { metric: "bleu".into(), direction: Direction::Maximize }),
+                monitor: Some(MonitoredMetric {
+                    metric: "bleu".into(),
+                    direction: Direction::Maximize,
+                }),
                 ..config()
             },
             "the metric to watch is `bleu`, but evaluation gave [\"accuracy\", \"loss\"]",
@@ -218,4 +233,64 @@ fn a_dry_run_says_what_the_run_will_be() {
     let one = FitConfig { epochs: 1, ..config() };
     let outcome = fit(&learner, &one, Run::new(folder.path())).unwrap();
     assert_eq!(outcome.step as usize, plan.steps_per_epoch);
+}
+
+/// Batches come from a second thread where there are several, and an error of loading at its own step.
+#[test]
+fn what_cannot_be_loaded_ends_training_at_its_own_step() {
+    let lengths = Classifier::new().lengths(0).unwrap().into_owned();
+    let batches = config().batching.epoch(&lengths, 3, 0);
+    for threads in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut learner = Classifier::new();
+        learner.unreadable = batches.get(5).first().copied();
+        let mut steps = 0;
+        let mut observer = |event: &Event| steps += u64::from(matches!(event, Event::Step(_)));
+        let run = Run { observer: Some(&mut observer), ..Run::new(folder.path()) };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let error = pool.install(|| fit(&learner, &config(), run)).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "a file that cannot be read");
+        assert_eq!(steps, 5, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_frozen_group_stays_and_counts_in_no_norm() {
+    let folder = tempfile::tempdir().unwrap();
+    let learner = Classifier::new();
+    let before = learner.weights();
+    let frozen = Group { prefix: "hidden.".into(), rate: 0.0, weight_decay: None };
+    let config = FitConfig { groups: vec![frozen], epochs: 1, max_norm: vec![], ..config() };
+    fit(&learner, &config, Run::new(folder.path())).unwrap();
+    assert_eq!(learner.weights()["hidden.weight"], before["hidden.weight"]);
+    assert_ne!(learner.weights()["output.weight"], before["output.weight"]);
+}
+
+#[test]
+fn a_few_examples_are_learnt_by_heart() {
+    let folder = tempfile::tempdir().unwrap();
+    let learner = Classifier::new();
+    let few = ByHeart::new(&learner, 6).unwrap();
+    let before = few.mean_loss().unwrap();
+    let config = conv_train::by_heart_config(&FitConfig { learning_rate: 5.0, ..config() });
+    fit(&few, &FitConfig { epochs: 200, ..config }, Run::new(folder.path())).unwrap();
+    let after = few.mean_loss().unwrap();
+    assert!(few.len() == 6 && after < before / 10.0, "{before} {after}");
+}
+
+#[test]
+fn a_checkpoint_by_the_clock_changes_nothing() {
+    let train = |checkpoint_every| {
+        let folder = tempfile::tempdir().unwrap();
+        let learner = Classifier::new();
+        let mut saved = 0;
+        let mut observer = |event: &Event| saved += u64::from(matches!(event, Event::Saved { .. }));
+        let observer = Some(&mut observer as &mut dyn FnMut(&Event));
+        let run = Run { observer, checkpoint_every, ..Run::new(folder.path()) };
+        fit(&learner, &FitConfig { epochs: 2, ..config() }, run).unwrap();
+        (learner.weights(), saved)
+    };
+    let (weights, saved) = train(Duration::from_secs(600));
+    let (same, more) = train(Duration::ZERO);
+    assert!(same == weights && more > saved, "{more} {saved}");
 }

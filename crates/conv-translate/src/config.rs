@@ -2,12 +2,13 @@
 
 use crate::layers::attention;
 use crate::{Error, Layers, Result};
+use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
 
 /// Rows of a table of positions that stand for no position: the reference counts from behind its padding's number.
 pub const POSITIONS_FROM: usize = 2;
 
-/// What the network is made of; saved as `config.json` under the model type [`Config::MODEL_TYPE`].
+/// What the network is made of; saved as `config.json` under the model type `convs2s`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -138,11 +139,10 @@ impl std::str::FromStr for Preset {
 
     fn from_str(name: &str) -> Result<Self> {
         let names = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| Error::Config {
-            field: "preset",
-            found: name.into(),
-            expected: names(),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|preset| preset.name() == name)
+            .ok_or_else(|| Error::from(InvalidField::new("preset", name, names())))
     }
 }
 
@@ -150,9 +150,6 @@ impl std::str::FromStr for Preset {
 const LARGEST_WEIGHT: usize = 1 << 31;
 
 impl Config {
-    /// What `model_type` says in a model folder of this crate.
-    pub const MODEL_TYPE: &'static str = "convs2s";
-
     /// The same with attention as `text` says: `True`, or a list for the decoder's layers.
     ///
     /// # Errors
@@ -199,15 +196,13 @@ impl Config {
         }
         weights
     }
+}
 
-    /// Whether a network can be built of it.
-    ///
-    /// # Errors
-    /// The first field out of range.
-    pub fn check(&self) -> Result<()> {
-        let wrong = |field, found: String, expected: &str| {
-            Err(Error::Config { field, found, expected: expected.into() })
-        };
+impl ModelConfig for Config {
+    const MODEL_TYPE: &'static str = "convs2s";
+
+    fn check(&self) -> Result<(), InvalidField> {
+        let check = InvalidField::unless;
         for (field, found, least) in [
             ("source_vocabulary", self.source_vocabulary, 4),
             ("target_vocabulary", self.target_vocabulary, 4),
@@ -216,54 +211,55 @@ impl Config {
             ("source_positions", self.source_positions, POSITIONS_FROM + 1),
             ("target_positions", self.target_positions, POSITIONS_FROM + 1),
         ] {
-            if !(least..=1 << 24).contains(&found) {
-                return wrong(field, found.to_string(), &format!("{least} to {}", 1 << 24));
-            }
+            let range = least..=1 << 24;
+            check(range.contains(&found), field, &found, &format!("{least} to {}", 1 << 24))?;
         }
         for (field, layers) in
             [("encoder_layers", &self.encoder_layers), ("decoder_layers", &self.decoder_layers)]
         {
-            if layers.0.is_empty() {
-                return wrong(field, "no layer".into(), "at least one");
-            }
+            check(!layers.0.is_empty(), field, &"no layer", "at least one")?;
         }
-        if let Some((field, sizes)) = self.weights().into_iter().find(|(_, sizes)| {
-            let elements =
-                sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
-            elements.is_none_or(|elements| elements > LARGEST_WEIGHT)
-        }) {
-            let found = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
-            let found = format!("a weight of {found} numbers");
-            return wrong(field, found, &format!("at most {LARGEST_WEIGHT} in each"));
+        for (field, sizes) in self.weights() {
+            let product = |product: usize, size: &usize| product.checked_mul(*size);
+            let elements = sizes.iter().try_fold(1, product);
+            let sizes = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+            check(
+                elements.is_some_and(|elements| elements <= LARGEST_WEIGHT),
+                field,
+                &format_args!("a weight of {sizes} numbers"),
+                &format!("at most {LARGEST_WEIGHT} in each"),
+            )?;
         }
         let embedding = self.encoder_embedding;
-        if self.decoder_embedding != embedding {
-            let expected = format!("{embedding} as encoder_embedding, which attention compares");
-            return wrong("decoder_embedding", self.decoder_embedding.to_string(), &expected);
-        }
-        let (found, expected) = (self.attention.len(), self.decoder_layers.0.len());
-        if found != expected {
-            return Err(Error::AttentionLayers { found, expected });
-        }
-        if self.attention_layers() == 0 {
-            return wrong(
-                "attention",
-                "no layer".into(),
-                "at least one decoder layer that attends",
-            );
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return wrong("dropout", self.dropout.to_string(), "at least 0 and less than 1");
-        }
-        if self.share_embeddings && self.source_vocabulary != self.target_vocabulary {
-            let expected = format!("{} as source_vocabulary", self.source_vocabulary);
-            return wrong("target_vocabulary", self.target_vocabulary.to_string(), &expected);
-        }
-        if self.tie_output && self.output_embedding != self.decoder_embedding {
-            let expected = format!("{} as decoder_embedding", self.decoder_embedding);
-            return wrong("output_embedding", self.output_embedding.to_string(), &expected);
-        }
-        Ok(())
+        check(
+            self.decoder_embedding == embedding,
+            "decoder_embedding",
+            &self.decoder_embedding,
+            &format!("{embedding} as encoder_embedding, which attention compares"),
+        )?;
+        let (said, layers) = (self.attention.len(), self.decoder_layers.0.len());
+        check(
+            said == layers,
+            "attention",
+            &format_args!("for {said} layer{}", if said == 1 { "" } else { "s" }),
+            &format!("{layers}, the decoder's layers"),
+        )?;
+        let attends = self.attention_layers() > 0;
+        check(attends, "attention", &"of no layer", "at least one decoder layer that attends")?;
+        let dropout = (0.0..1.0).contains(&self.dropout);
+        check(dropout, "dropout", &self.dropout, "at least 0 and less than 1")?;
+        check(
+            !self.share_embeddings || self.source_vocabulary == self.target_vocabulary,
+            "target_vocabulary",
+            &self.target_vocabulary,
+            &format!("{} as source_vocabulary", self.source_vocabulary),
+        )?;
+        check(
+            !self.tie_output || self.output_embedding == self.decoder_embedding,
+            "output_embedding",
+            &self.output_embedding,
+            &format!("{} as decoder_embedding", self.decoder_embedding),
+        )
     }
 }
 

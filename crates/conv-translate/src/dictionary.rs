@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::tokenizer::{OVERWRITTEN, SPECIALS, Subwords};
 use crate::{Error, Result};
+use conv_text::subwords::{OVERWRITTEN, SPECIALS, Subwords};
 
 /// More bytes than any dictionary has.
 const LONGEST_FILE: u64 = 64 << 20;
@@ -110,7 +110,7 @@ impl Dictionary {
             }
             text.push('\n');
         }
-        conv_train::files::write_atomic(path, text.as_bytes()).map_err(Error::Write)
+        conv_hub::files::write_atomic(path, text.as_bytes()).map_err(Error::Write)
     }
 
     /// V: how many symbols there are, special ones included.
@@ -144,7 +144,7 @@ impl Dictionary {
                 || self.id(symbol) == Some(id as u32) && !SPECIALS.contains(&&**symbol);
             if is_met { symbol.to_string() } else { format!("{symbol}{OVERWRITTEN}{id}") }
         };
-        Subwords::of_words(self.symbols.iter().enumerate().map(symbol).collect())
+        Ok(Subwords::of_words(self.symbols.iter().enumerate().map(symbol).collect())?)
     }
 
     fn empty() -> Self {

@@ -77,24 +77,12 @@ pub enum Error {
         /// What was found and what was expected.
         reason: String,
     },
-    /// A `tokenizer.json` that cannot be used, text that it cannot take, or none that could be trained.
-    #[error("{file}: tokenizer: {reason}")]
-    Tokenizer {
-        /// The file, or `in memory`.
-        file: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A configuration's field is out of range.
-    #[error("{field} is {found}, expected {expected}")]
-    Config {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What may stand there.
-        expected: String,
-    },
+    /// A field of a configuration or recipe is out of its range.
+    #[error(transparent)]
+    Field(#[from] conv_hub::InvalidField),
+    /// Text cannot be turned into numbers, or a tokenizer cannot be used.
+    #[error(transparent)]
+    Text(#[from] conv_text::Error),
     /// A notation that is not the reference's.
     #[error("{what} `{text}`: at character {character}, {found}, expected {expected}")]
     Syntax {
@@ -116,14 +104,6 @@ pub enum Error {
         layer: usize,
         /// How far its residual connection reaches.
         residual: usize,
-    },
-    /// Attention for another number of layers.
-    #[error("attention is said of {found} layer{}, expected {expected} as there are decoder layers", if *.found == 1 { "" } else { "s" })]
-    AttentionLayers {
-        /// Layers it is said of.
-        found: usize,
-        /// Decoder layers.
-        expected: usize,
     },
     /// A sentence beyond the table of positions.
     #[error(
@@ -282,16 +262,6 @@ pub enum Error {
     /// A model folder or checkpoint failed.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),
-    /// A name that is none of a fixed list.
-    #[error("unknown {what} {found:?}, expected one of {expected}")]
-    Choice {
-        /// What is being chosen.
-        what: &'static str,
-        /// The name given.
-        found: String,
-        /// The names there are.
-        expected: String,
-    },
     /// References that are not line by line beside the hypotheses.
     #[error("{what} has {found} line{}, expected {expected}, as many as the hypotheses", if *.found == 1 { "" } else { "s" })]
     LineCount {
@@ -321,6 +291,15 @@ pub enum Error {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Error::Candle(conv_core::without_backtrace(error))
+    }
+}
+
+impl From<Error> for conv_train::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Train(error) => error,
+            error => Self::learner(error),
+        }
     }
 }
 

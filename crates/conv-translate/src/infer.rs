@@ -1,12 +1,13 @@
 //! A trained translator: a model folder, opened once and shared between threads.
 
 use crate::data::{Encoders, TextPair};
-use crate::tokenizer::{SPECIALS, Subwords};
 use crate::{
     ConvS2s, END, Ensemble, Error, Hypothesis, Replacements, Request, Result, SearchConfig,
     Sentence, Stored, UNKNOWN, Vocabularies, attention_picture,
 };
 use candle_core::Device;
+use conv_text::subwords::{SPECIALS, Subwords};
+use conv_train::batch::by_length;
 use serde::Serialize;
 use std::path::Path;
 
@@ -151,15 +152,14 @@ impl Translator {
         requests.sort_by_key(|(_, request)| request.source.len());
         let (places, requests): (Vec<usize>, Vec<Request>) = requests.into_iter().unzip();
         let lengths: Vec<usize> = requests.iter().map(|request| request.source.len()).collect();
-        let mut begin = 0;
-        for count in batches(&lengths, BATCH) {
-            let batch = begin..begin + count;
+        for batch in by_length(&lengths, BATCH) {
+            // They lie in order of their lengths: a batch is a piece of them.
+            let batch = batch[0]..batch[0] + batch.len();
             let found = self.ensemble.search(&requests[batch.clone()], config)?;
             for (&i, found) in places[batch].iter().zip(found) {
                 let said = |hypothesis| self.said(&sentences[i].text, hypothesis);
                 translations[i] = found.into_iter().map(said).collect::<Result<_>>()?;
             }
-            begin += count;
         }
         Ok(translations)
     }
@@ -184,10 +184,8 @@ impl Translator {
         encoded.sort_by_key(length);
         let lengths: Vec<usize> = encoded.iter().map(length).collect();
         let mut scored = vec![Translation::default(); pairs.len()];
-        let mut rest = &encoded[..];
-        for count in batches(&lengths, BATCH) {
-            let (batch, left) = rest.split_at(count);
-            rest = left;
+        for batch in by_length(&lengths, BATCH) {
+            let batch = &encoded[batch[0]..batch[0] + batch.len()];
             let batch_pairs: Vec<(&[u32], &[u32])> =
                 batch.iter().map(|(_, source, words)| (&source[..], &words[..])).collect();
             for ((i, ..), found) in batch.iter().zip(self.ensemble.score(&batch_pairs, config)?) {
@@ -277,29 +275,4 @@ fn within(place: usize, side: &'static str, found: usize, expected: usize) -> Re
         return Err(Error::TooLongSentence { sentence, side, found, expected });
     }
     Ok(())
-}
-
-/// How many of these rising lengths make one batch after the other, of at most so many positions with their padding.
-fn batches(lengths: &[usize], most: usize) -> Vec<usize> {
-    let (mut counts, mut count) = (Vec::new(), 0);
-    for length in lengths {
-        if count > 0 && (count + 1) * length > most {
-            counts.push(std::mem::take(&mut count));
-        }
-        count += 1;
-    }
-    counts.extend((count > 0).then_some(count));
-    counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_are_full_and_hold_all() {
-        assert_eq!(batches(&[1, 1, 2, 3, 9, 9], 6), [3, 1, 1, 1]);
-        assert_eq!(batches(&[2, 3, 3], 9), [3]);
-        assert!(batches(&[], 9).is_empty());
-    }
 }

@@ -1,6 +1,7 @@
 //! The layers of an encoder or decoder, in the reference's notation: `[(512, 3)] * 9 + [(1024, 3)] * 4`.
 
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -64,9 +65,11 @@ pub(crate) fn attention(text: &str, layers: usize) -> Result<Vec<bool>> {
             vec![all; layers]
         }
     };
-    if attention.len() != layers {
-        let (found, expected) = (attention.len(), layers);
-        return Err(Error::AttentionLayers { found, expected });
+    let said = attention.len();
+    if said != layers {
+        let found = format!("for {said} layer{}", if said == 1 { "" } else { "s" });
+        let expected = format!("{layers}, the decoder's layers");
+        return Err(InvalidField::new("attention", found, expected).into());
     }
     Ok(attention)
 }

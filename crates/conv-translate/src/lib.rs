@@ -19,10 +19,10 @@
 //! ```
 //!
 //! To train one: [`Vocabularies`] are learnt from parallel text and turn it into a [`Store`](data::Store) on disk, [`Training`] is what
-//! [`conv_train::fit`] trains and [`Training::save`] writes.
+//! [`conv_train::fit`] trains and [`conv_train::task::save`] writes.
 //!
 //! ```
-//! use conv_train::Run;
+//! use conv_train::{Run, task};
 //! use conv_translate::{PairFiles, Recipe, SearchConfig, Training, Translator, Vocabularies, card};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
@@ -40,16 +40,17 @@
 //! let dev = vocabularies.dev(&files, &recipe)?;
 //! let encoders = vocabularies.encoders();
 //! let training = Training::new(&recipe, &store, &dev, encoders, [].into(), &candle_core::Device::Cpu)?;
-//! conv_train::fit(&training, training.fit(), Run::new(folder))?;
+//! conv_train::fit(&training, &recipe.fit, Run::new(folder))?;
 //!
 //! let model = folder.join("model");
-//! training.save(&model, "de-en", &card("de-en", "numbers", [].into()), false)?;
+//! task::save(&training, &model, &card("de-en", "numbers", [].into()), false)?;
 //! let translator = Translator::open(&model, &candle_core::Device::Cpu)?;
 //! assert_eq!(translator.translate("zwei drei", &SearchConfig::default())?.text, "two three");
 //! # Ok(()) }
 //! ```
 #![deny(missing_docs)]
 
+mod card;
 mod config;
 pub mod data;
 mod dictionary;
@@ -64,19 +65,18 @@ mod picture;
 mod prepare;
 mod recipe;
 mod replace;
-mod save;
 mod scored;
 mod search;
 mod sentence;
 mod stored;
-pub mod tokenizer;
 mod train;
 
+pub use card::card;
 pub use config::{Config, POSITIONS_FROM, Preset};
 pub use dictionary::Dictionary;
 pub use error::{Error, Result};
 pub use infer::{Translation, Translator};
-pub use inspect::{Inspection, Parameter};
+pub use inspect::ModelInspection;
 pub use layers::{Layer, Layers};
 pub use model::{
     ConvS2s, Decoded, DecoderState, END, Encoded, PAD, Step, StepDecoder, UNKNOWN, convs2s,
@@ -85,7 +85,6 @@ pub use picture::attention_picture;
 pub use prepare::{PairFiles, Vocabularies};
 pub use recipe::Recipe;
 pub use replace::Replacements;
-pub use save::card;
 pub use scored::Scored;
 pub use search::{Constraints, Ensemble, Hypothesis, Request, Sampling, SearchConfig};
 pub use sentence::{Columns, Sentence};

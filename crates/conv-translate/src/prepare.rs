@@ -2,8 +2,8 @@
 
 use crate::data::{Cleaned, Cleaning, Encoders, Pair, Parallel, Store, encode};
 use crate::metrics::{Bleu, Tokenization};
-use crate::tokenizer::{Sample, Subwords, TextForm};
 use crate::{Config, Dev, Error, POSITIONS_FROM, Recipe, Result};
+use conv_text::subwords::{Sample, Subwords, TextForm};
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,12 @@
 //! How a translator is trained: the settings of a run, as they stand in a configuration file.
 
 use crate::data::Cleaning;
-use crate::tokenizer::SubwordConfig;
-use crate::{Config, Error, Layers, Preset, Result, SearchConfig};
+use crate::{Config, Layers, Preset, Result, SearchConfig};
+use conv_hub::{InvalidField, ModelConfig};
+use conv_text::subwords::SubwordConfig;
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, OptimizerConfig, Sgd};
-use conv_train::{Course, Direction, FitConfig, Monitor, Schedule};
+use conv_train::{Decay, Direction, FitConfig, MonitoredMetric, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// A training run's settings.
@@ -46,7 +47,7 @@ pub struct Recipe {
     pub label_smoothing: f64,
     /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity is known.
     pub search: Option<SearchConfig>,
-    /// The loop's settings. A cosine of 0 steps is one over the whole run.
+    /// The loop's settings.
     pub fit: FitConfig,
 }
 
@@ -87,7 +88,7 @@ impl Recipe {
                 learning_rate: 4e-3,
                 schedule: Schedule {
                     warmup_steps: 1000,
-                    course: Course::Cosine { steps: 0, floor: 3e-5 },
+                    decay: Decay::Cosine { steps: None, floor: 3e-5 },
                 },
                 clip_norm: Some(1.0),
                 monitor: None,
@@ -103,7 +104,8 @@ impl Recipe {
     pub fn paper(preset: Preset) -> Result<Self> {
         let [encoder_layers, decoder_layers] = layers(preset);
         let config = preset.config(4, 4)?;
-        let perplexity = Monitor { metric: "perplexity".into(), direction: Direction::Minimize };
+        let perplexity =
+            MonitoredMetric { metric: "perplexity".into(), direction: Direction::Minimize };
         Ok(Self {
             subwords: SubwordConfig { vocabulary: 40_000, ..SubwordConfig::default() },
             encoder_layers,
@@ -123,7 +125,7 @@ impl Recipe {
                 learning_rate: 0.25,
                 schedule: Schedule {
                     warmup_steps: 0,
-                    course: Course::Plateau { factor: 0.1, patience: 0, floor: 1e-4 },
+                    decay: Decay::Plateau { factor: 0.1, patience: 0, floor: 1e-4 },
                 },
                 clip_norm: Some(0.1),
                 monitor: Some(perplexity),
@@ -140,25 +142,17 @@ impl Recipe {
     /// # Errors
     /// The first field out of range.
     pub fn check(&self) -> Result<()> {
-        if self.share_embeddings && !self.joint {
-            return Err(Error::Config {
-                field: "share_embeddings",
-                found: "true without a joint vocabulary".into(),
-                expected: "joint = true with it".into(),
-            });
-        }
+        let check = InvalidField::unless;
+        let shares = !self.share_embeddings || self.joint;
+        let found = "true without a joint vocabulary";
+        check(shares, "share_embeddings", &found, "joint = true with it")?;
         for (field, found) in
             [("subword_dropout", self.subword_dropout), ("label_smoothing", self.label_smoothing)]
         {
-            if !(0.0..1.0).contains(&found) {
-                let expected = "at least 0 and less than 1".into();
-                return Err(Error::Config { field, found: found.to_string(), expected });
-            }
+            check((0.0..1.0).contains(&found), field, &found, "at least 0 and less than 1")?;
         }
-        if !(0.0..=1e3).contains(&self.agreement) {
-            let (field, found) = ("agreement", self.agreement.to_string());
-            return Err(Error::Config { field, found, expected: "0 to 1000".into() });
-        }
+        let agreement = (0.0..=1e3).contains(&self.agreement);
+        check(agreement, "agreement", &self.agreement, "0 to 1000")?;
         self.search.as_ref().map_or(Ok(()), SearchConfig::check)
     }
 
@@ -185,19 +179,6 @@ impl Recipe {
         let config = config.with_attention(&self.attention)?;
         config.check()?;
         Ok(config)
-    }
-
-    /// The loop's settings for examples of these lengths.
-    pub fn fit(&self, lengths: &[usize]) -> FitConfig {
-        let mut fit = self.fit.clone();
-        if let Course::Cosine { steps, .. } = &mut fit.schedule.course
-            && *steps == 0
-        {
-            let of_epoch = fit.batching.steps_per_epoch(lengths, fit.seed, fit.accumulate);
-            let all = (of_epoch * fit.epochs) as u64;
-            *steps = all.saturating_sub(fit.schedule.warmup_steps).max(1);
-        }
-        fit
     }
 }
 

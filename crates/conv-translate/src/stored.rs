@@ -1,14 +1,28 @@
 //! A model on disk, read and checked: what a translator and fine-tuning begin with.
 
+use crate::data::Encoders;
 use crate::fairseq::FairseqModel;
-use crate::save::{SOURCE_TOKENIZER, TARGET_TOKENIZER};
-use crate::tokenizer::TextForm;
 use crate::{Config, ConvS2s, Error, Recipe, Result, Vocabularies, convs2s};
 use candle_core::{DType, Device, Tensor};
-use conv_hub::{ModelFolder, folder};
+use conv_hub::folder;
 use conv_nn::Parameters;
+use conv_text::subwords::TextForm;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The tokenizers of a model whose languages have one each; a joint one is [`folder::TOKENIZER`].
+const SOURCE_TOKENIZER: &str = "tokenizer.source.json";
+const TARGET_TOKENIZER: &str = "tokenizer.target.json";
+
+/// What a model folder has besides, by name.
+pub(crate) fn files(encoders: Encoders) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let source = encoders.source.to_json()?.into_bytes();
+    let target = encoders.target.to_json()?.into_bytes();
+    Ok(match source == target {
+        true => vec![(folder::TOKENIZER, source)],
+        false => vec![(SOURCE_TOKENIZER, source), (TARGET_TOKENIZER, target)],
+    })
+}
 
 /// The parts of a translator, which fit each other.
 #[derive(Debug, Clone)]
@@ -40,9 +54,7 @@ impl Stored {
             let vocabularies = Vocabularies { source: of_source, target: of_target };
             return Ok(Self { config, tensors, vocabularies, name });
         }
-        let model = ModelFolder::open(path)?;
-        model.expect_type(Config::MODEL_TYPE)?;
-        let config: Config = model.config()?;
+        let conv_hub::Stored { config, tensors, .. } = conv_hub::Stored::<Config>::open(path)?;
         let joint = path.join(folder::TOKENIZER);
         let vocabularies = match joint.try_exists() {
             Ok(true) => fitting(Vocabularies::joint(&joint)?, [joint.as_path(); 2], &config)?,
@@ -52,7 +64,7 @@ impl Stored {
                 fitting(Vocabularies::load(&source, &target)?, [&source, &target], &config)?
             }
         };
-        Ok(Self { config, tensors: model.tensors(Some(DType::F32))?, vocabularies, name })
+        Ok(Self { config, tensors, vocabularies, name })
     }
 
     /// The network; every parameter that it takes is there and of the shape that the configuration says.

@@ -1,17 +1,20 @@
 //! Training: encoded pairs in, a network out.
 
 use crate::data::{Batch, Encoders, Matrix, Pair, Store};
-use crate::metrics::{Bleu, BleuScore};
-use crate::tokenizer::Recut;
+use crate::metrics::{Bleu, Chrf};
+use crate::stored::files;
 use crate::{
-    Config, ConvS2s, END, Ensemble, Error, PAD, Recipe, Request, Result, SearchConfig, Stored,
-    convs2s,
+    Config, ConvS2s, END, Ensemble, Error, Layers, PAD, Recipe, Request, Result, SearchConfig,
+    Stored, convs2s,
 };
 use candle_core::{DType, Device, Tensor};
+use conv_hub::ModelConfig;
 use conv_nn::rng::seeded;
 use conv_nn::{AgreementConfig, CrossEntropyConfig, Mode, Parameters};
-use conv_train::{FitConfig, Learner, Loss};
-use serde_json::json;
+use conv_text::subwords::Recut;
+use conv_train::report::{Html, Report};
+use conv_train::{FitConfig, Learner, Loss, Task};
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -49,7 +52,7 @@ impl Dev {
     }
 }
 
-/// A network and what it learns from: what [`conv_train::fit`] trains, with the settings [`Training::fit`].
+/// A network and what it learns from: what [`conv_train::fit`] trains.
 pub struct Training<'a> {
     recipe: &'a Recipe,
     store: &'a Store,
@@ -60,7 +63,6 @@ pub struct Training<'a> {
     parameters: Parameters,
     network: ConvS2s,
     lengths: Vec<usize>,
-    fit: FitConfig,
     device: Device,
     start: Option<String>,
 }
@@ -126,7 +128,7 @@ impl<'a> Training<'a> {
             false => None,
         };
         let device = device.clone();
-        let mut training = Self {
+        Ok(Self {
             recipe,
             store,
             dev,
@@ -135,17 +137,9 @@ impl<'a> Training<'a> {
             parameters,
             network,
             lengths,
-            fit: recipe.fit.clone(),
             device,
             start: None,
-        };
-        training.fit = recipe.fit(&training.lengths_of(0)?);
-        Ok(training)
-    }
-
-    /// The loop's settings, with what follows from the data.
-    pub fn fit(&self) -> &FitConfig {
-        &self.fit
+        })
     }
 
     /// The network with its present parameters.
@@ -166,31 +160,20 @@ impl<'a> Training<'a> {
         convs2s(self.network.config(), &vb)
     }
 
-    /// The mean loss of a token of `pairs`, `</s>` included, with the recipe's smoothing and agreement: what is learnt from.
-    fn training_loss(&self, pairs: &[Pair], mode: &mut Mode) -> Result<Loss> {
-        let Recipe { label_smoothing, agreement, .. } = *self.recipe;
-        let passes = if agreement > 0.0 { 2 } else { 1 };
-        let passes = pairs.iter().flat_map(|pair| std::iter::repeat_n(pair.clone(), passes));
-        let config = AgreementConfig { label_smoothing, agreement };
-        self.batch_loss(&self.network, &passes.collect::<Vec<_>>(), &config, mode)
-    }
-
-    /// The mean loss over all target positions but padding, of pairs that with `agreement` come twice in a row.
+    /// The mean loss of a token, `</s>` included.
     fn batch_loss(
         &self,
         network: &ConvS2s,
-        pairs: &[Pair],
+        Passes { batch, passes }: &Passes,
         config: &AgreementConfig,
         mode: &mut Mode,
     ) -> Result<Loss> {
-        let batch = Batch::new(pairs, PAD, END);
-        let matrix = |matrix: Matrix| {
-            Tensor::from_vec(matrix.values, (matrix.rows, matrix.columns), &self.device)
+        let passes = *passes;
+        let matrix = |Matrix { values, rows, columns }: &Matrix| {
+            Tensor::from_slice(values, (*rows, *columns), &self.device)
         };
         let Matrix { ref values, rows, columns } = batch.output;
-        // With agreement a position of the one row and the same of the next.
-        let AgreementConfig { label_smoothing, agreement } = *config;
-        let passes = if agreement > 0.0 { 2 } else { 1 };
+        // With two passes a position of the one row and the same of the next.
         let places = (0..rows).step_by(passes).flat_map(|row| {
             (row * columns..(row + 1) * columns)
                 .flat_map(move |place| (0..passes).map(move |pass| place + pass * columns))
@@ -200,13 +183,14 @@ impl<'a> Training<'a> {
         let targets: Vec<u32> = places.iter().map(|&place| values[place as usize]).collect();
         debug_assert!(columns == batch.input.columns);
         let weight = targets.len() as f64;
-        let encoded = network.encode(&matrix(batch.source)?, &batch.source_lengths, mode)?;
+        let encoded = network.encode(&matrix(&batch.source)?, &batch.source_lengths, mode)?;
         let places = &Tensor::new(places, &self.device)?;
         let places = [places, &Tensor::new(targets, &self.device)?];
-        let input = matrix(batch.input)?;
-        let value = if agreement > 0.0 {
+        let input = matrix(&batch.input)?;
+        let value = if passes > 1 {
             network.agreement_loss(&input, &encoded, places, config, mode)?
         } else {
+            let label_smoothing = config.label_smoothing;
             let config = CrossEntropyConfig { label_smoothing, ..Default::default() };
             network.loss(&input, &encoded, places, &config, mode)?
         };
@@ -220,7 +204,7 @@ impl<'a> Training<'a> {
     pub fn pair(&self, epoch: usize, place: usize) -> Result<Pair> {
         let pair = self.store.read(place)?;
         let Some([source, target]) = &self.recut else { return Ok(pair) };
-        let mut rng = seeded(self.fit.seed, &format!("subwords {epoch} {place}"));
+        let mut rng = seeded(self.recipe.fit.seed, &format!("subwords {epoch} {place}"));
         let dropout = self.recipe.subword_dropout;
         let recut = Pair {
             source: source.apply(&pair.source, dropout, &mut rng),
@@ -246,23 +230,34 @@ impl<'a> Training<'a> {
     /// The mean negative logarithm of the probability of a token of `pairs`, `</s>` included.
     fn held_out_loss(&self, network: &ConvS2s, pairs: &[Pair]) -> Result<f64> {
         let (mut sum, mut count) = (0.0, 0.0);
-        for batch in by_length(pairs) {
-            let batch: Vec<Pair> = batch.into_iter().map(|place| pairs[place].clone()).collect();
-            let loss =
-                self.batch_loss(network, &batch, &AgreementConfig::default(), &mut Mode::Eval)?;
+        let plain = AgreementConfig::default();
+        for places in by_length(pairs) {
+            let batch = Passes::new(places.into_iter().map(|place| pairs[place].clone()), 1);
+            let loss = self.batch_loss(network, &batch, &plain, &mut Mode::Eval)?;
             sum += f64::from(loss.value.to_scalar::<f32>()?) * loss.weight;
             count += loss.weight;
         }
         Ok(sum / count)
     }
 
-    /// BLEU of the dev part by the present parameters, searched for on the CPU wherever it is trained: a search's steps are small and many.
+    /// BLEU and chrF of the dev part by the present parameters, by name. It is searched for on the CPU
+    /// wherever one trains: a search's steps are small and many. BLEU alone is 0 for targets of fewer
+    /// than four words.
     ///
     /// # Errors
     /// A search that cannot be done.
-    pub fn bleu(&self, search: &SearchConfig) -> Result<BleuScore> {
+    pub fn scores(&self, search: &SearchConfig) -> Result<[(&'static str, f64); 2]> {
+        let translations = self.translate(self.dev.pairs.len(), search)?;
+        let references = &[&self.dev.references[..]];
+        let bleu = self.dev.bleu.corpus(&translations, references)?.score;
+        let chrf = Chrf::default().corpus(&translations, references)?.score;
+        Ok([("bleu", bleu), ("chrf", chrf)])
+    }
+
+    /// Translations of the first `count` pairs of the dev part.
+    fn translate(&self, count: usize, search: &SearchConfig) -> Result<Vec<String>> {
         let ensemble = Ensemble::new(vec![self.frozen(&Device::Cpu)?])?;
-        let pairs = &self.dev.pairs;
+        let pairs = &self.dev.pairs[..count];
         let mut hypotheses = vec![String::new(); pairs.len()];
         for batch in by_length(pairs) {
             let request =
@@ -274,7 +269,7 @@ impl<'a> Training<'a> {
                 }
             }
         }
-        self.dev.bleu.corpus(&hypotheses, &[&self.dev.references[..]])
+        Ok(hypotheses)
     }
 
     fn metrics(&self) -> Result<BTreeMap<String, f64>> {
@@ -286,62 +281,46 @@ impl<'a> Training<'a> {
         metrics.insert("loss".into(), loss);
         metrics.insert("perplexity".into(), loss.exp());
         if let Some(search) = &self.recipe.search {
-            metrics.insert("bleu".into(), self.bleu(search)?.score);
+            let scores = self.scores(search)?;
+            metrics.extend(scores.map(|(name, score)| (name.to_string(), score)));
         }
         Ok(metrics)
-    }
-
-    /// The run's settings.
-    pub fn recipe(&self) -> &Recipe {
-        self.recipe
-    }
-
-    /// The model from which it went on.
-    pub fn start(&self) -> Option<&str> {
-        self.start.as_deref()
-    }
-
-    /// How text becomes numbers.
-    pub fn encoders(&self) -> Encoders<'a> {
-        self.encoders
-    }
-
-    /// Pairs to learn from.
-    pub fn pairs(&self) -> usize {
-        self.store.len()
-    }
-
-    /// What the network is made of.
-    pub fn config(&self) -> &Config {
-        self.network.config()
     }
 }
 
 /// Places of `pairs` in batches of like lengths.
 fn by_length(pairs: &[Pair]) -> Vec<Vec<usize>> {
-    let length = |place: usize| pairs[place].source.len().max(pairs[place].target.len()) + 1;
-    let mut places: Vec<usize> = (0..pairs.len()).collect();
-    places.sort_by_key(|place| length(*place));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    for place in places {
-        match batches.last_mut() {
-            Some(batch) if (batch.len() + 1) * length(place) <= EVALUATED => batch.push(place),
-            _ => batches.push(vec![place]),
-        }
+    let length = |pair: &Pair| pair.source.len().max(pair.target.len()) + 1;
+    let lengths: Vec<usize> = pairs.iter().map(length).collect();
+    conv_train::batch::by_length(&lengths, EVALUATED)
+}
+
+/// Pairs as matrices, each once, or with R-Drop twice in a row.
+#[derive(Debug)]
+pub struct Passes {
+    batch: Batch,
+    passes: usize,
+}
+
+impl Passes {
+    fn new(pairs: impl Iterator<Item = Pair>, passes: usize) -> Self {
+        let pairs: Vec<Pair> = pairs.flat_map(|pair| std::iter::repeat_n(pair, passes)).collect();
+        Self { batch: Batch::new(&pairs, PAD, END), passes }
     }
-    batches
 }
 
 impl Learner for Training<'_> {
+    type Batch = Passes;
+
     fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     fn lengths(&self, epoch: usize) -> conv_train::Result<Cow<'_, [usize]>> {
-        self.lengths_of(epoch).map_err(conv_train::Error::learner)
+        Ok(self.lengths_of(epoch)?)
     }
 
-    fn identity(&self) -> serde_json::Value {
+    fn identity(&self) -> Value {
         json!({
             "network": self.network.config(),
             "label_smoothing": self.recipe.label_smoothing,
@@ -351,13 +330,92 @@ impl Learner for Training<'_> {
         })
     }
 
-    fn loss(&self, epoch: usize, batch: &[usize], mode: &mut Mode) -> conv_train::Result<Loss> {
-        let pairs = batch.iter().map(|place| self.pair(epoch, *place)).collect::<Result<Vec<_>>>();
-        pairs.and_then(|pairs| self.training_loss(&pairs, mode)).map_err(conv_train::Error::learner)
+    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Passes> {
+        let pair = |&place: &usize| match epoch {
+            Some(epoch) => self.pair(epoch, place),
+            None => self.store.read(place),
+        };
+        let pairs = indexes.iter().map(pair).collect::<Result<Vec<_>>>()?;
+        let passes = if epoch.is_some() && self.recipe.agreement > 0.0 { 2 } else { 1 };
+        Ok(Passes::new(pairs.into_iter(), passes))
+    }
+
+    fn loss(&self, batch: &Passes, mode: &mut Mode) -> conv_train::Result<Loss> {
+        let Recipe { label_smoothing, agreement, .. } = *self.recipe;
+        let is_training = mode.rng().is_some();
+        let label_smoothing = if is_training { label_smoothing } else { 0.0 };
+        let config = AgreementConfig { label_smoothing, agreement };
+        Ok(self.batch_loss(&self.network, batch, &config, mode)?)
+    }
+
+    fn name_of(&self, example: usize) -> String {
+        format!("pair {} of those that cleaning left", example + 1)
     }
 
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
-        self.metrics().map_err(conv_train::Error::learner)
+        Ok(self.metrics()?)
+    }
+}
+
+impl Task for Training<'_> {
+    type Config = Config;
+    const NETWORK: &'static str = "A convolutional network of Gehring et al. (2017)";
+
+    fn config(&self) -> &Config {
+        self.network.config()
+    }
+
+    fn fit(&self) -> &FitConfig {
+        &self.recipe.fit
+    }
+
+    fn recipe(&self) -> Value {
+        // A tokenizer of the user's own, or of the model from which training went on, knows.
+        let mut recipe = self.recipe.clone();
+        recipe.subwords.lowercase = self.encoders.target.lower_cases();
+        json!(recipe)
+    }
+
+    fn examples(&self) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([("train", self.store.len()), ("dev", self.dev.pairs.len())])
+    }
+
+    fn files(&self) -> conv_train::Result<Vec<(&'static str, Vec<u8>)>> {
+        Ok(files(self.encoders)?)
+    }
+
+    fn start(&self) -> Value {
+        json!(self.start)
+    }
+
+    /// What each layer keeps of a position: its input, twice the channels before the gate, and what
+    /// attention adds; and the logits.
+    fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
+        let config = self.config();
+        let of = |layers: &Layers, more: usize| -> usize {
+            layers.0.iter().map(|layer| (4 + more) * layer.channels).sum()
+        };
+        let attention = config.attention_layers() * (longest + 2 * config.encoder_embedding);
+        let position = of(&config.encoder_layers, 0)
+            + of(&config.decoder_layers, 1)
+            + attention
+            + config.output_embedding
+            + config.target_vocabulary;
+        examples * longest * position * size_of::<f32>()
+    }
+
+    /// Translations of the dev part beside their references, the first ones.
+    fn sections(&self, report: Report) -> conv_train::Result<Report> {
+        const SHOWN: usize = 20;
+        let translations =
+            self.translate(self.dev.pairs.len().min(SHOWN), &SearchConfig::default())?;
+        let row = |(place, translation): (usize, &String)| {
+            let source = self.encoders.source.decode(&self.dev.pairs[place].source)?;
+            let reference = &self.dev.references[place];
+            Ok([&source, translation, reference].map(|text| Html::text(text)).to_vec())
+        };
+        let rows = translations.iter().enumerate().map(row).collect::<Result<Vec<_>>>()?;
+        Ok(report.samples(&["source", "translation, beam 5", "reference"], rows))
     }
 }
 
@@ -381,7 +439,8 @@ mod tests {
         let (store, _) = vocabularies.store(&files, &recipe, &folder.path().join("pairs"))?;
         let (dev, encoders) = (Dev::default(), vocabularies.encoders());
         let training = Training::new(&recipe, &store, &dev, encoders, [].into(), &Device::Cpu)?;
-        Ok(training.loss(0, &[0, 1, 2], &mut Mode::Train(&mut seeded(1, "dropout")))?)
+        let batch = training.load(Some(0), &[0, 1, 2])?;
+        Ok(training.loss(&batch, &mut Mode::Train(&mut seeded(1, "dropout")))?)
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use conv_text::subwords::{Model, Sample, SubwordConfig, Subwords};
 use conv_translate::Error;
 use conv_translate::data::{Batch, Cleaning, Count, Encoders, Languages, Parallel, Store, encode};
-use conv_translate::tokenizer::{Model, Sample, SubwordConfig, Subwords};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 

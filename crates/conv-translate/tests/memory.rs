@@ -7,9 +7,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use conv_text::subwords::{Sample, SubwordConfig, Subwords};
 use conv_train::batch::{BatchSize, Batching};
 use conv_translate::data::{Batch, Cleaning, Encoders, Parallel, encode};
-use conv_translate::tokenizer::{Sample, SubwordConfig, Subwords};
 
 const FEW: usize = 200_000;
 const MANY: usize = 2_000_000;

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use conv_text::subwords::{Model, Sample, SubwordConfig, Subwords, TextForm};
 use conv_translate::data::{Cleaning, Encoders, Languages, Parallel, encode};
-use conv_translate::tokenizer::{Model, Sample, SubwordConfig, Subwords, TextForm};
 
 fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("CONVOKE_DATA").map(PathBuf::from);

@@ -10,12 +10,13 @@ mod table;
 mod twin;
 
 use crate::cells::Cells;
+use crate::experiment::{self, Experiment, Flags, data_folder};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use cell::Cell;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use conv_train::{End, Event, Progress, Run, fit};
+use conv_train::{End, Event, Progress, Run, fit, task};
 use conv_translate::data::{Languages, Store};
 use conv_translate::{Dev, PairFiles, Recipe, Training, Translator, Vocabularies, card};
 use recipes::{SMALL, VARIANTS, Variant};
@@ -46,33 +47,16 @@ pub struct Options {
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     epochs: Option<usize>,
     /// Short runs of all variants, compared on val; the test set is not read
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quick")]
     ablations: bool,
     /// Leave the test set unread, as while choosing among recipes
     #[arg(long)]
     val_only: bool,
-    /// Run again what has been run
-    #[arg(long)]
-    again: bool,
-    /// Print what there is and run nothing
-    #[arg(long)]
-    print: bool,
-    /// A small version, run here and now: de-en, one seed, 4 epochs with a warm-up in proportion
-    #[arg(long, conflicts_with = "ablations")]
-    quick: bool,
     /// Folder of runs in progress and of the models: a run that was stopped or killed goes on from its last checkpoint
     #[arg(long, default_value = "runs/convs2s")]
     out: PathBuf,
-    /// Where results are kept [default: docs/results/convs2s.jsonl, with --quick runs/convs2s-quick.jsonl]
-    #[arg(long)]
-    cells: Option<PathBuf>,
-    /// Write the first epoch's batches, val and a model of the first weights of the first pair and variant to this folder for the PyTorch
-    /// twin, and train nothing
-    #[arg(long, group = "job")]
-    export: Option<PathBuf>,
-    /// Time so many training steps of the first pair and variant
-    #[arg(long, group = "job", value_parser = RangedU64ValueParser::<u64>::new().range(1..=100_000))]
-    speed: Option<u64>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub fn run(
@@ -81,27 +65,34 @@ pub fn run(
     common: &conv_cli::Common,
     device: &Device,
 ) -> Result<()> {
-    let kept =
-        if options.quick { "runs/convs2s-quick.jsonl" } else { "docs/results/convs2s.jsonl" };
-    let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
-    let threads = common.threads()?;
-    let (seed, device_name) = (common.seed, common.device.clone());
-    let mut experiment =
-        Experiment { options, data, device, device_name, cells, seed, threads, stop: None };
-    let plans = experiment.plans();
-    if let Some(folder) = &options.export {
-        return experiment.export(&plans[0], folder);
+    let (flags, seed, threads) = (&options.flags, common.seed(), common.threads()?);
+    let (cells, device_name) = (flags.cells("convs2s")?, common.device.clone());
+    let experiment =
+        ConvS2s { options, data, device, device_name, cells, seed, threads, stop: None };
+    experiment::run(experiment, flags, common)
+}
+
+impl Experiment for ConvS2s<'_> {
+    type Table = table::Table;
+    type Speed = twin::Speed;
+
+    /// The first epoch's batches, val and a model of the first weights of the first pair and variant.
+    fn export(&self, folder: &Path) -> Result<()> {
+        self.export_plan(&self.plans()[0], folder)
     }
-    if let Some(steps) = options.speed {
-        return conv_cli::print(common.json, &experiment.speed(&plans[0], steps)?);
+
+    fn speed(&self, steps: u64) -> Result<twin::Speed> {
+        self.time(&self.plans()[0], steps)
     }
-    if !options.print {
-        experiment.stop = Some(conv_cli::stop_on_ctrl_c()?);
-        for plan in &plans {
-            experiment.complete(plan)?;
-        }
+
+    fn complete(&mut self, stop: &'static AtomicBool) -> Result<()> {
+        self.stop = Some(stop);
+        self.plans().iter().try_for_each(|plan| self.complete_plan(plan))
     }
-    conv_cli::print(common.json, &table::table(&experiment)?)
+
+    fn table(&self) -> Result<table::Table> {
+        table::table(self)
+    }
 }
 
 /// A cell to be.
@@ -132,7 +123,7 @@ impl std::fmt::Display for Plan {
     }
 }
 
-struct Experiment<'a> {
+struct ConvS2s<'a> {
     options: &'a Options,
     data: Option<PathBuf>,
     device: &'a Device,
@@ -145,10 +136,10 @@ struct Experiment<'a> {
     stop: Option<&'static AtomicBool>,
 }
 
-impl Experiment<'_> {
+impl ConvS2s<'_> {
     /// What is asked for, in the order in which it is run.
     fn plans(&self) -> Vec<Plan> {
-        let Options { ablations, quick, .. } = *self.options;
+        let (ablations, quick) = (self.options.ablations, self.options.flags.quick);
         let pairs: Vec<Languages> = match self.options.pairs.as_slice() {
             [] if ablations || quick => vec![main_pair()],
             [] => ["de-en", "en-de", "en-fr"].map(known).to_vec(),
@@ -175,21 +166,21 @@ impl Experiment<'_> {
     fn epochs(&self, variant: &Variant) -> usize {
         let usual = match self.options {
             Options { ablations: true, .. } => SHORT,
-            Options { quick: true, .. } => QUICK,
+            Options { flags: Flags { quick: true, .. }, .. } => QUICK,
             _ => variant.epochs(),
         };
         self.options.epochs.unwrap_or(usual)
     }
 
     /// Runs what is missing of a cell.
-    fn complete(&mut self, plan: &Plan) -> Result<()> {
+    fn complete_plan(&mut self, plan: &Plan) -> Result<()> {
         let kept = self.cells.pick(|cell| plan.is_of(cell)).first().map(|cell| (*cell).clone());
         let wants_test = !self.options.ablations && !self.options.val_only;
         let cell = match kept {
-            Some(cell) if !self.options.again && (cell.test.is_some() || !wants_test) => {
+            Some(cell) if !self.options.flags.again && (cell.test.is_some() || !wants_test) => {
                 return Ok(());
             }
-            Some(cell) if !self.options.again => self.test(plan, cell)?,
+            Some(cell) if !self.options.flags.again => self.test(plan, cell)?,
             _ => self.train(plan, wants_test)?,
         };
         conv_cli::note(format_args!(
@@ -222,13 +213,9 @@ impl Experiment<'_> {
         let training = corpus.training(&recipe, self.device)?;
         let mut progress = Progress::new();
         let mut observer = |event: &Event| progress.show(event);
-        let run = Run {
-            resume: true,
-            stop: self.stop,
-            observer: Some(&mut observer),
-            ..Run::new(&folder)
-        };
-        let outcome = fit(&training, training.fit(), run)?;
+        let observer = Some(&mut observer as &mut dyn FnMut(&Event));
+        let run = Run { resume: true, stop: self.stop, observer, ..Run::new(&folder) };
+        let outcome = fit(&training, &recipe.fit, run)?;
         if outcome.end == End::Interrupted {
             bail!("stopped after step {}, which is saved: the same command goes on", outcome.step);
         }
@@ -250,7 +237,7 @@ impl Experiment<'_> {
             ]),
         );
         let card = card(&languages, "Multi30k, for research and education only", metrics);
-        training.save(&folder.join("model"), &languages, &card, false)?;
+        task::save(&training, &folder.join("model"), &card, false)?;
         let learnt = (corpus.store.tokens()[1] + corpus.store.len() as u64) * plan.epochs as u64;
         Ok(Cell {
             pair: languages,
@@ -270,8 +257,7 @@ impl Experiment<'_> {
             signature,
             chrf_signature,
             version: env!("CARGO_PKG_VERSION").into(),
-            commit: conv_cli::commit(&["crates", "examples/repro"])
-                .unwrap_or_else(|| "unknown".into()),
+            commit: experiment::commit(),
         })
     }
 
@@ -299,11 +285,7 @@ impl Experiment<'_> {
 
     /// The files of a part of Multi30k.
     fn files(&self, pair: &Languages, part: &str) -> Result<PairFiles> {
-        let Some(data) = &self.data else {
-            bail!(
-                "{pair} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)"
-            );
-        };
+        let data = data_folder(&self.data, pair)?;
         Ok(PairFiles::Two(pair.files(&data.join("translate/multi30k/tok").join(part))?))
     }
 }
@@ -329,7 +311,7 @@ struct Corpus {
 
 impl Corpus {
     fn read(
-        experiment: &Experiment,
+        experiment: &ConvS2s,
         pair: &Languages,
         recipe: &Recipe,
         folder: &Path,

@@ -1,8 +1,8 @@
 //! The recipe that the table is made with, and what can be changed of it: a line each.
 
 use anyhow::{Result, bail};
+use conv_text::subwords::{Model, TextForm};
 use conv_translate::Recipe;
-use conv_translate::tokenizer::{Model, TextForm};
 
 /// A recipe by the name that kept results have.
 #[derive(Debug, Clone, Copy)]

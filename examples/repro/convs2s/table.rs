@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Scores};
 use super::recipes::{SMALL, VARIANTS};
-use super::{Experiment, SHORT, TEST};
+use super::{ConvS2s, SHORT, TEST};
 use crate::cells::mean_and_spread;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ impl Summary {
     }
 }
 
-pub fn table(experiment: &Experiment) -> Result<Table> {
+pub fn table(experiment: &ConvS2s) -> Result<Table> {
     let Published { system, bar } = toml::from_str(include_str!("published.toml"))?;
     let options = experiment.options;
     let row = |pair: &str, variant: &super::Variant, epochs: usize| -> Row {
@@ -124,7 +124,7 @@ pub fn table(experiment: &Experiment) -> Result<Table> {
         }
     }
     let epochs = options.epochs.filter(|_| options.ablations).unwrap_or(SHORT);
-    let variants = VARIANTS.iter().filter(|_| !options.quick);
+    let variants = VARIANTS.iter().filter(|_| !options.flags.quick);
     let ablations = variants.map(|variant| row(&bar.pair, variant, epochs)).collect();
     Ok(Table { published: system, bar, rows, ablations })
 }

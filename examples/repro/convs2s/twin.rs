@@ -1,9 +1,9 @@
 //! The same network in PyTorch, `tests/reference/peers/convs2s_torch.py`: what it needs to train, and what it is timed against.
 
-use super::{Corpus, Experiment, Plan};
+use super::{ConvS2s, Corpus, Plan};
 use crate::speed::{Memory, WARM_UP, train};
 use anyhow::{Context, Result, bail};
-use conv_train::Learner;
+use conv_train::{Learner, Task, task};
 use conv_translate::card;
 use conv_translate::data::Pair;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-impl Experiment<'_> {
+impl ConvS2s<'_> {
     /// Writes what the twin needs to take the same steps from the same weights.
-    pub fn export(&self, plan: &Plan, folder: &Path) -> Result<()> {
+    pub fn export_plan(&self, plan: &Plan, folder: &Path) -> Result<()> {
         let recipe = plan.recipe();
         let corpus = Corpus::read(self, &plan.pair, &recipe, folder)?;
         let training = corpus.training(&recipe, self.device)?;
@@ -35,16 +35,16 @@ impl Experiment<'_> {
             "val_loss": loss.get("loss").context("a loss of val")?,
         });
         let path = folder.join("training.json");
-        conv_train::files::write_atomic(&path, described.to_string().as_bytes())?;
+        conv_hub::files::write_atomic(&path, described.to_string().as_bytes())?;
         let card =
             card(&plan.pair.to_string(), "nothing: its weights are the first", BTreeMap::new());
-        training.save(&folder.join("first"), &plan.pair.to_string(), &card, false)?;
+        task::save(&training, &folder.join("first"), &card, false)?;
         conv_cli::note(format_args!("wrote {}", folder.display()));
         Ok(())
     }
 
     /// Times `steps` training steps of the first epoch as [`fit`] takes them.
-    pub fn speed(&self, plan: &Plan, steps: u64) -> Result<Speed> {
+    pub fn time(&self, plan: &Plan, steps: u64) -> Result<Speed> {
         let mut memory = Memory::now();
         let recipe = plan.recipe();
         let folder = tempfile::tempdir()?;

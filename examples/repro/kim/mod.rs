@@ -9,13 +9,14 @@ mod table;
 mod twin;
 
 use crate::cells::Cells;
+use crate::experiment::{self, Experiment, Flags, data_folder};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use cell::Cell;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use conv_text::data::{KimData, KimSet};
-use conv_text::{Sentences, Table, Training, Variant};
+use conv_sentence::data::{KimData, KimSet};
+use conv_sentence::{Sentences, Table, Training, Variant};
 use conv_train::{End, Run, fit};
 use recipes::Named;
 use std::collections::BTreeMap;
@@ -43,27 +44,11 @@ pub struct Options {
     /// At most so many folds or seeds of a set [default: 10 folds, or 10 seeds on TREC, 3 on SST]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100))]
     rounds: Option<usize>,
-    /// Run again what has been run
-    #[arg(long)]
-    again: bool,
-    /// Print what there is and run nothing
-    #[arg(long)]
-    print: bool,
-    /// A small version, run here and now: rand and nonstatic, one fold of ten, one seed, without SST's phrases
-    #[arg(long)]
-    quick: bool,
     /// Word vectors [default: vectors/glove.6B.100d*.txt of the data folder]
     #[arg(long)]
     vectors: Option<PathBuf>,
-    /// Where results are kept [default: docs/results/kim.jsonl, with --quick runs/kim-quick.jsonl]
-    #[arg(long)]
-    cells: Option<PathBuf>,
-    /// Write each set's sentences, splits and first vectors to this folder for the PyTorch twin, and train nothing
-    #[arg(long, group = "job")]
-    export: Option<PathBuf>,
-    /// Time so many training steps, and prediction, on the first set and variant
-    #[arg(long, group = "job")]
-    speed: Option<u64>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub fn run(
@@ -72,38 +57,53 @@ pub fn run(
     common: &conv_cli::Common,
     device: &Device,
 ) -> Result<()> {
+    let quick = options.flags.quick;
     let sets = match options.sets.as_slice() {
-        [] if options.quick => {
-            vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa]
-        }
+        [] if quick => vec![KimSet::Mr, KimSet::Subj, KimSet::Trec, KimSet::Cr, KimSet::Mpqa],
         [] => KimSet::ALL.to_vec(),
         sets => KimSet::ALL.into_iter().filter(|set| sets.contains(set)).collect(),
     };
     let variants = match options.variants.as_slice() {
-        [] if options.quick => vec![Variant::Rand, Variant::NonStatic],
+        [] if quick => vec![Variant::Rand, Variant::NonStatic],
         [] => Variant::ALL.to_vec(),
         variants => Variant::ALL.into_iter().filter(|v| variants.contains(v)).collect(),
     };
-    let kept = if options.quick { "runs/kim-quick.jsonl" } else { "docs/results/kim.jsonl" };
-    let cells = Cells::open(options.cells.as_deref().unwrap_or(Path::new(kept)))?;
-    let mut experiment = Experiment { options, data, device, cells, seed: common.seed, stop: None };
-    if let Some(folder) = &options.export {
-        return experiment.export(&sets, &variants, folder);
-    }
-    if let Some(steps) = options.speed {
-        return conv_cli::print(common.json, &experiment.speed(sets[0], variants[0], steps)?);
-    }
-    if !options.print {
-        experiment.stop = Some(conv_cli::stop_on_ctrl_c()?);
-        for &set in &sets {
-            experiment.complete(set, &variants)?;
-        }
-    }
-    conv_cli::print(common.json, &table::table2(&experiment, &sets, &variants)?)
+    let (flags, seed) = (&options.flags, common.seed());
+    let cells = flags.cells("kim")?;
+    let experiment = Kim { options, sets, variants, data, device, cells, seed, stop: None };
+    experiment::run(experiment, flags, common)
 }
 
-struct Experiment<'a> {
+impl Experiment for Kim<'_> {
+    type Table = table::Table2;
+    type Speed = twin::Speed;
+
+    /// Each set's sentences, splits and first vectors.
+    fn export(&self, folder: &Path) -> Result<()> {
+        self.export_sets(&self.sets, &self.variants, folder)
+    }
+
+    fn speed(&self, steps: u64) -> Result<twin::Speed> {
+        self.time(self.sets[0], self.variants[0], steps)
+    }
+
+    fn complete(&mut self, stop: &'static AtomicBool) -> Result<()> {
+        self.stop = Some(stop);
+        for set in self.sets.clone() {
+            self.complete_set(set)?;
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> Result<table::Table2> {
+        table::table2(self, &self.sets, &self.variants)
+    }
+}
+
+struct Kim<'a> {
     options: &'a Options,
+    sets: Vec<KimSet>,
+    variants: Vec<Variant>,
     data: Option<PathBuf>,
     device: &'a Device,
     cells: Cells<Cell>,
@@ -112,7 +112,7 @@ struct Experiment<'a> {
     stop: Option<&'static AtomicBool>,
 }
 
-impl Experiment<'_> {
+impl Kim<'_> {
     /// Folds and seeds of one result.
     fn runs(&self, set: KimSet) -> Vec<(usize, u64)> {
         let first = self.seed;
@@ -122,7 +122,7 @@ impl Experiment<'_> {
             KimSet::Trec => seeds(SEEDS_OF_TREC),
             _ => (0..10).map(|fold| (fold, first)).collect(),
         };
-        let rounds = if self.options.quick { Some(1) } else { self.options.rounds };
+        let rounds = if self.options.flags.quick { Some(1) } else { self.options.rounds };
         runs.truncate(rounds.unwrap_or(runs.len()));
         runs
     }
@@ -138,15 +138,16 @@ impl Experiment<'_> {
     }
 
     /// Runs what is missing of one set.
-    fn complete(&mut self, set: KimSet, variants: &[Variant]) -> Result<()> {
+    fn complete_set(&mut self, set: KimSet) -> Result<()> {
         let recipe = self.options.recipe;
         let missing = |variant: Variant| -> Vec<(usize, u64)> {
             let kept = self.kept(set, variant, recipe.name);
             let known = |run: &(usize, u64)| kept.iter().any(|c| (c.round, c.seed) == *run);
-            let again = self.options.again;
+            let again = self.options.flags.again;
             self.runs(set).into_iter().filter(|run| again || !known(run)).collect()
         };
-        let work: Vec<_> = variants.iter().map(|&variant| (variant, missing(variant))).collect();
+        let work: Vec<_> =
+            self.variants.iter().map(|&variant| (variant, missing(variant))).collect();
         if work.iter().all(|(_, runs)| runs.is_empty()) {
             return Ok(());
         }
@@ -171,28 +172,19 @@ impl Experiment<'_> {
 
     fn load(&self, set: KimSet) -> Result<(KimData, Sentences)> {
         let data = set
-            .load(&self.folder(set)?.join("sentence"))
+            .load(&data_folder(&self.data, set)?.join("sentence"))
             .with_context(|| format!("loading {set}"))?;
         let sentences = Sentences::fit(&data.corpus, set.style(), None)?;
         Ok((data, sentences))
     }
 
-    fn folder(&self, wanted: impl std::fmt::Display) -> Result<&Path> {
-        let Some(folder) = &self.data else {
-            bail!(
-                "{wanted} is to be run, but neither --data nor CONVOKE_DATA says where the data is (docs/datasets.md)"
-            );
-        };
-        Ok(folder)
-    }
-
     fn table_of(&self, variant: Variant, sentences: &Sentences) -> Result<Table> {
         if !variant.needs_vectors() {
-            return Ok(Table::random(conv_text::Recipe::kim(variant).dimension)?);
+            return Ok(Table::random(conv_sentence::Recipe::kim(variant).dimension)?);
         }
         let path = match &self.options.vectors {
             Some(path) => path.clone(),
-            None => glove(&self.folder(variant)?.join("vectors"))?,
+            None => glove(&data_folder(&self.data, variant)?.join("vectors"))?,
         };
         let table = Table::read(&path, sentences).with_context(|| path.display().to_string())?;
         if let Some(coverage) = table.coverage {
@@ -216,7 +208,7 @@ impl Experiment<'_> {
             Training::new(&recipe, sentences, &split, table, BTreeMap::new(), self.device)?;
         let folder = tempfile::tempdir()?;
         let run = Run { stop: self.stop, ..Run::new(folder.path()) };
-        let outcome = fit(&training, &recipe.fit, run).map_err(|error| training.locate(error))?;
+        let outcome = fit(&training, &recipe.fit, run)?;
         if outcome.end == End::Interrupted {
             bail!("stopped; the same command goes on with this run, from its start");
         }
@@ -230,8 +222,7 @@ impl Experiment<'_> {
             test: training.accuracy(&split.test)?,
             epochs: outcome.epoch,
             seconds: outcome.seconds,
-            commit: conv_cli::commit(&["crates", "examples/repro"])
-                .unwrap_or_else(|| "unknown".into()),
+            commit: experiment::commit(),
         })
     }
 }

@@ -1,9 +1,9 @@
 //! The recipes that cells are trained with: the paper's, and the one that a search on dev parts led to.
 
 use anyhow::{Result, bail};
-use conv_text::data::KimSet;
-use conv_text::{Recipe, Variant};
-use conv_train::Every;
+use conv_sentence::data::KimSet;
+use conv_sentence::{Recipe, Variant};
+use conv_train::Interval;
 use conv_train::optim::{Adam, OptimizerConfig};
 
 /// A recipe by the name that kept results have.
@@ -24,7 +24,7 @@ fn tuned(recipe: &mut Recipe, set: KimSet) {
     if matches!(set, KimSet::Sst1 | KimSet::Sst2) {
         // An epoch of phrases is thousands of steps, and what drops elements of a phrase's few words costs more than it brings.
         recipe.fit.learning_rate = 5e-4;
-        recipe.fit.evaluate_every = Every::Steps(500);
+        recipe.fit.evaluate_every = Interval::Steps(500);
         recipe.fit.patience = Some(12);
     } else {
         recipe.fit.learning_rate = 1e-3;

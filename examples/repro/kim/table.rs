@@ -1,11 +1,11 @@
 //! Table 2 as it is printed: ours beside others' numbers and the twin's.
 
 use super::cell::Cell;
-use super::{Experiment, twin};
+use super::{Kim, twin};
 use crate::cells::mean_and_spread;
 use anyhow::Result;
-use conv_text::Variant;
-use conv_text::data::KimSet;
+use conv_sentence::data::KimSet;
+use conv_sentence::Variant;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +42,7 @@ struct Row {
     seconds: f64,
 }
 
-pub fn table2(experiment: &Experiment, sets: &[KimSet], variants: &[Variant]) -> Result<Table2> {
+pub fn table2(experiment: &Kim, sets: &[KimSet], variants: &[Variant]) -> Result<Table2> {
     let published: Published = toml::from_str(include_str!("published.toml"))?;
     let recipe = experiment.options.recipe.name;
     let mut rows = Vec::new();

@@ -1,11 +1,11 @@
 //! The same network in PyTorch, `tests/reference/peers/kim_torch.py`: what it needs to train, and what it is timed against.
 
 use super::recipes::PAPER;
-use super::{Experiment, SPLITS};
+use super::{Kim, SPLITS};
 use crate::speed::{Memory, train};
 use anyhow::{Context, Result};
-use conv_text::data::KimSet;
-use conv_text::{Training, Variant};
+use conv_sentence::data::KimSet;
+use conv_sentence::{Training, Variant};
 use conv_train::Learner;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ use std::time::Instant;
 /// The name that the twin's cells have instead of a recipe's.
 pub const RECIPE: &str = "kim-torch";
 
-impl Experiment<'_> {
+impl Kim<'_> {
     /// Writes what the twin needs to train the same network on the same words and splits from the same vectors.
-    pub fn export(&self, sets: &[KimSet], variants: &[Variant], folder: &Path) -> Result<()> {
+    pub fn export_sets(&self, sets: &[KimSet], variants: &[Variant], folder: &Path) -> Result<()> {
         for (&set, &variant) in sets.iter().flat_map(|s| variants.iter().map(move |v| (s, v))) {
             let folder = folder.join(format!("{}_{variant}", set.name()));
             self.export_set(set, variant, &folder)?;
@@ -47,16 +47,16 @@ impl Experiment<'_> {
                 "train": split.train, "dev": split.dev, "test": split.test,
             })).collect::<Vec<_>>(),
         });
-        conv_train::files::write_atomic(&folder.join("set.json"), set.to_string().as_bytes())?;
+        conv_hub::files::write_atomic(&folder.join("set.json"), set.to_string().as_bytes())?;
         let name = if variant == Variant::Static { "static.weight" } else { "embedding.weight" };
         let weight =
             training.parameters().tensors().remove(name).context("a table of word vectors")?;
         let first = BTreeMap::from([("embedding.weight".to_string(), weight)]);
-        Ok(conv_train::files::write_safetensors(&folder.join("table.safetensors"), &first)?)
+        Ok(conv_hub::files::write_safetensors(&folder.join("table.safetensors"), &first)?)
     }
 
     /// Times `steps` training steps of the first round as [`fit`] takes them, and prediction of its training sentences.
-    pub fn speed(&self, set: KimSet, variant: Variant, steps: u64) -> Result<Speed> {
+    pub fn time(&self, set: KimSet, variant: Variant, steps: u64) -> Result<Speed> {
         let (data, sentences) = self.load(set)?;
         let table = self.table_of(variant, &sentences)?;
         let recipe = PAPER.of(variant, set);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use conv_train::files::write_atomic;
+use crate::files::write_atomic;
 use hf_hub::repository::{RepoTreeEntry, RepoTypeDataset, RepoTypeModel};
 use hf_hub::{HFClient, HFClientBuilder, HFClientSync, HFError, HFRepositorySync, HFResult};
 

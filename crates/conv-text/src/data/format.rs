@@ -1,5 +1,6 @@
 //! The user's own data: which format, which columns, which encoding.
 
+use conv_hub::InvalidField;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -28,7 +29,7 @@ impl Format {
     /// The format that a file's extension stands for.
     ///
     /// # Errors
-    /// [`Error::Choice`] for an extension that stands for none.
+    /// [`Error::Field`] for an extension that stands for none.
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match extension.as_str() {
@@ -36,12 +37,11 @@ impl Format {
             "csv" => Ok(Self::Csv),
             "jsonl" | "ndjson" => Ok(Self::Jsonl),
             "txt" | "fasttext" => Ok(Self::FastText),
-            _ => Err(Error::Choice {
-                what: "extension",
-                found: path.display().to_string(),
-                expected: ".tsv, .tab, .csv, .jsonl, .ndjson, .txt, .fasttext (or name the format)"
-                    .into(),
-            }),
+            _ => Err(Error::from(InvalidField::name(
+                "extension",
+                &path.display().to_string(),
+                ".tsv, .tab, .csv, .jsonl, .ndjson, .txt, .fasttext (or name the format)",
+            ))),
         }
     }
 }
@@ -55,11 +55,7 @@ impl FromStr for Format {
             "csv" => Ok(Self::Csv),
             "jsonl" => Ok(Self::Jsonl),
             "fasttext" => Ok(Self::FastText),
-            _ => Err(Error::Choice {
-                what: "format",
-                found: name.into(),
-                expected: "tsv, csv, jsonl, fasttext".into(),
-            }),
+            _ => Err(Error::from(InvalidField::name("format", name, "tsv, csv, jsonl, fasttext"))),
         }
     }
 }
@@ -78,10 +74,8 @@ pub enum Column {
 impl Column {
     /// A column number's index in a row, from 0.
     pub(crate) fn index(number: usize) -> Result<usize> {
-        number.checked_sub(1).ok_or_else(|| Error::Choice {
-            what: "column",
-            found: number.to_string(),
-            expected: "1, 2, …, or a name in the header".into(),
+        number.checked_sub(1).ok_or_else(|| {
+            Error::from(InvalidField::new("column", number, "1, 2, …, or a name in the header"))
         })
     }
 }

@@ -69,7 +69,7 @@ impl Records {
     /// The labelled records of a file.
     ///
     /// # Errors
-    /// As [`Records::labelled`], and [`Error::Choice`] for an extension that names no format.
+    /// As [`Records::labelled`], and [`Error::Field`] for an extension that names no format.
     pub fn open_labelled(path: &Path, options: &ReadOptions) -> Result<Self> {
         let (reader, options) = opened(path, options)?;
         Self::labelled(reader, &path.display().to_string(), &options)

@@ -24,22 +24,6 @@ impl Split {
         };
         Self { train: pick(self.train), dev: pick(self.dev), test: pick(self.test) }
     }
-
-    /// Up to `n` of the examples `from`, drawn from the classes in turn, as train and dev at once: what a network that is
-    /// set up well learns by heart.
-    pub fn by_heart(classes: &[u32], from: &[u32], n: usize) -> Self {
-        let mut seen = std::collections::HashMap::new();
-        let mut ranked: Vec<(u32, u32)> = Vec::with_capacity(from.len());
-        for &index in from {
-            let rank = seen.entry(classes[index as usize]).or_insert(0u32);
-            ranked.push((*rank, index));
-            *rank += 1;
-        }
-        ranked.sort_unstable();
-        let mut train: Vec<u32> = ranked.into_iter().take(n).map(|(_, index)| index).collect();
-        train.sort_unstable();
-        Self { dev: train.clone(), train, test: Vec::new() }
-    }
 }
 
 /// The fold, 0 to k − 1, of each of `n` examples: a seeded shuffle dealt out in turn, so that the
@@ -223,13 +207,6 @@ mod tests {
         assert_ne!(again(1), again(2));
         assert!(stratified_cross_validation(&classes, 0, 0, 1).is_err());
         assert!(stratified_holdout(&classes, f64::NAN, 1).is_err());
-    }
-
-    #[test]
-    fn what_is_learnt_by_heart_comes_from_all_classes() {
-        let split = Split::by_heart(&[0, 0, 0, 1, 1, 2], &[0, 1, 2, 3, 5], 4);
-        assert_eq!((&split.train, &split.dev), (&vec![0, 1, 3, 5], &vec![0, 1, 3, 5]));
-        assert_eq!(Split::by_heart(&[0, 1], &[0, 1], 9).train, [0, 1]);
     }
 
     #[test]

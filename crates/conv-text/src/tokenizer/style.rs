@@ -1,6 +1,7 @@
 //! What a word is: pipelines of the `tokenizers` crate, so that a saved `tokenizer.json` holds all
 //! of it.
 
+use conv_hub::InvalidField;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -42,11 +43,11 @@ impl FromStr for Style {
             "kim" => Ok(Self::Kim),
             "kim-cased" => Ok(Self::KimCased),
             "unicode" => Ok(Self::Unicode),
-            _ => Err(Error::Choice {
-                what: "tokenizer style",
-                found: name.into(),
-                expected: "kim, kim-cased, unicode".into(),
-            }),
+            _ => Err(Error::from(InvalidField::name(
+                "tokenizer style",
+                name,
+                "kim, kim-cased, unicode",
+            ))),
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::folder::Folder;
 use crate::Result;
 use crate::checkpoint;
-use crate::files::in_file;
 use candle_core::Tensor;
+use conv_hub::files::in_file;
 use conv_nn::Parameters;
 use std::collections::BTreeMap;
 
@@ -32,20 +32,27 @@ pub(super) fn clear(folder: &Folder, kept: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// The mean of the weights after each of the steps `kept`, summed in their order.
-pub(super) fn mean(folder: &Folder, kept: &[u64]) -> Result<BTreeMap<String, Tensor>> {
+/// The mean of the weights after each of the steps `kept`, summed in their order; buffers are those after
+/// the last of them.
+pub(super) fn mean(
+    folder: &Folder,
+    kept: &[u64],
+    parameters: &Parameters,
+) -> Result<BTreeMap<String, Tensor>> {
     let mut sums = BTreeMap::new();
     for &step in kept {
         for (name, weights) in checkpoint::read_weights(&folder.after(step), step)? {
             let sum = match sums.remove(&name) {
-                None => weights,
-                Some(sum) => (sum + weights)?,
+                Some(sum) if !parameters.is_buffer(&name) => (sum + weights)?,
+                _ => weights,
             };
             sums.insert(name, sum);
         }
     }
-    for sum in sums.values_mut() {
-        *sum = (&*sum / kept.len() as f64)?;
+    for (name, sum) in &mut sums {
+        if !parameters.is_buffer(name) {
+            *sum = (&*sum / kept.len() as f64)?;
+        }
     }
     Ok(sums)
 }

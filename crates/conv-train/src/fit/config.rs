@@ -2,9 +2,10 @@
 
 use crate::batch::Batching;
 use crate::clip::MaxNorm;
-use crate::optim::{Adam, OptimizerConfig};
-use crate::schedule::{Course, Direction, Schedule};
+use crate::optim::{Adam, Group, OptimizerConfig};
+use crate::schedule::{Decay, Direction, Schedule};
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
 /// How to train. Together with the learner's identity it fixes every bit of the result.
@@ -30,9 +31,9 @@ pub struct FitConfig {
     /// Bounds on the rows of parameters, kept after every step.
     pub max_norm: Vec<MaxNorm>,
     /// When to evaluate; at the end of training always.
-    pub evaluate_every: Every,
+    pub evaluate_every: Interval,
     /// The metric that says which weights are best. Without one the last are kept.
-    pub monitor: Option<Monitor>,
+    pub monitor: Option<MonitoredMetric>,
     /// Training stops after so many evaluations in a row that do not improve the watched metric.
     pub patience: Option<u32>,
     /// Training ends with the mean of the weights after the last so many evaluations; 0 ends with the best or the last ones.
@@ -41,12 +42,15 @@ pub struct FitConfig {
     pub checkpoint_every_steps: Option<u64>,
     /// Steps between two step records in the log.
     pub log_every_steps: u64,
+    /// Parameters that are trained at a rate or with a decay of their own, or stay as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
 }
 
 /// An interval of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Every {
+pub enum Interval {
     /// So many epochs.
     Epochs(usize),
     /// So many optimiser steps.
@@ -56,7 +60,7 @@ pub enum Every {
 /// A metric to watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Monitor {
+pub struct MonitoredMetric {
     /// Its name among those that evaluation gives.
     pub metric: String,
     /// Which way is better.
@@ -75,12 +79,13 @@ impl Default for FitConfig {
             schedule: Schedule::default(),
             clip_norm: None,
             max_norm: Vec::new(),
-            evaluate_every: Every::Epochs(1),
+            evaluate_every: Interval::Epochs(1),
             monitor: None,
             patience: None,
             average: 0,
             checkpoint_every_steps: None,
             log_every_steps: 1,
+            groups: Vec::new(),
         }
     }
 }
@@ -89,12 +94,13 @@ impl FitConfig {
     /// Refuses values that make no sense, naming the setting.
     ///
     /// # Errors
-    /// [`Error::Setting`].
+    /// [`Error::Field`].
     pub fn check(&self) -> Result<()> {
         self.batching.check()?;
         self.schedule.check()?;
         self.optimizer.check()?;
-        let (Every::Epochs(0) | Every::Steps(0)) = self.evaluate_every else {
+        self.groups.iter().try_for_each(Group::check)?;
+        let (Interval::Epochs(0) | Interval::Steps(0)) = self.evaluate_every else {
             return self.check_numbers();
         };
         Err(setting("evaluate_every", 0, "at least 1"))
@@ -122,8 +128,8 @@ impl FitConfig {
                 return Err(setting(field, value, "at least 1"));
             }
         }
-        let plateau = matches!(self.schedule.course, Course::Plateau { .. });
-        for (field, set) in [("patience", self.patience.is_some()), ("schedule.course", plateau)] {
+        let plateau = matches!(self.schedule.decay, Decay::Plateau { .. });
+        for (field, set) in [("patience", self.patience.is_some()), ("schedule.decay", plateau)] {
             if set && self.monitor.is_none() {
                 return Err(setting(field, "set without `monitor`", "a metric to watch with it"));
             }
@@ -134,5 +140,5 @@ impl FitConfig {
 
 fn setting(field: &'static str, found: impl ToString, expected: &'static str) -> Error {
     let found = found.to_string();
-    Error::Setting { field, found, expected }
+    Error::from(InvalidField::new(field, found, expected))
 }

@@ -1,8 +1,8 @@
 //! A run's folder: whose it is, and which of its files are there.
 
 use crate::checkpoint::damaged;
-use crate::files::in_file;
 use crate::{Error, Result};
+use conv_hub::files::in_file;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,13 @@
 //! The loop: batches in, loss out, with evaluation, checkpoints and exact resume.
 
+mod ahead;
 mod average;
 mod config;
 mod folder;
 mod step;
 mod training;
 
-pub use config::{Every, FitConfig, Monitor};
+pub use config::{FitConfig, Interval, MonitoredMetric};
 
 use crate::Result;
 use crate::checkpoint::Best;
@@ -17,9 +18,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// What the loop must know of a model and its data.
-pub trait Learner {
+///
+/// Loading a batch is apart from its loss, so that the loop loads the next batch on a second thread while
+/// the present one is computed. A crate's own errors become [`Error`](crate::Error) by a `From`, or by
+/// [`Error::learner`](crate::Error::learner).
+pub trait Learner: Sync {
+    /// A batch as [`Learner::loss`] takes it.
+    type Batch: Send;
+
     /// The parameters that training changes. All of them exist before training begins.
     fn parameters(&self) -> &Parameters;
 
@@ -27,18 +36,34 @@ pub trait Learner {
     /// Examples that are made anew each epoch may differ in it, but there are always as many.
     ///
     /// # Errors
-    /// As [`Learner::loss`].
+    /// As [`Learner::load`].
     fn lengths(&self, epoch: usize) -> Result<Cow<'_, [usize]>>;
 
     /// What makes this run another run than one with the same [`FitConfig`]: the model's configuration, and a fingerprint
     /// of the data. A run does not go on from a checkpoint in which it differs.
     fn identity(&self) -> serde_json::Value;
 
-    /// The loss of the training examples `batch` of `epoch`, which are indexes into its [`Learner::lengths`].
+    /// The training examples `indexes`, which are places in [`Learner::lengths`], as they are in `epoch`; without an epoch
+    /// as they are, not augmented.
+    ///
+    /// A function of (epoch, indexes) alone, which never reads parameters: it runs ahead, on a thread of its own.
+    /// What is random about an example comes from `seeded(seed, "augment {epoch} {example}")`
+    /// ([`conv_nn::rng::seeded`]), so that it does not depend on its neighbours.
     ///
     /// # Errors
-    /// Whatever keeps it from being computed; [`Error::learner`](crate::Error::learner) takes errors of other types.
-    fn loss(&self, epoch: usize, batch: &[usize], mode: &mut Mode) -> Result<Loss>;
+    /// Whatever keeps it from being read. The loop reports it at the batch's own step.
+    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> Result<Self::Batch>;
+
+    /// The loss of a batch. In [`Mode::Eval`] without what only regularises: dropout, label smoothing.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being computed.
+    fn loss(&self, batch: &Self::Batch, mode: &mut Mode) -> Result<Loss>;
+
+    /// A training example as the user can look it up: a file, a line. Errors name the examples of a bad step.
+    fn name_of(&self, example: usize) -> String {
+        format!("example {example}")
+    }
 
     /// Metrics of the present parameters on held-out data, by name.
     ///
@@ -73,12 +98,16 @@ pub struct Run<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// Told of every step, evaluation and checkpoint.
     pub observer: Option<&'a mut dyn FnMut(&Event)>,
+    /// A checkpoint is written after so long without one, also in the middle of an epoch. It does not change
+    /// the bits.
+    pub checkpoint_every: Duration,
 }
 
 impl<'a> Run<'a> {
     /// A new run in `folder`, uninterrupted and unwatched.
     pub fn new(folder: &'a Path) -> Self {
-        Self { folder, resume: false, stop: None, observer: None }
+        let checkpoint_every = Duration::from_secs(600);
+        Self { folder, resume: false, stop: None, observer: None, checkpoint_every }
     }
 }
 

@@ -1,20 +1,23 @@
 //! A run in progress: what is on disk, where it stands, and the order in which things happen.
 
+use super::ahead::with_batches;
 use super::folder::Folder;
-use super::{End, Event, Every, FitConfig, Learner, Outcome, Run, average, step};
+use super::{End, Event, FitConfig, Interval, Learner, Outcome, Run, average, step};
 use crate::batch::Batches;
 use crate::checkpoint::{self, Best, Header, State, damaged};
 use crate::log::{EvaluationRecord, Log, Record};
 use crate::optim::Optimizer;
 use crate::{Error, Result, clip};
+use conv_hub::InvalidField;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) struct Training<'a, 'r, L> {
     learner: &'a L,
-    config: &'a FitConfig,
+    /// With the schedule's steps settled.
+    config: FitConfig,
     run: Run<'r>,
     folder: Folder,
     /// The configuration and the learner's identity, as a checkpoint holds them.
@@ -28,7 +31,13 @@ pub(super) struct Training<'a, 'r, L> {
     steps: u64,
     began: Instant,
     seconds_before: f64,
+    /// When the checkpoint and the log were last brought to disk.
+    saved: Instant,
+    flushed: Instant,
 }
+
+/// A log that is followed must not be behind for longer.
+const FLUSH_EVERY: Duration = Duration::from_secs(30);
 
 impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
     pub fn open(learner: &'a L, config: &'a FitConfig, run: Run<'r>) -> Result<Self> {
@@ -42,14 +51,17 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         }
         if lengths.len() > Batches::MOST_EXAMPLES {
             let (field, found) = ("examples", lengths.len().to_string());
-            return Err(Error::Setting { field, found, expected: "at most 4294967295" });
+            return Err(InvalidField::new(field, found, "at most 4294967295").into());
         }
         let per_epoch =
             config.batching.steps_per_epoch(&lengths, config.seed, config.accumulate) as u64;
+        let steps = per_epoch.saturating_mul(config.epochs as u64);
+        let config = FitConfig { schedule: config.schedule.over(steps), ..config.clone() };
         let folder = Folder::take(run.folder)?;
-        let config_value = serde_json::to_value(config).map_err(std::io::Error::other)?;
+        let config_value = serde_json::to_value(&config).map_err(std::io::Error::other)?;
         let described = (config_value, learner.identity());
-        let mut optimizer = Optimizer::new(config.optimizer.clone())?;
+        let mut optimizer =
+            Optimizer::with_groups(config.optimizer.clone(), config.groups.clone())?;
         let mut state = State::default();
         let resumed = folder.has_checkpoint(run.resume)?;
         if resumed {
@@ -66,6 +78,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         Ok(Self {
             seconds_before: state.seconds,
             began: Instant::now(),
+            saved: Instant::now(),
+            flushed: Instant::now(),
             learner,
             config,
             run,
@@ -75,12 +89,12 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             state,
             log,
             unsaved: !resumed,
-            steps: per_epoch.saturating_mul(config.epochs as u64),
+            steps,
         })
     }
 
     pub fn run(mut self) -> Result<Outcome> {
-        let FitConfig { seed, accumulate, .. } = *self.config;
+        let seed = self.config.seed;
         self.tell(&Event::Started { step: self.state.step, steps: self.steps });
         // A kill may have come between the checkpoint and the evaluation that was due.
         if self.evaluation_is_due() {
@@ -90,32 +104,42 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             if let Some(end) = self.end() {
                 return self.finish(end);
             }
-            let lengths = self.learner.lengths(self.state.epoch)?;
-            let batches = self.config.batching.epoch(&lengths, seed, self.state.epoch);
+            let (learner, epoch) = (self.learner, self.state.epoch);
+            let batches = self.config.batching.epoch(&learner.lengths(epoch)?, seed, epoch);
             if self.state.batch >= batches.len() {
                 let (batch, count) = (self.state.batch, batches.len());
                 let reason = format!("it stands at batch {batch} of an epoch of {count}");
                 return Err(damaged(&self.folder.last, reason));
             }
-            for first in (self.state.batch..batches.len()).step_by(accumulate) {
-                if self.run.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
-                    self.save()?;
-                    return Ok(self.outcome(End::Interrupted));
-                }
-                let last = first.saturating_add(accumulate).min(batches.len());
-                let group: Vec<_> = (first..last).map(|batch| batches.get(batch)).collect();
-                self.step(&group)?;
-                self.state.batch += group.len();
-                if self.state.batch == batches.len() {
-                    self.state.epoch += 1;
-                    self.state.batch = 0;
-                }
-                self.after_step()?;
-                if self.end().is_some() {
-                    break;
-                }
+            let rest = (self.state.batch..batches.len()).map(|batch| batches.get(batch));
+            // With one thread the work is the same, and there is nothing to gain from a second.
+            let ahead = rayon::current_num_threads() > 1;
+            let train = |next: step::Next<L::Batch>| self.epoch(next, batches.len());
+            if let Some(end) = with_batches(learner, epoch, rest, ahead, train)? {
+                return Ok(self.outcome(end));
             }
         }
+    }
+
+    /// The rest of the present epoch, of `count` batches in all; says so if it was interrupted.
+    fn epoch(&mut self, next: step::Next<L::Batch>, count: usize) -> Result<Option<End>> {
+        let mut done = self.state.batch;
+        while done < count && self.end().is_none() {
+            if self.run.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
+                self.save()?;
+                return Ok(Some(End::Interrupted));
+            }
+            let batches = self.config.accumulate.min(count - done);
+            self.step(next, batches)?;
+            done += batches;
+            self.state.batch = done;
+            if done == count {
+                self.state.epoch += 1;
+                self.state.batch = 0;
+            }
+            self.after_step()?;
+        }
+        Ok(None)
     }
 
     /// Why training is over, if it is.
@@ -127,19 +151,21 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         (self.state.waited >= patience).then_some(End::EarlyStopped)
     }
 
-    fn step(&mut self, batches: &[Vec<usize>]) -> Result<()> {
-        let config = self.config;
+    fn step(&mut self, next: step::Next<L::Batch>, batches: usize) -> Result<()> {
+        let FitConfig { schedule, learning_rate, log_every_steps, .. } = &self.config;
+        let log_every_steps = *log_every_steps;
         let done = self.state.step;
-        let rate = config.schedule.rate(config.learning_rate, done, &self.state.plateau);
-        let optimizer = &mut self.optimizer;
+        let rate = schedule.rate(*learning_rate, done, &self.state.plateau);
         let place = (self.state.epoch, done.saturating_add(1));
+        let (config, optimizer) = (&self.config, &mut self.optimizer);
+        let batches = (next, batches);
         let mut record = step::take(self.learner, config, optimizer, batches, place, rate)?;
         self.unsaved = true;
         self.state.step = record.step;
         self.state.seconds = self.seconds();
         record.seconds = self.state.seconds;
         self.tell(&Event::Step(&record));
-        if record.step.is_multiple_of(config.log_every_steps) {
+        if record.step.is_multiple_of(log_every_steps) {
             self.log.write(&Record::Step(record))?;
         }
         Ok(())
@@ -149,17 +175,23 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         if self.evaluation_is_due() {
             return self.evaluate();
         }
-        match self.config.checkpoint_every_steps {
-            Some(steps) if self.state.step.is_multiple_of(steps) => self.save(),
-            _ => Ok(()),
+        let every = self.config.checkpoint_every_steps;
+        let is_due = every.is_some_and(|steps| self.state.step.is_multiple_of(steps));
+        if is_due || self.saved.elapsed() >= self.run.checkpoint_every {
+            return self.save();
         }
+        if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.log.flush()?;
+            self.flushed = Instant::now();
+        }
+        Ok(())
     }
 
     fn evaluation_is_due(&self) -> bool {
         let State { step, epoch, batch, evaluated, .. } = self.state;
         let due = match self.config.evaluate_every {
-            Every::Epochs(epochs) => batch == 0 && epoch.is_multiple_of(epochs),
-            Every::Steps(steps) => step.is_multiple_of(steps),
+            Interval::Epochs(epochs) => batch == 0 && epoch.is_multiple_of(epochs),
+            Interval::Steps(steps) => step.is_multiple_of(steps),
         };
         evaluated < step && (due || epoch >= self.config.epochs)
     }
@@ -241,6 +273,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         let parameters = self.learner.parameters();
         checkpoint::write(last, unfinished, &header, parameters, &self.optimizer)?;
         self.unsaved = false;
+        self.saved = Instant::now();
         self.tell(&Event::Saved { step: self.state.step });
         Ok(())
     }
@@ -258,7 +291,9 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
 
     fn finish(self, end: End) -> Result<Outcome> {
         let weights = match (&self.state.kept[..], &self.state.best) {
-            ([_, ..], _) => average::mean(&self.folder, &self.state.kept)?,
+            ([_, ..], _) => {
+                average::mean(&self.folder, &self.state.kept, self.learner.parameters())?
+            }
             ([], Some(best)) => checkpoint::read_weights(&self.folder.best, best.step)?,
             ([], None) => return Ok(self.outcome(end)),
         };

@@ -2,16 +2,20 @@
 
 mod adadelta;
 mod adam;
+mod composed;
+mod group;
 mod kernel;
 mod optimizer;
 mod sgd;
 
 pub use adadelta::Adadelta;
 pub use adam::Adam;
+pub use group::Group;
 pub use optimizer::Optimizer;
 pub use sgd::Sgd;
 
-use crate::{Error, Result};
+use crate::Result;
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
 /// Which rule turns gradients into steps. The learning rate is given at each step, since a schedule changes it.
@@ -37,6 +41,16 @@ impl OptimizerConfig {
         }
     }
 
+    /// The same rule with another weight decay.
+    pub(crate) fn with_weight_decay(mut self, decay: f64) -> Self {
+        match &mut self {
+            Self::Sgd(rule) => rule.weight_decay = decay,
+            Self::Adadelta(rule) => rule.weight_decay = decay,
+            Self::Adam(rule) => rule.weight_decay = decay,
+        }
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Sgd(rule) => rule.check(),
@@ -53,11 +67,7 @@ fn check(
     range: impl std::ops::RangeBounds<f64>,
     expected: &'static str,
 ) -> Result<()> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let found = value.to_string();
-    Err(Error::Setting { field, found, expected })
+    Ok(InvalidField::unless(range.contains(&value), field, &value, expected)?)
 }
 
 /// A smaller ε would be 0 beside f32 parameters, and 0/0 where a gradient is 0.

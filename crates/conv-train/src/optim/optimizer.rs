@@ -1,6 +1,6 @@
 //! An optimiser: a rule, and what it remembers of each parameter.
 
-use super::{OptimizerConfig, kernel};
+use super::{Group, OptimizerConfig, composed, kernel};
 use crate::{Error, Result};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
@@ -28,10 +28,11 @@ use std::collections::btree_map::Entry;
 #[derive(Debug, Clone)]
 pub struct Optimizer {
     config: OptimizerConfig,
+    groups: Vec<Group>,
     slots: BTreeMap<String, Slot>,
 }
 
-/// One parameter's memory. Kept on the CPU: see [`Optimizer::step`].
+/// One parameter's memory, on its device.
 #[derive(Debug, Clone)]
 struct Slot {
     /// Steps taken, which Adam's bias correction needs.
@@ -46,15 +47,23 @@ impl Optimizer {
     /// # Errors
     /// A setting out of its range.
     pub fn new(config: OptimizerConfig) -> Result<Self> {
+        Self::with_groups(config, Vec::new())
+    }
+
+    /// An optimiser that treats some parameters in their own way.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn with_groups(config: OptimizerConfig, groups: Vec<Group>) -> Result<Self> {
         config.check()?;
-        let slots = BTreeMap::new();
-        Ok(Self { config, slots })
+        groups.iter().try_for_each(Group::check)?;
+        Ok(Self { config, groups, slots: BTreeMap::new() })
     }
 
     /// Moves every parameter that has a gradient; one without is left alone, and so is its state.
     ///
-    /// On the CPU the parameters are changed in place, in one pass. From another device each parameter and its gradient
-    /// travel to the CPU and back.
+    /// On the CPU the parameters are changed in place, in one pass; on another device by a composition of
+    /// its operations.
     ///
     /// # Errors
     /// [`Error::ParameterKind`] for a parameter that is neither f32 nor f64.
@@ -72,12 +81,23 @@ impl Optimizer {
                 let dtype = var.dtype();
                 return Err(Error::ParameterKind { name, dtype });
             }
+            let group = Group::of(&self.groups, &name);
+            let rate = learning_rate * group.map_or(1.0, |group| group.rate);
+            if rate == 0.0 && learning_rate > 0.0 {
+                continue;
+            }
             let slot = match self.slots.entry(name) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => entry.insert(Slot::empty(self.config.buffers(), &var)?),
             };
             slot.steps += 1;
-            step_one(&self.config, slot, &var, gradient, learning_rate)?;
+            match group.and_then(|group| group.weight_decay) {
+                None => step_one(&self.config, slot, &var, gradient, rate)?,
+                Some(decay) => {
+                    let config = self.config.clone().with_weight_decay(decay);
+                    step_one(&config, slot, &var, gradient, rate)?;
+                }
+            }
         }
         Ok(())
     }
@@ -132,7 +152,7 @@ impl Optimizer {
                         let reason = format!("it is {found}, expected {expected}");
                         return Err(Error::bad_state(&key, &reason));
                     }
-                    Some(found.to_device(&Device::Cpu)?.copy()?)
+                    Some(found.to_device(var.device())?.copy()?)
                 }
             };
             slots.insert(name, Slot { steps, state });
@@ -157,7 +177,7 @@ impl Slot {
         let shape = buffer_shape(buffers, var);
         let state = match buffers {
             0 => None,
-            _ => Some(Tensor::zeros(shape, var.dtype(), &Device::Cpu)?),
+            _ => Some(Tensor::zeros(shape, var.dtype(), var.device())?),
         };
         Ok(Self { steps: 0, state })
     }
@@ -169,23 +189,26 @@ fn buffer_shape(buffers: usize, var: &Var) -> Vec<usize> {
 
 fn step_one(
     config: &OptimizerConfig,
-    slot: &Slot,
+    slot: &mut Slot,
     var: &Var,
     gradient: &Tensor,
     rate: f64,
 ) -> Result<()> {
-    let host = var.to_device(&Device::Cpu)?;
-    let gradient = gradient.to_device(&Device::Cpu)?.contiguous()?;
+    if !var.device().is_cpu() {
+        let (stepped, state) =
+            composed::step(config, slot.steps, var, gradient, &slot.state, rate)?;
+        var.set(&stepped)?;
+        slot.state = state;
+        return Ok(());
+    }
+    let gradient = gradient.contiguous()?;
     let state = slot.state.as_ref();
     match config {
-        OptimizerConfig::Sgd(rule) => kernel::run(&rule.at(rate), &host, &gradient, state)?,
-        OptimizerConfig::Adadelta(rule) => kernel::run(&rule.at(rate), &host, &gradient, state)?,
+        OptimizerConfig::Sgd(rule) => kernel::run(&rule.at(rate), var, &gradient, state)?,
+        OptimizerConfig::Adadelta(rule) => kernel::run(&rule.at(rate), var, &gradient, state)?,
         OptimizerConfig::Adam(rule) => {
-            kernel::run(&rule.at(rate, slot.steps), &host, &gradient, state)?
+            kernel::run(&rule.at(rate, slot.steps), var, &gradient, state)?
         }
-    }
-    if !var.device().is_cpu() {
-        var.set(&host.to_device(var.device())?)?;
     }
     Ok(())
 }
@@ -260,5 +283,26 @@ mod tests {
         let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default())).unwrap();
         let error = optimizer.step(&parameters, &gradients, 0.1).unwrap_err();
         assert!(error.to_string().contains("`weight` holds BF16"), "{error}");
+    }
+
+    #[test]
+    fn a_group_has_its_own_rate_and_decay_and_a_frozen_one_stays() {
+        let parameters = Parameters::new(1);
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        let names = ["head.weight", "stem.weight", "tail.weight"];
+        let [head, stem, tail] =
+            names.map(|name| vb.get_with_hints(2, name, Init::Const(1.0)).unwrap());
+        let group =
+            |prefix: &str, rate, weight_decay| Group { prefix: prefix.into(), rate, weight_decay };
+        let groups = vec![group("stem", 0.0, None), group("head", 2.0, Some(0.5))];
+        let plain = OptimizerConfig::Sgd(Sgd::default());
+        let mut optimizer = Optimizer::with_groups(plain, groups).unwrap();
+        let loss = (&head + &stem).unwrap() + &tail;
+        let gradients = loss.unwrap().sum_all().unwrap().backward().unwrap();
+        optimizer.step(&parameters, &gradients, 0.1).unwrap();
+        let now = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap()[0];
+        assert_eq!(now(&stem), 1.0);
+        assert!((now(&tail) - 0.9).abs() < 1e-6);
+        assert!((now(&head) - (1.0 - 0.2 * (1.0 + 0.5))).abs() < 1e-6);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::kernel::{Real, Rule};
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
 /// `g ← g + λθ; v ← μv + g; θ ← θ − ηv`, or with Nesterov's momentum `θ ← θ − η(g + μv)`.
@@ -30,11 +31,11 @@ impl Sgd {
             "at least 0",
         )?;
         if self.nesterov && self.momentum == 0.0 {
-            return Err(Error::Setting {
-                field: "optimizer.nesterov",
-                found: "true without a momentum".into(),
-                expected: "a momentum above 0 with it",
-            });
+            return Err(Error::from(InvalidField::new(
+                "optimizer.nesterov",
+                "true without a momentum",
+                "a momentum above 0 with it",
+            )));
         }
         Ok(())
     }

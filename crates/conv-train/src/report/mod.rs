@@ -11,9 +11,9 @@ mod html;
 pub use environment::Environment;
 pub use html::Html;
 
-use crate::files::write_atomic;
 use crate::metrics::Confusion;
 use crate::{Record, Result};
+use conv_hub::files::write_atomic;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;

@@ -5,7 +5,7 @@ use candle_core::{D, DType, Device, Tensor};
 use conv_nn::{Init, Mode, Parameters, rng};
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adadelta, OptimizerConfig};
-use conv_train::{Direction, FitConfig, Learner, Loss, MaxNorm, Monitor, Result};
+use conv_train::{Direction, Error, FitConfig, Learner, Loss, MaxNorm, MonitoredMetric, Result};
 use rand::Rng;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub struct Classifier {
     /// Calls of `loss` until now, and the one that gives NaN.
     calls: AtomicU64,
     pub nan_at: Option<u64>,
+    /// An example that cannot be loaded.
+    pub unreadable: Option<usize>,
 }
 
 impl Classifier {
@@ -66,6 +68,7 @@ impl Classifier {
             pause: Duration::ZERO,
             calls: AtomicU64::new(0),
             nan_at: None,
+            unreadable: None,
         }
     }
 
@@ -101,6 +104,8 @@ pub fn file_bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
 }
 
 impl Learner for Classifier {
+    type Batch = [Tensor; 2];
+
     fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -113,16 +118,23 @@ impl Learner for Classifier {
         serde_json::json!({ "model": { "hidden": HIDDEN, "dropout": self.dropout }, "data": self.data })
     }
 
-    fn loss(&self, _: usize, batch: &[usize], mode: &mut Mode) -> Result<Loss> {
+    fn load(&self, _: Option<usize>, indexes: &[usize]) -> Result<[Tensor; 2]> {
+        if self.unreadable.is_some_and(|example| indexes.contains(&example)) {
+            return Err(Error::learner("a file that cannot be read"));
+        }
+        let index: Vec<u32> = indexes.iter().map(|i| *i as u32).collect();
+        let index = Tensor::new(index, &Device::Cpu)?;
+        Ok([self.features.index_select(&index, 0)?, self.truth.index_select(&index, 0)?])
+    }
+
+    fn loss(&self, [features, truth]: &[Tensor; 2], mode: &mut Mode) -> Result<Loss> {
         std::thread::sleep(self.pause);
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        let index: Vec<u32> = batch.iter().map(|i| *i as u32).collect();
-        let index = Tensor::new(index, &Device::Cpu)?;
-        let log_p = self.log_probabilities(&self.features.index_select(&index, 0)?, mode)?;
-        let picked = (log_p * self.truth.index_select(&index, 0)?)?.sum(1)?;
+        let log_p = self.log_probabilities(features, mode)?;
+        let picked = (log_p * truth)?.sum(1)?;
         let value = picked.mean_all()?.neg()?;
         let value = if self.nan_at == Some(call) { (value * f64::NAN)? } else { value };
-        let weight = batch.len() as f64;
+        let weight = features.dim(0)? as f64;
         Ok(Loss { value, weight })
     }
 
@@ -158,7 +170,7 @@ pub fn config() -> FitConfig {
         learning_rate: 1.0,
         clip_norm: Some(1.0),
         max_norm: vec![MaxNorm { parameter: "output.weight".into(), norm: 1.5 }],
-        monitor: Some(Monitor { metric: "loss".into(), direction: Direction::Minimize }),
+        monitor: Some(MonitoredMetric { metric: "loss".into(), direction: Direction::Minimize }),
         checkpoint_every_steps: Some(3),
         ..FitConfig::default()
     }

@@ -1,13 +1,14 @@
 //! Which pairs are not trained on, and how many there were.
 
+use conv_hub::InvalidField;
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::parallel::TextPair;
-use super::store::Hash;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use conv_nn::rng::Fingerprint;
 
 /// What a pair must be like to be kept. A side without a token is always dropped.
 ///
@@ -34,18 +35,10 @@ impl Default for Cleaning {
 
 impl Cleaning {
     pub(super) fn check(&self) -> Result<()> {
-        if self.longest == 0 {
-            let (field, found) = ("cleaning.longest", "0".into());
-            return Err(Error::Config { field, found, expected: "at least 1".into() });
-        }
-        match self.ratio {
-            Some(ratio) if ratio.is_nan() || ratio < 1.0 => Err(Error::Config {
-                field: "cleaning.ratio",
-                found: ratio.to_string(),
-                expected: "at least 1".into(),
-            }),
-            _ => Ok(()),
-        }
+        let check = InvalidField::unless;
+        check(self.longest > 0, "cleaning.longest", &self.longest, "at least 1")?;
+        let ratio = self.ratio.unwrap_or(1.0);
+        Ok(check(ratio >= 1.0, "cleaning.ratio", &ratio, "at least 1")?)
     }
 }
 
@@ -152,10 +145,10 @@ impl<'a> Judge<'a> {
 
 /// The lengths come first: no two pairs run into each other.
 fn hash(source: &[u32], target: &[u32]) -> u64 {
-    let mut hash = Hash::default();
-    hash.add(&(source.len() as u64).to_le_bytes());
+    let mut hash = Fingerprint::default();
+    hash.bytes(&(source.len() as u64).to_le_bytes());
     for id in source.iter().chain(target) {
-        hash.add(&id.to_le_bytes());
+        hash.bytes(&id.to_le_bytes());
     }
     hash.value()
 }

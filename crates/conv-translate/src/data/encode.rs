@@ -8,7 +8,7 @@ use super::clean::{Cleaned, Cleaning, Judge};
 use super::parallel::TextPair;
 use super::store::{Store, StoreWriter};
 use crate::error::{Error, Result};
-use crate::tokenizer::Subwords;
+use conv_text::subwords::Subwords;
 
 /// The most pairs, and bytes of their text, that are in memory at a time.
 const BLOCK_PAIRS: usize = 4096;
@@ -26,7 +26,7 @@ pub struct Encoders<'a> {
 /// Encodes `pairs` into a [`Store`] at `path`, those that [`Cleaning`] keeps, in their order; and says what was dropped.
 ///
 /// # Errors
-/// Those of the pairs; [`Error::NoPairs`] where none is kept; [`Error::Config`] for a setting out of its range; those of
+/// Those of the pairs; [`Error::NoPairs`] where none is kept; [`Error::Field`] for a setting out of its range; those of
 /// [`StoreWriter`] and of [`Subwords::encode`].
 pub fn encode(
     pairs: impl IntoIterator<Item = Result<TextPair>>,

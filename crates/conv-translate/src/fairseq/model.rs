@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::{Dictionary, Error, Result};
 use candle_core::{DType, Tensor};
 use conv_hub::Checkpoint;
+use conv_hub::ModelConfig;
 use conv_nn::{direction_lengths, weight_norm};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

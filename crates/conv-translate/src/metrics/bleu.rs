@@ -1,5 +1,6 @@
 //! BLEU (Papineni et al. 2002) as sacreBLEU counts it.
 
+use conv_hub::InvalidField;
 use std::fmt;
 use std::str::FromStr;
 
@@ -52,10 +53,8 @@ impl FromStr for Smoothing {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| Error::Choice {
-            what: "smoothing",
-            found: name.into(),
-            expected: Self::ALL.map(Self::name).join(", "),
+        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
+            Error::from(InvalidField::name("smoothing", name, Self::ALL.map(Self::name).join(", ")))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What BLEU takes for a word.
 
+use conv_hub::InvalidField;
 use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -105,10 +106,12 @@ impl FromStr for Tokenization {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| Error::Choice {
-            what: "tokenization",
-            found: name.into(),
-            expected: Self::ALL.map(Self::name).join(", "),
+        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
+            Error::from(InvalidField::name(
+                "tokenization",
+                name,
+                Self::ALL.map(Self::name).join(", "),
+            ))
         })
     }
 }

@@ -16,6 +16,7 @@ pub use incremental::{DecoderState, Step, StepDecoder};
 
 use crate::{Config, Result};
 use candle_core::Tensor;
+use conv_hub::ModelConfig;
 use conv_nn::{
     AgreementConfig, CrossEntropyConfig, Linear, Mode, VarBuilder, linear_agreement_loss,
     linear_cross_entropy,

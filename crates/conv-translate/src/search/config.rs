@@ -1,6 +1,7 @@
 //! How translations are searched: the options of fairseq's `generate`, by our names.
 
 use crate::{Error, Result};
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
 /// How the translation of a sentence is searched. The default is that of fairseq's `generate`: the best of a beam of 5.
@@ -93,7 +94,7 @@ impl SearchConfig {
     /// The first field out of range.
     pub fn check(&self) -> Result<()> {
         let wrong = |field, found: String, expected: &str| {
-            Err(Error::Config { field, found, expected: expected.into() })
+            Err(Error::from(InvalidField::new(field, found, expected)))
         };
         if !(1..=1024).contains(&self.beam) {
             return wrong("beam", self.beam.to_string(), "1 to 1024");

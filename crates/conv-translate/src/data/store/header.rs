@@ -1,5 +1,7 @@
 //! What a store's first bytes say, checked before anything is believed.
 
+use conv_nn::rng::Fingerprint;
+
 const MAGIC: &[u8; 8] = b"convpair";
 const VERSION: u32 = 1;
 
@@ -88,33 +90,11 @@ impl Header {
     }
 
     /// The fingerprint of a store of this header, of numbers hashed so far and of these lengths.
-    pub fn fingerprint(&self, mut numbers: Hash, lengths: &[[u32; 2]]) -> u64 {
+    pub fn fingerprint(&self, mut numbers: Fingerprint, lengths: &[[u32; 2]]) -> u64 {
         for length in lengths.iter().flatten() {
-            numbers.add(&length.to_le_bytes());
+            numbers.bytes(&length.to_le_bytes());
         }
-        numbers.add(&Self { fingerprint: 0, ..*self }.bytes());
+        numbers.bytes(&Self { fingerprint: 0, ..*self }.bytes());
         numbers.value()
-    }
-}
-
-/// FNV-1a, 64 bits: finds accidents, not attacks.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::data) struct Hash(u64);
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hash {
-    pub fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    pub fn value(self) -> u64 {
-        self.0
     }
 }

@@ -8,12 +8,12 @@
 mod header;
 mod writer;
 
+use conv_nn::rng::Fingerprint;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-pub(super) use header::Hash;
 use header::{Header, LENGTH};
 pub use writer::StoreWriter;
 
@@ -90,7 +90,7 @@ impl Store {
         let mut file = reader.into_inner();
         file.seek(SeekFrom::Start(LENGTH)).map_err(failed)?;
         let mut reader = BufReader::with_capacity(1 << 16, &mut file);
-        let mut hash = Hash::default();
+        let mut hash = Fingerprint::default();
         let mut bytes = Vec::new();
         for (pair, &[source, target]) in lengths.iter().enumerate() {
             for (length, size) in
@@ -101,7 +101,7 @@ impl Store {
                 while left > 0 {
                     bytes.resize(left.min(1 << 16) as usize, 0);
                     reader.read_exact(&mut bytes).map_err(failed)?;
-                    hash.add(&bytes);
+                    hash.bytes(&bytes);
                     header.ids(&bytes, size).map_err(|id| damaged(out_of_range(pair, id, size)))?;
                     left -= bytes.len() as u64;
                 }

@@ -1,12 +1,14 @@
 //! Pairs into a store, one after the other.
 
+use conv_hub::InvalidField;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::Store;
-use super::header::{Hash, Header, LENGTH};
+use super::header::{Header, LENGTH};
 use crate::error::{Error, Result};
+use conv_nn::rng::Fingerprint;
 
 /// A store in the making: a file beside its place, which takes that place when it is finished and is removed when it is
 /// not.
@@ -15,7 +17,7 @@ pub struct StoreWriter {
     unfinished: Unfinished,
     file: BufWriter<File>,
     header: Header,
-    hash: Hash,
+    hash: Fingerprint,
     lengths: Vec<[u32; 2]>,
     bytes: Vec<u8>,
 }
@@ -33,15 +35,15 @@ impl StoreWriter {
     /// Begins a store that will be at `path`, for vocabularies of these sizes, source first.
     ///
     /// # Errors
-    /// [`Error::Hub`] where the file cannot be written; [`Error::Config`] for a vocabulary of more than 2³² tokens.
+    /// [`Error::Hub`] where the file cannot be written; [`Error::Field`] for a vocabulary of more than 2³² tokens.
     pub fn create(path: &Path, vocabularies: [usize; 2]) -> Result<Self> {
         let [source, target] = vocabularies.map(u32::try_from);
         let (Ok(source), Ok(target)) = (source, target) else {
-            return Err(Error::Config {
-                field: "vocabulary",
-                found: format!("{vocabularies:?}"),
-                expected: "at most 4294967295 tokens".into(),
-            });
+            return Err(Error::from(InvalidField::new(
+                "vocabulary",
+                format!("{vocabularies:?}"),
+                "at most 4294967295 tokens",
+            )));
         };
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".unfinished");
@@ -54,7 +56,7 @@ impl StoreWriter {
             unfinished,
             file,
             header: Header::new([source, target]),
-            hash: Hash::default(),
+            hash: Fingerprint::default(),
             lengths: Vec::new(),
             bytes: Vec::new(),
         })
@@ -80,7 +82,7 @@ impl StoreWriter {
         }
         // A line's bytes bound its tokens, and this fits.
         self.lengths.push([source.len() as u32, target.len() as u32]);
-        self.hash.add(&self.bytes);
+        self.hash.bytes(&self.bytes);
         self.file.write_all(&self.bytes).map_err(|source| Error::write(&self.path, source))
     }
 

@@ -1,0 +1,246 @@
+//! The verb `train`, the same for every task: its flags, and what is done with a task that is set up.
+
+use crate::{Common, print, settings, stop_on_signal};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use conv_hub::{Card, folder};
+use conv_train::task::{self, Task};
+use conv_train::{ByHeart, End, Event, FitConfig, Learner, Outcome, Progress, Run, fit, read_log};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use toml::Table;
+
+/// The settings that every recipe has.
+#[derive(Debug, Args)]
+pub struct FitFlags {
+    /// Settings as TOML over the recipe's; the flags below go over them
+    #[arg(long, visible_alias = "recipe", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Passes over the training data at most
+    #[arg(long)]
+    epochs: Option<usize>,
+    #[arg(long)]
+    learning_rate: Option<f64>,
+}
+
+impl FitFlags {
+    /// What the file says; nothing without one.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no TOML.
+    pub fn file(&self) -> Result<Table> {
+        let Some(path) = &self.config else { return Ok(Table::new()) };
+        let text = folder::text(path)?;
+        text.parse().with_context(|| path.display().to_string())
+    }
+
+    /// The seed: that of the command line, else the file's, else 1.
+    ///
+    /// # Errors
+    /// As [`FitFlags::file`].
+    pub fn seed(&self, common: &Common) -> Result<u64> {
+        let file = self.file()?;
+        let of_file = file.get("fit").and_then(|fit| fit.get("seed")?.as_integer());
+        let of_file = of_file.and_then(|seed| seed.try_into().ok());
+        Ok(common.seed.or(of_file).unwrap_or(1))
+    }
+
+    /// `base`, over it the file, and over that the flags. `fit` finds the loop's settings in a recipe.
+    ///
+    /// # Errors
+    /// As [`FitFlags::file`]; a field that is not known, or of another kind.
+    pub fn over<R>(
+        &self,
+        base: &R,
+        fit: impl Fn(&mut R) -> &mut FitConfig,
+        common: &Common,
+    ) -> Result<R>
+    where
+        R: Serialize + DeserializeOwned,
+    {
+        let named =
+            || self.config.as_ref().map_or(String::new(), |path| path.display().to_string());
+        let mut recipe = settings::over(base, self.file()?).with_context(named)?;
+        let settings = fit(&mut recipe);
+        settings.seed = self.seed(common)?;
+        settings::set(&mut settings.epochs, self.epochs);
+        settings::set(&mut settings.learning_rate, self.learning_rate);
+        Ok(recipe)
+    }
+}
+
+/// What is to be done with a task that is set up.
+#[derive(Debug, Args)]
+pub struct TrainFlags {
+    /// Folder of the run: model/, report.html, metrics.jsonl, checkpoints
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Go on from the checkpoint in --out
+    #[arg(long)]
+    pub resume: bool,
+    /// Store the model in half precision
+    #[arg(long)]
+    half: bool,
+    /// Learn N examples by heart, to check one's set-up, and keep no model
+    #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume", "half"],
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub overfit: Option<usize>,
+    /// Print shapes, parameters, steps and memory, and train nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl TrainFlags {
+    /// The folder of the run, if a run is going to be made in it: whether it may be written is known
+    /// before the data is read.
+    ///
+    /// # Errors
+    /// No --out, where one is needed; a folder that holds another run, or something else than a model.
+    pub fn run_folder(&self) -> Result<Option<&Path>> {
+        if self.dry_run || self.overfit.is_some() {
+            return Ok(None);
+        }
+        let Some(out) = self.out.as_deref() else {
+            bail!("--out names the folder of the run, which is missing");
+        };
+        folder::check_target(&out.join("model"))?;
+        if !self.resume && out.join("last.safetensors").exists() {
+            return Err(conv_train::Error::RunExists { path: out.into() }.into());
+        }
+        Ok(Some(out))
+    }
+
+    /// Plans, tries or trains `task`, and prints what came of it. `figures` measures the result; `card`
+    /// describes the model that has them.
+    ///
+    /// # Errors
+    /// Training that fails or is interrupted; files that cannot be written.
+    pub fn run<T: Task>(
+        &self,
+        task: &T,
+        subtitle: &str,
+        figures: impl FnOnce() -> Result<BTreeMap<String, f64>>,
+        card: impl FnOnce(BTreeMap<String, f64>) -> Card,
+        common: &Common,
+    ) -> Result<()> {
+        if self.dry_run {
+            return print(common.json, &task::dry_run(task)?);
+        }
+        if let Some(count) = self.overfit {
+            return print(common.json, &by_heart(task, count)?);
+        }
+        let out = self.run_folder()?.context("--out")?;
+        let outcome = learn(task, task.fit(), out, self.resume, stop_on_signal()?)?;
+        if outcome.end == End::Interrupted {
+            let step = outcome.step;
+            bail!(
+                "stopped after step {step}, which is saved: the same command with --resume goes on"
+            );
+        }
+        let metrics = figures()?;
+        let (model, report) = (out.join("model"), out.join("report.html"));
+        task::save(task, &model, &card(metrics.clone()), self.half)?;
+        let log = read_log(&out.join("metrics.jsonl"))?;
+        task::report(task, subtitle, &metrics, &log, &outcome)?.write(&report)?;
+        let parameters = task.parameters().count();
+        let Outcome { step, epoch, seconds, .. } = outcome;
+        let trained =
+            Trained { model, report, parameters, epochs: epoch, steps: step, seconds, metrics };
+        print(common.json, &trained)
+    }
+}
+
+/// Trains under a progress bar.
+///
+/// # Errors
+/// Those of [`fit`].
+pub fn learn(
+    learner: &impl Learner,
+    config: &FitConfig,
+    folder: &Path,
+    resume: bool,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
+    let mut progress = Progress::new();
+    let mut observer = |event: &Event| progress.show(event);
+    let stop = Some(stop);
+    let run = Run { resume, stop, observer: Some(&mut observer), ..Run::new(folder) };
+    Ok(fit(learner, config, run)?)
+}
+
+/// What a loss must fall to for examples to be learnt by heart, as a share of where it begins.
+const BY_HEART: f64 = 0.01;
+
+fn by_heart(task: &impl Task, count: usize) -> Result<Learnt> {
+    let few = ByHeart::new(task, count)?;
+    let config = conv_train::by_heart_config(task.fit());
+    let first = few.mean_loss()?;
+    let enough = BY_HEART * first.abs();
+    let stop = stop_on_signal()?;
+    let mut progress = Progress::new();
+    let mut observer = |event: &Event| {
+        progress.show(event);
+        if let Event::Evaluation(record) = event
+            && record.metrics["loss"] <= enough
+        {
+            stop.store(true, Ordering::SeqCst);
+        }
+    };
+    let folder = tempfile::tempdir()?;
+    let run = Run { stop: Some(stop), observer: Some(&mut observer), ..Run::new(folder.path()) };
+    let epochs = fit(&few, &config, run)?.epoch;
+    let loss = few.mean_loss()?;
+    let learnt = Learnt { examples: few.len(), epochs, first_loss: first, loss };
+    if loss > enough {
+        bail!(
+            "not learnt by heart: {learnt}; the same input under two answers, too small a network, \
+             or a learning rate that does not suit?"
+        );
+    }
+    Ok(learnt)
+}
+
+/// Examples that were learnt by heart.
+#[derive(Debug, Serialize)]
+struct Learnt {
+    examples: usize,
+    epochs: usize,
+    first_loss: f64,
+    loss: f64,
+}
+
+impl fmt::Display for Learnt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { examples, epochs, first_loss, loss } = self;
+        write!(f, "{examples} examples in {epochs} epochs, loss {first_loss:.4} to {loss:.4}")
+    }
+}
+
+/// What training came to.
+#[derive(Debug, Serialize)]
+struct Trained {
+    model: PathBuf,
+    report: PathBuf,
+    parameters: usize,
+    epochs: usize,
+    steps: u64,
+    seconds: f64,
+    metrics: BTreeMap<String, f64>,
+}
+
+impl fmt::Display for Trained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.metrics {
+            writeln!(f, "{name:<14} {value:.4}")?;
+        }
+        let Self { epochs, steps, seconds, .. } = self;
+        writeln!(f, "{:<14} {epochs} epochs, {steps} steps, {seconds:.1} s", "training")?;
+        writeln!(f, "{:<14} {} parameters in {}", "model", self.parameters, self.model.display())?;
+        write!(f, "{:<14} {}", "report", self.report.display())
+    }
+}
