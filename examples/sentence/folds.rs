@@ -18,7 +18,9 @@ pub fn run(setup: &Setup, k: usize, dry_run: bool, common: &conv_cli::Common) ->
     let mut folds = Vec::new();
     for round in 0..k {
         let split = split(round)?;
-        let training = setup.training(&split)?;
+        // Of each fold's own words: what is held out may have others.
+        let sentences = setup.sentences.clone().known_from(&split.train);
+        let training = setup.training_of(&sentences, &split)?;
         let folder = tempfile::tempdir()?;
         let outcome = learn(&training, &setup.recipe.fit, folder.path(), false, stop)?;
         if outcome.end == End::Interrupted {

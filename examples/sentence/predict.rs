@@ -100,7 +100,16 @@ impl<'a> Answer<'a> {
         for class in std::iter::once(*class).chain(others).take(top) {
             write!(out, "{}\t{:.4}\t", escaped(&classifier.labels()[class]), probabilities[class])?;
         }
-        writeln!(out, "{}", escaped(self.text))?;
+        write!(out, "{}", escaped(self.text))?;
+        match self.prediction {
+            Prediction { known_words: 0, words, .. } => {
+                writeln!(
+                    out,
+                    "\t0 of {words} words known: the answer says nothing of this sentence"
+                )?;
+            }
+            _ => writeln!(out)?,
+        }
         let Some((words, evidence)) = &self.evidence else {
             return Ok(());
         };
@@ -119,7 +128,7 @@ impl<'a> Answer<'a> {
     }
 
     fn json(&self, classifier: &Classifier) -> Value {
-        let Prediction { label, class, probabilities } = &self.prediction;
+        let Prediction { label, class, probabilities, words, known_words } = &self.prediction;
         let named =
             classifier.labels().iter().cloned().zip(probabilities.iter().map(|&p| json!(p)));
         let mut object = json!({
@@ -127,6 +136,8 @@ impl<'a> Answer<'a> {
             "label": label,
             "probability": probabilities[*class],
             "probabilities": named.collect::<Map<_, _>>(),
+            "words": words,
+            "known_words": known_words,
         });
         if let Some((words, evidence)) = &self.evidence {
             let windows = evidence.windows.iter().map(|window| {

@@ -35,8 +35,8 @@ pub struct Flags {
     /// Weigh rare classes more
     #[arg(long)]
     balanced: bool,
-    /// How text becomes words: kim (ASCII alone), kim-cased or unicode (any script) [default: kim, with --segmenter
-    /// unicode]
+    /// How text becomes words: kim (ASCII alone), kim-cased or unicode (any script) [default: kim, and unicode with
+    /// --segmenter or where one's own data have letters that are not English]
     #[arg(long)]
     style: Option<Style>,
     /// Cuts text without blanks between words first: jieba (Chinese)
@@ -45,10 +45,12 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// The recipe for a set of Kim's or data of one's own, which have so many `foreign` letters.
     pub fn recipe(
         &self,
         set: Option<KimSet>,
         vectors: bool,
+        foreign: usize,
         common: &conv_cli::Common,
     ) -> Result<Recipe> {
         let paper = Recipe {
@@ -62,8 +64,8 @@ impl Flags {
             recipe.filters.clone_from(&self.filters);
         }
         recipe.segmenter = self.segmenter.or(recipe.segmenter);
-        // The paper's style would drop every word that a segmenter finds.
-        if recipe.segmenter.is_some() && !is_styled {
+        // The paper's style would drop every word that a segmenter finds, and letters that are not English.
+        if !is_styled && (recipe.segmenter.is_some() || set.is_none() && foreign > 0) {
             recipe.style = Style::Unicode;
         }
         settings::set(&mut recipe.variant, self.variant);

@@ -10,6 +10,7 @@ use clap::builder::RangedU64ValueParser;
 use conv_cli::train::TrainFlags;
 use conv_sentence::{Evaluation, Recipe, Sentences, Table, Training, WarmStart, card};
 use conv_text::data::Split;
+use conv_text::tokenizer::Style;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +40,26 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let loaded = options.sources.load(options.flags.fit.seed(common)?)?;
     let learnt_vectors = options.vectors.is_some() || options.warm_start.is_some();
-    let recipe = options.flags.recipe(loaded.set, learnt_vectors, common)?;
-    let sentences = Sentences::fit(&loaded.dataset.corpus, recipe.style, recipe.segmenter)?;
+    let corpus = &loaded.dataset.corpus;
+    let foreign = corpus.texts().into_iter().map(foreign_letters).sum();
+    let recipe = options.flags.recipe(loaded.set, learnt_vectors, foreign, common)?;
+    let (split, style, segmenter) = (&loaded.dataset.split, recipe.style, recipe.segmenter);
+    let sentences = match (loaded.set, options.folds) {
+        // Kim's way is his sets' alone: words of the test part are in the vocabulary.
+        (Some(_), _) | (None, Some(_)) => Sentences::fit(corpus, style, segmenter)?,
+        (None, None) => Sentences::fit_to(&split.train, corpus, style, segmenter)?,
+    };
+    for (label, count) in corpus.unseen() {
+        conv_cli::note(format_args!(
+            "{count} held-out sentences have the label {label:?}, which training does not see: they count as errors"
+        ));
+    }
+    if foreign > 0 && style != Style::Unicode {
+        conv_cli::note(format_args!(
+            "the style {} drops {foreign} letters that are not English (--style unicode keeps them)",
+            serde_json::json!(style)
+        ));
+    }
     let all = sentences.words.len();
     let empty = sentences.words.iter().filter(|words| words.is_empty()).count();
     if empty * 10 > all && empty < all {
@@ -59,11 +78,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         }
         return folds::run(&setup, k, options.train.dry_run, common);
     }
-    let split = &loaded.dataset.split;
     let training = setup.training(split)?;
     let config = training.model().config();
     let subtitle = format!("CNN-{} on {}, {} classes", config.variant, loaded.name, config.classes);
-    let labels = loaded.dataset.corpus.labels();
+    let labels = corpus.classes();
     options.train.run(
         &training,
         &subtitle,
@@ -71,6 +89,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         |metrics| card(&loaded.name, labels, metrics),
         common,
     )
+}
+
+/// Letters and digits outside of ASCII.
+fn foreign_letters(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_ascii() && c.is_alphanumeric()).count()
 }
 
 /// Of the dev part and of the test part, if there is one.
@@ -96,7 +119,16 @@ pub struct Setup<'a> {
 
 impl Setup<'_> {
     pub fn training<'t>(&'t self, split: &'t Split) -> Result<Training<'t>> {
-        let Self { recipe, sentences, start: WarmStart { table, parameters }, device } = self;
+        self.training_of(&self.sentences, split)
+    }
+
+    /// Of sentences that are read in another way, with the same words.
+    pub fn training_of<'t>(
+        &'t self,
+        sentences: &'t Sentences,
+        split: &'t Split,
+    ) -> Result<Training<'t>> {
+        let Self { recipe, start: WarmStart { table, parameters }, device, .. } = self;
         Ok(Training::new(recipe, sentences, split, table, parameters.clone(), device)?)
     }
 }

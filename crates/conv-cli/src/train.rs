@@ -1,6 +1,6 @@
 //! The verb `train`, the same for every task: its flags, and what is done with a task that is set up.
 
-use crate::{Common, print, settings, stop_on_signal};
+use crate::{Common, note, print, settings, stop_on_signal};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -167,10 +167,29 @@ pub fn learn(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let mut progress = Progress::new();
-    let mut observer = |event: &Event| progress.show(event);
+    let mut observer = |event: &Event| {
+        if let Event::Started { steps, .. } = event
+            && let Some(warning) = long_warm_up(config, *steps)
+        {
+            note(warning);
+        }
+        progress.show(event);
+    };
     let stop = Some(stop);
     let run = Run { resume, stop, observer: Some(&mut observer), ..Run::new(folder) };
     Ok(fit(learner, config, run)?)
+}
+
+/// A warm-up that takes most of so many steps ends training where it should begin.
+fn long_warm_up(config: &FitConfig, steps: u64) -> Option<String> {
+    let warmup = config.schedule.warmup_steps;
+    let share = 100 * steps.min(warmup) / warmup.max(1);
+    (warmup * 2 > steps).then(|| {
+        format!(
+            "the warm-up has {warmup} steps and the run {steps}: the learning rate gets to {share} % of its height \
+             (fewer schedule.warmup_steps, or more epochs)"
+        )
+    })
 }
 
 /// What a loss must fall to for examples to be learnt by heart, as a share of where it begins.
@@ -242,5 +261,20 @@ impl fmt::Display for Trained {
         writeln!(f, "{:<14} {epochs} epochs, {steps} steps, {seconds:.1} s", "training")?;
         writeln!(f, "{:<14} {} parameters in {}", "model", self.parameters, self.model.display())?;
         write!(f, "{:<14} {}", "report", self.report.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_warm_up_of_most_of_the_run_is_remarked_on() {
+        let mut config = FitConfig::default();
+        assert_eq!(long_warm_up(&config, 10), None);
+        config.schedule.warmup_steps = 1000;
+        assert_eq!(long_warm_up(&config, 2000), None);
+        let text = long_warm_up(&config, 100).unwrap_or_default();
+        assert!(text.contains("1000 steps and the run 100") && text.contains("to 10 %"), "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! Model folders: written, read again, written over, and refused.
 #![allow(clippy::unwrap_used)]
 
+use conv_hub::folder::check_target;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -115,7 +116,7 @@ fn what_is_not_a_model_is_not_written_over() {
     let refused = |path: &Path, expected: &str| {
         let error = write(path, &[1.0], false).unwrap_err().to_string();
         assert!(error.contains("is not overwritten") && error.contains(expected), "{error}");
-        let before = ModelParts::default().check_target(path).unwrap_err();
+        let before = check_target(path).unwrap_err();
         assert_eq!(before.to_string(), error);
     };
     let file = place.path().join("file");
@@ -137,6 +138,23 @@ fn what_is_not_a_model_is_not_written_over() {
     let empty = place.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     write(&empty, &[1.0], false).unwrap();
+}
+
+#[test]
+fn a_model_with_further_files_of_its_own_is_written_over_and_a_stranger_s_file_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("model");
+    let files: [(&str, &[u8]); 1] = [("tokenizer.source.json", b"{}")];
+    let parts = ModelParts { model_type: "two", files: &files, ..ModelParts::default() };
+    parts.write(&path).unwrap();
+    check_target(&path).unwrap();
+    parts.write(&path).unwrap();
+    // It is the folder's matter, not one of the configuration.
+    let config: serde_json::Value = ModelFolder::open(&path).unwrap().config().unwrap();
+    assert_eq!(config, serde_json::json!({}));
+    std::fs::write(path.join("notes.txt"), "mine").unwrap();
+    let error = check_target(&path).unwrap_err().to_string();
+    assert!(error.contains("it also holds `notes.txt`"), "{error}");
 }
 
 #[test]

@@ -40,16 +40,20 @@ pub struct Tally {
     confusion: Confusion,
     at_k: AtK,
     surprise: f64,
+    /// Examples whose class the network knows.
+    known: u64,
 }
 
 impl Tally {
     /// Nothing measured yet.
     pub fn new(labels: &[String], k: usize) -> Self {
         let confusion = Confusion::new(labels.len());
-        Self { labels: labels.to_vec(), k, confusion, at_k: AtK::default(), surprise: 0.0 }
+        let (labels, at_k) = (labels.to_vec(), AtK::default());
+        Self { labels, k, confusion, at_k, surprise: 0.0, known: 0 }
     }
 
-    /// Counts an example of `class` to which the network gave `probabilities`.
+    /// Counts an example of `class` to which the network gave `probabilities`. One of a class behind those
+    /// that the network knows is an error; its probability, 0, is no part of the cross-entropy.
     ///
     /// # Panics
     /// A class that is not among the labels.
@@ -58,17 +62,20 @@ impl Tally {
         self.confusion.add(class, ranked[0]);
         ranked.truncate(self.k);
         self.at_k.add(&ranked, &[class]);
-        self.surprise -= probabilities[class].max(f64::MIN_POSITIVE).ln();
+        if let Some(probability) = probabilities.get(class) {
+            self.surprise -= probability.max(f64::MIN_POSITIVE).ln();
+            self.known += 1;
+        }
     }
 
     /// The figures of all that was counted.
     pub fn finish(self) -> Evaluation {
-        let Self { labels, k, confusion, at_k, surprise } = self;
+        let Self { labels, k, confusion, at_k, surprise, known } = self;
         Evaluation {
             examples: confusion.total(),
             accuracy: confusion.accuracy(),
             macro_f1: confusion.macro_f1(),
-            cross_entropy: surprise / confusion.total().max(1) as f64,
+            cross_entropy: surprise / known.max(1) as f64,
             k,
             precision_at_k: at_k.precision(),
             recall_at_k: at_k.recall(),
@@ -86,12 +93,13 @@ pub(crate) fn ranking(probabilities: &[f64]) -> Vec<usize> {
     order
 }
 
-/// Classifies every example of `corpus` and counts; classes are matched by name.
+/// Classifies every example of `corpus` and counts; classes are matched by name. An example of a class that
+/// the model does not have counts as an error, and its class is listed behind the model's.
 ///
 /// # Errors
-/// A class of the corpus that the model does not have.
+/// Those of [`Classifier::predict_batch`].
 pub fn evaluate(classifier: &Classifier, corpus: &Corpus, k: usize) -> Result<Evaluation> {
-    let mut tally = Tally::new(classifier.labels(), k);
+    let mut tally = Tally::new(&names(classifier, corpus), k);
     each(classifier, corpus, |class, probabilities| tally.add(class, probabilities))?;
     Ok(tally.finish())
 }
@@ -153,13 +161,21 @@ fn best_f1(label: &str, mut scores: Vec<(f64, bool)>) -> Option<Threshold> {
     best
 }
 
+/// The model's classes, and behind them those of the corpus that it does not have.
+fn names(classifier: &Classifier, corpus: &Corpus) -> Vec<String> {
+    let known = classifier.labels();
+    let others = corpus.labels().iter().filter(|label| !known.contains(label));
+    known.iter().chain(others).cloned().collect()
+}
+
 /// Calls `count` with each example's class, by the model's numbers, and its probabilities, block by block.
 fn each(
     classifier: &Classifier,
     corpus: &Corpus,
     mut count: impl FnMut(usize, &[f64]),
 ) -> Result<()> {
-    let classes = corpus.labels().iter().map(|label| position(classifier.labels(), label));
+    let names = names(classifier, corpus);
+    let classes = corpus.labels().iter().map(|label| position(&names, label));
     let classes: Vec<usize> = classes.collect::<Result<_>>()?;
     for block in corpus.examples().chunks(BLOCK) {
         let texts: Vec<&str> = block.iter().map(|example| example.text.as_str()).collect();
@@ -240,6 +256,17 @@ mod tests {
         let expected = -(0.7f64.ln() + 0.4f64.ln() + 0.5f64.ln() + 0.1f64.ln()) / 4.0;
         assert!((evaluation.cross_entropy - expected).abs() < 1e-12);
         assert!(evaluation.to_string().contains("P@2, R@2       0.3750, 0.7500"));
+    }
+
+    #[test]
+    fn a_class_that_the_network_does_not_know_is_an_error() {
+        let mut tally = Tally::new(&["a".into(), "b".into(), "new".into()], 1);
+        tally.add(0, &[0.7, 0.3]);
+        tally.add(2, &[0.6, 0.4]);
+        let evaluation = tally.finish();
+        assert_eq!((evaluation.examples, evaluation.accuracy), (2, 0.5));
+        assert!((evaluation.cross_entropy + 0.7f64.ln()).abs() < 1e-12);
+        assert_eq!((evaluation.labels[2].as_str(), evaluation.classes[2].support), ("new", 1));
     }
 
     proptest! {

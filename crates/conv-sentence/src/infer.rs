@@ -6,7 +6,7 @@ use crate::{Batch, Error, Evidence, KimCnn, Peak, Result, evidence, peaks};
 use candle_core::{DType, Device, Tensor};
 use conv_nn::{Mode, softmax};
 use conv_text::Segmentation;
-use conv_text::tokenizer::Tokenizer;
+use conv_text::tokenizer::{Tokenizer, UNK};
 use conv_train::batch;
 use serde::Serialize;
 use std::path::Path;
@@ -20,6 +20,10 @@ pub struct Prediction {
     pub class: usize,
     /// Probability of every class, in the order of the labels.
     pub probabilities: Vec<f64>,
+    /// Words that the tokenizer found.
+    pub words: usize,
+    /// Those of them that training has seen. With none of them the answer says nothing of the sentence.
+    pub known_words: usize,
 }
 
 impl Prediction {
@@ -100,9 +104,11 @@ impl Classifier {
             let logits = self.model.forward(batch, &mut Mode::Eval)?;
             Ok(softmax(&logits.to_dtype(DType::F64)?, 1)?)
         })?;
-        let predictions = rows.into_iter().map(|probabilities: Vec<f64>| {
+        let predictions = rows.into_iter().zip(sentences).map(|(probabilities, words)| {
             let class = first_maximum(&probabilities);
-            Prediction { label: self.labels[class].clone(), class, probabilities }
+            let known_words = words.iter().filter(|&&word| word != UNK).count();
+            let (label, words) = (self.labels[class].clone(), words.len());
+            Prediction { label, class, probabilities, words, known_words }
         });
         Ok(predictions.collect())
     }

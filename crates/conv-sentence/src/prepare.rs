@@ -6,7 +6,7 @@ use conv_hub::Vectors;
 use conv_nn::Init;
 use conv_text::data::Corpus;
 use conv_text::embedding::{self, Coverage};
-use conv_text::tokenizer::{Style, Tokenizer};
+use conv_text::tokenizer::{Style, Tokenizer, UNK};
 use conv_text::{Segmentation, Segmenter};
 use std::path::Path;
 
@@ -19,6 +19,8 @@ pub struct Sentences {
     pub segmenter: Option<Segmenter>,
     /// The classes' names.
     pub labels: Vec<String>,
+    /// Labels of held-out sentences that are no class: numbers behind the classes'. They count as errors.
+    pub unseen: Vec<String>,
     /// Word numbers of each sentence; an empty sentence has none.
     pub words: Vec<Vec<u32>>,
     /// Class of each sentence.
@@ -31,10 +33,41 @@ impl Sentences {
     /// # Errors
     /// A segmenter that this build does not have.
     pub fn fit(corpus: &Corpus, style: Style, segmenter: Option<Segmenter>) -> Result<Self> {
+        let all: Vec<u32> = (0..corpus.examples().len() as u32).collect();
+        Self::fit_to(&all, corpus, style, segmenter)
+    }
+
+    /// Fits a tokenizer to the sentences `learnt` of `corpus` alone, so that figures on the others are those that
+    /// a user gets, whose words training may never have seen.
+    ///
+    /// # Errors
+    /// As [`Sentences::fit`].
+    pub fn fit_to(
+        learnt: &[u32],
+        corpus: &Corpus,
+        style: Style,
+        segmenter: Option<Segmenter>,
+    ) -> Result<Self> {
         let texts = segmented(corpus, segmenter)?;
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        let tokenizer = Tokenizer::fit(style, &texts)?;
-        Self::encode(tokenizer, segmenter, corpus, &texts)
+        let chosen: Vec<&str> = learnt.iter().map(|&index| texts[index as usize]).collect();
+        Self::encode(Tokenizer::fit(style, &chosen)?, segmenter, corpus, &texts)
+    }
+
+    /// The same with words that are in none of the sentences `learnt` made unknown ones: what
+    /// [`Sentences::fit_to`] would read of them.
+    #[must_use]
+    pub fn known_from(mut self, learnt: &[u32]) -> Self {
+        let mut is_learnt = vec![false; self.tokenizer.vocabulary().len()];
+        for &index in learnt {
+            self.words[index as usize].iter().for_each(|&word| is_learnt[word as usize] = true);
+        }
+        for word in self.words.iter_mut().flatten() {
+            if !is_learnt[*word as usize] {
+                *word = UNK;
+            }
+        }
+        self
     }
 
     /// Numbers the words of `corpus` with a tokenizer that there is already.
@@ -59,7 +92,9 @@ impl Sentences {
     ) -> Result<Self> {
         let words = tokenizer.ids_of_all(texts)?;
         let classes = corpus.examples().iter().map(|example| example.label).collect();
-        Ok(Self { tokenizer, segmenter, labels: corpus.labels().to_vec(), words, classes })
+        let (labels, unseen) = corpus.labels().split_at(corpus.classes().len());
+        let (labels, unseen) = (labels.to_vec(), unseen.to_vec());
+        Ok(Self { tokenizer, segmenter, labels, unseen, words, classes })
     }
 }
 

@@ -201,7 +201,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// Only those of the tensor library.
     pub fn evaluation(&self, index: &[u32], k: usize) -> Result<Evaluation> {
-        let mut tally = Tally::new(&self.sentences.labels, k);
+        let mut tally = Tally::new(&self.names(), k);
         for (row, &sentence) in self.probabilities(index)?.iter().zip(index) {
             tally.add(self.sentences.classes[sentence as usize] as usize, row);
         }
@@ -253,6 +253,11 @@ pub struct Labelled {
 }
 
 impl Training<'_> {
+    /// The classes' names, and behind them labels that are no class.
+    fn names(&self) -> Vec<String> {
+        [&self.sentences.labels[..], &self.sentences.unseen].concat()
+    }
+
     /// What the page of a run shows of the sentences `index`.
     fn samples(&self, index: &[u32]) -> Result<Html> {
         let probabilities = self.probabilities(index)?.into_iter();
@@ -263,7 +268,7 @@ impl Training<'_> {
             let class = self.sentences.classes[index as usize] as usize;
             Sample { ids, words, class, probabilities }
         });
-        table(&self.model, &self.sentences.labels, &samples.collect::<Vec<_>>())
+        table(&self.model, &self.names(), &samples.collect::<Vec<_>>())
     }
 }
 
@@ -391,7 +396,7 @@ impl Task for Training<'_> {
         let evaluation = self.evaluation(held_out, 1)?;
         let samples = self.samples(held_out)?;
         Ok(report
-            .confusion(&self.sentences.labels, &evaluation.confusion)
+            .confusion(&evaluation.labels, &evaluation.confusion)
             .section(&format!("Sample predictions, {part}"), samples))
     }
 }

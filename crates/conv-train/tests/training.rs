@@ -240,17 +240,19 @@ fn a_dry_run_says_what_the_run_will_be() {
 fn what_cannot_be_loaded_ends_training_at_its_own_step() {
     let lengths = Classifier::new().lengths(0).unwrap().into_owned();
     let batches = config().batching.epoch(&lengths, 3, 0);
-    for threads in [1, 2] {
+    let train = || {
         let folder = tempfile::tempdir().unwrap();
         let mut learner = Classifier::new();
         learner.unreadable = batches.get(5).first().copied();
         let mut steps = 0;
         let mut observer = |event: &Event| steps += u64::from(matches!(event, Event::Step(_)));
         let run = Run { observer: Some(&mut observer), ..Run::new(folder.path()) };
+        let error = fit(&learner, &config(), run).unwrap_err();
+        (error.to_string(), steps)
+    };
+    for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let error = pool.install(|| fit(&learner, &config(), run)).map(drop).unwrap_err();
-        assert_eq!(error.to_string(), "a file that cannot be read");
-        assert_eq!(steps, 5, "{threads} threads");
+        assert_eq!(pool.install(train), ("a file that cannot be read".to_string(), 5));
     }
 }
 

@@ -115,8 +115,12 @@ fn row(
     let word = text_of(&text[..end], 0)?.trim_end_matches(' ');
     // Words with spaces exist (GloVe 840B has `. . .`), but one that ends in a number is a number too many.
     let one_too_many = word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok());
-    if word.is_empty() || one_too_many {
+    if one_too_many {
         return Err(mismatch());
+    }
+    // Some files have a row for the blank, which is no word of any text.
+    if word.is_empty() {
+        return Ok(());
     }
     if !vectors.admit(word, keep) {
         return Ok(());

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use conv_hub::text::Place;
-
 use super::format::ReadOptions;
 use super::records::Records;
 use crate::error::{Error, Result};
@@ -24,6 +22,8 @@ pub struct Example {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corpus {
     labels: Vec<String>,
+    /// The first so many of them are the classes; the others were met in held-out examples alone.
+    classes: usize,
     examples: Vec<Example>,
 }
 
@@ -46,18 +46,18 @@ impl Corpus {
             let found = format!("label {} with {} class names", wrong.label, labels.len());
             return Err(Error::Corpus { found, expected: "labels below the number of names" });
         }
-        Ok(Self { labels, examples })
+        Ok(Self { classes: labels.len(), labels, examples })
     }
 
     /// Reads a data file of the user's own.
     ///
     /// Without `labels` the classes are the names found, in alphabetical order, or by value where
     /// all are whole numbers; where more than half of ten or more examples have a label of their own, something else was
-    /// taken for labels. With `labels` (those of the training data, or of a model) a name that
-    /// is not among them is an error.
+    /// taken for labels. With `labels` (those of the training data, or of a model) they are the classes; a name that
+    /// is not among them stands behind them, and no classifier can get its examples right.
     ///
     /// # Errors
-    /// Those of [`Records`], [`Error::Label`] for an unknown name, [`Error::NoExamples`], [`Error::ManyLabels`].
+    /// Those of [`Records`], [`Error::NoExamples`], [`Error::ManyLabels`].
     pub fn read(path: &Path, options: &ReadOptions, labels: Option<&[String]>) -> Result<Self> {
         let file = path.display().to_string();
         let mut names = labels.map(<[String]>::to_vec).unwrap_or_default();
@@ -68,13 +68,6 @@ impl Corpus {
             let name = record.label.unwrap_or_default();
             let label = match ids.get(&name) {
                 Some(&label) => label,
-                None if labels.is_some() => {
-                    return Err(Error::Label {
-                        at: Place { file, line: record.line },
-                        found: format!("label {name:?}"),
-                        expected: format!("one of {}", names.join(", ")),
-                    });
-                }
                 None => {
                     let label = names.len() as u32;
                     names.push(name.clone());
@@ -92,12 +85,26 @@ impl Corpus {
             return Err(Error::ManyLabels { file, labels, examples, first });
         }
         let corpus = Self::new(names, examples)?;
-        Ok(if labels.is_some() { corpus } else { corpus.in_name_order() })
+        Ok(match labels {
+            Some(labels) => Self { classes: labels.len(), ..corpus },
+            None => corpus.in_name_order(),
+        })
+    }
+
+    /// The names of the classes, and behind them those met in held-out examples alone.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
     }
 
     /// The names of the classes.
-    pub fn labels(&self) -> &[String] {
-        &self.labels
+    pub fn classes(&self) -> &[String] {
+        &self.labels[..self.classes]
+    }
+
+    /// The labels that are none of the classes, and how many examples each has.
+    pub fn unseen(&self) -> Vec<(&str, u64)> {
+        let all = self.labels.iter().map(String::as_str).zip(self.counts());
+        all.skip(self.classes).collect()
     }
 
     /// The examples, in the order of their file.
@@ -124,17 +131,23 @@ impl Corpus {
     /// # Errors
     /// [`Error::Corpus`] where the classes are not the same.
     pub fn and(mut self, other: Self) -> Result<Self> {
-        if self.labels != other.labels {
+        if self.classes() != other.classes() {
+            let [other, own] = [&other, &self].map(|corpus| corpus.classes().join(", "));
             return Err(Error::Corpus {
-                found: format!(
-                    "classes {} beside {}",
-                    other.labels.join(", "),
-                    self.labels.join(", ")
-                ),
+                found: format!("classes {other} beside {own}"),
                 expected: "the same classes in all parts",
             });
         }
-        self.examples.extend(other.examples);
+        let mut numbers = Vec::with_capacity(other.labels.len());
+        for label in other.labels {
+            let known = self.labels.iter().position(|known| *known == label);
+            numbers.push(known.unwrap_or(self.labels.len()) as u32);
+            if known.is_none() {
+                self.labels.push(label);
+            }
+        }
+        let renumber = |Example { text, label }| Example { text, label: numbers[label as usize] };
+        self.examples.extend(other.examples.into_iter().map(renumber));
         Ok(self)
     }
 
@@ -152,7 +165,8 @@ impl Corpus {
         let labels = order.iter().map(|id| name(id).to_owned()).collect();
         let renumber =
             |example: Example| Example { label: rank[example.label as usize], ..example };
-        Self { labels, examples: self.examples.into_iter().map(renumber).collect() }
+        let examples = self.examples.into_iter().map(renumber).collect();
+        Self { labels, classes: self.classes, examples }
     }
 }
 
@@ -178,14 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn a_label_unknown_to_the_model_is_named_with_its_line() {
+    fn a_label_unknown_to_the_model_stands_behind_its_classes() {
         let known = ["bad".to_owned(), "good".to_owned()];
-        assert_eq!(read("good\tx\n", Some(&known)).unwrap().examples()[0].label, 1);
-        let error = read("good\tx\ngreat\ty\n", Some(&known)).unwrap_err().to_string();
-        assert!(
-            error.ends_with("data.tsv line 2: label \"great\", expected one of bad, good"),
-            "{error}"
-        );
+        let dev = read("good\tx\ngreat\ty\n", Some(&known)).unwrap();
+        assert_eq!((dev.examples()[0].label, dev.examples()[1].label), (1, 2));
+        assert_eq!((dev.classes(), dev.unseen()), (&known[..], vec![("great", 1)]));
+        let test = read("worse\tx\ngreat\ty\ngreat\tz\n", Some(&known)).unwrap();
+        let both = dev.and(test).unwrap();
+        assert_eq!(both.labels(), ["bad", "good", "great", "worse"]);
+        assert_eq!(both.unseen(), [("great", 3), ("worse", 1)]);
+        assert_eq!((both.examples()[2].label, both.examples()[3].label), (3, 2));
     }
 
     #[test]

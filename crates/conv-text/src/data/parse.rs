@@ -21,7 +21,21 @@ pub(crate) fn fasttext(line: &str, labelled: bool, at: &Place) -> Result<(String
             });
         }
         let (label, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        if labelled && after.is_empty() && label.contains([',', ';', '|']) {
+            return Err(Error::Label {
+                at: at.clone(),
+                found: format!("label {label:?} without a text"),
+                expected: format!("a blank behind the label, as in `{LABEL}NAME text`"),
+            });
+        }
         (text, found) = (after, Some(label.to_owned()));
+    }
+    if labelled && found.is_none() {
+        return Err(Error::Label {
+            at: at.clone(),
+            found: "no label".into(),
+            expected: format!("`{LABEL}NAME text`"),
+        });
     }
     Ok((text.into(), found))
 }

@@ -168,8 +168,10 @@ impl Iterator for Records {
 }
 
 fn opened(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
+    // First: of a file that is not there, its name's ending is not what is wrong.
+    let reader = open(path)?;
     let format = options.format.map_or_else(|| Format::of(path), Ok)?;
-    Ok((open(path)?, ReadOptions { format: Some(format), ..options.clone() }))
+    Ok((reader, ReadOptions { format: Some(format), ..options.clone() }))
 }
 
 fn record(text: String, label: Option<String>, labelled: bool, at: &Place) -> Result<Record> {
