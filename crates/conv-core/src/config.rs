@@ -1,6 +1,6 @@
 //! How a convolution is laid over its input: plain data with the defaults of the field.
 
-use crate::Padding2d;
+use crate::{Padding2d, Precision};
 
 /// How a 1-D convolution is laid over its input.
 ///
@@ -15,11 +15,13 @@ pub struct Conv1dConfig {
     pub dilation: usize,
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for Conv1dConfig {
     fn default() -> Self {
-        Self { stride: 1, padding: (0, 0), dilation: 1, groups: 1 }
+        Self { stride: 1, padding: (0, 0), dilation: 1, groups: 1, precision: Precision::default() }
     }
 }
 
@@ -34,11 +36,19 @@ pub struct Conv2dConfig {
     pub dilation: (usize, usize),
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for Conv2dConfig {
     fn default() -> Self {
-        Self { stride: (1, 1), padding: Padding2d::default(), dilation: (1, 1), groups: 1 }
+        Self {
+            stride: (1, 1),
+            padding: Padding2d::default(),
+            dilation: (1, 1),
+            groups: 1,
+            precision: Precision::default(),
+        }
     }
 }
 
@@ -55,11 +65,20 @@ pub struct ConvTranspose1dConfig {
     pub dilation: usize,
     /// Parts the channels are split into.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for ConvTranspose1dConfig {
     fn default() -> Self {
-        Self { stride: 1, padding: (0, 0), output_padding: 0, dilation: 1, groups: 1 }
+        Self {
+            stride: 1,
+            padding: (0, 0),
+            output_padding: 0,
+            dilation: 1,
+            groups: 1,
+            precision: Precision::default(),
+        }
     }
 }
 
@@ -76,6 +95,8 @@ pub struct ConvTranspose2dConfig {
     pub dilation: (usize, usize),
     /// Parts the channels are split into.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for ConvTranspose2dConfig {
@@ -86,6 +107,7 @@ impl Default for ConvTranspose2dConfig {
             output_padding: (0, 0),
             dilation: (1, 1),
             groups: 1,
+            precision: Precision::default(),
         }
     }
 }
@@ -97,6 +119,7 @@ impl From<candle_nn::Conv1dConfig> for Conv1dConfig {
             padding: (config.padding, config.padding),
             dilation: config.dilation,
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -108,6 +131,7 @@ impl From<candle_nn::Conv2dConfig> for Conv2dConfig {
             padding: Padding2d::all(config.padding),
             dilation: (config.dilation, config.dilation),
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -120,6 +144,7 @@ impl From<candle_nn::ConvTranspose1dConfig> for ConvTranspose1dConfig {
             output_padding: config.output_padding,
             dilation: config.dilation,
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -132,6 +157,7 @@ impl From<candle_nn::ConvTranspose2dConfig> for ConvTranspose2dConfig {
             output_padding: (config.output_padding, config.output_padding),
             dilation: (config.dilation, config.dilation),
             groups: 1,
+            precision: Precision::default(),
         }
     }
 }
