@@ -3,10 +3,9 @@
 use candle_core::{DType, Device, Module, Tensor};
 
 use crate::call::Call;
-use crate::element::{Element, compute_dtype, read, room};
+use crate::element::{Element, compute_dtype, read, room, try_zeros};
 use crate::geometry::fits;
 use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows};
-use crate::memory::written;
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, Error, Result};
 
@@ -81,12 +80,11 @@ impl Dense {
     fn laid_out<T: Element>(&self, convolution: &Convolution) -> Result<Tensor> {
         let (g, weight) = (&convolution.geometry, self.weight.to_dtype(T::DTYPE)?);
         let len = laid_out_len(g);
-        let panels = read(&weight, |weight: &[T]| {
-            let lay_out = |to: &mut [T]| {
-                lay_out(g, weight, self.gate, to);
-                Ok(())
-            };
-            written(len, lay_out).map_err(|no_room| no_room.in_operation(OP).into())
+        let no_room = || Error::OutOfMemory { op: OP, elements: len };
+        let mut panels = try_zeros::<T>(len).ok_or_else(no_room)?;
+        read(&weight, |weight| {
+            lay_out(g, weight, self.gate, &mut panels);
+            Ok(())
         })?;
         Ok(Tensor::from_vec(panels, len, &Device::Cpu)?)
     }
@@ -157,7 +155,7 @@ impl Dense {
         let finish = convolution.finish(bias.as_deref());
         let y = read(&x, |x: &[T]| {
             read(panels, |panels| {
-                written(shape.elem_count(), |y| multiply_rows(g, x, panels, finish, y))
+                multiply_rows(g, x, panels, finish)
                     .map_err(|no_room| no_room.in_operation(OP).into())
             })
         })?;
