@@ -14,7 +14,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// What is computed does not depend on it.
 ///
 /// ```
-/// let sum = conv_core::awake(|| (1..=4).sum::<u32>());
+/// let sum = conv_core::cpu::awake(|| (1..=4).sum::<u32>());
 /// assert_eq!(sum, 10);
 /// ```
 pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {

@@ -11,7 +11,7 @@ pub struct Conv1dConfig {
     pub stride: usize,
     /// Zeros added before the first and after the last element.
     pub padding: (usize, usize),
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: usize,
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
@@ -32,7 +32,7 @@ pub struct Conv2dConfig {
     pub stride: (usize, usize),
     /// Zeros added on each side.
     pub padding: Padding2d,
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: (usize, usize),
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
@@ -61,7 +61,7 @@ pub struct ConvTranspose1dConfig {
     pub padding: (usize, usize),
     /// Elements added at the end of the output, less than the larger of stride and dilation.
     pub output_padding: usize,
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: usize,
     /// Parts the channels are split into.
     pub groups: usize,
@@ -91,7 +91,7 @@ pub struct ConvTranspose2dConfig {
     pub padding: Padding2d,
     /// Rows added at the bottom and columns at the right of the output, less than the larger of stride and dilation.
     pub output_padding: (usize, usize),
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: (usize, usize),
     /// Parts the channels are split into.
     pub groups: usize,

@@ -49,7 +49,7 @@ impl Dense {
     ///
     /// # Errors
     /// As there; an odd number of outputs.
-    pub fn gated(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+    pub fn glu(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
         Self::build(weight, bias, true)
     }
 
@@ -222,7 +222,7 @@ mod tests {
                     let plain = conv1d(&columns, &kernels, bias, &config)?;
                     let gated = conv1d_glu(&columns, &kernels, bias, &config)?;
                     for (dense, expected) in
-                        [(Dense::new(&weight, bias)?, plain), (Dense::gated(&weight, bias)?, gated)]
+                        [(Dense::new(&weight, bias)?, plain), (Dense::glu(&weight, bias)?, gated)]
                     {
                         if !dense.gate {
                             let rows: Vec<u32> = (0..outputs as u32).rev().collect();
@@ -270,7 +270,7 @@ mod tests {
             "dense: an argument that is tracked for gradients, expected none that is: conv1d and matmul have gradients"
         );
         assert_eq!(
-            text(Dense::gated(&weight, None)),
+            text(Dense::glu(&weight, None)),
             "dense: 3 output channels, expected an even number"
         );
         assert!(text(Dense::new(&weight, Some(&values(2, 1)))).contains("bias"));
@@ -296,7 +296,7 @@ mod tests {
         assert!(Dense::new(&far((1 << 50, 1))?, None).is_err());
         let far = Tensor::zeros(1, DType::U32, &Device::Cpu)?.broadcast_as(1 << 50)?;
         assert!(dense.weight_rows(&far).is_err());
-        let gated = Dense::gated(&values((4, 2), 1), None)?;
+        let gated = Dense::glu(&values((4, 2), 1), None)?;
         assert!(text(gated.weight_rows(&rows)).contains("gated"));
         Ok(())
     }

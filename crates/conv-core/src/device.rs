@@ -10,7 +10,7 @@ use candle_core::{
     bail,
 };
 
-use crate::check_first_order;
+use crate::cpu::check_first_order;
 use crate::geometry::{Axis, Geometry};
 use crate::operation::Convolution;
 

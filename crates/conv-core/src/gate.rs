@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::element::{Element, read};
 use crate::kernels::fill_chunks;
 use crate::memory::NoRoom;
@@ -15,7 +15,7 @@ pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize) -> Result<Vec<T>, N
             #[inline(always)]
             || {
                 for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                    *y = a.gated(b);
+                    *y = a.glu(b);
                 }
             },
         );
@@ -40,7 +40,7 @@ pub(crate) fn gradient<T: Element>(
                 || {
                     let gradients = da.iter_mut().zip(db);
                     for (((da, db), (&a, &b)), &dy) in gradients.zip(a.iter().zip(b)).zip(dy) {
-                        [*da, *db] = a.gated_gradients(b, dy);
+                        [*da, *db] = a.glu_gradients(b, dy);
                     }
                 },
             );

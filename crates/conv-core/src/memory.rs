@@ -13,7 +13,7 @@ use crate::element::Element;
 /// The zeros of a block are still in the nearest cache when they are written over.
 ///
 /// ```
-/// let mut squares = conv_core::Unwritten::new(5);
+/// let mut squares = conv_core::cpu::Unwritten::new(5);
 /// for (start, block) in squares.blocks(2) {
 ///     for (i, element) in (start..).zip(block.zeros()) {
 ///         *element = (i * i) as f32;

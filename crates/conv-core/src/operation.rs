@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor, bail};
 
+use crate::cpu::check_first_order;
 use crate::element::{Element, compute_dtype, read, row_major};
 use crate::gate;
 use crate::geometry::Geometry;
 use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
 use crate::memory::NoRoom;
-use crate::{Error, Precision, Result, check_first_order, device, rectifier};
+use crate::{Error, Precision, Result, device, rectifier};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -32,8 +33,7 @@ pub(crate) struct Convolution {
 }
 
 /// A convolution or the gradient of its input, each of which is the other's transpose.
-type Gradient<T> =
-    fn(&Geometry, &[T], &[T], Finish<'_, T>) -> std::result::Result<Vec<T>, NoRoom>;
+type Gradient<T> = fn(&Geometry, &[T], &[T], Finish<'_, T>) -> std::result::Result<Vec<T>, NoRoom>;
 
 /// An argument as candle hands it to an operation.
 type Argument<'a> = (&'a CpuStorage, &'a Layout);

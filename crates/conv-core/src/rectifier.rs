@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::element::{Element, read};
 use crate::kernels::fill_chunks;
 

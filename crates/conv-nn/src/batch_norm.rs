@@ -110,7 +110,7 @@ impl BatchNorm {
             (if rectify { crate::relu(&y)? } else { y }, moments)
         };
         if training {
-            self.follow(&moments, values)?;
+            self.update_running_stats(&moments, values)?;
         }
         Ok(y)
     }
@@ -167,7 +167,7 @@ impl BatchNorm {
     }
 
     /// Moves the running statistics towards a batch's of so many values a channel.
-    fn follow(&self, moments: &[Moments], values: usize) -> Result<()> {
+    fn update_running_stats(&self, moments: &[Moments], values: usize) -> Result<()> {
         let unbiased = values as f64 / (values - 1) as f64;
         let means: Vec<_> = moments.iter().map(|[mean, _]| *mean).collect();
         let variances: Vec<_> = moments.iter().map(|[_, variance]| variance * unbiased).collect();

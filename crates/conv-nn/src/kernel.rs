@@ -3,7 +3,7 @@
 use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Layout, Shape, Storage, Tensor, bail};
-use conv_core::check_first_order;
+use conv_core::cpu::check_first_order;
 
 /// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major
 /// order.

@@ -1,7 +1,7 @@
 //! Arithmetic of the kernels that vectorises: sums in a fixed order, and maxima.
 
 use candle_core::WithDType;
-use conv_core::Exponential;
+use conv_core::cpu::Exponential;
 use num_traits::Float;
 
 /// An element type that the kernels compute in.

@@ -5,7 +5,7 @@ use crate::kernel::{check_real, elements};
 use crate::real::Real;
 use crate::{Error, Result, activation, gradients, relu};
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, bail};
-use conv_core::check_first_order;
+use conv_core::cpu::check_first_order;
 
 /// [`relu`](crate::relu)(x + y), the end of a residual block (He et al. 2016, figure 2), in one walk: the graph keeps one tensor
 /// for the two.

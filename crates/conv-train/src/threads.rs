@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 
-/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::limit_candle_threads)
+/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::cpu::limit_candle_threads)
 /// as many.
 ///
 /// # Errors
@@ -11,7 +11,7 @@ pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::Setting { field: "threads", found: "0".into(), expected: "at least 1" });
     }
-    conv_core::limit_candle_threads(threads);
+    conv_core::cpu::limit_candle_threads(threads);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     // The caller is one of them: it works along instead of waiting. Not where it would be the only one, for which other threads
     // would then wait.

@@ -9,7 +9,7 @@ use crate::{
 };
 use candle_core::{DType, Device, Tensor};
 use conv_nn::rng::seeded;
-use conv_nn::{AgreementConfig, CrossEntropyConfig, Mode, Parameters};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, RDropConfig};
 use conv_train::{FitConfig, Learner, Loss};
 use serde_json::json;
 use std::borrow::Cow;
@@ -171,7 +171,7 @@ impl<'a> Training<'a> {
         let Recipe { label_smoothing, agreement, .. } = *self.recipe;
         let passes = if agreement > 0.0 { 2 } else { 1 };
         let passes = pairs.iter().flat_map(|pair| std::iter::repeat_n(pair.clone(), passes));
-        let config = AgreementConfig { label_smoothing, agreement };
+        let config = RDropConfig { label_smoothing, alpha: agreement };
         self.batch_loss(&self.network, &passes.collect::<Vec<_>>(), &config, mode)
     }
 
@@ -180,7 +180,7 @@ impl<'a> Training<'a> {
         &self,
         network: &ConvS2s,
         pairs: &[Pair],
-        config: &AgreementConfig,
+        config: &RDropConfig,
         mode: &mut Mode,
     ) -> Result<Loss> {
         let batch = Batch::new(pairs, PAD, END);
@@ -189,7 +189,7 @@ impl<'a> Training<'a> {
         };
         let Matrix { ref values, rows, columns } = batch.output;
         // With agreement a position of the one row and the same of the next.
-        let AgreementConfig { label_smoothing, agreement } = *config;
+        let RDropConfig { label_smoothing, alpha: agreement } = *config;
         let passes = if agreement > 0.0 { 2 } else { 1 };
         let places = (0..rows).step_by(passes).flat_map(|row| {
             (row * columns..(row + 1) * columns)
@@ -249,7 +249,7 @@ impl<'a> Training<'a> {
         for batch in by_length(pairs) {
             let batch: Vec<Pair> = batch.into_iter().map(|place| pairs[place].clone()).collect();
             let loss =
-                self.batch_loss(network, &batch, &AgreementConfig::default(), &mut Mode::Eval)?;
+                self.batch_loss(network, &batch, &RDropConfig::default(), &mut Mode::Eval)?;
             sum += f64::from(loss.value.to_scalar::<f32>()?) * loss.weight;
             count += loss.weight;
         }

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::{Finish, bias_gradient, forward, input_gradient, reference, weight_gradient};
+use crate::Result;
+use crate::cpu::InstructionSet;
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry, Request};
-use crate::{InstructionSet, Result};
 
 fn axis(
     size: usize,
