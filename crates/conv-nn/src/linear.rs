@@ -1,7 +1,7 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
 use crate::blocks::{BLOCK, sum_rows, update};
-use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
+use crate::kernel::{Argument, LayerKernel, apply_layer, check_room, slice, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
@@ -96,7 +96,12 @@ impl Linear {
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         let [out_size, in_size] = self.check(x)?;
         let leading = &x.dims()[..x.rank() - 1];
-        let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
+        let count = leading.iter().product::<usize>();
+        if !x.is_contiguous() {
+            check_room("linear", x.elem_count(), x.dtype())?;
+        }
+        check_room("linear", count.saturating_mul(out_size), x.dtype())?;
+        let rows = x.reshape((count, in_size))?;
         let is_tracked = [Some(x), Some(&self.weight), self.bias.as_ref()];
         let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
         let y = if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
@@ -322,6 +327,18 @@ mod tests {
         for (name, var) in parameters.vars() {
             let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
             assert!((0.15..=0.2).contains(&largest), "{name}: {largest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn more_rows_than_memory_has_room_for_are_refused() -> candle_core::Result<()> {
+        let layer = Linear::new(values((3, 4), 1).to_dtype(DType::F32)?, None);
+        let x = Tensor::zeros((1, 4), DType::F32, &Device::Cpu)?.broadcast_as((1 << 40, 4))?;
+        for precision in [Precision::Fast, Precision::Exact] {
+            let message = layer.at(precision).forward(&x).err().map(|e| e.to_string());
+            let message = message.unwrap_or_default();
+            assert!(message.starts_with("linear: no memory for a result of"), "{message}");
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl OutputLoss {
             };
             let (entropy, weight_of_block) = Loss::prepared(&logits, &targets, config)?;
             total += weight_of_block;
-            loss += number(&entropy.losses(&logits)?.sum_all()?)?;
+            loss += number(&entropy.losses(&logits)?.to_dtype(DType::F64)?.sum_all()?)?;
             let divergence = match alpha > 0.0 {
                 true => Some(r_drop::with_gradient(&logits, alpha)?),
                 false => None,
