@@ -57,16 +57,16 @@ pub struct Common {
 }
 
 impl Common {
-    /// Builds the thread pool, has the allocator [keep memory](conv_core::keep_memory) and opens the device.
+    /// Builds the thread pool, has the allocator [keep memory](conv_core::cpu::keep_memory) and opens the device.
     ///
     /// # Errors
     /// A device or an instruction set that is not there or not known, or no threads.
     pub fn start(&self) -> Result<Device> {
-        conv_core::keep_memory();
-        conv_core::InstructionSet::asked_for().context("CONVOKE_ISA")?;
+        conv_core::cpu::keep_memory();
+        conv_core::cpu::InstructionSet::asked_for().context("CONVOKE_ISA")?;
         match self.threads {
             Some(threads) => conv_train::set_threads(threads)?,
-            None => conv_core::limit_candle_threads(default_threads()?),
+            None => conv_core::cpu::limit_candle_threads(default_threads()?),
         }
         device(&self.device)
     }

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Precision;
-
 /// Whether somebody has it already.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -13,17 +11,17 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// which asks for a dozen of those for each word, then loses much of what a second thread could give. The price is a core that is busy while `work`
 /// runs, so only one caller has it at a time; `work` of another, or inside of this one, is called where it is.
 ///
-/// What is computed does not depend on it. `work` is called with the caller's [`Precision`].
+/// What is computed does not depend on it.
 ///
 /// ```
-/// let sum = conv_core::awake(|| (1..=4).sum::<u32>());
+/// let sum = conv_core::cpu::awake(|| (1..=4).sum::<u32>());
 /// assert_eq!(sum, 10);
 /// ```
 pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if rayon::current_num_threads() < 2 || TAKEN.swap(true, Ordering::Acquire) {
         return work();
     }
-    let (done, precision) = (AtomicBool::new(false), Precision::current());
+    let done = AtomicBool::new(false);
     let watch = || {
         while !done.load(Ordering::Acquire) {
             if rayon::yield_now() != Some(rayon::Yield::Executed) {
@@ -34,7 +32,7 @@ pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     };
     let work = || {
         let _end = End(&done);
-        precision.with(work)
+        work()
     };
     rayon::join(work, watch).0
 }
@@ -55,23 +53,13 @@ mod tests {
 
     #[test]
     fn it_gives_what_the_work_gives_wherever_it_is_called() {
-        let inner = || awake(Precision::current);
-        let outer = |precision: Precision| precision.with(|| awake(|| (inner(), inner())));
-        let several = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|i| {
-                    let precision = [Precision::Fast, Precision::Exact][i % 2];
-                    (precision, scope.spawn(move || outer(precision)))
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|(precision, found)| (precision, found.join().ok()))
-                .collect::<Vec<_>>()
+        std::thread::scope(|scope| {
+            let nested = |i| awake(|| (awake(|| i), awake(|| i + 1)));
+            let threads: Vec<_> = (0..8).map(|i| (i, scope.spawn(move || nested(i)))).collect();
+            for (i, found) in threads {
+                assert_eq!(found.join().ok(), Some((i, i + 1)));
+            }
         });
-        for (precision, found) in several {
-            assert_eq!(found, Some((precision, precision)));
-        }
     }
 
     #[test]

@@ -36,7 +36,8 @@ impl Call<'_> {
             h,
             w,
         };
-        self.checked(geometry, false, [batch, outputs, h.output, w.output])
+        let convolution = self.checked(geometry, [batch, outputs, h.output, w.output])?;
+        Ok(Convolution { precision: config.precision, ..convolution })
     }
 
     pub fn transposed(&self, config: &ConvTranspose2dConfig) -> Result<Convolution> {
@@ -57,7 +58,8 @@ impl Call<'_> {
             h,
             w,
         };
-        self.checked(geometry, true, [batch, outputs, h.input, w.input])
+        let convolution = self.checked(geometry, [batch, outputs, h.input, w.input])?;
+        Ok(Convolution { transposed: true, precision: config.precision, ..convolution })
     }
 
     /// The tensor's dimensions, with a height of 1 where it has none.
@@ -136,12 +138,7 @@ impl Call<'_> {
     }
 
     /// Checks what is left: sizes, the bias, types and devices.
-    fn checked(
-        &self,
-        geometry: Geometry,
-        transposed: bool,
-        output: [usize; 4],
-    ) -> Result<Convolution> {
+    fn checked(&self, geometry: Geometry, output: [usize; 4]) -> Result<Convolution> {
         let op = self.op;
         fits(op, "input", self.x.dims())?;
         fits(op, "weight", self.weight.dims())?;
@@ -188,9 +185,16 @@ impl Call<'_> {
             true => Shape::from((batch, outputs, width)),
             false => Shape::from(&output[..]),
         };
-        let (precision, keep) =
-            (Precision::current(), !(self.x.track_op() || self.weight.track_op()));
-        let (rectify, gate, sums) = (false, false, None);
-        Ok(Convolution { op, geometry, transposed, precision, keep, rectify, gate, sums, output })
+        Ok(Convolution {
+            op,
+            geometry,
+            transposed: false,
+            precision: Precision::default(),
+            keep: !(self.x.track_op() || self.weight.track_op()),
+            rectify: false,
+            gate: false,
+            sums: None,
+            output,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! How a convolution is laid over its input: plain data with the defaults of the field.
 
-use crate::Padding2d;
+use crate::{Padding2d, Precision};
 
 /// How a 1-D convolution is laid over its input.
 ///
@@ -11,15 +11,17 @@ pub struct Conv1dConfig {
     pub stride: usize,
     /// Zeros added before the first and after the last element.
     pub padding: (usize, usize),
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: usize,
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for Conv1dConfig {
     fn default() -> Self {
-        Self { stride: 1, padding: (0, 0), dilation: 1, groups: 1 }
+        Self { stride: 1, padding: (0, 0), dilation: 1, groups: 1, precision: Precision::default() }
     }
 }
 
@@ -30,15 +32,23 @@ pub struct Conv2dConfig {
     pub stride: (usize, usize),
     /// Zeros added on each side.
     pub padding: Padding2d,
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: (usize, usize),
     /// Parts the channels are split into; as many as input channels is a depthwise convolution.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for Conv2dConfig {
     fn default() -> Self {
-        Self { stride: (1, 1), padding: Padding2d::default(), dilation: (1, 1), groups: 1 }
+        Self {
+            stride: (1, 1),
+            padding: Padding2d::default(),
+            dilation: (1, 1),
+            groups: 1,
+            precision: Precision::default(),
+        }
     }
 }
 
@@ -51,15 +61,24 @@ pub struct ConvTranspose1dConfig {
     pub padding: (usize, usize),
     /// Elements added at the end of the output, less than the larger of stride and dilation.
     pub output_padding: usize,
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: usize,
     /// Parts the channels are split into.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for ConvTranspose1dConfig {
     fn default() -> Self {
-        Self { stride: 1, padding: (0, 0), output_padding: 0, dilation: 1, groups: 1 }
+        Self {
+            stride: 1,
+            padding: (0, 0),
+            output_padding: 0,
+            dilation: 1,
+            groups: 1,
+            precision: Precision::default(),
+        }
     }
 }
 
@@ -72,10 +91,12 @@ pub struct ConvTranspose2dConfig {
     pub padding: Padding2d,
     /// Rows added at the bottom and columns at the right of the output, less than the larger of stride and dilation.
     pub output_padding: (usize, usize),
-    /// Steps between neighbouring taps of the kernel, at least 1.
+    /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: (usize, usize),
     /// Parts the channels are split into.
     pub groups: usize,
+    /// How exactly it is computed on the CPU.
+    pub precision: Precision,
 }
 
 impl Default for ConvTranspose2dConfig {
@@ -86,6 +107,7 @@ impl Default for ConvTranspose2dConfig {
             output_padding: (0, 0),
             dilation: (1, 1),
             groups: 1,
+            precision: Precision::default(),
         }
     }
 }
@@ -97,6 +119,7 @@ impl From<candle_nn::Conv1dConfig> for Conv1dConfig {
             padding: (config.padding, config.padding),
             dilation: config.dilation,
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -108,6 +131,7 @@ impl From<candle_nn::Conv2dConfig> for Conv2dConfig {
             padding: Padding2d::all(config.padding),
             dilation: (config.dilation, config.dilation),
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -120,6 +144,7 @@ impl From<candle_nn::ConvTranspose1dConfig> for ConvTranspose1dConfig {
             output_padding: config.output_padding,
             dilation: config.dilation,
             groups: config.groups,
+            precision: Precision::default(),
         }
     }
 }
@@ -132,6 +157,7 @@ impl From<candle_nn::ConvTranspose2dConfig> for ConvTranspose2dConfig {
             output_padding: (config.output_padding, config.output_padding),
             dilation: (config.dilation, config.dilation),
             groups: 1,
+            precision: Precision::default(),
         }
     }
 }

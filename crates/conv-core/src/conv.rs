@@ -111,6 +111,7 @@ fn convolution1d(
         padding: Padding2d::columns(config.padding),
         dilation: (1, config.dilation),
         groups: config.groups,
+        precision: config.precision,
     })
 }
 

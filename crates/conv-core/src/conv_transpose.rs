@@ -54,6 +54,7 @@ pub fn conv_transpose1d(
         output_padding: (0, config.output_padding),
         dilation: (1, config.dilation),
         groups: config.groups,
+        precision: config.precision,
     })?
     .apply(x, weight, bias)
 }

@@ -3,10 +3,9 @@
 use candle_core::{DType, Device, Module, Tensor};
 
 use crate::call::Call;
-use crate::element::{Element, compute_dtype, read, room};
+use crate::element::{Element, compute_dtype, read, room, try_zeros};
 use crate::geometry::fits;
 use crate::kernels::{laid_out_len, laid_out_row, lay_out, multiply_rows};
-use crate::memory::written;
 use crate::operation::Convolution;
 use crate::{Conv2dConfig, Error, Result};
 
@@ -50,7 +49,7 @@ impl Dense {
     ///
     /// # Errors
     /// As there; an odd number of outputs.
-    pub fn gated(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+    pub fn glu(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
         Self::build(weight, bias, true)
     }
 
@@ -81,12 +80,11 @@ impl Dense {
     fn laid_out<T: Element>(&self, convolution: &Convolution) -> Result<Tensor> {
         let (g, weight) = (&convolution.geometry, self.weight.to_dtype(T::DTYPE)?);
         let len = laid_out_len(g);
-        let panels = read(&weight, |weight: &[T]| {
-            let lay_out = |to: &mut [T]| {
-                lay_out(g, weight, self.gate, to);
-                Ok(())
-            };
-            written(len, lay_out).map_err(|no_room| no_room.in_operation(OP).into())
+        let no_room = || Error::OutOfMemory { op: OP, elements: len };
+        let mut panels = try_zeros::<T>(len).ok_or_else(no_room)?;
+        read(&weight, |weight| {
+            lay_out(g, weight, self.gate, &mut panels);
+            Ok(())
         })?;
         Ok(Tensor::from_vec(panels, len, &Device::Cpu)?)
     }
@@ -157,7 +155,7 @@ impl Dense {
         let finish = convolution.finish(bias.as_deref());
         let y = read(&x, |x: &[T]| {
             read(panels, |panels| {
-                written(shape.elem_count(), |y| multiply_rows(g, x, panels, finish, y))
+                multiply_rows(g, x, panels, finish)
                     .map_err(|no_room| no_room.in_operation(OP).into())
             })
         })?;
@@ -224,7 +222,7 @@ mod tests {
                     let plain = conv1d(&columns, &kernels, bias, &config)?;
                     let gated = conv1d_glu(&columns, &kernels, bias, &config)?;
                     for (dense, expected) in
-                        [(Dense::new(&weight, bias)?, plain), (Dense::gated(&weight, bias)?, gated)]
+                        [(Dense::new(&weight, bias)?, plain), (Dense::glu(&weight, bias)?, gated)]
                     {
                         if !dense.gate {
                             let rows: Vec<u32> = (0..outputs as u32).rev().collect();
@@ -272,7 +270,7 @@ mod tests {
             "dense: an argument that is tracked for gradients, expected none that is: conv1d and matmul have gradients"
         );
         assert_eq!(
-            text(Dense::gated(&weight, None)),
+            text(Dense::glu(&weight, None)),
             "dense: 3 output channels, expected an even number"
         );
         assert!(text(Dense::new(&weight, Some(&values(2, 1)))).contains("bias"));
@@ -298,7 +296,7 @@ mod tests {
         assert!(Dense::new(&far((1 << 50, 1))?, None).is_err());
         let far = Tensor::zeros(1, DType::U32, &Device::Cpu)?.broadcast_as(1 << 50)?;
         assert!(dense.weight_rows(&far).is_err());
-        let gated = Dense::gated(&values((4, 2), 1), None)?;
+        let gated = Dense::glu(&values((4, 2), 1), None)?;
         assert!(text(gated.weight_rows(&rows)).contains("gated"));
         Ok(())
     }

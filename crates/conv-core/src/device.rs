@@ -10,7 +10,7 @@ use candle_core::{
     bail,
 };
 
-use crate::check_first_order;
+use crate::cpu::check_first_order;
 use crate::geometry::{Axis, Geometry};
 use crate::operation::Convolution;
 
@@ -294,7 +294,7 @@ mod tests {
             ((3, 3), (2, 2), uneven, 1),
             ((1, 1), (2, 1), uneven, 4),
         ] {
-            let config = Conv2dConfig { stride, padding, dilation, groups };
+            let config = Conv2dConfig { stride, padding, dilation, groups, ..Default::default() };
             let weight = [8, 4 / groups, 3, 2];
             agrees(&|call| call.convolution(&config), &[2, 4, 7, 6], &weight)?;
         }
@@ -313,8 +313,14 @@ mod tests {
             ((3, 3), (2, 2), Padding2d::default(), (2, 1), 1),
             ((1, 1), (3, 3), uneven, (2, 0), 1),
         ] {
-            let config =
-                ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups };
+            let config = ConvTranspose2dConfig {
+                stride,
+                padding,
+                output_padding,
+                dilation,
+                groups,
+                ..Default::default()
+            };
             let weight = [4, 6 / groups, 3, 2];
             agrees(&|call| call.transposed(&config), &[2, 4, 4, 5], &weight)?;
         }

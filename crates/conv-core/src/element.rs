@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor, WithDType};
 
+use crate::exponential::Exponential;
 use crate::kernels::HasScratch;
 use crate::simd::{self, InstructionSet, Work};
-use crate::{Error, Exponential, Result};
+use crate::{Error, Result};
 
 /// A type the CPU kernels compute in: f32 or f64.
 pub(crate) trait Element: WithDType + HasScratch + Exponential {

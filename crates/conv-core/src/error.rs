@@ -26,9 +26,9 @@ pub enum Error {
     #[error("the instruction set {found} comes too late: kernels have run with {used}")]
     InstructionSetInUse {
         /// The set asked for.
-        found: crate::InstructionSet,
+        found: crate::cpu::InstructionSet,
         /// The set in use.
-        used: crate::InstructionSet,
+        used: crate::cpu::InstructionSet,
     },
 
     /// Two arguments have different element types.
@@ -268,7 +268,7 @@ impl From<Error> for candle_core::Error {
 }
 
 fn available() -> String {
-    let sets = crate::InstructionSet::available().map(|set| set.to_string());
+    let sets = crate::cpu::InstructionSet::available().map(|set| set.to_string());
     sets.collect::<Vec<_>>().join(", ")
 }
 

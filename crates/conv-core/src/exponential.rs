@@ -18,13 +18,13 @@ pub trait Exponential: Copy + Mul<Output = Self> + Sub<Output = Self> {
 
     /// A gated linear unit, a · σ(b) (Dauphin et al. 2017), of this number as a and `gate` as b.
     #[inline(always)]
-    fn gated(self, gate: Self) -> Self {
+    fn glu(self, gate: Self) -> Self {
         self * gate.sigmoid()
     }
 
-    /// The gradients of both in [`Exponential::gated`], from that of the result.
+    /// The gradients of both in [`Exponential::glu`], from that of the result.
     #[inline(always)]
-    fn gated_gradients(self, gate: Self, gradient: Self) -> [Self; 2] {
+    fn glu_gradients(self, gate: Self, gradient: Self) -> [Self; 2] {
         let share = gate.sigmoid();
         [gradient * share, gradient * self * share * (Self::ONE - share)]
     }

@@ -2,20 +2,20 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::element::{Element, read};
-use crate::kernels::each_chunk;
-use crate::memory::{Done, written};
+use crate::kernels::fill_chunks;
+use crate::memory::NoRoom;
 
-/// a · σ(b), with a and b the halves of a sample's `sums`, each of as many elements as a sample of `y` has.
-pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize, y: &mut [T]) -> Done {
-    each_chunk(y, of_sample, sums.len(), |sample, y| {
+/// a · σ(b), with a and b the halves of a sample's `sums`, each of `of_sample` elements.
+pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize) -> Result<Vec<T>, NoRoom> {
+    fill_chunks(sums.len() / 2, of_sample, sums.len(), |sample, y| {
         let (a, b) = sums[2 * sample * of_sample..][..2 * of_sample].split_at(of_sample);
         InstructionSet::vectorize(
             #[inline(always)]
             || {
                 for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-                    *y = a.gated(b);
+                    *y = a.glu(b);
                 }
             },
         );
@@ -31,22 +31,20 @@ pub(crate) fn gradient<T: Element>(
 ) -> candle_core::Result<Tensor> {
     let of_sample = dy.dims()[1..].iter().product::<usize>();
     let of_sums = |sums: &[T], dy: &[T]| {
-        written(sums.len(), |to| {
-            each_chunk(to, 2 * of_sample, sums.len(), |sample, to| {
-                let (a, b) = sums[2 * sample * of_sample..][..2 * of_sample].split_at(of_sample);
-                let (da, db) = to.split_at_mut(of_sample);
-                let dy = &dy[sample * of_sample..][..of_sample];
-                InstructionSet::vectorize(
-                    #[inline(always)]
-                    || {
-                        let gradients = da.iter_mut().zip(db);
-                        for (((da, db), (&a, &b)), &dy) in gradients.zip(a.iter().zip(b)).zip(dy) {
-                            [*da, *db] = a.gated_gradients(b, dy);
-                        }
-                    },
-                );
-                Ok(())
-            })
+        fill_chunks(sums.len(), 2 * of_sample, sums.len(), |sample, to| {
+            let (a, b) = sums[2 * sample * of_sample..][..2 * of_sample].split_at(of_sample);
+            let (da, db) = to.split_at_mut(of_sample);
+            let dy = &dy[sample * of_sample..][..of_sample];
+            InstructionSet::vectorize(
+                #[inline(always)]
+                || {
+                    let gradients = da.iter_mut().zip(db);
+                    for (((da, db), (&a, &b)), &dy) in gradients.zip(a.iter().zip(b)).zip(dy) {
+                        [*da, *db] = a.glu_gradients(b, dy);
+                    }
+                },
+            );
+            Ok(())
         })
         .map_err(|no_room| no_room.in_operation(op).into())
     };

@@ -5,11 +5,12 @@
 
 use candle_core::{CustomOp1, DType, Device, Tensor};
 
+use crate::cpu::check_first_order;
 use crate::operation::Convolution;
 use crate::pool::{Pool, Reduction, pool2d};
 use crate::{
-    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, check_first_order, conv,
-    conv_transpose, rectifier,
+    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, conv, conv_transpose,
+    rectifier,
 };
 
 /// The gradients of `x`, `weight` and `bias` in [`conv2d`](crate::conv2d).

@@ -1,18 +1,26 @@
-//! Convolutions, pooling and upsampling for candle, with gradients one can trust and the same bits on any number of threads.
+//! Convolutions, pooling and upsampling for candle, with gradients one can trust and the same bits on
+//! any number of threads.
 //!
-//! The operations are plain functions from tensors to tensors: arguments, then a configuration with the field's defaults. Each
-//! is a custom operation in candle's graph with a backward pass of its own, because candle's rules for them are wrong or missing
-//! in places. A one-dimensional operation is the two-dimensional one of height 1; a transposed convolution is a convolution
-//! with forward pass and input gradient swapped. Every call is turned into a checked geometry first, and impossible ones are
+//! The operations are plain functions from tensors to tensors: arguments, then a configuration with
+//! the field's defaults. Each is a custom operation in candle's graph with a backward pass of its own,
+//! because candle's rules for them are wrong or missing in places. A one-dimensional operation is the
+//! two-dimensional one of height 1; a transposed convolution is a convolution with forward pass and
+//! input gradient swapped. Every call is turned into a checked geometry first, and impossible ones are
 //! refused by an [`Error`] that names the operation and both numbers.
 //!
-//! On the CPU, kernels of our own cut the work into blocks that depend on the geometry alone and add sums in a fixed order, so
-//! the result does not depend on the number of threads. They use the processor's best vector instructions
-//! ([`InstructionSet`]); [`Precision::Exact`] turns off the one algorithm that rounds more than the definition. On CUDA and Metal the same functions run candle's forward operations,
-//! with gradients composed of those that are right. Gradients are constants: there are no second derivatives. Padding is
-//! zeros that are multiplied like other numbers, or left out, as a kernel finds it best, and so are zeros of a gradient that is nearly nothing else: with a weight that is infinite or not a
-//! number, the elements next to it may become so or not; so may those of a whole tile with such an input, but with
-//! [`Precision::Exact`].
+//! On the CPU, each operation has kernels of its own, which use the processor's best vector
+//! instructions ([`cpu::InstructionSet`]). Work is cut into blocks that depend on the geometry alone,
+//! and sums are added in a fixed order, so the result does not depend on the number of threads.
+//! [`Precision::Exact`] turns off Winograd's algorithm, which rounds more than the definition.
+//!
+//! On CUDA and Metal, the same functions run candle's forward operations. Their gradients are composed
+//! of those of candle that are right.
+//!
+//! There are no second derivatives: gradients are constants.
+//!
+//! Kernels may skip multiplications by padding and by the zeros of a sparse gradient. Where a weight is
+//! infinite or NaN, outputs next to it may therefore stay finite. Under Winograd's algorithm (never
+//! with [`Precision::Exact`]) a non-finite input may reach its whole tile.
 //!
 //! # Example
 //! A causal filter, which sees two elements back and none ahead, and its gradient:
@@ -41,6 +49,7 @@ mod checks;
 mod config;
 mod conv;
 mod conv_transpose;
+pub mod cpu;
 mod dense;
 mod device;
 mod element;
@@ -61,23 +70,17 @@ mod second_order;
 mod simd;
 mod upsample;
 
-pub use awake::awake;
-pub use candle_threads::limit_candle_threads;
 pub use config::{Conv1dConfig, Conv2dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig};
 pub use conv::{conv1d, conv1d_glu, conv1d_relu, conv2d, conv2d_relu};
 pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use dense::Dense;
-pub use error::{Error, Result, without_backtrace};
-pub use exponential::Exponential;
-pub use memory::{Block, Unwritten, keep_memory};
+pub use error::{Error, Result};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
     Pool1dConfig, Pool2dConfig, avg_pool1d, avg_pool2d, first_argmax, global_avg_pool,
     global_max_pool, max_pool1d, max_pool2d,
 };
 pub use precision::Precision;
-pub use second_order::check_first_order;
-pub use simd::InstructionSet;
 pub use upsample::{
     upsample_bilinear2d, upsample_linear1d, upsample_nearest1d, upsample_nearest2d,
 };

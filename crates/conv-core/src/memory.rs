@@ -13,7 +13,7 @@ use crate::element::Element;
 /// The zeros of a block are still in the nearest cache when they are written over.
 ///
 /// ```
-/// let mut squares = conv_core::Unwritten::new(5);
+/// let mut squares = conv_core::cpu::Unwritten::new(5);
 /// for (start, block) in squares.blocks(2) {
 ///     for (i, element) in (start..).zip(block.zeros()) {
 ///         *element = (i * i) as f32;
@@ -99,7 +99,7 @@ pub(crate) struct NoRoom {
     pub elements: usize,
 }
 
-/// What is not to be had ends what is done, without a result.
+/// A kernel's outcome: an allocation that failed stops it.
 pub(crate) type Done = Result<(), NoRoom>;
 
 impl NoRoom {
@@ -108,9 +108,12 @@ impl NoRoom {
     }
 }
 
-/// A result of `len` elements, all of which `write` writes without reading any before. They are not zeros at first: that would be
-/// another walk through memory, which costs up to an eighth of a kernel's time.
-pub(crate) fn written<T: Element>(
+/// A result of `len` elements, all of which `write` writes. They are not zeros at first: that would
+/// be another walk through memory, which costs up to an eighth of a kernel's time.
+///
+/// # Safety
+/// Where `write` succeeds it has written every element; it reads none that it has not written.
+pub(crate) unsafe fn written<T: Element>(
     len: usize,
     write: impl FnOnce(&mut [T]) -> Done,
 ) -> Result<Vec<T>, NoRoom> {
@@ -125,12 +128,12 @@ pub(crate) fn written<T: Element>(
     // SAFETY: the vector has room for `len` floats, of any value.
     let elements = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), len) };
     write(elements)?;
-    // SAFETY: as above; `write` is a kernel that writes all of them.
+    // SAFETY: by the caller's contract `write` has written all of them.
     unsafe { result.set_len(len) };
     Ok(result)
 }
 
-/// Makes what memory holds some numbers or other, which the compiler cannot know.
+/// Freezes uninitialised memory: its contents become arbitrary but fixed.
 fn settle<T: Element>(memory: &mut [MaybeUninit<T>]) {
     #[cfg(all(not(miri), any(target_arch = "x86_64", target_arch = "aarch64")))]
     // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:

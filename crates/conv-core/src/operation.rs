@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor, bail};
 
+use crate::cpu::check_first_order;
 use crate::element::{Element, compute_dtype, read, row_major};
 use crate::gate;
 use crate::geometry::Geometry;
 use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
-use crate::memory::{Done, NoRoom, written};
-use crate::{Error, Precision, Result, check_first_order, device, rectifier};
+use crate::memory::NoRoom;
+use crate::{Error, Precision, Result, device, rectifier};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -31,8 +32,8 @@ pub(crate) struct Convolution {
     pub output: Shape,
 }
 
-/// What computes an input's gradient.
-type Gradient<T> = fn(&Geometry, &[T], &[T], Finish<'_, T>, &mut [T]) -> Done;
+/// A convolution or the gradient of its input, each of which is the other's transpose.
+type Gradient<T> = fn(&Geometry, &[T], &[T], Finish<'_, T>) -> std::result::Result<Vec<T>, NoRoom>;
 
 /// An argument as candle hands it to an operation.
 type Argument<'a> = (&'a CpuStorage, &'a Layout);
@@ -114,22 +115,13 @@ impl Convolution {
         let x = row_major::<T>(x.0, x.1)?;
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
-        let (g, len) = (&self.geometry, self.output.elem_count());
         let finish = self.finish(bias.as_deref());
-        let run = |y: &mut [T]| {
-            if self.transposed {
-                input_gradient(g, &x, &weight, finish, y)
-            } else {
-                forward(g, &x, &weight, finish, y)
-            }
-        };
+        let run: Gradient<T> = if self.transposed { input_gradient } else { forward };
         let failed = |no_room: NoRoom| no_room.in_operation(self.op);
-        let Some(kept) = &self.sums else {
-            return Ok(T::to_cpu_storage_owned(written(len, run).map_err(failed)?));
-        };
-        let sums = written(2 * len, run).map_err(failed)?;
-        let of_sample = len / self.output.dims()[0].max(1);
-        let y = written(len, |y| gate::gate(&sums, of_sample, y)).map_err(failed)?;
+        let sums = run(&self.geometry, &x, &weight, finish).map_err(failed)?;
+        let Some(kept) = &self.sums else { return Ok(T::to_cpu_storage_owned(sums)) };
+        let of_sample = self.output.elem_count() / self.output.dims()[0].max(1);
+        let y = gate::gate(&sums, of_sample).map_err(failed)?;
         let shape = self.clone().ungated().output;
         let sums = Tensor::from_vec(sums, shape, &Device::Cpu)?;
         kept.get_or_init(|| sums);
@@ -185,14 +177,12 @@ impl Convolution {
         let g = &self.geometry;
         let of_sums = self.of_sums::<T>(y, dy)?;
         let dy = of_sums.as_ref().unwrap_or(dy);
-        // `fill` writes all elements of the gradient of an argument that needs one.
-        let gradient = |of: &Tensor, fill: &dyn Fn(&mut [T]) -> Done| -> candle_core::Result<_> {
+        let failed = |no_room: NoRoom| no_room.in_operation(self.op);
+        let gradient = |of: &Tensor, make: &dyn Fn() -> std::result::Result<Vec<T>, NoRoom>| {
             if !of.track_op() {
                 return Ok(None);
             }
-            let gradient =
-                written(of.elem_count(), fill).map_err(|no_room| no_room.in_operation(self.op))?;
-            Tensor::from_vec(gradient, of.shape(), &Device::Cpu).map(Some)
+            Tensor::from_vec(make().map_err(failed)?, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
         let finish = Finish { rectify: false, gate: false, ..self.finish(None) };
@@ -203,12 +193,14 @@ impl Convolution {
                         true => (forward::<T> as Gradient<T>, dy, x, g.pixels_in()),
                         false => (input_gradient::<T> as Gradient<T>, x, dy, g.pixels_out()),
                     };
+                    let of_bias = |bias: &Tensor| {
+                        let channels = bias.elem_count();
+                        gradient(bias, &|| bias_gradient([channels, pixels], dy))
+                    };
                     Ok([
-                        gradient(x_of, &|dx| of_input(g, dy, weight, finish, dx))?,
-                        gradient(weight_of, &|dw| weight_gradient(g, input, output, dw))?,
-                        bias.map_or(Ok(None), |bias| {
-                            gradient(bias, &|db| bias_gradient(pixels, dy, db))
-                        })?,
+                        gradient(x_of, &|| of_input(g, dy, weight, finish))?,
+                        gradient(weight_of, &|| weight_gradient(g, input, output))?,
+                        bias.map_or(Ok(None), of_bias)?,
                     ])
                 })
             })

@@ -184,7 +184,8 @@ mod tests {
                 let padding = same(size, kernel, stride, dilation)?;
                 let x = Tensor::zeros((1, 1, size), DType::F32, &Device::Cpu)?;
                 let weight = Tensor::zeros((1, 1, kernel), DType::F32, &Device::Cpu)?;
-                let config = crate::Conv1dConfig { stride, padding, dilation, groups: 1 };
+                let config =
+                    crate::Conv1dConfig { stride, padding, dilation, ..Default::default() };
                 let y = crate::conv1d(&x, &weight, None, &config)?;
                 assert_eq!(
                     y.dims()[2],

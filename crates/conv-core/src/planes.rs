@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::element::Element;
-use crate::kernels::each_chunk;
-use crate::memory::{Done, written};
+use crate::kernels::fill_chunks;
+use crate::memory::Done;
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;
@@ -21,14 +21,12 @@ pub(crate) fn fill_planes<T: Element>(
     work: impl Fn(usize, &mut [T]) -> Done + Sync,
 ) -> Result<Vec<T>> {
     let per_block = BLOCK.div_ceil(cost.max(1));
-    let fill = |out: &mut [T]| {
-        each_chunk(out, per_block * plane_len, planes.saturating_mul(cost), |index, block| {
-            block.fill(T::zero());
-            for (plane, out) in block.chunks_exact_mut(plane_len.max(1)).enumerate() {
-                work(index * per_block + plane, out)?;
-            }
-            Ok(())
-        })
-    };
-    written(planes * plane_len, fill).map_err(|no_room| no_room.in_operation(op))
+    let (len, size) = (planes * plane_len, per_block * plane_len);
+    fill_chunks(len, size, planes.saturating_mul(cost), |index, block| {
+        for (plane, out) in block.chunks_exact_mut(plane_len.max(1)).enumerate() {
+            work(index * per_block + plane, out)?;
+        }
+        Ok(())
+    })
+    .map_err(|no_room| no_room.in_operation(op))
 }

@@ -1,6 +1,6 @@
 //! Maximum and average pooling, in one and two dimensions.
 //!
-//! Window `o` of an axis sees the elements `o·stride + j·dilation − padding` for each tap `j` of the kernel; 1-D pooling is
+//! Window `o` of an axis sees the elements `o·stride + j·dilation − padding` for each position `j` of the kernel; 1-D pooling is
 //! 2-D pooling of height 1.
 
 mod axis;

@@ -2,10 +2,9 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::element::{Element, read};
-use crate::kernels::each_chunk;
-use crate::memory::written;
+use crate::kernels::fill_chunks;
 
 /// Elements of a block.
 const BLOCK: usize = 1 << 14;
@@ -17,20 +16,18 @@ pub(crate) fn gradient<T: Element>(
     dy: &Tensor,
 ) -> candle_core::Result<Tensor> {
     let rectify = |y: &[T], dy: &[T]| {
-        written(dy.len(), |to| {
-            each_chunk(to, BLOCK, dy.len(), |number, to| {
-                let start = number * BLOCK;
-                let (y, dy) = (&y[start..][..to.len()], &dy[start..][..to.len()]);
-                InstructionSet::vectorize(
-                    #[inline(always)]
-                    || {
-                        for ((to, &y), &dy) in to.iter_mut().zip(y).zip(dy) {
-                            *to = if y <= T::zero() { T::zero() } else { dy };
-                        }
-                    },
-                );
-                Ok(())
-            })
+        fill_chunks(dy.len(), BLOCK, dy.len(), |number, to| {
+            let start = number * BLOCK;
+            let (y, dy) = (&y[start..][..to.len()], &dy[start..][..to.len()]);
+            InstructionSet::vectorize(
+                #[inline(always)]
+                || {
+                    for ((to, &y), &dy) in to.iter_mut().zip(y).zip(dy) {
+                        *to = if y <= T::zero() { T::zero() } else { dy };
+                    }
+                },
+            );
+            Ok(())
         })
         .map_err(|no_room| no_room.in_operation(op).into())
     };

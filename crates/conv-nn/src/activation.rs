@@ -1,7 +1,7 @@
 //! The rectifier, with PyTorch's gradient at 0.
 
 use crate::blocks::map;
-use crate::kernel::{check_real, elements};
+use crate::kernel::{check_real, contiguous, elements};
 use crate::real::Real;
 use crate::{Result, gradients};
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor, bail};
@@ -23,7 +23,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
         return composed(x);
     }
     check_real(Relu::NAME, "its input", x.dtype())?;
-    Ok(x.contiguous()?.apply_op1(Relu)?)
+    Ok(contiguous(Relu::NAME, x)?.apply_op1(Relu)?)
 }
 
 fn composed(x: &Tensor) -> Result<Tensor> {
@@ -93,6 +93,15 @@ mod tests {
             let x = gradcheck::values((columns, rows), seed);
             gradcheck::check("relu", &[x], |t| Ok(relu(&t[0].t()?)?));
         }
+    }
+
+    #[test]
+    fn a_view_larger_than_memory_is_refused() -> candle_core::Result<()> {
+        let x = candle_core::Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
+        let message = relu(&x.broadcast_as((1 << 40, 1))?).err().map(|e| e.to_string());
+        let expected = format!("relu: no memory for a result of {} elements", 1u64 << 40);
+        assert_eq!(message, Some(expected));
+        Ok(())
     }
 
     #[test]

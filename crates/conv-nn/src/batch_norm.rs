@@ -3,7 +3,8 @@
 use crate::activation::rectify;
 use crate::blocks::{collect, fill_rows};
 use crate::kernel::{
-    Argument, LayerKernel, apply_layer, check_real, layer_gradients, slice, with_elements,
+    Argument, LayerKernel, apply_layer, check_real, contiguous, layer_gradients, slice,
+    with_elements,
 };
 use crate::real::{Real, sum};
 use crate::{Error, Init, Mode, Result, VarBuilder, gradients};
@@ -99,20 +100,21 @@ impl BatchNorm {
             return Err(misfit("its input", x, "two values a channel to train on".into()));
         }
         let (y, moments) = if x.device().is_cpu() {
+            let x = contiguous(Normalise::NAME, x)?;
             let moments = match training {
-                true => batch_moments(x)?,
+                true => batch_moments(&x)?,
                 false => of_tensors(&self.running_mean, &self.running_var)?,
             };
             let operation = Normalise::new(&moments, self.config.epsilon, training);
             let operation = Normalise { rectify, ..operation };
-            let [x, weight, bias] = [x, &self.weight, &self.bias].map(Tensor::contiguous);
-            (apply_layer(operation, [&x?, &weight?, &bias?])?, moments)
+            let [weight, bias] = [&self.weight, &self.bias].map(Tensor::contiguous);
+            (apply_layer(operation, [&x, &weight?, &bias?])?, moments)
         } else {
             let (y, moments) = self.composed(x, training)?;
             (if rectify { crate::relu(&y)? } else { y }, moments)
         };
         if training {
-            self.follow(&moments, values)?;
+            self.update_running_stats(&moments, values)?;
         }
         Ok(y)
     }
@@ -169,7 +171,7 @@ impl BatchNorm {
     }
 
     /// Moves the running statistics towards a batch's of so many values a channel.
-    fn follow(&self, moments: &[Moments], values: usize) -> Result<()> {
+    fn update_running_stats(&self, moments: &[Moments], values: usize) -> Result<()> {
         let unbiased = values as f64 / (values - 1) as f64;
         let means: Vec<_> = moments.iter().map(|[mean, _]| *mean).collect();
         let variances: Vec<_> = moments.iter().map(|[_, variance]| variance * unbiased).collect();
@@ -228,31 +230,32 @@ impl Planes {
         collect(self.channels, self.samples * self.width, of)
     }
 
-    /// The sum of a channel's planes, each by `of(its sample)`.
+    /// The sum of a channel's planes, each by `of(its sample)`: in f64, since there may be millions of
+    /// samples, whose sum in f32 would lose what the last ones add.
     #[inline(always)]
-    fn sum<T: Real>(&self, of: impl Fn(usize) -> T) -> T {
-        let mut sum = T::zero();
+    fn sum<T: Real>(&self, of: impl Fn(usize) -> T) -> f64 {
+        let mut sum = 0.0;
         for sample in 0..self.samples {
-            sum += of(sample);
+            sum += of(sample).to_f64();
         }
         sum
     }
 
     fn moments<T: Real>(&self, x: &[T]) -> Vec<Moments> {
-        let count = T::from_f64((self.samples * self.width) as f64);
+        let count = (self.samples * self.width) as f64;
         self.each(
             #[inline(always)]
             |channel| {
                 let mean = self.sum(
                     #[inline(always)]
                     |sample| sum([self.get(x, sample, channel)], |[x]| x),
-                );
-                let mean = mean / count;
+                ) / count;
+                let shift = T::from_f64(mean);
                 let squares = self.sum(
                     #[inline(always)]
-                    |sample| sum([self.get(x, sample, channel)], |[x]| (x - mean) * (x - mean)),
+                    |sample| sum([self.get(x, sample, channel)], |[x]| (x - shift) * (x - shift)),
                 );
-                [mean, squares / count].map(|moment| moment.to_f64())
+                [mean, squares / count]
             },
         )
     }
@@ -283,14 +286,15 @@ impl Normalise {
             #[inline(always)]
             |channel| {
                 let [mean, scale] = self.channel(channel);
-                let mut sums = [T::zero(); 2];
+                let mut sums = [0.0; 2];
                 for sample in 0..planes.samples {
                     let x = planes.get(x, sample, channel);
                     let gradient = planes.get(gradient, sample, channel);
-                    sums[0] += sum([gradient], |[g]| g);
-                    sums[1] += sum([gradient, x], |[g, x]| g * (x - mean));
+                    sums[0] += sum([gradient], |[g]| g).to_f64();
+                    sums[1] += sum([gradient, x], |[g, x]| g * (x - mean)).to_f64();
                 }
-                [sums[0], sums[1] * scale]
+                let [of_bias, of_weight] = sums.map(T::from_f64);
+                [of_bias, of_weight * scale]
             },
         )
     }

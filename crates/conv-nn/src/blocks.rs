@@ -1,7 +1,7 @@
 //! Fixed blocks of a CPU kernel's work, shared out among threads: results do not depend on how many there are.
 
 use crate::real::Real;
-use conv_core::{InstructionSet, Unwritten};
+use conv_core::cpu::{InstructionSet, Unwritten};
 use std::sync::{Mutex, PoisonError};
 
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.

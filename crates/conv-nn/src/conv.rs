@@ -2,7 +2,7 @@
 
 use crate::{Init, Result, VarBuilder, glu};
 use candle_core::{Module, Tensor};
-use conv_core::{Conv1dConfig, Conv2dConfig};
+use conv_core::{Conv1dConfig, Conv2dConfig, Precision};
 
 /// A 1-D convolution with its parameters: [`conv_core::conv1d`].
 ///
@@ -11,12 +11,15 @@ use conv_core::{Conv1dConfig, Conv2dConfig};
 ///
 /// ```
 /// use candle_core::{DType, Device, Module, Tensor};
-/// use conv_core::Conv1dConfig;
+/// use conv_core::{Conv1dConfig, Precision};
 /// use conv_nn::{Parameters, conv1d};
 /// let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
 /// let trigrams = conv1d(300, 100, 3, Conv1dConfig::default(), vb.pp("conv"))?;
 /// let sentence = Tensor::zeros((1, 300, 20), DType::F32, &Device::Cpu)?;
 /// assert_eq!(trigrams.forward(&sentence)?.dims(), [1, 100, 18]);
+/// // In evaluation, a sentence's result that does not depend on its batch:
+/// let exact = trigrams.at(Precision::Exact).forward(&sentence)?;
+/// assert_eq!(exact.dims(), [1, 100, 18]);
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -156,6 +159,11 @@ impl Conv1d {
     pub fn config(&self) -> &Conv1dConfig {
         &self.config
     }
+
+    /// The same layer, with the same tensors, computed at another precision.
+    pub fn at(&self, precision: Precision) -> Self {
+        Self { config: Conv1dConfig { precision, ..self.config }, ..self.clone() }
+    }
 }
 
 impl Conv2d {
@@ -177,6 +185,11 @@ impl Conv2d {
     /// How it is laid over its input.
     pub fn config(&self) -> &Conv2dConfig {
         &self.config
+    }
+
+    /// The same layer, with the same tensors, computed at another precision.
+    pub fn at(&self, precision: Precision) -> Self {
+        Self { config: Conv2dConfig { precision, ..self.config }, ..self.clone() }
     }
 }
 

@@ -87,13 +87,22 @@ impl Reduction {
         Ok(match self {
             // Not by dividing, where a gradient of 0 would become NaN; and by a tensor, since candle stops at the number 0.
             Reduction::Mean if total_weight == 0.0 => {
-                let sum = losses.sum_all()?;
+                let sum = total(losses)?;
                 ((&sum * sum.zeros_like()?)? + f64::NAN)?
             }
-            Reduction::Mean => (losses.sum_all()? / total_weight)?,
-            Reduction::Sum => losses.sum_all()?,
+            Reduction::Mean => (total(losses)? / total_weight)?,
+            Reduction::Sum => total(losses)?,
             Reduction::None => losses.clone(),
         })
+    }
+}
+
+/// The sum of the losses. On the CPU in f64: in f32 candle adds a million of them one by one, and loses
+/// digits.
+pub(crate) fn total(losses: &Tensor) -> candle_core::Result<Tensor> {
+    match losses.device().is_cpu() {
+        true => losses.to_dtype(DType::F64)?.sum_all()?.to_dtype(losses.dtype()),
+        false => losses.sum_all(),
     }
 }
 
@@ -384,6 +393,24 @@ mod tests {
                 list
             },
         )
+    }
+
+    /// A million like numbers, added one by one in f32, are rounded alike too.
+    #[test]
+    fn the_mean_of_many_losses_is_right() -> candle_core::Result<()> {
+        let samples = 3_000_000;
+        let logits = Tensor::zeros((samples, 2), DType::F32, &Device::Cpu)?;
+        let list = Tensor::zeros(samples, DType::U32, &Device::Cpu)?;
+        let layer = crate::Linear::new(Tensor::eye(2, DType::F32, &Device::Cpu)?, None);
+        let config = CrossEntropyConfig::default();
+        for loss in [
+            cross_entropy(&logits, &list, &config)?,
+            crate::linear_cross_entropy(&layer, &logits, &list, &config)?,
+        ] {
+            let loss = loss.to_scalar::<f32>()?;
+            assert!((loss - std::f32::consts::LN_2).abs() < 1e-6, "{loss}");
+        }
+        Ok(())
     }
 
     proptest! {

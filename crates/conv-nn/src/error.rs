@@ -84,9 +84,9 @@ pub enum Error {
         /// The number that came.
         found: f64,
     },
-    /// A weight of [`linear_agreement_loss`](crate::linear_agreement_loss) is out of range.
-    #[error("linear_agreement_loss: agreement is {found}, expected a finite number of at least 0")]
-    Agreement {
+    /// A weight of [`linear_r_drop_loss`](crate::linear_r_drop_loss) is out of range.
+    #[error("linear_r_drop_loss: alpha is {found}, expected a finite number of at least 0")]
+    RDropAlpha {
         /// The number that came.
         found: f64,
     },
@@ -139,6 +139,6 @@ impl From<Error> for candle_core::Error {
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Error::Candle(conv_core::without_backtrace(error))
+        Error::Candle(conv_core::cpu::without_backtrace(error))
     }
 }

@@ -72,7 +72,7 @@ impl Kernel for Glu {
             |row, y| {
                 let (a, b) = x[2 * row * half..][..2 * half].split_at(half);
                 for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
-                    *y = a.gated(b);
+                    *y = a.glu(b);
                 }
             },
         )
@@ -91,7 +91,7 @@ impl Kernel for Glu {
                 let gradient = &gradient[row * half..][..half];
                 let of_halves = da.iter_mut().zip(db);
                 for (((da, db), (&a, &b)), &g) in of_halves.zip(a.iter().zip(b)).zip(gradient) {
-                    [*da, *db] = a.gated_gradients(b, g);
+                    [*da, *db] = a.glu_gradients(b, g);
                 }
             },
         )

@@ -3,7 +3,7 @@
 use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Layout, Shape, Storage, Tensor, bail};
-use conv_core::check_first_order;
+use conv_core::cpu::check_first_order;
 
 /// Calls `f` with the elements of `tensors`, which must be on the CPU and of type `T`, in row-major
 /// order.
@@ -41,6 +41,25 @@ pub(crate) fn elements_mut<'a, T>(
         Some((start, end)) => Ok(&mut all[start..end]),
         None => bail!("a CPU kernel was given a tensor that is not contiguous"),
     }
+}
+
+/// Refuses as many elements as memory has no room for: asked for as a tensor, they would end the process.
+pub(crate) fn check_room(operation: &'static str, elements: usize, dtype: DType) -> Result<()> {
+    /// Elements above which the allocator is asked first, at the price of a second call.
+    const LARGE: usize = 1 << 26;
+    let bytes = elements.saturating_mul(dtype.size_in_bytes());
+    if elements > LARGE && Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+        return Err(conv_core::Error::OutOfMemory { op: operation, elements }.into());
+    }
+    Ok(())
+}
+
+/// `x` in row-major order. An expanded view can claim more elements than there is memory for.
+pub(crate) fn contiguous(operation: &'static str, x: &Tensor) -> Result<Tensor> {
+    if !x.is_contiguous() {
+        check_room(operation, x.elem_count(), x.dtype())?;
+    }
+    Ok(x.contiguous()?)
 }
 
 /// Refuses types that the kernels do not compute in, by name.
@@ -102,7 +121,7 @@ pub(crate) trait Kernel: Send + Sync + 'static {
 /// Runs `kernel` on `x` as one node of the graph.
 pub(crate) fn apply<K: Kernel>(kernel: K, x: &Tensor) -> Result<Tensor> {
     check_real(K::NAME, "its input", x.dtype())?;
-    Ok(x.contiguous()?.apply_op1(Operation(kernel))?)
+    Ok(contiguous(K::NAME, x)?.apply_op1(Operation(kernel))?)
 }
 
 /// The gradient of `x` in [`apply`], whose result is `y`.

@@ -2,7 +2,8 @@
 
 use crate::blocks::{fill_and_sum_rows, map_rows};
 use crate::kernel::{
-    Argument, LayerKernel, apply_layer, check_real, layer_gradients, slice, with_elements,
+    Argument, LayerKernel, apply_layer, check_real, contiguous, layer_gradients, slice,
+    with_elements,
 };
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
@@ -94,8 +95,9 @@ impl Module for LayerNorm {
             return self.composed(x);
         }
         let operation = Normalise { epsilon: self.config.epsilon };
-        let [x, weight, bias] = [x, &self.weight, &self.bias].map(Tensor::contiguous);
-        apply_layer(operation, [&x?, &weight?, &bias?])
+        let x = contiguous(Normalise::NAME, x)?;
+        let [weight, bias] = [&self.weight, &self.bias].map(Tensor::contiguous);
+        apply_layer(operation, [&x, &weight?, &bias?])
     }
 }
 

@@ -43,7 +43,6 @@
 #![deny(missing_docs)]
 
 mod activation;
-mod agreement;
 mod batch_norm;
 mod blocks;
 mod conv;
@@ -62,6 +61,7 @@ mod max_over_time;
 mod mode;
 mod output_loss;
 mod parameters;
+mod r_drop;
 mod real;
 mod residual;
 pub mod rng;
@@ -83,7 +83,7 @@ pub use lengths::{keep_first, softmax_of_first};
 pub use linear::{Linear, linear, linear_no_bias};
 pub use max_over_time::{argmax_over_time, max_over_time};
 pub use mode::Mode;
-pub use output_loss::{AgreementConfig, linear_agreement_loss, linear_cross_entropy};
+pub use output_loss::{RDropConfig, linear_cross_entropy, linear_r_drop_loss};
 pub use parameters::{Parameters, VarBuilder};
 pub use residual::{add_relu, add_scaled};
 pub use scale_gradient::scale_gradient;

@@ -1,7 +1,7 @@
 //! The fully connected layer, right for any leading dimensions and any layout.
 
 use crate::blocks::{BLOCK, sum_rows, update};
-use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
+use crate::kernel::{Argument, LayerKernel, apply_layer, check_room, slice, with_elements};
 use crate::real::Real;
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::backend::BackendStorage;
@@ -23,13 +23,14 @@ const FEW: usize = 64;
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    precision: Precision,
 }
 
 /// A [`Linear`] from `weight` and `bias`, both at first as in PyTorch: uniform within 1/√in.
 pub fn linear(in_size: usize, out_size: usize, vb: VarBuilder) -> candle_core::Result<Linear> {
     let bias = vb.get_with_hints(out_size, "bias", Init::uniform_fan_in(in_size))?;
-    let Linear { weight, .. } = linear_no_bias(in_size, out_size, vb)?;
-    Ok(Linear { weight, bias: Some(bias) })
+    let layer = linear_no_bias(in_size, out_size, vb)?;
+    Ok(Linear { bias: Some(bias), ..layer })
 }
 
 /// A [`Linear`] from `weight` alone.
@@ -40,13 +41,19 @@ pub fn linear_no_bias(
 ) -> candle_core::Result<Linear> {
     let init = Init::uniform_fan_in(in_size);
     let weight = vb.get_with_hints((out_size, in_size), "weight", init)?;
-    Ok(Linear { weight, bias: None })
+    Ok(Linear::new(weight, None))
 }
 
 impl Linear {
     /// From given tensors: weight `[out, in]`, bias `[out]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, precision: Precision::default() }
+    }
+
+    /// The same layer, with the same tensors, computed at another precision. With
+    /// [`Precision::Exact`] a row's result is the same bits whatever the other rows are.
+    pub fn at(&self, precision: Precision) -> Self {
+        Self { precision, ..self.clone() }
     }
 
     /// The weight, `[out, in]`.
@@ -89,7 +96,12 @@ impl Linear {
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         let [out_size, in_size] = self.check(x)?;
         let leading = &x.dims()[..x.rank() - 1];
-        let rows = x.reshape((leading.iter().product::<usize>(), in_size))?;
+        let count = leading.iter().product::<usize>();
+        if !x.is_contiguous() {
+            check_room("linear", x.elem_count(), x.dtype())?;
+        }
+        check_room("linear", count.saturating_mul(out_size), x.dtype())?;
+        let rows = x.reshape((count, in_size))?;
         let is_tracked = [Some(x), Some(&self.weight), self.bias.as_ref()];
         let is_tracked = is_tracked.into_iter().flatten().any(Tensor::track_op);
         let y = if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
@@ -97,9 +109,9 @@ impl Linear {
                 None => Tensor::zeros(0, x.dtype(), x.device())?,
                 Some(bias) => bias.contiguous()?,
             };
-            let is_exact = Precision::current() == Precision::Exact;
+            let is_exact = self.precision == Precision::Exact;
             let is_empty = self.weight.elem_count() == 0;
-            match !is_tracked && !is_empty && (is_exact || rows.dim(0)? <= FEW) {
+            match !is_empty && (is_exact || !is_tracked && rows.dim(0)? <= FEW) {
                 true => self.convolved(&rows)?,
                 false => apply_layer(Product, [&rows, &self.weight, &bias])?,
             }
@@ -109,10 +121,10 @@ impl Linear {
         Ok(y.reshape([leading, &[out_size]].concat())?)
     }
 
-    /// As the convolution of inputs that are one window; with [`Precision::Exact`] a row's result is the same bits whatever the other
-    /// rows are.
+    /// As the convolution of inputs that are one window.
     fn convolved(&self, x: &Tensor) -> Result<Tensor> {
-        let (weight, config) = (self.weight.unsqueeze(2)?, Conv1dConfig::default());
+        let weight = self.weight.unsqueeze(2)?;
+        let config = Conv1dConfig { precision: self.precision, ..Default::default() };
         Ok(conv_core::conv1d(&x.unsqueeze(2)?, &weight, self.bias.as_ref(), &config)?.squeeze(2)?)
     }
 
@@ -276,6 +288,36 @@ mod tests {
         Ok(())
     }
 
+    /// Tracked or not, which a layer that is trained and evaluated is.
+    #[test]
+    fn an_exact_row_does_not_depend_on_the_others() -> candle_core::Result<()> {
+        let (x, weight) = (values((200, 37), 1), Var::from_tensor(&values((11, 37), 2))?);
+        let bias = values(11, 3);
+        for dtype in [DType::F32, DType::F64] {
+            let [x, bias] = [&x, &bias].map(|t| t.to_dtype(dtype));
+            let (x, bias) = (x?, bias?);
+            for weight in [weight.to_dtype(dtype)?, weight.detach().to_dtype(dtype)?] {
+                let layer = Linear::new(weight, Some(bias.clone())).at(Precision::Exact);
+                let y = layer.forward(&x)?;
+                for row in [0, 64, 199] {
+                    let alone = layer.forward(&x.narrow(0, row, 1)?)?;
+                    let bits = |t: &Tensor| t.to_dtype(DType::F64)?.to_vec2::<f64>();
+                    assert_eq!(bits(&alone)?, bits(&y.narrow(0, row, 1)?)?, "{dtype:?}, {row}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn exact_gradients_are_right_too() {
+        let inputs = [values((5, 4), 1), values((3, 4), 2), values(3, 3)];
+        gradcheck::check("exact linear", &inputs, |t| {
+            let layer = Linear::new(t[1].clone(), Some(t[2].clone()));
+            layer.at(Precision::Exact).forward(&t[0])
+        });
+    }
+
     #[test]
     fn first_values_lie_within_the_fan_in_bound() -> candle_core::Result<()> {
         let parameters = crate::Parameters::new(1);
@@ -285,6 +327,18 @@ mod tests {
         for (name, var) in parameters.vars() {
             let largest = var.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
             assert!((0.15..=0.2).contains(&largest), "{name}: {largest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn more_rows_than_memory_has_room_for_are_refused() -> candle_core::Result<()> {
+        let layer = Linear::new(values((3, 4), 1).to_dtype(DType::F32)?, None);
+        let x = Tensor::zeros((1, 4), DType::F32, &Device::Cpu)?.broadcast_as((1 << 40, 4))?;
+        for precision in [Precision::Fast, Precision::Exact] {
+            let message = layer.at(precision).forward(&x).err().map(|e| e.to_string());
+            let message = message.unwrap_or_default();
+            assert!(message.starts_with("linear: no memory for a result of"), "{message}");
         }
         Ok(())
     }

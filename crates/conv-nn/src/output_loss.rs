@@ -5,10 +5,10 @@ use crate::cross_entropy::Loss;
 use crate::kernel::{Argument, LayerKernel, apply_layer, check_real, elements, elements_mut};
 use crate::linear::product_gradients;
 use crate::real::Real;
-use crate::{CrossEntropyConfig, Error, Linear, Reduction, Result, agreement, cross_entropy};
+use crate::{CrossEntropyConfig, Error, Linear, Reduction, Result, cross_entropy, r_drop};
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Module, Shape, Tensor, bail};
 
-/// Logits of a block, which become their gradient: 32 MiB of f32; with agreement as much again.
+/// Logits of a block, which become their gradient: 32 MiB of f32; with R-Drop as much again.
 const BLOCK: usize = 1 << 23;
 
 /// [`cross_entropy`] of `layer`'s outputs.
@@ -47,38 +47,38 @@ pub fn linear_cross_entropy(
 
 /// The loss of samples that the network has seen twice, each time with a dropout of its own: R-Drop (Liang et al. 2021, section 2.1).
 ///
-/// The sum over both passes of the [`cross_entropy`], plus `agreement` · ½ (KL(p‖q) + KL(q‖p)) for each sample, where p and q are what the
-/// passes say; divided by the number of rows, so that it is half of the paper's loss with `agreement` for α.
+/// The sum over both passes of the [`cross_entropy`], plus α · ½ (KL(p‖q) + KL(q‖p)) for each sample, where
+/// p and q are what the passes say; divided by the number of rows, so that it is half of the paper's loss.
 ///
 /// # Shapes
 /// x `[2N, in]` of f32 or f64, of which rows 2i and 2i + 1 are the two passes over a sample, targets `[2N]` of u32 in the same order → a
 /// scalar.
 ///
 /// # Errors
-/// As [`linear_cross_entropy`]; an odd number of rows; an `agreement` that is negative or not finite.
+/// As [`linear_cross_entropy`]; an odd number of rows; an `alpha` that is negative or not finite.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
-/// use conv_nn::{AgreementConfig, Linear, linear_agreement_loss};
+/// use conv_nn::{RDropConfig, Linear, linear_r_drop_loss};
 /// let layer = Linear::new(Tensor::eye(2, DType::F32, &Device::Cpu)?, None);
 /// let targets = Tensor::new(&[1u32, 1], &Device::Cpu)?;
-/// let of = |x: &Tensor, agreement| {
-///     let config = AgreementConfig { label_smoothing: 0.1, agreement };
-///     linear_agreement_loss(&layer, x, &targets, &config)?.to_scalar::<f32>()
+/// let of = |x: &Tensor, alpha| {
+///     let config = RDropConfig { label_smoothing: 0.1, alpha };
+///     linear_r_drop_loss(&layer, x, &targets, &config)?.to_scalar::<f32>()
 /// };
 /// let (alike, apart) = (Tensor::new(&[[0f32, 1.], [0., 1.]], &Device::Cpu)?, Tensor::new(&[[0f32, 1.], [1., 0.]], &Device::Cpu)?);
 /// assert_eq!(of(&alike, 5.0)?, of(&alike, 0.0)?);
 /// assert!(of(&apart, 5.0)? > of(&apart, 0.0)?);
 /// # Ok::<(), candle_core::Error>(())
 /// ```
-pub fn linear_agreement_loss(
+pub fn linear_r_drop_loss(
     layer: &Linear,
     x: &Tensor,
     targets: &Tensor,
-    config: &AgreementConfig,
+    config: &RDropConfig,
 ) -> Result<Tensor> {
-    let operation = "linear_agreement_loss";
-    let AgreementConfig { label_smoothing, agreement } = *config;
+    let operation = "linear_r_drop_loss";
+    let RDropConfig { label_smoothing, alpha } = *config;
     let misfit = |argument, found, expected: &str| Error::Shape {
         operation,
         argument,
@@ -89,23 +89,23 @@ pub fn linear_agreement_loss(
     if x.rank() != 2 || !x.dim(0)?.is_multiple_of(2) {
         return Err(misfit("x", x.dims().to_vec(), "[2N, in]"));
     }
-    if !(0.0..f64::INFINITY).contains(&agreement) {
-        return Err(Error::Agreement { found: agreement });
+    if !(0.0..f64::INFINITY).contains(&alpha) {
+        return Err(Error::RDropAlpha { found: alpha });
     }
     let entropy = CrossEntropyConfig { label_smoothing, ..Default::default() };
     match x.device().is_cpu() {
-        true => by_blocks(layer, x, targets, &entropy, agreement),
-        false => composed(layer, x, targets, &entropy, agreement),
+        true => by_blocks(layer, x, targets, &entropy, alpha),
+        false => composed(layer, x, targets, &entropy, alpha),
     }
 }
 
-/// How [`linear_agreement_loss`] works. The default is the plain mean of both passes.
+/// How [`linear_r_drop_loss`] works. The default is the plain mean of both passes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct AgreementConfig {
+pub struct RDropConfig {
     /// As [`CrossEntropyConfig`] has it.
     pub label_smoothing: f64,
     /// The weight of what the passes differ by: 5 in the paper's translation.
-    pub agreement: f64,
+    pub alpha: f64,
 }
 
 /// The loss with all logits at once, whose gradients are right on every device.
@@ -114,24 +114,24 @@ fn composed(
     x: &Tensor,
     targets: &Tensor,
     config: &CrossEntropyConfig,
-    agreement: f64,
+    alpha: f64,
 ) -> Result<Tensor> {
     let logits = layer.forward(x)?;
     let loss = cross_entropy(&logits, targets, config)?;
-    if agreement == 0.0 {
+    if alpha == 0.0 {
         return Ok(loss);
     }
-    let share = agreement / x.dim(0)? as f64;
-    Ok((loss + (agreement::composed(&logits)? * share)?)?)
+    let share = alpha / x.dim(0)? as f64;
+    Ok((loss + (r_drop::composed(&logits)? * share)?)?)
 }
 
-/// Both losses on the CPU; without `agreement` samples need not come twice.
+/// Both losses on the CPU; without `alpha` samples need not come twice.
 fn by_blocks(
     layer: &Linear,
     x: &Tensor,
     targets: &Tensor,
     config: &CrossEntropyConfig,
-    agreement: f64,
+    alpha: f64,
 ) -> Result<Tensor> {
     check_real(OutputLoss::NAME, "its input", x.dtype())?;
     let [classes, _] = layer.check(x)?;
@@ -141,7 +141,7 @@ fn by_blocks(
     };
     let arguments = [&x.contiguous()?, &layer.weight().contiguous()?, &bias];
     let rows = (BLOCK / classes.max(1)).max(1);
-    let loss = OutputLoss::new(arguments, targets, config, agreement, rows)?;
+    let loss = OutputLoss::new(arguments, targets, config, alpha, rows)?;
     Ok(apply_layer(loss, arguments)?)
 }
 
@@ -157,10 +157,10 @@ impl OutputLoss {
         arguments: [&Tensor; 3],
         targets: &Tensor,
         config: &CrossEntropyConfig,
-        agreement: f64,
+        alpha: f64,
         rows: usize,
     ) -> Result<Self> {
-        let rows = if agreement > 0.0 { rows.next_multiple_of(2) } else { rows };
+        let rows = if alpha > 0.0 { rows.next_multiple_of(2) } else { rows };
         let tracked = arguments.map(Tensor::track_op);
         let [x, weight, bias] = arguments.map(Tensor::detach);
         let layer = Linear::new(weight.clone(), Some(bias));
@@ -179,18 +179,18 @@ impl OutputLoss {
             };
             let (entropy, weight_of_block) = Loss::prepared(&logits, &targets, config)?;
             total += weight_of_block;
-            loss += number(&entropy.losses(&logits)?.sum_all()?)?;
-            let of_agreement = match agreement > 0.0 {
-                true => Some(agreement::with_gradient(&logits, agreement)?),
+            loss += number(&entropy.losses(&logits)?.to_dtype(DType::F64)?.sum_all()?)?;
+            let divergence = match alpha > 0.0 {
+                true => Some(r_drop::with_gradient(&logits, alpha)?),
                 false => None,
             };
-            loss += of_agreement.as_ref().map_or(0.0, |(value, _)| *value);
+            loss += divergence.as_ref().map_or(0.0, |(value, _)| *value);
             if tracked == [false; 3] {
                 continue;
             }
             logits.inplace_op1(&entropy)?;
             let gradient = logits;
-            if let Some((_, of_logits)) = of_agreement {
+            if let Some((_, of_logits)) = divergence {
                 gradient.inplace_op2(&of_logits, &Add)?;
             }
             let [x_gradient, of_weight, of_bias] =
@@ -303,11 +303,11 @@ mod tests {
         [x, weight, bias]: [&Tensor; 3],
         targets: &Tensor,
         config: &CrossEntropyConfig,
-        agreement: f64,
+        alpha: f64,
         rows: usize,
     ) -> candle_core::Result<Tensor> {
         let arguments = [x, weight, bias];
-        apply_layer(OutputLoss::new(arguments, targets, config, agreement, rows)?, arguments)
+        apply_layer(OutputLoss::new(arguments, targets, config, alpha, rows)?, arguments)
     }
 
     proptest! {
@@ -343,7 +343,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn with_agreement_too(
+        fn with_r_drop_too(
             list in prop::collection::vec(0u32..5, 1..5),
             rows in 1usize..10,
             smoothing in 0.0..1.0,
@@ -354,7 +354,7 @@ mod tests {
             let list: Vec<u32> = list.iter().flat_map(|target| [*target; 2]).collect();
             let targets = Tensor::from_vec(list, count, &Device::Cpu)?;
             let config = CrossEntropyConfig { label_smoothing: smoothing, ..Default::default() };
-            gradcheck::check("linear_agreement_loss", &inputs, |t| {
+            gradcheck::check("linear_r_drop_loss", &inputs, |t| {
                 of_blocks([&t[0], &t[1], &t[2]], &targets, &config, 1.5, rows)
             });
             let [x, weight, bias] = &inputs;
@@ -424,17 +424,17 @@ mod tests {
             let found = message(x, targets)?;
             assert!(found.contains(expected), "{found}");
         }
-        let of_passes = |x: Tensor, agreement| -> candle_core::Result<String> {
+        let of_passes = |x: Tensor, alpha| -> candle_core::Result<String> {
             let targets = Tensor::zeros(x.dim(0)?, DType::U32, &Device::Cpu)?;
-            let config = AgreementConfig { agreement, ..Default::default() };
-            let error = linear_agreement_loss(&layer, &x, &targets, &config).err();
+            let config = RDropConfig { alpha, ..Default::default() };
+            let error = linear_r_drop_loss(&layer, &x, &targets, &config).err();
             Ok(error.map(|error| error.to_string()).unwrap_or_default())
         };
         let odd = of_passes(values((3, 3), 1), 1.0)?;
         assert!(odd.contains("x has shape [3, 3], expected [2N, in]"), "{odd}");
-        for agreement in [-1.0, f64::NAN, f64::INFINITY] {
-            let found = of_passes(values((2, 3), 1), agreement)?;
-            assert!(found.contains("agreement is") && found.contains("at least 0"), "{found}");
+        for alpha in [-1.0, f64::NAN, f64::INFINITY] {
+            let found = of_passes(values((2, 3), 1), alpha)?;
+            assert!(found.contains("alpha is") && found.contains("at least 0"), "{found}");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Arithmetic of the kernels that vectorises: sums in a fixed order, and maxima.
 
 use candle_core::WithDType;
-use conv_core::Exponential;
+use conv_core::cpu::Exponential;
 use num_traits::Float;
 
 /// An element type that the kernels compute in.
@@ -15,9 +15,28 @@ const LANES: usize = 16;
 /// Two of them, where the work between hides that.
 const WIDE: usize = 2 * LANES;
 
+/// Elements that are summed in `T`; sums of more of them are added in f64, lest many small numbers are
+/// lost in a large sum.
+const SUMMED: usize = 1 << 14;
+
 /// Σ f over slices of one length, in interleaved partial sums: the order is always the same.
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    let len = slices[0].len();
+    let mut total = 0.0;
+    for start in (0..len).step_by(SUMMED) {
+        let end = len.min(start + SUMMED);
+        let some = slices.map(
+            #[inline(always)]
+            |slice| &slice[start..end],
+        );
+        total += sum_of_few(some, &f).to_f64();
+    }
+    T::from_f64(total)
+}
+
+#[inline(always)]
+fn sum_of_few<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     let len = slices[0].len();
     // Blocks of a length that the compiler knows: a check of bounds between two lanes would keep it from making them a vector.
     let mut blocks = [&[][..]; N];
@@ -116,6 +135,13 @@ pub(crate) fn maximum<T: Real>(x: &[T]) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_sum_is_as_exact_as_a_short_one() {
+        let (len, each) = (3_000_001, 1000.1f32);
+        let (found, expected) = (sum([&vec![each; len]], |[x]| x), len as f64 * f64::from(each));
+        assert!((f64::from(found) / expected - 1.0).abs() < 2e-5, "{found}, expected {expected}");
+    }
 
     #[test]
     fn sums_and_maxima_reach_every_element() {

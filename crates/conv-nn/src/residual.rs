@@ -1,11 +1,11 @@
 //! The end of a residual block: a sum of two, and what becomes of it.
 
 use crate::blocks::{BLOCK, fill};
-use crate::kernel::{check_real, elements};
+use crate::kernel::{check_real, contiguous, elements};
 use crate::real::Real;
 use crate::{Error, Result, activation, gradients, relu};
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, bail};
-use conv_core::check_first_order;
+use conv_core::cpu::check_first_order;
 
 /// [`relu`](crate::relu)(x + y), the end of a residual block (He et al. 2016, figure 2), in one walk: the graph keeps one tensor
 /// for the two.
@@ -111,9 +111,11 @@ fn apply<S: Sum>(sum: S, x: &Tensor, y: &Tensor) -> Result<Option<Tensor>> {
         let (found, expected) = (y.dtype(), format!("{:?}", x.dtype()));
         return Err(Error::DType { operation, argument, found, expected });
     }
-    let is_here = x.device().is_cpu();
-    let sum = is_here.then(|| x.contiguous()?.apply_op2(&y.contiguous()?, Operation(sum)));
-    Ok(sum.transpose()?)
+    if !x.device().is_cpu() {
+        return Ok(None);
+    }
+    let [x, y] = [x, y].map(|t| contiguous(operation, t));
+    Ok(Some(x?.apply_op2(&y?, Operation(sum))?))
 }
 
 struct Operation<S>(S);

@@ -210,12 +210,20 @@ fn convolutions() -> Result<()> {
             let y = if images {
                 let (stride, dilation) = ((stride, stride), (dilation, dilation));
                 let padding = Padding2d::all(padding);
-                Conv2d::new(weight, bias, Conv2dConfig { stride, padding, dilation, groups })
-                    .forward(&x)
+                Conv2d::new(
+                    weight,
+                    bias,
+                    Conv2dConfig { stride, padding, dilation, groups, ..Default::default() },
+                )
+                .forward(&x)
             } else {
                 let padding = (padding, padding);
-                Conv1d::new(weight, bias, Conv1dConfig { stride, padding, dilation, groups })
-                    .forward(&x)
+                Conv1d::new(
+                    weight,
+                    bias,
+                    Conv1dConfig { stride, padding, dilation, groups, ..Default::default() },
+                )
+                .forward(&x)
             };
             case.check(&y?)?;
         }

@@ -2,9 +2,9 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
-    AgreementConfig, BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode,
-    Parameters, add_scaled, batch_norm, cross_entropy, dropout, dropout_of_first, embedding, glu,
-    layer_norm, linear, linear_agreement_loss, log_softmax, max_over_time, relu, rng, softmax,
+    BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters,
+    RDropConfig, add_scaled, batch_norm, cross_entropy, dropout, dropout_of_first, embedding, glu,
+    layer_norm, linear, linear_r_drop_loss, log_softmax, max_over_time, relu, rng, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -69,8 +69,8 @@ fn bits() -> Result<String> {
     let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
     let of_blocks = x.flatten_to(1)?;
     // The cross-entropy by blocks, and more.
-    let with_agreement = AgreementConfig { label_smoothing: 0.1, agreement: 1.0 };
-    let of_blocks = linear_agreement_loss(&wide, &of_blocks, &targets, &with_agreement)?;
+    let r_drop = RDropConfig { label_smoothing: 0.1, alpha: 1.0 };
+    let of_blocks = linear_r_drop_loss(&wide, &of_blocks, &targets, &r_drop)?;
     let loss = (((loss + of_blocks.clone())? + pooled.sum_all()?)? + gated.sum_all()?)?;
     let gradients = loss.backward()?;
 

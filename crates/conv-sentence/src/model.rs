@@ -115,14 +115,15 @@ impl KimCnn {
     /// A word number beyond the vocabulary.
     pub fn features(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let words = self.words(batch, mode)?;
+        // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
+        let precision = match mode {
+            Mode::Eval => Precision::Exact,
+            Mode::Train(_) => Precision::Fast,
+        };
         let mut pooled = Vec::new();
         for (convolution, bank) in self.convolutions.iter().zip(&self.config.filters) {
             let windows: Vec<usize> = batch.lengths.iter().map(|n| n + 1 - bank.width).collect();
-            // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
-            let maps = match mode {
-                Mode::Eval => Precision::Exact.with(|| convolution.forward(&words))?,
-                Mode::Train(_) => convolution.forward(&words)?,
-            };
+            let maps = convolution.at(precision).forward(&words)?;
             pooled.push(conv_nn::max_over_time(&maps, Some(&windows))?);
         }
         Ok(conv_nn::relu(&Tensor::cat(&pooled, 1)?)?)
@@ -138,7 +139,7 @@ impl KimCnn {
         let batch = Batch::new(&[sentence], self.config.padding(), device)?;
         let words = self.words(&batch, &mut Mode::Eval)?;
         let map = |convolution: &Conv1d| {
-            let map = Precision::Exact.with(|| convolution.forward(&words))?;
+            let map = convolution.at(Precision::Exact).forward(&words)?;
             Ok(conv_nn::relu(&map)?.i(0)?)
         };
         self.convolutions.iter().map(map).collect()

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use conv_hub::InvalidField;
 
-/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::limit_candle_threads)
+/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::cpu::limit_candle_threads)
 /// as many.
 ///
 /// # Errors
@@ -12,7 +12,7 @@ pub fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::from(InvalidField::new("threads", "0", "at least 1")));
     }
-    conv_core::limit_candle_threads(threads);
+    conv_core::cpu::limit_candle_threads(threads);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     // The caller is one of them: it works along instead of waiting. Not where it would be the only one, for which other threads
     // would then wait.

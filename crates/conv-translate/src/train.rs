@@ -10,7 +10,7 @@ use crate::{
 use candle_core::{DType, Device, Tensor};
 use conv_hub::ModelConfig;
 use conv_nn::rng::seeded;
-use conv_nn::{AgreementConfig, CrossEntropyConfig, Mode, Parameters};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, RDropConfig};
 use conv_text::subwords::Recut;
 use conv_train::report::{Html, Report};
 use conv_train::{FitConfig, Learner, Loss, Task};
@@ -165,7 +165,7 @@ impl<'a> Training<'a> {
         &self,
         network: &ConvS2s,
         Passes { batch, passes }: &Passes,
-        config: &AgreementConfig,
+        config: &RDropConfig,
         mode: &mut Mode,
     ) -> Result<Loss> {
         let passes = *passes;
@@ -230,7 +230,7 @@ impl<'a> Training<'a> {
     /// The mean negative logarithm of the probability of a token of `pairs`, `</s>` included.
     fn held_out_loss(&self, network: &ConvS2s, pairs: &[Pair]) -> Result<f64> {
         let (mut sum, mut count) = (0.0, 0.0);
-        let plain = AgreementConfig::default();
+        let plain = RDropConfig::default();
         for places in by_length(pairs) {
             let batch = Passes::new(places.into_iter().map(|place| pairs[place].clone()), 1);
             let loss = self.batch_loss(network, &batch, &plain, &mut Mode::Eval)?;
@@ -344,7 +344,7 @@ impl Learner for Training<'_> {
         let Recipe { label_smoothing, agreement, .. } = *self.recipe;
         let is_training = mode.rng().is_some();
         let label_smoothing = if is_training { label_smoothing } else { 0.0 };
-        let config = AgreementConfig { label_smoothing, agreement };
+        let config = RDropConfig { label_smoothing, alpha: agreement };
         Ok(self.batch_loss(&self.network, batch, &config, mode)?)
     }
 

@@ -46,7 +46,7 @@ fn time(seconds: f64, f: impl Fn() -> Result<()>) -> Result<serde_json::Value> {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    conv_core::keep_memory();
+    conv_core::cpu::keep_memory();
     conv_train::set_threads(options.threads)?;
     for case in CASES.iter().filter(|case| case.name.contains(&options.only)) {
         let tracked = Arguments::new(case)?;

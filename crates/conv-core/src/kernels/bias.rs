@@ -1,17 +1,18 @@
 //! The gradient of a bias: one number a channel, summed over the channel's elements.
 
-use super::blocks::each_chunk;
+use super::blocks::fill_chunks;
 use crate::element::Element;
-use crate::memory::Done;
+use crate::memory::NoRoom;
 
 /// Partial sums that the processor can take at once, always in the same order.
 const LANES: usize = 8;
 
-/// Sums into `dbias` the gradients of its channel's elements: the batch's samples in order, each in partial sums.
-pub(crate) fn bias_gradient<T: Element>(pixels: usize, dy: &[T], dbias: &mut [T]) -> Done {
-    let channels = dbias.len();
-    each_chunk(dbias, 1, dy.len(), |channel, dbias| {
-        dbias[0] = T::zero();
+/// The sums of the gradients of each channel's elements: the batch's samples in order, each in partial sums.
+pub(crate) fn bias_gradient<T: Element>(
+    [channels, pixels]: [usize; 2],
+    dy: &[T],
+) -> Result<Vec<T>, NoRoom> {
+    fill_chunks(channels, 1, dy.len(), |channel, dbias| {
         for sample in dy.chunks_exact(channels * pixels) {
             let mut sums = [T::zero(); LANES];
             let chunks = sample[channel * pixels..][..pixels].chunks_exact(LANES);

@@ -1,10 +1,12 @@
 //! How work is cut: into blocks whose sizes follow from the geometry alone, never from the number of threads.
+#![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::memory::Done;
+use crate::element::Element;
+use crate::memory::{Done, NoRoom, written};
 
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;
@@ -68,6 +70,24 @@ pub(crate) fn each_chunk<T: Send>(
     } else {
         slice.chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
     }
+}
+
+/// `len` elements, zeros of which `task` fills each chunk, as [`each_chunk`] calls it: they are zeroed
+/// where they are filled, and not in a walk of its own.
+pub(crate) fn fill_chunks<T: Element>(
+    len: usize,
+    size: usize,
+    work: usize,
+    task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
+) -> Result<Vec<T>, NoRoom> {
+    let fill = |out: &mut [T]| {
+        each_chunk(out, size, work, |i, chunk| {
+            chunk.fill(T::zero());
+            task(i, chunk)
+        })
+    };
+    // SAFETY: chunks cover everything, and each is written before `task` sees it.
+    unsafe { written(len, fill) }
 }
 
 #[cfg(test)]

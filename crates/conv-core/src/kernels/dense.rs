@@ -12,7 +12,7 @@ use super::packed::{Order, Weight};
 use super::tile::{PANEL, REGISTERS, multiply, width};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::Done;
+use crate::memory::{NoRoom, written};
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Outputs of a panel: the columns of the widest tile.
@@ -45,21 +45,25 @@ pub(crate) fn laid_out_row<T: Element>(
     panel[output % OUTPUTS..].iter().step_by(OUTPUTS).copied()
 }
 
-/// `y = weight · x` of each row, finished.
+/// weight · x of each row, finished.
 pub(crate) fn multiply_rows<T: Element>(
     g: &Geometry,
     x: &[T],
     panels: &[T],
     finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
-    let y = &Output::new(g, finish, y);
-    blocks::each(g.channels_out.div_ceil(OUTPUTS), g.work(), |panel| {
-        let outputs = panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS);
-        let weight = &panels[panel * OUTPUTS * g.depth()..][..OUTPUTS * g.depth()];
-        T::vectorize(Rows { g, x, weight, outputs, y });
-        Ok(())
-    })
+) -> Result<Vec<T>, NoRoom> {
+    let len = g.batch * g.channels_out / if finish.gate { 2 } else { 1 };
+    let run = |y: &mut [T]| {
+        let y = &Output::new(g, finish, y);
+        blocks::each(g.channels_out.div_ceil(OUTPUTS), g.work(), |panel| {
+            let outputs = panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS);
+            let weight = &panels[panel * OUTPUTS * g.depth()..][..OUTPUTS * g.depth()];
+            T::vectorize(Rows { g, x, weight, outputs, y });
+            Ok(())
+        })
+    };
+    // SAFETY: panels cover all outputs, and a panel's task writes its own of every row.
+    unsafe { written(len, run) }
 }
 
 /// A panel's outputs of all rows.

@@ -98,7 +98,7 @@ impl<T: Element> Rows<'_, T> {
         let line = self.padded.layout.row;
         let stride = self.g.h.stride * line;
         let lines = (self.first..self.first + height).map(|row| row * stride);
-        self.padded.debug_inside(self.taps, lines.map(|source| Run { source, at: 0, len: width }));
+        self.padded.assert_inside(self.taps, lines.map(|source| Run { source, at: 0, len: width }));
         for row in (0..height).step_by(R) {
             // Some are computed once more where whole tiles leave a rest.
             let row = row.min(height - R);
@@ -194,7 +194,7 @@ impl<T: Element> Work<T> for Products<'_, T> {
         let width = g.w.output;
         assert!(dy.len() == g.pixels_out() && sums.len() == taps.len());
         let lines = (0..g.h.output).map(|row| row * g.h.stride * padded.layout.row);
-        padded.debug_inside(taps, lines.map(|source| Run { source, at: 0, len: width }));
+        padded.assert_inside(taps, lines.map(|source| Run { source, at: 0, len: width }));
         for (taps, sums) in taps.chunks(TAPS).zip(sums.chunks_mut(TAPS)) {
             let places: [usize; TAPS] = std::array::from_fn(|i| taps[i.min(taps.len() - 1)]);
             // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.

@@ -94,7 +94,7 @@ impl<'a, T: Element> Output<'a, T> {
                     let (bias_of_gate, gates) =
                         (self.bias(channel + 1), &rows[stride + at..][..len]);
                     for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(gates) {
-                        *y = (sum + bias).gated(gate + bias_of_gate);
+                        *y = (sum + bias).glu(gate + bias_of_gate);
                     }
                 } else {
                     for (y, &sum) in y.iter_mut().zip(sums) {
@@ -139,7 +139,7 @@ impl<'a, T: Element> Output<'a, T> {
             for (y, ([sum, gate], [bias, bias_of_gate])) in
                 y.iter_mut().zip(sums.iter().zip(biases))
             {
-                *y = (*sum + *bias).gated(*gate + *bias_of_gate);
+                *y = (*sum + *bias).glu(*gate + *bias_of_gate);
             }
         } else {
             for (y, (&sum, &bias)) in y.iter_mut().zip(sums.iter().zip(biases)) {

@@ -210,13 +210,13 @@ impl<'a, T: Element> Padded<'a, T> {
         self.buffer.as_deref().unwrap_or(self.input)
     }
 
-    /// That every tap of these runs lies inside: kernels read by pointers that rely on it. Looked at in debug builds.
-    pub fn debug_inside(&self, taps: &[usize], runs: impl IntoIterator<Item = Run>) {
-        if cfg!(debug_assertions) {
-            let (far, len) = (taps.iter().max().copied().unwrap_or(0), self.elements().len());
-            for run in runs {
-                assert!(run.source + far + run.len <= len, "{run:?} with taps to {far} of {len}");
-            }
+    /// Asserts that all of `taps` lie inside for each of these runs: kernels read by pointers that
+    /// rely on it.
+    pub fn assert_inside(&self, taps: &[usize], runs: impl IntoIterator<Item = Run>) {
+        let far = taps.iter().max().copied().unwrap_or(0);
+        let len = self.elements().len();
+        for run in runs {
+            assert!(run.source + far + run.len <= len, "{run:?} with taps to {far} of {len}");
         }
     }
 }

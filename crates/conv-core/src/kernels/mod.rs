@@ -15,6 +15,7 @@
 //! Most read the input padded and split by the stride's phases ([`layout`]); matrix products are summed in a [`tile`] of vector
 //! registers. Work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in a fixed order, so results
 //! do not depend on the number of threads. `reference` says in a few lines what all of them compute.
+#![allow(unsafe_code)]
 
 mod bias;
 mod blocks;
@@ -40,14 +41,14 @@ mod weight;
 mod winograd;
 
 pub(crate) use bias::bias_gradient;
-pub(crate) use blocks::each_chunk;
+pub(crate) use blocks::fill_chunks;
 pub(crate) use dense::{laid_out_len, laid_out_row, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
 pub(crate) use scratch::{HasScratch, take};
 
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::Done;
+use crate::memory::{Done, NoRoom, written};
 use packed::{Order, Weight};
 
 /// Output channels of a group below which packing its weight costs more than it saves.
@@ -63,58 +64,66 @@ struct Arguments<'a, T> {
     y: &'a mut [T],
 }
 
-/// The convolution `y` of `x` with `weight`.
+/// The convolution of `x` with `weight`.
 pub(crate) fn forward<T: Element>(
     g: &Geometry,
     x: &[T],
     weight: &[T],
     finish: Finish<'_, T>,
-    y: &mut [T],
-) -> Done {
+) -> Result<Vec<T>, NoRoom> {
     let g = &g.simplified();
     let weight = Weight { elements: weight, order: Order::plain(g, finish.gate) };
-    convolve(Arguments { g, x, weight, finish, y })
+    let sums = g.groups * g.channels_out * g.columns();
+    let len = if finish.gate { sums / 2 } else { sums };
+    // SAFETY: every kernel writes all outputs; in debug builds they are NaN before, which tests see.
+    unsafe { written(len, |y| convolve(Arguments { g, x, weight, finish, y })) }
 }
 
-/// The gradient `dx` with respect to the input, finished as if it were an output.
+/// The gradient with respect to the input, finished as if it were an output.
 pub(crate) fn input_gradient<T: Element>(
     g: &Geometry,
     dy: &[T],
     weight: &[T],
     finish: Finish<'_, T>,
-    dx: &mut [T],
-) -> Done {
+) -> Result<Vec<T>, NoRoom> {
     let g = &g.simplified();
     let weight = Weight { elements: weight, order: Order::plain(g, false) };
-    let of = Arguments { g, x: dy, weight, finish, y: dx };
-    // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
-    if !finish.exact && sparse::suits(g, dy) {
-        sparse::input_gradient(of)
-    } else if spread::suits(g) {
-        spread::input_gradient(of)
-    } else {
-        phases::input_gradient(of)
-    }
+    let run = |dx: &mut [T]| {
+        let of = Arguments { g, x: dy, weight, finish, y: dx };
+        // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
+        if !finish.exact && sparse::suits(g, dy) {
+            sparse::input_gradient(of)
+        } else if spread::suits(g) {
+            spread::input_gradient(of)
+        } else {
+            phases::input_gradient(of)
+        }
+    };
+    // SAFETY: every kernel writes the gradient of every input, as `forward`'s do.
+    unsafe { written(g.batch * g.groups * g.channels_in * g.pixels_in(), run) }
 }
 
-/// The gradient `dweight` with respect to the weight.
+/// The gradient with respect to the weight.
 pub(crate) fn weight_gradient<T: Element>(
     g: &Geometry,
     x: &[T],
     dy: &[T],
-    dweight: &mut [T],
-) -> Done {
+) -> Result<Vec<T>, NoRoom> {
     let g = &g.simplified();
-    if g.columns() == 0 {
-        dweight.fill(T::zero());
-        Ok(())
-    } else if sparse::suits(g, dy) {
-        sparse::weight_gradient(g, x, dy, dweight)
-    } else if g.channels_out < FEW_CHANNELS {
-        direct::weight_gradient(g, x, dy, dweight)
-    } else {
-        weight::gradient(g, x, dy, dweight)
-    }
+    let run = |dweight: &mut [T]| {
+        if g.columns() == 0 {
+            dweight.fill(T::zero());
+            Ok(())
+        } else if sparse::suits(g, dy) {
+            sparse::weight_gradient(g, x, dy, dweight)
+        } else if g.channels_out < FEW_CHANNELS {
+            direct::weight_gradient(g, x, dy, dweight)
+        } else {
+            weight::gradient(g, x, dy, dweight)
+        }
+    };
+    // SAFETY: every kernel writes the whole gradient, as `forward`'s do.
+    unsafe { written(g.groups * g.channels_out * g.depth(), run) }
 }
 
 /// The convolution by the kernel that suits it.

@@ -9,9 +9,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::blocks;
 use super::scratch::{Buffer, take};
-use crate::element::Element;
+use crate::element::{Element, try_zeros};
 use crate::geometry::Geometry;
-use crate::memory::{Done, NoRoom, written};
+use crate::memory::{Done, NoRoom};
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
@@ -203,7 +203,9 @@ pub(super) fn packed<T: Element>(
     if !make_room(&mut kept()) {
         return own();
     }
-    let (weight, packed, used) = (elements.to_vec(), written(len, &pack)?, AtomicU64::new(call));
+    let mut packed = try_zeros(len).ok_or(NoRoom { elements: len })?;
+    pack(&mut packed)?;
+    let (weight, used) = (elements.to_vec(), AtomicU64::new(call));
     let entry = Arc::new(Entry { key, address, used, weight, packed });
     // Another thread may have filled it meanwhile.
     let mut kept = kept();

@@ -90,11 +90,12 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
             .map(|start| {
                 let columns = start..self.columns.end.min(start + width);
                 let runs = padded.layout.runs(g, group, columns.clone());
-                padded.debug_inside(taps, runs.iter().copied());
                 let in_place = few_outputs && runs.len() == 1 && runs[0].len == width;
                 (columns.len(), g.pieces(columns), runs, in_place)
             })
             .collect();
+        let runs = of_columns.iter().flat_map(|(_, _, runs, _)| runs.iter().copied());
+        padded.assert_inside(taps, runs);
         let mut gathered = take::<T>(of_columns.len() * DEPTH.min(depth) * width)?;
         // One tile of sums after the other, or all of them where there are several slices of the depth.
         let tiles = if depth > DEPTH { of_columns.len() * self.panels.len() } else { 1 };

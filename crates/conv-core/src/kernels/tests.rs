@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::{Finish, bias_gradient, forward, input_gradient, reference, weight_gradient};
+use crate::Result;
+use crate::cpu::InstructionSet;
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry, Request};
-use crate::{InstructionSet, Result};
 
 fn axis(
     size: usize,
@@ -28,6 +29,7 @@ fn cast<T: Element>(values: &[f64]) -> Vec<T> {
 
 /// Every number to `error` of the largest.
 fn close<T: Element>(what: &str, g: &Geometry, error: f64, found: &[T], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what} for {g:?}");
     let largest = expected.iter().fold(1.0f64, |largest, e| largest.max(e.abs()));
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         let f = f.to_f64();
@@ -63,16 +65,14 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
     for (exact, rectify) in [(true, false), (false, false), (false, true)] {
         let bias = |channels: usize| Some(&bias_of[..channels]);
         let relu = |x: f64| if rectify { x.max(0.0) } else { x };
-        let mut found = cast::<T>(&vec![f64::NAN; y.len()]);
         let finish = Finish { bias: bias(channels), rectify, gate: false, exact, keep: rectify };
-        forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
+        let found = forward(g, &x_of, &weight_of, finish).expect("there is room");
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
         if g.groups == 1 && channels % 2 == 0 && !rectify {
-            let mut found = cast::<T>(&vec![f64::NAN; y.len() / 2]);
             let finish = Finish { gate: true, keep: exact, ..finish };
-            forward(g, &x_of, &weight_of, finish, &mut found).expect("there is room");
+            let found = forward(g, &x_of, &weight_of, finish).expect("there is room");
             let half = channels / 2 * g.pixels_out();
             let samples = y.chunks_exact((2 * half).max(1));
             let pairs = samples.flat_map(|y| y[..half].iter().zip(&y[half..]));
@@ -82,9 +82,8 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
             close("gated y", g, error * largest, &found, &expected);
         }
 
-        let mut found = cast::<T>(&vec![f64::NAN; dx.len()]);
         let finish = Finish { bias: bias(inputs), rectify, gate: false, exact, keep: rectify };
-        input_gradient(g, &dy_of, &weight_of, finish, &mut found).expect("there is room");
+        let found = input_gradient(g, &dy_of, &weight_of, finish).expect("there is room");
         let channel = |i: usize| i / g.pixels_in() % inputs;
         let expected: Vec<_> =
             dx.iter().enumerate().map(|(i, dx)| relu(dx + values(inputs, 3)[channel(i)])).collect();
@@ -93,13 +92,11 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
 
     let mut dw = vec![0.0; weight.len()];
     reference::weight_gradient(g, &x, dy, &mut dw);
-    let mut found = cast::<T>(&vec![f64::NAN; dw.len()]);
-    weight_gradient(g, &x_of, &dy_of, &mut found).expect("there is room");
+    let found = weight_gradient(g, &x_of, &dy_of).expect("there is room");
     close("dweight", g, error, &found, &dw);
 
     let mut db = vec![0.0; channels];
-    let mut found = cast::<T>(&vec![f64::NAN; channels]);
-    bias_gradient(g.pixels_out(), &dy_of, &mut found).expect("there is room");
+    let found = bias_gradient([channels, g.pixels_out()], &dy_of).expect("there is room");
     reference::bias_gradient(channels, g.pixels_out(), dy, &mut db);
     close("dbias", g, error, &found, &db);
 }
@@ -239,10 +236,8 @@ fn few_windows_and_many_are_by_winograd() -> Result<()> {
         let x = cast::<f32>(&values(batch * channels * size * size, 1));
         let weight = cast::<f32>(&values(40 * channels * 9, 2));
         let run = |exact| {
-            let mut y = vec![0f32; batch * 40 * size * size];
             let finish = Finish { bias: None, rectify: false, gate: false, exact, keep: false };
-            forward(&g, &x, &weight, finish, &mut y).expect("there is room");
-            y
+            forward(&g, &x, &weight, finish).expect("there is room")
         };
         assert_ne!(run(false), run(true), "{size}×{size}, {channels} channels");
     }

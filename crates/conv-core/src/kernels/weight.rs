@@ -93,7 +93,7 @@ impl<T: Element> Work<T, Done> for Sums<'_, T> {
         let mut turned = take::<T>(PIXELS.min(g.columns()) * row)?;
         for (block, pixels) in self.pixels.iter().enumerate() {
             let runs = self.padded.layout.runs(g, self.group, pixels.clone());
-            self.padded.debug_inside(self.taps, runs.iter().copied());
+            self.padded.assert_inside(self.taps, runs.iter().copied());
             let places: Vec<_> =
                 runs.iter().flat_map(|run| run.source..run.source + run.len).collect();
             for share in blocks::split(g.channels_out.div_ceil(L::WIDTH), REGISTERS) {

@@ -297,7 +297,7 @@ impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
         for (start, windows) in columns.clone().step_by(width).zip(panels) {
             let columns = start..columns.end.min(start + width);
             let runs = padded.layout.runs(tiles, group, columns.clone());
-            padded.debug_inside(job.taps, runs.iter().copied());
+            padded.assert_inside(job.taps, runs.iter().copied());
             for (channel, taps) in job.taps.chunks_exact(H * WINDOW).enumerate() {
                 // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
                 unsafe { gather::<L>(padded.elements().as_ptr(), taps, &runs, &mut gathered) };

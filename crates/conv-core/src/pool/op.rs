@@ -5,10 +5,11 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 use super::columns::Columns;
 use super::plane::is_nan;
 use super::window::Windows;
+use crate::Result;
+use crate::cpu::{InstructionSet, check_first_order};
 use crate::element::{Element, read, row_major};
 use crate::kernels::take;
 use crate::planes::fill_planes;
-use crate::{InstructionSet, Result, check_first_order};
 
 /// What becomes of the elements under a window.
 #[derive(Debug, Clone, Copy)]

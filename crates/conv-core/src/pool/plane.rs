@@ -216,9 +216,15 @@ fn give<'a, T: Element>(
     }
 }
 
-/// A fold over eight interleaved parts, so that the processor's vector units can do them side by side.
+/// A fold over blocks, lest a long mean loses what its last elements add.
 #[inline(always)]
 fn fold_run<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) -> T {
+    run.chunks(1 << 12).map(|block| fold_block(block, identity, f)).fold(identity, f)
+}
+
+/// A fold over eight interleaved parts, so that the processor's vector units can do them side by side.
+#[inline(always)]
+fn fold_block<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) -> T {
     let mut lanes = [identity; 8];
     let chunks = run.chunks_exact(lanes.len());
     let rest = chunks.remainder().iter().fold(identity, |a, &x| f(a, x));

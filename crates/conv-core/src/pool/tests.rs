@@ -106,6 +106,14 @@ fn threads_do_not_change_a_bit() -> Result<()> {
 }
 
 #[test]
+fn the_mean_of_a_long_run_is_right() -> Result<()> {
+    let x = Tensor::full(0.7f32, (1, 1, 3_000_001), &Device::Cpu)?;
+    let mean = global_avg_pool(&x)?.to_vec2::<f32>()?[0][0];
+    assert!((mean / 0.7 - 1.0).abs() < 3e-5, "{mean}");
+    Ok(())
+}
+
+#[test]
 fn half_precision_is_computed_in_f32_and_integers_are_refused() -> Result<()> {
     let x = gradcheck::values((2, 3, 4, 6), 6);
     for dtype in [DType::F16, DType::BF16] {

@@ -74,7 +74,7 @@ impl InstructionSet {
     /// ```
     /// let (a, b) = ([1f32, 2.0, 3.0], [4f32, 5.0, 6.0]);
     /// let mut sums = [0f32; 3];
-    /// conv_core::InstructionSet::vectorize(#[inline(always)] || {
+    /// conv_core::cpu::InstructionSet::vectorize(#[inline(always)] || {
     ///     for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(&b)) {
     ///         *sum = a + b;
     ///     }

@@ -14,18 +14,22 @@ macro_rules! instructions {
     (splat: $splat:ident, load: $load:ident, store: $store:ident, $($name:ident: $of_two:ident),*) => {
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
+            // SAFETY: the set is there by the contract of `Lanes`.
             Self(unsafe { $splat(x) })
         }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: as above, and readable by the caller's contract.
             Self(unsafe { $load(from) })
         }
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above, and writable by the caller's contract.
             unsafe { $store(to, self.0) }
         }
         $(#[inline(always)]
         unsafe fn $name(self, other: Self) -> Self {
+            // SAFETY: as above.
             Self(unsafe { $of_two(self.0, other.0) })
         })*
     };
@@ -170,10 +174,13 @@ pub(crate) trait Work<T, R = ()> {
     unsafe fn run<L: Lanes<Element = T>>(self) -> R;
 }
 
-/// `work` by the registers of `set`, or by portable ones where that is not compiled for this architecture.
+/// `work` by the registers of `set`.
+///
+/// # Panics
+/// Where the processor does not have `set`.
 pub(crate) fn vectorize_f32<R>(set: InstructionSet, work: impl Work<f32, R>) -> R {
-    debug_assert!(set.is_available(), "{set} on a processor without it");
-    // SAFETY: a set in use, or listed as available, has been found on this processor.
+    assert!(set.is_available(), "{set} on a processor without it");
+    // SAFETY: the set has just been found on this processor.
     unsafe {
         match set {
             #[cfg(target_arch = "x86_64")]

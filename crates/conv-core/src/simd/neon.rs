@@ -8,8 +8,6 @@ use super::Lanes;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Neon(float32x4_t);
 
-// SAFETY, for all of it: every aarch64 processor that Rust's targets allow for has NEON, and the contract of `Lanes` asks the caller
-// for valid pointers.
 impl Lanes for Neon {
     type Element = f32;
     const WIDTH: usize = 4;
@@ -22,6 +20,7 @@ impl Lanes for Neon {
 
     #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: every aarch64 processor that Rust's targets allow for has NEON.
         Self(unsafe { vfmaq_f32(self.0, a.0, b.0) })
     }
 }

@@ -1,7 +1,7 @@
 //! Every operation of every instruction set present, against numbers in arrays.
 
 use super::{Lanes, Work};
-use crate::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::element::Element;
 
 struct Operations;

@@ -26,8 +26,6 @@ pub(super) unsafe fn avx2<R>(work: impl Work<f32, R>) -> R {
     unsafe { work.run::<Avx2>() }
 }
 
-// SAFETY, for both impls: intrinsics need their instruction set, and loads and stores valid pointers; the contract of `Lanes` asks
-// the caller for both. Masked loads and stores touch the lanes of their mask only.
 impl Lanes for Avx512 {
     type Element = f32;
     const WIDTH: usize = 16;
@@ -40,26 +38,31 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the set is there by the contract of `Lanes`.
         Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
     }
 
     #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
+        // SAFETY: as above; a prefetch may be of any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lanes outside of the mask are not read.
         Self(unsafe { _mm512_maskz_loadu_ps(first16(count), from) })
     }
 
     #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
+        // SAFETY: as above; lanes outside of the mask are not written.
         unsafe { _mm512_mask_storeu_ps(to, first16(count), self.0) }
     }
 
     #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        // SAFETY: as above; four numbers are stored to an array of four.
         unsafe {
             // The halves of two registers added: one has both sums.
             let halves = |a: Self, b: Self| {
@@ -82,6 +85,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     unsafe fn turn([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
+        // SAFETY: as above; `to` is writable at each stride by the caller's contract.
         unsafe {
             let low = |x: Self| Avx2(_mm512_castps512_ps256(x.0));
             let high = |x: Self| {
@@ -113,26 +117,31 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the set is there by the contract of `Lanes`.
         Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
     }
 
     #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
+        // SAFETY: as above; a prefetch may be of any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lanes outside of the mask are not read.
         Self(unsafe { _mm256_maskload_ps(from, first8(count)) })
     }
 
     #[inline(always)]
     unsafe fn store_part(self, to: *mut f32, count: usize) {
+        // SAFETY: as above; lanes outside of the mask are not written.
         unsafe { _mm256_maskstore_ps(to, first8(count), self.0) }
     }
 
     #[inline(always)]
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        // SAFETY: as above; four numbers are stored to an array of four.
         unsafe {
             // The halves of two registers added: one has both sums.
             let halves = |a: Self, b: Self| {
@@ -153,6 +162,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     unsafe fn turn([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
+        // SAFETY: as above; `to` is writable at each stride by the caller's contract.
         unsafe {
             let pair = |a, b| (_mm256_castps_pd(a), _mm256_castps_pd(b));
             let (ab, cd) = pair(_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0));

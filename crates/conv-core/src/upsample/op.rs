@@ -4,9 +4,10 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 
 use super::kernel::{interpolate, interpolate_back, taps};
 use super::source::Source;
+use crate::Result;
+use crate::cpu::check_first_order;
 use crate::element::{Element, read, row_major};
 use crate::planes::fill_planes;
-use crate::{Result, check_first_order};
 
 /// A linear map of each plane, an axis at a time. It keeps nothing for the backward pass.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ fn exact_results_do_not_depend_on_the_batch() -> Result<()> {
     {
         let value = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
         let (x, weight) = (value(&[50, inputs, time], 1)?, value(&[outputs, inputs, kernel], 2)?);
-        let config = Conv1dConfig::default();
+        let config = Conv1dConfig { precision: Precision::Exact, ..Conv1dConfig::default() };
         is_the_same_alone(&x, |x| Ok(conv1d(x, &weight, None, &config)?))?;
     }
     Ok(())
@@ -27,7 +27,12 @@ fn nor_do_images_of_few_channels() -> Result<()> {
     for (groups, size) in [(1, (26, 4)), (1, (37, 30)), (2, (27, 19)), (7, (18, 18))] {
         let x = values(&[50, groups, size.0, size.1], 1)?;
         let weight = values(&[2 * groups, 1, 3, 3], 2)?;
-        let config = Conv2dConfig { groups, padding: Padding2d::all(1), ..Conv2dConfig::default() };
+        let config = Conv2dConfig {
+            groups,
+            padding: Padding2d::all(1),
+            precision: Precision::Exact,
+            ..Conv2dConfig::default()
+        };
         is_the_same_alone(&x, |x| Ok(conv2d(x, &weight, None, &config)?))?;
     }
     Ok(())
@@ -42,22 +47,24 @@ fn nor_do_transposed_convolutions_of_few_numbers() -> Result<()> {
     let few = (Tensor::from_vec(few, (1, 200, 9, 9), x.device())? * x.narrow(0, 17, 1)?)?;
     let x = Tensor::cat(&[&x.narrow(0, 0, 17)?, &few, &x.narrow(0, 18, 32)?], 0)?;
     let weight = values(&[200, 18, 3, 3], 2)?;
-    let config = ConvTranspose2dConfig { stride: (2, 2), ..ConvTranspose2dConfig::default() };
+    let config = ConvTranspose2dConfig {
+        stride: (2, 2),
+        precision: Precision::Exact,
+        ..ConvTranspose2dConfig::default()
+    };
     is_the_same_alone(&x, |x| Ok(conv_transpose2d(x, &weight, None, &config)?))
 }
 
 /// Sample 17 of 50 by itself and in parts of the batch.
 fn is_the_same_alone(x: &Tensor, run: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
-    Precision::Exact.with(|| {
-        let bits = |first: usize, count: usize| -> Result<Vec<u32>> {
-            let y = run(&x.narrow(0, first, count)?)?;
-            let sample = y.narrow(0, 17 - first, 1)?.flatten_all()?.to_vec1::<f32>()?;
-            Ok(sample.into_iter().map(f32::to_bits).collect())
-        };
-        let alone = bits(17, 1)?;
-        for (first, count) in [(0, 50), (12, 6), (15, 5), (17, 31)] {
-            assert!(bits(first, count)? == alone, "{:?}, {first} {count}", x.shape());
-        }
-        Ok(())
-    })
+    let bits = |first: usize, count: usize| -> Result<Vec<u32>> {
+        let y = run(&x.narrow(0, first, count)?)?;
+        let sample = y.narrow(0, 17 - first, 1)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(sample.into_iter().map(f32::to_bits).collect())
+    };
+    let alone = bits(17, 1)?;
+    for (first, count) in [(0, 50), (12, 6), (15, 5), (17, 31)] {
+        assert!(bits(first, count)? == alone, "{:?}, {first} {count}", x.shape());
+    }
+    Ok(())
 }

@@ -112,6 +112,7 @@ impl Case {
                     padding: w.padding,
                     dilation: w.dilation,
                     groups,
+                    ..Default::default()
                 };
                 conv1d(x, weight, bias, &config)
             }
@@ -121,6 +122,7 @@ impl Case {
                     padding,
                     dilation: (h.dilation, w.dilation),
                     groups,
+                    ..Default::default()
                 };
                 conv2d(x, weight, bias, &config)
             }
@@ -131,6 +133,7 @@ impl Case {
                     output_padding: w.output_padding,
                     dilation: w.dilation,
                     groups,
+                    ..Default::default()
                 };
                 conv_transpose1d(x, weight, bias, &config)
             }
@@ -141,6 +144,7 @@ impl Case {
                     output_padding: (h.output_padding, w.output_padding),
                     dilation: (h.dilation, w.dilation),
                     groups,
+                    ..Default::default()
                 };
                 conv_transpose2d(x, weight, bias, &config)
             }

@@ -122,6 +122,7 @@ fn check(axis: &Axis, image: &Image) -> Result<[bool; 2]> {
             dilation: image.pair(axis.dilation),
             padding: image.padding(axis.padding),
             groups: 1,
+            ..Default::default()
         },
     )
     .and_then(|y| {
@@ -147,6 +148,7 @@ fn check(axis: &Axis, image: &Image) -> Result<[bool; 2]> {
             padding: image.padding(axis.padding),
             output_padding: if image.tall { (rest, 0) } else { (0, rest) },
             groups: 1,
+            ..Default::default()
         },
     )
     .and_then(|dx| {

@@ -7,6 +7,7 @@ mod cases;
 mod far;
 mod gated;
 mod gradients;
+mod precision;
 mod pytorch;
 mod rectified;
 mod refusals;

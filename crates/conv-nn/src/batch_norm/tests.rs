@@ -19,6 +19,21 @@ fn run(layer: &BatchNorm, x: &Tensor, training: bool) -> Result<Tensor> {
     layer.forward(x, &mut mode)
 }
 
+/// Rows of a fully connected layer: as many sums of one number as samples.
+#[test]
+fn moments_of_many_rows_far_from_zero_are_right() -> candle_core::Result<()> {
+    let rows = 2_000_000;
+    // ±1 around the means by turns: the variance is 1.
+    let row = |i: usize| if i.is_multiple_of(2) { [1001.0f32, -3.0] } else { [999.0, -5.0] };
+    let x: Vec<f32> = (0..rows).flat_map(row).collect();
+    let x = Tensor::from_vec(x, (rows, 2), &Device::Cpu)?;
+    for [mean, variance] in batch_moments(&x)? {
+        assert!((mean - 1000.0).abs().min((mean + 4.0).abs()) < 1e-3, "{mean}");
+        assert!((variance - 1.0).abs() < 1e-5, "{variance}");
+    }
+    Ok(())
+}
+
 #[test]
 fn rectified_it_is_a_rectifier_behind_it() -> candle_core::Result<()> {
     let x = Var::from_tensor(&values((3, 4, 5, 7), 1))?;

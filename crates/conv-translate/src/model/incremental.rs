@@ -7,7 +7,7 @@ use super::rows::{RowEmbed, RowEncoder, gated, linear, row_embed, row_encoder};
 use super::{ConvS2s, Encoded};
 use crate::Result;
 use candle_core::{D, Device, Tensor};
-use conv_core::{Dense, Precision};
+use conv_core::Dense;
 use conv_nn::{log_softmax, softmax_of_first};
 
 /// The network as a search asks it: its weights laid out for single positions. Many searches may share it.
@@ -96,8 +96,7 @@ impl StepDecoder {
     /// # Errors
     /// As there.
     pub fn encode(&self, ids: &Tensor, lengths: &[usize]) -> Result<Encoded> {
-        // By kernels that do not depend on how many rows there are.
-        Precision::Exact.with(|| self.encoder.forward(ids, lengths))
+        self.encoder.forward(ids, lengths)
     }
 
     /// The beginning of a search with `rows` prefixes of each sentence.
@@ -125,10 +124,6 @@ impl StepDecoder {
     /// # Errors
     /// A position beyond the table, or a token beyond the vocabulary.
     pub fn step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
-        Precision::Exact.with(|| self.exact_step(tokens, state))
-    }
-
-    fn exact_step(&self, tokens: &Tensor, state: &mut DecoderState) -> Result<Step> {
         self.embed.check(state.position + 1)?;
         let embedded = self.embed.forward(tokens, vec![state.position; tokens.dim(0)?])?;
         state.position += 1;

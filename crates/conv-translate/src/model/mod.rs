@@ -18,8 +18,8 @@ use crate::{Config, Result};
 use candle_core::Tensor;
 use conv_hub::ModelConfig;
 use conv_nn::{
-    AgreementConfig, CrossEntropyConfig, Linear, Mode, VarBuilder, linear_agreement_loss,
-    linear_cross_entropy,
+    CrossEntropyConfig, Linear, Mode, RDropConfig, VarBuilder, linear_cross_entropy,
+    linear_r_drop_loss,
 };
 use decoder::{Decoder, decoder};
 use encoder::{Encoder, encoder};
@@ -124,7 +124,7 @@ impl ConvS2s {
     }
 
     /// The mean of [`ConvS2s::loss`] over two passes, and how far they disagree
-    /// ([`linear_agreement_loss`](conv_nn::linear_agreement_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which
+    /// ([`linear_r_drop_loss`](conv_nn::linear_r_drop_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which
     /// is twice in the batch.
     ///
     /// # Errors
@@ -134,12 +134,12 @@ impl ConvS2s {
         ids: &Tensor,
         source: &Encoded,
         [places, targets]: [&Tensor; 2],
-        config: &AgreementConfig,
+        config: &RDropConfig,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let states = self.states(ids, source, places, mode)?;
         let output = self.output()?;
-        Ok(linear_agreement_loss(&output, &states, targets, config)?)
+        Ok(linear_r_drop_loss(&output, &states, targets, config)?)
     }
 
     /// What the output layer sees at `places`, `[N, channels]`.

@@ -94,7 +94,7 @@ pub(super) fn linear(map: Normed) -> Result<Dense> {
 
 pub(super) fn gated(map: Normed) -> Result<Dense> {
     let (weight, bias) = of_rows(map)?;
-    Ok(Dense::gated(&weight, Some(&bias))?)
+    Ok(Dense::glu(&weight, Some(&bias))?)
 }
 
 /// With the output layer for [`row_embed`].

@@ -40,7 +40,7 @@ impl Ensemble {
             request.check(config, self.vocabularies(), longest)?;
             beams.push(Beam::new(config, request, longest));
         }
-        conv_core::awake(|| self.run(requests, &mut beams, config))?;
+        conv_core::cpu::awake(|| self.run(requests, &mut beams, config))?;
         let finished = beams.into_iter().zip(requests).map(|(beam, request)| match beam.finish() {
             none if none.is_empty() => Err(Error::NoTranslation { sentence: request.place + 1 }),
             found => Ok(found),

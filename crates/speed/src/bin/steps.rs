@@ -23,7 +23,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    conv_core::keep_memory();
+    conv_core::cpu::keep_memory();
     conv_train::set_threads(options.threads)?;
     let start_kib = resident("VmRSS:")?;
     let mut training = Training::new(options.network)?;
