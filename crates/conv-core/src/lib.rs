@@ -69,6 +69,7 @@ pub use conv_transpose::{conv_transpose1d, conv_transpose2d};
 pub use dense::Dense;
 pub use error::{Error, Result, without_backtrace};
 pub use exponential::Exponential;
+pub use kernels::{PanelElement, Panels};
 pub use memory::{Block, Unwritten, keep_memory};
 pub use padding::{Padding2d, pad_reflect, pad_replicate, same};
 pub use pool::{
