@@ -45,6 +45,11 @@ fn share<B>(
     });
 }
 
+/// Calls `f` with each of `tasks`, as [`share`] does.
+pub(crate) fn each<B: Send>(tasks: Vec<B>, f: impl Fn(B) + Sync) {
+    share(tasks.into_iter(), f);
+}
+
 /// `f` of each of `0..count`, in order, where each is the work of `cost` elements.
 pub(crate) fn collect<R: Copy + Default + Send>(
     count: usize,

@@ -203,7 +203,7 @@ pub(crate) fn product_gradients(
     Ok([of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?])
 }
 
-fn column_sums<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {
+pub(crate) fn column_sums<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {
     let (rows, width) = of.dims2()?;
     let sums = with_elements::<T, _, 1>([of], |[of]| {
         sum_rows(

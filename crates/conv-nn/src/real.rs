@@ -1,11 +1,11 @@
 //! Arithmetic of the kernels that vectorises: sums in a fixed order, and maxima.
 
 use candle_core::WithDType;
-use conv_core::cpu::Exponential;
+use conv_core::cpu::{Exponential, PanelElement};
 use num_traits::Float;
 
 /// An element type that the kernels compute in.
-pub(crate) trait Real: WithDType + Float + Default + Exponential {}
+pub(crate) trait Real: WithDType + Float + Default + Exponential + PanelElement {}
 
 impl Real for f32 {}
 impl Real for f64 {}

@@ -4,11 +4,12 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
-    BatchNorm, BatchNormConfig, CrossEntropyConfig, Embedding, EmbeddingConfig, LayerNorm,
-    LayerNormConfig, Linear, Mode, Parameters, RDropConfig, Reduction, add_relu, add_scaled,
-    argmax_over_time, cross_entropy, dropout, dropout_of_first, glu, keep_first,
-    linear_cross_entropy, linear_r_drop_loss, log_softmax, max_over_time, relu, rng,
-    scale_gradient, softmax, softmax_of_first, weight_norm,
+    BatchNorm, BatchNormConfig, CrossEntropyConfig, Embedding, EmbeddingConfig, GroupNorm,
+    GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, LayerWeights, Linear,
+    LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters, RDropConfig, Reduction,
+    add_relu, add_scaled, argmax_over_time, cross_entropy, dropout, dropout_of_first, glu,
+    keep_first, linear_cross_entropy, linear_r_drop_loss, local_response_norm, log_softmax,
+    max_over_time, relu, rng, scale_gradient, softmax, softmax_of_first, weight_norm,
 };
 use gradcheck::OnCuda;
 
@@ -100,6 +101,31 @@ fn batch_norm_and_its_running_statistics() -> Result<()> {
 }
 
 #[test]
+fn normalisations_over_channels() -> Result<()> {
+    on_cuda(|checks| {
+        for x in [&[16, 6][..], &[5, 6, 31], &[3, 6, 9, 7]] {
+            for groups in [1, 3, 6] {
+                let config = GroupNormConfig { groups, ..Default::default() };
+                checks.check(&format!("group_norm, {groups}"), &[x, &[6], &[6]], |t| {
+                    GroupNorm::new(Some((t[1].clone(), t[2].clone())), config).forward(&t[0])
+                })?;
+            }
+            let config = GroupNormConfig { groups: 2, ..Default::default() };
+            checks.check("group_norm without parameters", &[x], |t| {
+                GroupNorm::new(None, config).forward(&t[0])
+            })?;
+            for (size, beta) in [(5, 0.75), (4, 1.0), (20, 0.5)] {
+                let config = LocalResponseNormConfig { size, alpha: 1.0, beta, k: 1.0 };
+                checks.check(&format!("local_response_norm, {config:?}"), &[x], |t| {
+                    local_response_norm(&t[0], &config)
+                })?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn layers() -> Result<()> {
     on_cuda(|checks| {
         for x in [&[7, 24][..], &[3, 5, 24]] {
@@ -120,6 +146,47 @@ fn layers() -> Result<()> {
             checks.check(&format!("embedding, {config:?}"), &[&[9, 5]], |t| {
                 let ids = Tensor::new(&[[1u32, 8, 3], [3, 1, 0]], t[0].device())?;
                 Embedding::new(t[0].clone(), config).forward(&ids)
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn recurrent_layers() -> Result<()> {
+    on_cuda(|checks| {
+        let lengths: [Option<&[usize]>; 2] = [None, Some(&[6, 0, 3, 6])];
+        for lengths in lengths {
+            let shapes: [&[usize]; 8] =
+                [&[4, 6, 5], &[36, 5], &[36, 4], &[36], &[36], &[4, 9], &[1, 4, 4], &[1, 4, 9]];
+            checks.check("lstm", &shapes, |t| {
+                let weights = LayerWeights {
+                    weight_ih: t[1].clone(),
+                    weight_hh: t[2].clone(),
+                    bias: Some((t[3].clone(), t[4].clone())),
+                    weight_hr: Some(t[5].clone()),
+                };
+                let config = LstmConfig { projection: Some(4), ..Default::default() };
+                let state = LstmState { h: t[6].clone(), c: t[7].clone() };
+                let layer = Lstm::new(vec![weights], config);
+                let (y, state) = layer.forward(&t[0], lengths, Some(&state), &mut Mode::Eval)?;
+                let parts = [y, state.h, state.c].map(|part| part.flatten_all());
+                let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
+                Tensor::cat(&parts, 0)
+            })?;
+            let shapes: [&[usize]; 6] =
+                [&[4, 6, 5], &[12, 5], &[12, 4], &[12, 5], &[12, 4], &[2, 4, 4]];
+            checks.check("gru", &shapes, |t| {
+                let weights = [[&t[1], &t[2]], [&t[3], &t[4]]].map(|[ih, hh]| LayerWeights {
+                    weight_ih: ih.clone(),
+                    weight_hh: hh.clone(),
+                    bias: None,
+                    weight_hr: None,
+                });
+                let config = GruConfig { bidirectional: true, bias: false, ..Default::default() };
+                let layer = Gru::new(weights.to_vec(), config);
+                let (y, last) = layer.forward(&t[0], lengths, Some(&t[5]), &mut Mode::Eval)?;
+                Tensor::cat(&[y.flatten_all()?, last.flatten_all()?], 0)
             })?;
         }
         Ok(())

@@ -1,17 +1,19 @@
-//! Every operation against PyTorch in f32, forward and backward: `reference/make_fixtures.py` made
+//! Every operation against PyTorch in f32, forward and backward: the scripts in `reference` made
 //! the values.
 
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d};
 use conv_nn::{
     BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig,
-    LayerNorm, LayerNormConfig, Linear, Mode, Reduction, argmax_over_time, cross_entropy, glu,
-    log_softmax, relu, rng, softmax,
+    GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, LayerWeights, Linear,
+    LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters, Reduction,
+    argmax_over_time, cross_entropy, glu, gru, local_response_norm, log_softmax, lstm, relu, rng,
+    softmax,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The largest difference allowed, relative to values above 1.
-const TOLERANCE: f32 = 2e-5;
+const TOLERANCE: f32 = 1e-5;
 
 struct Case {
     name: String,
@@ -20,7 +22,12 @@ struct Case {
 }
 
 fn cases(operation: &str) -> Result<Vec<Case>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/fixtures.safetensors");
+    cases_of("fixtures", operation)
+}
+
+fn cases_of(file: &str, operation: &str) -> Result<Vec<Case>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference");
+    let path = format!("{folder}/{file}.safetensors");
     let mut cases: Vec<Case> = Vec::new();
     let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
     for number in 0.. {
@@ -226,6 +233,116 @@ fn convolutions() -> Result<()> {
                 .forward(&x)
             };
             case.check(&y?)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn group_norm() -> Result<()> {
+    for case in cases_of("norm_fixtures", "group_norm")? {
+        let groups = case.setting("groups")?.unwrap_or(0.0) as usize;
+        let epsilon = case.setting("epsilon")?.unwrap_or(0.0);
+        let is_affine = case.variables.contains_key("weight");
+        let affine = is_affine.then(|| (case.argument("weight"), case.argument("bias")));
+        let layer = GroupNorm::new(affine, GroupNormConfig { groups, epsilon });
+        case.check(&layer.forward(&case.argument("x"))?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn local_response_norms() -> Result<()> {
+    for case in cases_of("norm_fixtures", "local_response_norm")? {
+        let setting = |name| -> Result<f64> { Ok(case.setting(name)?.unwrap_or(0.0)) };
+        let config = LocalResponseNormConfig {
+            size: setting("size")? as usize,
+            alpha: setting("alpha")?,
+            beta: setting("beta")?,
+            k: setting("k")?,
+        };
+        case.check(&local_response_norm(&case.argument("x"), &config)?)?;
+    }
+    Ok(())
+}
+
+/// The weights of a recurrent case's layers, as their names say.
+fn layers(case: &Case) -> Vec<LayerWeights> {
+    let find = |name: String| case.variables.get(&name).map(|found| found.as_tensor().clone());
+    let names = (0..).flat_map(|layer| ["", "_reverse"].map(|end| format!("l{layer}{end}")));
+    let of = |end: String| {
+        let found = |name: &str| find(format!("{name}_{end}"));
+        Some(LayerWeights {
+            weight_ih: found("weight_ih")?,
+            weight_hh: found("weight_hh")?,
+            bias: found("bias_ih").zip(found("bias_hh")),
+            weight_hr: found("weight_hr"),
+        })
+    };
+    names.take(8).filter_map(of).collect()
+}
+
+#[test]
+fn recurrent_layers() -> Result<()> {
+    for operation in ["lstm", "gru"] {
+        for case in cases_of("recurrent_fixtures", operation)? {
+            let setting = |name| case.setting(name).map(|setting| setting.unwrap_or(0.0) as usize);
+            let lengths = match case.tensors.get("lengths") {
+                None => None,
+                Some(lengths) => Some(lengths.to_dtype(DType::U32)?.to_vec1::<u32>()?),
+            };
+            let lengths: Option<Vec<_>> =
+                lengths.map(|lengths| lengths.into_iter().map(|length| length as usize).collect());
+            let (weights, x, h) = (layers(&case), case.argument("x"), case.argument("h0"));
+            let (layers, bidirectional) = (setting("layers")?, setting("bidirectional")? > 0);
+            assert_eq!(weights.len(), layers * (1 + usize::from(bidirectional)), "{}", case.name);
+            let (bias, mode) = (weights[0].bias.is_some(), &mut Mode::Eval);
+            let parts = if operation == "lstm" {
+                let projection = Some(setting("projection")?).filter(|size| *size > 0);
+                let config = LstmConfig { layers, bidirectional, projection, bias, dropout: 0.0 };
+                let state = LstmState { h, c: case.argument("c0") };
+                let layer = Lstm::new(weights, config);
+                let (y, last) = layer.forward(&x, lengths.as_deref(), Some(&state), mode)?;
+                vec![y, last.h, last.c]
+            } else {
+                let config = GruConfig { layers, bidirectional, bias, dropout: 0.0 };
+                let layer = Gru::new(weights, config);
+                let (y, last) = layer.forward(&x, lengths.as_deref(), Some(&h), mode)?;
+                vec![y, last]
+            };
+            let parts = parts.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?;
+            case.check(&Tensor::cat(&parts, 0)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// PyTorch's names and shapes are those that a builder asks for.
+#[test]
+fn recurrent_parameters_have_pytorchs_names() -> Result<()> {
+    for operation in ["lstm", "gru"] {
+        for case in cases_of("recurrent_fixtures", operation)? {
+            let size = |name| case.setting(name).map(|size| size.unwrap_or(0.0) as usize);
+            let is_bias = case.variables.contains_key("bias_ih_l0");
+            let (units, in_size) = (size("units")?, case.argument("x").dim(2)?);
+            let (layers, bidirectional) = (size("layers")?, size("bidirectional")? > 0);
+            let projection = Some(size("projection")?).filter(|size| *size > 0);
+            let parameters = Parameters::new(1);
+            let vb = parameters.builder(DType::F32, &Device::Cpu);
+            let (bias, dropout) = (is_bias, 0.0);
+            if operation == "lstm" {
+                let config = LstmConfig { layers, bidirectional, projection, bias, dropout };
+                lstm(in_size, units, config, vb)?;
+            } else {
+                gru(in_size, units, GruConfig { layers, bidirectional, bias, dropout }, vb)?;
+            }
+            let shape = |var: &Var| var.dims().to_vec();
+            let found: BTreeMap<_, _> =
+                parameters.vars().iter().map(|(name, var)| (name.clone(), shape(var))).collect();
+            let expected = case.variables.iter().filter(|(name, _)| name.contains("_l"));
+            let expected: BTreeMap<_, _> =
+                expected.map(|(name, var)| (name.clone(), shape(var))).collect();
+            assert_eq!(found, expected, "{}", case.name);
         }
     }
     Ok(())

@@ -2,9 +2,11 @@
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
-    BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, LayerNormConfig, Mode, Parameters,
-    RDropConfig, add_scaled, batch_norm, cross_entropy, dropout, dropout_of_first, embedding, glu,
-    layer_norm, linear, linear_r_drop_loss, log_softmax, max_over_time, relu, rng, softmax,
+    BatchNormConfig, CrossEntropyConfig, EmbeddingConfig, GroupNormConfig, GruConfig,
+    LayerNormConfig, LocalResponseNormConfig, LstmConfig, Mode, Parameters, RDropConfig,
+    add_scaled, batch_norm, cross_entropy, dropout, dropout_of_first, embedding, glu, group_norm,
+    gru, layer_norm, linear, linear_r_drop_loss, local_response_norm, log_softmax, lstm,
+    max_over_time, relu, rng, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -33,7 +35,7 @@ fn results_do_not_depend_on_the_number_of_threads()
         assert!(child.status.success(), "with {threads} threads: {child:?}");
         found.push(std::fs::read_to_string(&output)?);
     }
-    assert!(found[0].lines().count() == 15, "{}", found[0]);
+    assert!(found[0].lines().count() == 44, "{}", found[0]);
     assert_eq!(found[0], found[1]);
     assert_eq!(found[0], found[2]);
     Ok(())
@@ -48,8 +50,15 @@ fn bits() -> Result<String> {
     let first = linear(70, 90, vb.pp("first"))?;
     let batches = batch_norm(90, BatchNormConfig::default(), vb.pp("batches"))?;
     let norm = layer_norm(90, LayerNormConfig::default(), vb.pp("norm"))?;
+    let groups = GroupNormConfig { groups: 9, ..Default::default() };
+    let groups = group_norm(90, groups, vb.pp("groups"))?;
     let second = linear(90, 700, vb.pp("second"))?;
     let wide = linear(90, 2000, vb.pp("wide"))?;
+
+    let stacked =
+        LstmConfig { layers: 2, bidirectional: true, projection: Some(40), ..Default::default() };
+    let memory = lstm(90, 60, stacked, vb.pp("memory"))?;
+    let gated_units = gru(80, 70, GruConfig::default(), vb.pp("gru"))?;
 
     let list: Vec<u32> = (0..64 * 40).map(|i| i * i % 3001 % 3000).collect();
     let targets: Vec<u32> = list.iter().map(|id| id % 700).collect();
@@ -64,6 +73,9 @@ fn bits() -> Result<String> {
     let lengths: Vec<usize> = (0..64).map(|i| i * 7 % 41).collect();
     let ended = dropout_of_first(&normalised, &lengths, 0.3, &mut Mode::Train(&mut stream))?;
     let gated = glu(&add_scaled(&ended, &normalised, 0.7)?, 1)?;
+    let grouped = groups.forward(&normalised)?;
+    let across = LocalResponseNormConfig { alpha: 1.0, ..Default::default() };
+    let across = local_response_norm(&grouped, &across)?;
     let pooled = max_over_time(&x.transpose(1, 2)?, None)?;
     let logits = second.forward(&x)?.flatten_to(1)?;
     let loss = cross_entropy(&logits, &targets, &CrossEntropyConfig::default())?;
@@ -72,11 +84,17 @@ fn bits() -> Result<String> {
     let r_drop = RDropConfig { label_smoothing: 0.1, alpha: 1.0 };
     let of_blocks = linear_r_drop_loss(&wide, &of_blocks, &targets, &r_drop)?;
     let loss = (((loss + of_blocks.clone())? + pooled.sum_all()?)? + gated.sum_all()?)?;
+    let loss = (loss + across.sqr()?.sum_all()?)?;
+    let (remembered, _) = memory.forward(&x, Some(&lengths), None, &mut Mode::Eval)?;
+    let (last, _) = gated_units.forward(&remembered, Some(&lengths), None, &mut Mode::Eval)?;
+    let loss = (loss + last.sqr()?.sum_all()?)?;
     let gradients = loss.backward()?;
 
     let mut results =
         vec![("loss".to_string(), loss), ("pooled".into(), pooled), ("gated".into(), gated)];
     results.push(("of_blocks".into(), of_blocks));
+    results.extend([("grouped".to_string(), grouped), ("across".into(), across)]);
+    results.push(("last".into(), last));
     for (name, var) in parameters.vars() {
         results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
     }

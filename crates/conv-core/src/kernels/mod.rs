@@ -7,6 +7,7 @@
 //! | [`direct`] | groups of few output channels | row by row |
 //! | [`inner`] | windows that are the whole input, one group | inner products |
 //! | [`dense`] | the same of a weight laid out before | rows times panels |
+//! | [`panels`] | products that a loop elsewhere puts together | the same, a panel at a time |
 //! | [`phases`] | the input's gradient, transposed convolution | convolutions of the gradient, by any of the above |
 //! | [`spread`] | the same of an input much larger than the output | one product, added up where it belongs |
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
@@ -25,6 +26,7 @@ mod finish;
 mod inner;
 mod layout;
 mod packed;
+mod panels;
 mod phases;
 mod product;
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub(crate) use bias::bias_gradient;
 pub(crate) use blocks::fill_chunks;
 pub(crate) use dense::{laid_out_len, laid_out_row, lay_out, multiply_rows};
 pub(crate) use finish::Finish;
+pub use panels::{PanelElement, Panels};
 pub(crate) use scratch::{HasScratch, take};
 
 use crate::element::Element;

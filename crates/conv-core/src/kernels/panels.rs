@@ -1,0 +1,261 @@
+//! A matrix laid out once for products with rows that a loop of its own puts together, as a recurrent layer's steps do.
+#![allow(unsafe_code)]
+
+use super::blocks::{self, each_chunk};
+use super::scratch::{Buffer, take};
+use super::tile::{PANEL, multiply, width};
+use super::transpose::Transpose;
+use crate::element::Element;
+use crate::simd::{Lanes, Work};
+use crate::{Error, Result};
+
+/// Bytes of a slice of a panel that is multiplied with all rows before the next: with a few rows beside it, what the first cache holds.
+const SLICE: usize = 24 << 10;
+
+/// The types that [`Panels`] are of: f32 and f64.
+#[expect(private_bounds, reason = "no other crate can have another type")]
+pub trait PanelElement: Element {}
+
+impl PanelElement for f32 {}
+impl PanelElement for f64 {}
+
+/// A matrix `[outputs, inputs]` for products with rows, in panels of some outputs side by side for each input. What becomes of a row does
+/// not depend on the others, to the last bit.
+///
+/// ```
+/// use conv_core::cpu::Panels;
+///
+/// let weight = [1f32, 2., 0., -1., 3., 0.];
+/// let panels = Panels::new(&weight, [3, 2], [2, 1])?;
+/// let rows = [&[1f32, 1.][..], &[2., 0.]];
+/// let mut sums = vec![0.0; panels.room(rows.len())];
+/// panels.multiply(0, &rows, &mut sums);
+/// assert_eq!(sums[..3], [3., -1., 3.]);
+/// assert_eq!(sums[panels.width()..][..3], [2., 0., 6.]);
+/// # Ok::<(), conv_core::Error>(())
+/// ```
+pub struct Panels<T: PanelElement> {
+    /// `[panel][input][width]`, zeros beyond the last output.
+    elements: Buffer<T>,
+    outputs: usize,
+    inputs: usize,
+    width: usize,
+}
+
+impl<T: PanelElement> Panels<T> {
+    /// From the elements of `[outputs, inputs]`, of which the next output's lies `of_output` behind and the next input's `of_input`; one
+    /// of the two is 1.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    ///
+    /// # Panics
+    /// Where elements are missing, or lie otherwise.
+    pub fn new(
+        elements: &[T],
+        [outputs, inputs]: [usize; 2],
+        [of_output, of_input]: [usize; 2],
+    ) -> Result<Self> {
+        let is_empty = outputs == 0 || inputs == 0;
+        let last = || (outputs - 1) * of_output + (inputs - 1) * of_input;
+        assert!(is_empty || last() < elements.len(), "a matrix of fewer elements than it has");
+        assert!(of_output == 1 || of_input == 1, "a matrix without neighbours");
+        let width = T::vectorize(Width);
+        let panel = width * inputs;
+        let len = outputs.div_ceil(width) * panel;
+        let no_room = |elements| Error::OutOfMemory { op: "panels", elements };
+        let mut packed = take::<T>(len).map_err(|_| no_room(len))?;
+        each_chunk(&mut packed, panel, len, |number, to| {
+            let count = width.min(outputs - number * width);
+            if count < width {
+                to.fill(T::zero());
+            }
+            let from = &elements[number * width * of_output..];
+            if of_output == 1 {
+                for (input, to) in to.chunks_exact_mut(width).enumerate() {
+                    to[..count].copy_from_slice(&from[input * of_input..][..count]);
+                }
+            } else {
+                let size = (count, inputs);
+                T::vectorize(Transpose {
+                    from,
+                    from_stride: of_output,
+                    size,
+                    to,
+                    to_stride: width,
+                });
+            }
+            Ok(())
+        })
+        .map_err(|_| no_room(len))?;
+        Ok(Self { elements: packed, outputs, inputs, width })
+    }
+
+    /// Outputs of all panels.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// How many panels there are.
+    pub fn count(&self) -> usize {
+        self.outputs.div_ceil(self.width)
+    }
+
+    /// Outputs of a panel: as many as suit the processor. The last panel may have fewer, and what stands in their place says nothing.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Numbers that [`Panels::multiply`] needs to write the sums of so many rows.
+    pub fn room(&self, rows: usize) -> usize {
+        rows.next_multiple_of(PANEL) * self.width
+    }
+
+    /// The sums of products of each row with the outputs of a panel, [`Panels::width`] a row, one row behind the other. What `to` holds
+    /// behind the last row is undefined.
+    ///
+    /// # Panics
+    /// Where there is no such panel, a row has another number of elements than the matrix has inputs, or `to` has no
+    /// [room](Panels::room).
+    pub fn multiply(&self, panel: usize, rows: &[&[T]], to: &mut [T]) {
+        let Self { outputs, inputs, width, .. } = *self;
+        assert!(rows.iter().all(|row| row.len() == inputs), "a row of another length");
+        assert!(to.len() >= self.room(rows.len()), "no room for the sums");
+        assert!(panel < self.count(), "panel {panel} of {}", self.count());
+        let columns = width.min(outputs - panel * width);
+        let panel = &self.elements[panel * inputs * width..][..inputs * width];
+        T::vectorize(Rows { panel, rows, width, columns, to });
+    }
+}
+
+/// The tile's width.
+struct Width;
+
+impl<T: Element> Work<T, usize> for Width {
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) -> usize {
+        width::<L>()
+    }
+}
+
+/// Rows, all as long as a panel is deep, by that panel.
+struct Rows<'a, T> {
+    panel: &'a [T],
+    rows: &'a [&'a [T]],
+    width: usize,
+    /// Of the panel, those that are outputs.
+    columns: usize,
+    to: &'a mut [T],
+}
+
+impl<T: Element> Work<T> for Rows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>>(self) {
+        let Self { panel, rows, width, columns, to } = self;
+        assert_eq!(width, super::tile::width::<L>());
+        let depth = panel.len() / width;
+        if depth == 0 {
+            return to.fill(T::zero());
+        }
+        let size = SLICE / (width * size_of::<T>());
+        for slice in blocks::cut(0..depth, size) {
+            let panel = panel[slice.start * width..].as_ptr();
+            for first in (0..rows.len()).step_by(PANEL) {
+                let count = PANEL.min(rows.len() - first);
+                // Beyond the last row the last one once more.
+                let row = |i: usize| rows[(first + i).min(rows.len() - 1)][slice.clone()].as_ptr();
+                let rows: [_; PANEL] = std::array::from_fn(row);
+                let to = (to[first * width..][..PANEL * width].as_mut_ptr(), width);
+                // SAFETY: rows have the slice's numbers, and so many steps of a tile's width has the panel from there on; `to` has a
+                // panel of rows (both sliced above).
+                unsafe {
+                    let left = |k: usize, i: usize| *rows[i].add(k);
+                    let right = |k: usize| panel.add(k * width);
+                    let size = (count, columns);
+                    multiply::<L>(slice.len(), left, right, slice.start > 0, to, size);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradcheck::values;
+
+    /// Below, at and above the edges of tiles, panels and slices.
+    #[test]
+    fn sums_are_those_of_products_and_a_row_is_the_same_among_any_others() -> Result<()> {
+        fn check<T: PanelElement>(tolerance: f64) -> Result<()> {
+            for (count, inputs, outputs) in [
+                (1, 1, 1),
+                (3, 5, 16),
+                (4, 40, 18),
+                (8, 256, 48),
+                (9, 257, 50),
+                (23, 700, 97),
+                (2, 0, 3),
+            ] {
+                let numbers = |len: usize, seed| -> Result<Vec<T>> {
+                    let values = values(len, seed).to_vec1::<f64>()?;
+                    Ok(values.into_iter().map(T::from_f64).collect())
+                };
+                let (x, weight) = (numbers(count * inputs, 1)?, numbers(outputs * inputs, 2)?);
+                let rows: Vec<_> = (0..count).map(|row| &x[row * inputs..][..inputs]).collect();
+                for strides in [[inputs, 1], [1, outputs]] {
+                    let panels = Panels::new(&weight, [outputs, inputs], strides)?;
+                    for panel in 0..panels.count() {
+                        let width = panels.width();
+                        let mut sums = vec![T::from_f64(f64::NAN); panels.room(count)];
+                        panels.multiply(panel, &rows, &mut sums);
+                        for (row, x) in rows.iter().enumerate() {
+                            let first = panel * width;
+                            let found = &sums[row * width..][..width.min(outputs - first)];
+                            for (i, found) in found.iter().enumerate() {
+                                let weight =
+                                    |k: usize| weight[(first + i) * strides[0] + k * strides[1]];
+                                let products =
+                                    (0..inputs).map(|k| x[k].to_f64() * weight(k).to_f64());
+                                let expected: f64 = products.sum();
+                                let apart = (found.to_f64() - expected).abs();
+                                assert!(apart <= tolerance, "{inputs} → {outputs}: {apart}");
+                            }
+                            let mut alone = vec![T::zero(); panels.room(1)];
+                            panels.multiply(panel, &[x], &mut alone);
+                            assert!(
+                                alone[..found.len()] == *found,
+                                "{inputs} → {outputs}: row {row}"
+                            );
+                        }
+                    }
+                }
+            }
+            Ok(())
+        }
+        check::<f32>(1e-4)?;
+        check::<f64>(1e-12)
+    }
+
+    #[test]
+    #[should_panic(expected = "a matrix of fewer elements than it has")]
+    fn elements_must_be_there() {
+        drop(Panels::new(&[0f32; 5], [2, 3], [3, 1]));
+    }
+
+    #[test]
+    #[should_panic(expected = "a row of another length")]
+    fn rows_must_fit() {
+        if let Ok(panels) = Panels::new(&[0f32; 6], [2, 3], [3, 1]) {
+            panels.multiply(0, &[&[0.0; 2]], &mut vec![0.0; panels.room(1)]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no room for the sums")]
+    fn sums_must_have_room() {
+        if let Ok(panels) = Panels::new(&[0f32; 6], [2, 3], [3, 1]) {
+            panels.multiply(0, &[&[0.0; 3]], &mut [0.0; 4]);
+        }
+    }
+}
