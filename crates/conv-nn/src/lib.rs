@@ -43,6 +43,7 @@
 #![deny(missing_docs)]
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod blocks;
 mod conv;
@@ -73,6 +74,7 @@ mod softmax;
 mod weight_norm;
 
 pub use activation::relu;
+pub use attention::dot_attention;
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv::{Conv1d, Conv2d, conv1d, conv1d_no_bias, conv2d, conv2d_no_bias};
 pub use cross_entropy::{CrossEntropyConfig, Reduction, cross_entropy};

@@ -50,6 +50,14 @@ pub struct KimCnn {
     config: Config,
 }
 
+/// Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
+fn precision(mode: &Mode) -> Precision {
+    match mode {
+        Mode::Eval => Precision::Exact,
+        Mode::Train(_) => Precision::Fast,
+    }
+}
+
 /// Builds the network. `table` is how the word vectors start ([`Init::Rows`] with the rows of padding and unknown words zero).
 ///
 /// Parameters: `static.weight` and `embedding.weight` `[V, D]` as the variant has them, `convs.{i}.weight`
@@ -105,7 +113,7 @@ impl KimCnn {
     pub fn forward(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let features = self.features(batch, mode)?;
         let features = conv_nn::dropout(&features, self.config.dropout, mode)?;
-        Ok(self.output.forward(&features)?)
+        Ok(self.output.at(precision(mode)).forward(&features)?)
     }
 
     /// The penultimate layer z `[B, F]`: the maximum over time of each feature map (equation 3 and below). The rectifier
@@ -115,11 +123,7 @@ impl KimCnn {
     /// A word number beyond the vocabulary.
     pub fn features(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let words = self.words(batch, mode)?;
-        // Which of the fast kernels runs depends on the batch, and so would a sentence's sixth digit.
-        let precision = match mode {
-            Mode::Eval => Precision::Exact,
-            Mode::Train(_) => Precision::Fast,
-        };
+        let precision = precision(mode);
         let mut pooled = Vec::new();
         for (convolution, bank) in self.convolutions.iter().zip(&self.config.filters) {
             let windows: Vec<usize> = batch.lengths.iter().map(|n| n + 1 - bank.width).collect();

@@ -349,7 +349,10 @@ impl Learner for Training<'_> {
     }
 
     fn name_of(&self, example: usize) -> String {
-        format!("pair {} of those that cleaning left", example + 1)
+        match self.store.line(example) {
+            Some(line) => format!("line {line}"),
+            None => format!("pair {} of those that cleaning left", example + 1),
+        }
     }
 
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {

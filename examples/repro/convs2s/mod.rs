@@ -272,7 +272,7 @@ impl ConvS2s<'_> {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_weights = name.ends_with(".safetensors")
                 && ["last.", "best.", "after-"].iter().any(|begin| name.starts_with(begin));
-            if is_weights || name == STORE {
+            if is_weights || name.starts_with(STORE) {
                 std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
             }
         }

@@ -57,7 +57,7 @@ pub fn encode(
             .collect::<Result<Vec<_>>>()?;
         for (pair, tokens) in block.iter().zip(&encoded) {
             if let (true, Some([source, target])) = (judge.keeps(pair, tokens.as_ref()), tokens) {
-                writer.push(source, target)?;
+                writer.push(pair.line, source, target)?;
             }
         }
     }

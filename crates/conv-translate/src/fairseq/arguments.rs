@@ -21,7 +21,7 @@ const POSITIONS: usize = 1024;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
-    /// The preset's name, one of [`Preset::ALL`]; it says nothing that the other fields do not say.
+    /// The preset's name, one of [`Preset::ALL`] or the user's own; it says nothing that the other fields do not say.
     pub arch: String,
     /// E of the source.
     pub encoder_embed_dim: usize,
@@ -66,7 +66,13 @@ impl Arguments {
         // Newer networks than this one have the name of their kind alone.
         let arch = fields.text("arch")?.or(fields.text("_name")?);
         let arch = arch.ok_or_else(fields.missing("arch"))?;
-        if !Preset::ALL.iter().any(|preset| preset.name() == arch) {
+        // A name of the user's own says nothing that the fields do not say: layers as text are this network's.
+        let is_preset = Preset::ALL.iter().any(|preset| preset.name() == arch);
+        let is_fconv = ["encoder_layers", "decoder_layers"]
+            .into_iter()
+            .all(|field| matches!(fields.text(field), Ok(Some(layers)) if layers.contains('(')))
+            && fields.text("self_attention").is_ok_and(|found| found.is_none());
+        if !is_preset && !is_fconv {
             return Err(Error::Architecture {
                 file: file.display().to_string(),
                 found: arch,
@@ -152,7 +158,6 @@ mod tests {
     #[test]
     fn each_defect_is_named() {
         let cases = [
-            ("arch", text("transformer"), "is a model of the architecture \"transformer\""),
             ("arch", Value::None, "argument `arch` is missing, expected a value"),
             ("decoder_layers", Value::None, "argument `decoder_layers` is missing"),
             ("encoder_layers", Value::Int(4), "`encoder_layers` is 4, expected text"),
@@ -167,10 +172,19 @@ mod tests {
             assert!(error.starts_with("a.pt"), "{error}");
             assert!(error.contains(expected), "{error}\nexpected: {expected}");
         }
+        let transformer = [("arch", text("transformer")), ("encoder_layers", Value::Int(6))];
+        let error = arguments(&transformer).unwrap_err().to_string();
+        assert!(error.contains("is a model of the architecture \"transformer\""), "{error}");
         for root in [Value::None, dict(&[("model", dict(&[]))]), dict(&[("args", Value::None)])] {
             let error = Arguments::read(&root, "a.pt".as_ref()).unwrap_err();
             assert!(matches!(error, Error::NotFairseq { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_of_the_user_s_own_does_not_matter_where_the_fields_say_everything() {
+        let read = arguments(&[("arch", text("fconv_custom"))]).unwrap();
+        assert_eq!((read.arch.as_str(), read.encoder_embed_dim), ("fconv_custom", 256));
     }
 
     #[test]

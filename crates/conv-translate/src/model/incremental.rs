@@ -8,7 +8,7 @@ use super::{ConvS2s, Encoded};
 use crate::Result;
 use candle_core::{D, Device, Tensor};
 use conv_core::Dense;
-use conv_nn::{log_softmax, softmax_of_first};
+use conv_nn::{dot_attention, log_softmax};
 
 /// The network as a search asks it: its weights laid out for single positions. Many searches may share it.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct DecoderState {
     position: usize,
     /// Of each layer the last K - 1 inputs, `[rows, (K - 1) · C]`.
     seen: Vec<Tensor>,
-    /// `[B, E, S]`.
+    /// `[B, S, E]`.
     keys: Tensor,
     /// `[B, S, E]`, scaled.
     values: Tensor,
@@ -113,7 +113,7 @@ impl StepDecoder {
         Ok(DecoderState {
             position: 0,
             seen: self.layers.iter().map(seen).collect::<candle_core::Result<_>>()?,
-            keys: source.keys.contiguous()?,
+            keys: source.keys.transpose(1, 2)?.contiguous()?,
             values: scaled_values(source)?.transpose(1, 2)?.contiguous()?,
             lengths: source.lengths.clone(),
         })
@@ -164,9 +164,8 @@ fn attend(
     let (rows, size) = queries.dims2()?;
     let sentences = state.lengths.len();
     let queries = queries.reshape((sentences, rows / sentences, size))?;
-    let shares = softmax_of_first(&queries.matmul(&state.keys)?, &state.lengths)?;
-    let context = shares.matmul(&state.values)?.reshape((rows, size))?;
-    let x = halved(&output.forward(&context)?, x)?;
+    let (context, shares) = dot_attention(&queries, &state.keys, &state.values, &state.lengths)?;
+    let x = halved(&output.forward(&context.reshape((rows, size))?)?, x)?;
     Ok((x, shares.reshape((rows, ()))?))
 }
 

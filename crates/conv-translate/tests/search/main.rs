@@ -100,3 +100,23 @@ fn an_ensemble_says_the_mean() -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// A source of one token beside one of every other length, with the five best of each: to the last bit.
+#[test]
+fn scores_do_not_depend_on_what_else_is_in_the_batch() -> Result<(), Failure> {
+    let network = network(conv_translate::Preset::FconvIwsltDeEn, 20, 1)?;
+    let ensemble = Ensemble::new(vec![network])?;
+    let config = SearchConfig { n_best: 5, max_length_b: 8, ..Default::default() };
+    let short = Request::new(0, vec![7, 2]);
+    let alone = ensemble.search(std::slice::from_ref(&short), &config)?.remove(0);
+    assert_eq!(alone.len(), 5);
+    for length in 1..28 {
+        let long = Request::new(1, (0..length).map(|i| 4 + i % 16).chain([2]).collect());
+        let found = ensemble.search(&[short.clone(), long], &config)?.remove(0);
+        for (alone, found) in alone.iter().zip(&found) {
+            assert_eq!(alone.tokens, found.tokens, "beside {length}");
+            assert_eq!(alone.score.to_bits(), found.score.to_bits(), "beside {length}");
+        }
+    }
+    Ok(())
+}

@@ -38,7 +38,7 @@ pub struct Pair {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("train.pairs");
 /// let mut writer = StoreWriter::create(&path, [100, 100])?;
-/// writer.push(&[4, 5, 6], &[7])?;
+/// writer.push(1, &[4, 5, 6], &[7])?;
 /// let store = writer.finish()?;
 /// assert_eq!(store.read(0)?, Pair { source: vec![4, 5, 6], target: vec![7] });
 /// assert_eq!(store.lengths(), [4]);
@@ -156,6 +156,15 @@ impl Store {
         [0, 1].map(|side| self.lengths.iter().map(|lengths| u64::from(lengths[side])).sum())
     }
 
+    /// The corpus's line of a pair, from 1, as far as that is known: a store by itself does not say.
+    pub fn line(&self, pair: usize) -> Option<u64> {
+        let mut file = File::open(lines_of(&self.path)).ok()?;
+        file.seek(SeekFrom::Start(8 * pair as u64)).ok()?;
+        let mut line = [0; 8];
+        file.read_exact(&mut line).ok()?;
+        Some(u64::from_le_bytes(line))
+    }
+
     /// A pair.
     ///
     /// # Errors
@@ -183,6 +192,13 @@ impl Store {
         let [sources, targets] = self.header.vocabularies;
         Ok(Pair { source: ids(first, sources)?, target: ids(second, targets)? })
     }
+}
+
+/// Where the lines of the pairs of the store at `path` are: 8 bytes each, read when one is asked for.
+fn lines_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".lines");
+    path.with_file_name(name)
 }
 
 fn numbers_of(lengths: &[[u32; 2]]) -> u64 {

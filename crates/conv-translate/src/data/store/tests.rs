@@ -10,8 +10,8 @@ fn pairs() -> impl Strategy<Value = Vec<Pair>> {
 
 fn write(path: &Path, pairs: &[Pair], vocabularies: [usize; 2]) -> Store {
     let mut writer = StoreWriter::create(path, vocabularies).unwrap();
-    for pair in pairs {
-        writer.push(&pair.source, &pair.target).unwrap();
+    for (line, pair) in (1..).zip(pairs) {
+        writer.push(2 * line, &pair.source, &pair.target).unwrap();
     }
     writer.finish().unwrap()
 }
@@ -31,6 +31,10 @@ proptest! {
                 prop_assert_eq!(store.lengths()[at], pair.source.len().max(pair.target.len()) + 1);
             }
             prop_assert!(store.read(pairs.len()).is_err());
+            prop_assert_eq!(store.line(pairs.len()), None);
+            let lines: Vec<_> = (0..pairs.len()).map(|pair| store.line(pair)).collect();
+            let expected: Vec<_> = (1..=pairs.len() as u64).map(|pair| Some(2 * pair)).collect();
+            prop_assert_eq!(lines, expected);
         }
         prop_assert_eq!(written.header, read.header);
         prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -85,8 +89,8 @@ fn a_header_that_claims_more_pairs_than_the_file_has_asks_for_no_memory() {
 fn a_number_beyond_its_vocabulary_is_refused_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = StoreWriter::create(&folder.path().join("train.pairs"), [5, 9]).unwrap();
-    writer.push(&[4], &[8]).unwrap();
-    let error = writer.push(&[4], &[9]).unwrap_err().to_string();
+    writer.push(1, &[4], &[8]).unwrap();
+    let error = writer.push(2, &[4], &[9]).unwrap_err().to_string();
     assert!(error.contains("pair 1 has the number 9, expected one below 9"), "{error}");
     drop(writer);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::Store;
 use super::header::{Header, LENGTH};
+use super::{Store, lines_of};
 use crate::error::{Error, Result};
 use conv_nn::rng::Fingerprint;
 
@@ -16,6 +16,8 @@ pub struct StoreWriter {
     path: PathBuf,
     unfinished: Unfinished,
     file: BufWriter<File>,
+    /// The pairs' lines, in a file of their own ([`lines_of`]).
+    lines: BufWriter<File>,
     header: Header,
     hash: Fingerprint,
     lengths: Vec<[u32; 2]>,
@@ -51,7 +53,9 @@ impl StoreWriter {
         let file = File::create(&unfinished.0).map_err(|source| Error::write(path, source))?;
         let mut file = BufWriter::with_capacity(1 << 16, file);
         file.write_all(&[0; LENGTH as usize]).map_err(|source| Error::write(path, source))?;
+        let lines = File::create(lines_of(path)).map_err(|source| Error::write(path, source))?;
         Ok(Self {
+            lines: BufWriter::new(lines),
             path: path.to_path_buf(),
             unfinished,
             file,
@@ -62,11 +66,11 @@ impl StoreWriter {
         })
     }
 
-    /// Adds a pair, without `</s>`.
+    /// Adds a pair, without `</s>`, of the corpus's line `line`.
     ///
     /// # Errors
     /// [`Error::Store`] for a number beyond its vocabulary; [`Error::Hub`] where the file cannot be written.
-    pub fn push(&mut self, source: &[u32], target: &[u32]) -> Result<()> {
+    pub fn push(&mut self, line: u64, source: &[u32], target: &[u32]) -> Result<()> {
         self.bytes.clear();
         for (ids, size) in [source, target].into_iter().zip(self.header.vocabularies) {
             for &id in ids {
@@ -83,6 +87,8 @@ impl StoreWriter {
         // A line's bytes bound its tokens, and this fits.
         self.lengths.push([source.len() as u32, target.len() as u32]);
         self.hash.bytes(&self.bytes);
+        let lines = self.lines.write_all(&line.to_le_bytes());
+        lines.map_err(|source| Error::write(&self.path, source))?;
         self.file.write_all(&self.bytes).map_err(|source| Error::write(&self.path, source))
     }
 
@@ -105,6 +111,7 @@ impl StoreWriter {
             self.file.write_all(&length.to_le_bytes())?;
         }
         self.file.flush()?;
+        self.lines.flush()?;
         let file = self.file.get_mut();
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&self.header.bytes())?;
