@@ -105,7 +105,7 @@ epochs = 24
 learning_rate = 0.01
 average = 2
 batching = { size = { tokens = 300 }, window = 50 }
-schedule = { warmup_steps = 20, course = { kind = "cosine", steps = 0, floor = 1e-4 } }
+schedule = { warmup_steps = 20, decay = { kind = "cosine", floor = 1e-4 } }
 "#;
 
 fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -121,7 +121,7 @@ fn trained() -> &'static Path {
         fs::create_dir_all(&folder).unwrap();
         write_corpus(&folder);
         let found = lines(&folder, &train("run", &[]));
-        assert!(found[0]["metrics"]["bleu"].as_f64().unwrap() > 80.0, "{found:?}");
+        assert!(found[0]["metrics"]["dev bleu"].as_f64().unwrap() > 80.0, "{found:?}");
         folder
     })
 }

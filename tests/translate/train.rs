@@ -13,7 +13,9 @@ fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
 #[test]
 fn what_training_leaves_is_found_and_measured() {
     let folder = trained();
-    for file in ["model/config.json", "model/README.md", "metrics.jsonl", "last.safetensors"] {
+    for file in
+        ["model/config.json", "model/README.md", "report.html", "metrics.jsonl", "last.safetensors"]
+    {
         assert!(folder.join("run").join(file).exists(), "{file}");
     }
     assert!(failure(folder, &train("run", &[]), 1).contains("resume"));
@@ -24,7 +26,7 @@ fn what_training_leaves_is_found_and_measured() {
     let inspected = &lines(folder, &["inspect", "run/model"])[0];
     assert_eq!(inspected["kind"], "model folder");
     assert_eq!(inspected["config"]["encoder_layers"], "[(32, 3)] * 2");
-    assert_eq!(inspected["training"]["languages"], "de-en");
+    assert!(inspected["training"]["data"].as_str().unwrap().ends_with(", de-en"), "{inspected}");
     assert_eq!(inspected["joint"], true);
     let shown = output(folder, &["inspect", "run/model"]);
     assert!(shown.contains("decoder.embed_tokens.weight") && shown.contains("longest source"));
@@ -117,7 +119,7 @@ fn text_is_cut_as_asked() {
         measured[0]["bleu"].as_f64().unwrap()
     };
     let measured = bleu(&["--lowercase"]);
-    assert_eq!(tuned["training"]["metrics"]["bleu"].as_f64(), Some(measured), "{tuned}");
+    assert_eq!(tuned["training"]["metrics"]["dev bleu"].as_f64(), Some(measured), "{tuned}");
     assert!(bleu(&[]) < measured, "{measured}");
     let separate =
         quick("separate", &["--separate", "--subwords", "unigram", "--vocabulary", "60"]);
@@ -182,4 +184,25 @@ fn training_goes_on_from_a_model() {
     .unwrap();
     let line = failure(folder, &train("x", &["--init", "tuned/model"]), 1);
     assert!(line.contains("tuned/model/tokenizer.json: tokenizer: no token for padding"), "{line}");
+}
+
+#[test]
+fn a_run_is_planned_and_a_few_pairs_are_learnt_by_heart() {
+    let folder = trained();
+    let train = ["train", "--data", ".", "--pair", "de-en", "--config", "tiny.toml"];
+    let dry = output(folder, &[&train[..], &["--dry-run"]].concat());
+    assert!(dry.contains("decoder.embed_tokens.weight") && dry.contains("activations"), "{dry}");
+    let learnt = output(folder, &[&train[..], &["--overfit", "6"]].concat());
+    assert!(learnt.starts_with("6 examples in "), "{learnt}");
+}
+
+/// Each language's own tokenizer is a file of the model, which goes on and is written over.
+#[test]
+fn a_run_with_a_vocabulary_of_each_language_goes_on() {
+    let folder = trained();
+    let _ = fs::remove_dir_all(folder.join("separate"));
+    let own = ["--separate", "--subwords", "words", "--vocabulary", "30"];
+    output(folder, &train("separate", &[&own[..], &["--epochs", "1"]].concat()));
+    assert!(folder.join("separate/model/tokenizer.target.json").exists());
+    output(folder, &train("separate", &[&own[..], &["--epochs", "2", "--resume"]].concat()));
 }

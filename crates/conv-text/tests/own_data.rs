@@ -159,7 +159,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (
             &options(Format::FastText),
             "plain\n",
-            "data line 1: no label, expected one, without line breaks",
+            "data line 1: no label, expected `__label__NAME text`",
         ),
         (
             &options(Format::FastText),
@@ -193,7 +193,7 @@ fn what_is_wrong_is_named_with_its_line() {
         assert_eq!(labelled(file, options).unwrap_err(), expected, "{file:?}");
     }
     let zero = ReadOptions { text: Some(Column::Number(0)), ..tsv };
-    assert!(labelled("a\tb\n", &zero).unwrap_err().starts_with("unknown column \"0\""));
+    assert!(labelled("a\tb\n", &zero).unwrap_err().starts_with("column is 0, expected 1, 2"));
 }
 
 #[test]

@@ -188,16 +188,16 @@ fn settings_that_make_no_sense_are_named() {
     let decay = Decay::Cosine { steps: Some(9), floor: f64::INFINITY };
     let schedule = Schedule { warmup_steps: 0, decay };
     let cases = [
-        (sgd(f64::NAN), "`learning_rate` is NaN, expected above 0"),
-        (FitConfig { accumulate: 0, ..config() }, "`accumulate` is 0"),
-        (FitConfig { epochs: 0, ..config() }, "`epochs` is 0, expected at least 1"),
-        (FitConfig { schedule, ..config() }, "`schedule.decay.floor` is inf"),
-        (FitConfig { optimizer: adam(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
-        (FitConfig { optimizer: adadelta(1e-40), ..config() }, "`optimizer.epsilon` is 0.000"),
-        (FitConfig { clip_norm: Some(-1.0), ..config() }, "`clip_norm` is -1"),
+        (sgd(f64::NAN), "learning_rate is NaN, expected above 0"),
+        (FitConfig { accumulate: 0, ..config() }, "accumulate is 0"),
+        (FitConfig { epochs: 0, ..config() }, "epochs is 0, expected at least 1"),
+        (FitConfig { schedule, ..config() }, "schedule.decay.floor is inf"),
+        (FitConfig { optimizer: adam(1e-40), ..config() }, "optimizer.epsilon is 0.000"),
+        (FitConfig { optimizer: adadelta(1e-40), ..config() }, "optimizer.epsilon is 0.000"),
+        (FitConfig { clip_norm: Some(-1.0), ..config() }, "clip_norm is -1"),
         (
             FitConfig { monitor: None, patience: Some(3), ..config() },
-            "`patience` is set without `monitor`",
+            "patience is set without `monitor`",
         ),
         (
             FitConfig {
