@@ -207,7 +207,8 @@ fn text_beyond_ascii_is_kept_or_missed() {
     let folder = place.path();
     fs::write(folder.join("ru.tsv"), "да\tхороший фильм\nнет\tплохой фильм\n".repeat(30)).unwrap();
     let train = ["train", "--data", "ru.tsv", "--dry-run"];
-    let line = error(folder, &[&train[..], &["--style", "kim"]].concat());
+    let kim = sentence(folder, &[&train[..], &["--style", "kim"]].concat()).assert().code(1);
+    let line = String::from_utf8(kim.get_output().stderr.clone()).unwrap();
     assert!(
         line.contains("no word in any of 54 training sentences")
             && line.contains("--style unicode")
@@ -343,14 +344,14 @@ fn what_is_wrong_is_said_in_one_line() {
         (&["train", "--data", "mr", "--out", "run"], "CONVOKE_DATA"),
         (&["train", "--data", "both.tsv"], "--out"),
         (
-            &["train", "--data", "both.tsv", "--config", "recipe.toml"],
+            &["train", "--data", "both.tsv", "--dry-run", "--config", "recipe.toml"],
             "recipe.toml: unknown field `dropuot`",
         ),
         (
-            &["train", "--data", "both.tsv", "--config", "broken.toml"],
+            &["train", "--data", "both.tsv", "--dry-run", "--config", "broken.toml"],
             "broken.toml: TOML parse error at line 1",
         ),
-        (&["train", "--data", "both.tsv", "--dropout", "1"], "dropout is 1"),
+        (&["train", "--data", "both.tsv", "--dry-run", "--dropout", "1"], "dropout is 1"),
         (&["train", "--data", "both.tsv", "--dry-run", "--epochs", "0"], "epochs is 0"),
         (&["train", "--data", "both.tsv", "--dry-run", "--batch-size", "0"], "size is 0"),
         (&["train", "--data", "both.tsv", "--dry-run", "--learning-rate", "nan"], "is NaN"),
@@ -374,8 +375,8 @@ fn what_is_wrong_is_said_in_one_line() {
             "at a learning rate of 1e39; its batch is sentence ",
         ),
         (&["inspect", "owner/name"], "hub"),
-        (&["train", "--data", "both.tsv", "--filters", "0x5"], "filters is 0x5"),
-        (&["train", "--data", "both.tsv", "--variant", "static"], "--vectors"),
+        (&["train", "--data", "both.tsv", "--dry-run", "--filters", "0x5"], "filters is 0x5"),
+        (&["train", "--data", "both.tsv", "--dry-run", "--variant", "static"], "--vectors"),
         (&["predict", "--model", "none", "text"], "none"),
         (&["predict", "text"], "data/models/sentiment"),
         (&["inspect", "none.tsv"], "none.tsv"),

@@ -177,12 +177,12 @@ fn training_goes_on_from_fairseqs_checkpoint() {
     )
     .unwrap();
     let found = lines(folder, &[&train[..], &more, &["--recipe", "fast.toml"]].concat());
-    let bleu = found[0]["metrics"]["bleu"].as_f64().unwrap();
+    let bleu = found[0]["metrics"]["dev bleu"].as_f64().unwrap();
     assert!(bleu > 60.0 && bleu < 99.9, "{found:?}");
     // What training has measured counts words, as `eval` does, though both files have pieces.
     let eval = ["eval", "--model", "run/model", "--data", "val", "--pair", "zo-mi"];
     let measured = lines(folder, &[&eval[..], &["--tokenize", "none"]].concat());
-    assert_eq!(measured[0]["bleu"], found[0]["metrics"]["bleu"]);
+    assert_eq!(measured[0]["bleu"], found[0]["metrics"]["dev bleu"]);
     // Its words are in pieces still, and joined.
     let said =
         output(folder, &["translate", "--model", "run/model", &strings(&expected["source"])[0]]);

@@ -167,7 +167,7 @@ fn training_goes_on_from_a_model() {
     let _ = fs::remove_dir_all(folder.join("tuned"));
     let more = ["--init", "run/model", "--epochs", "1", "--learning-rate", "1e-5", "--half"];
     let found = lines(folder, &train("tuned", &more));
-    assert!(found[0]["metrics"]["bleu"].as_f64().unwrap() > 80.0, "{found:?}");
+    assert!(found[0]["metrics"]["dev bleu"].as_f64().unwrap() > 80.0, "{found:?}");
     let inspected = &lines(folder, &["inspect", "tuned/model"])[0];
     assert_eq!(inspected["training"]["start"], "run/model");
     assert_eq!(inspected["parameters"][0]["stored_as"], "f16");

@@ -80,7 +80,7 @@ fn what_is_wrong_is_said_in_one_line() {
             train("good.tsv", &["--pair", "deen", "--dev", "good.tsv"]),
             "\"deen\" is no pair of languages",
         ),
-        (train("good.tsv", &["--dev", "good.tsv", "--epochs", "0"]), "`epochs` is 0"),
+        (train("good.tsv", &["--dev", "good.tsv", "--epochs", "0"]), "epochs is 0"),
         (
             train("good.tsv", &["--dev", "good.tsv", "--label-smoothing", "2"]),
             "label_smoothing is 2",

@@ -382,7 +382,9 @@ mod tests {
         assert!(!buffer.track_op() && parameters.is_buffer("layer.mean"));
         let names: Vec<String> = parameters.vars().into_iter().map(|(name, _)| name).collect();
         assert_eq!((names, parameters.count()), (vec!["layer.weight".to_string()], 6));
-        let mut values = parameters.tensors();
+        let values = parameters.tensors().into_iter();
+        let copies = values.map(|(name, value)| Ok((name, value.copy()?)));
+        let mut values = copies.collect::<candle_core::Result<BTreeMap<_, _>>>()?;
         assert_eq!(values["layer.mean"].to_vec1::<f32>()?, [3.0; 2]);
         let five = Tensor::full(5f32, 2, &Device::Cpu)?;
         values.insert("layer.mean".into(), five);

@@ -32,13 +32,19 @@ pub fn samples(classifier: &Classifier, examples: &[Example]) -> Result<Html> {
     let samples = examples.iter().zip(predictions).map(|(Example { text, label }, prediction)| {
         let (ids, words) = classifier.words(text)?;
         let probabilities = prediction.probabilities;
-        Ok(Sample { ids, words, class: *label as usize, probabilities })
+        // A label beyond the classifier's is none of its classes.
+        let class = (*label as usize).min(classifier.labels().len());
+        Ok(Sample { ids, words, class, probabilities })
     });
-    table(classifier.model(), classifier.labels(), &samples.collect::<Result<Vec<_>>>()?)
+    let unseen = "no class of the model".to_string();
+    let labels = [classifier.labels(), &[unseen]].concat();
+    table(classifier.model(), &labels, &samples.collect::<Result<Vec<_>>>()?)
 }
 
+/// `labels` are the classes' names, and behind them labels that are no class.
 pub(crate) fn table(model: &KimCnn, labels: &[String], samples: &[Sample]) -> Result<Html> {
-    let truth = |sample: &Sample| sample.probabilities[sample.class];
+    // Of a label that is no class, none.
+    let truth = |sample: &Sample| sample.probabilities.get(sample.class).copied().unwrap_or(0.0);
     let mut order: Vec<&Sample> = samples.iter().collect();
     order.sort_by(|a, b| truth(a).total_cmp(&truth(b)));
     let is_right = |sample: &&&Sample| first_maximum(&sample.probabilities) == sample.class;

@@ -18,8 +18,7 @@
 //! let corpus = Corpus::read(&path, &ReadOptions::default(), None)?;
 //! assert_eq!(corpus.labels(), ["no", "yes"]);
 //!
-//! let texts: Vec<&str> = corpus.texts().collect();
-//! let tokenizer = Tokenizer::fit(Style::Unicode, &texts)?;
+//! let tokenizer = Tokenizer::fit(Style::Unicode, &corpus.texts())?;
 //! assert_eq!(tokenizer.words("Good, so good")?, ["good", ",", "so", "good"]);
 //!
 //! let classes: Vec<u32> = corpus.examples().iter().map(|example| example.label).collect();

@@ -157,6 +157,6 @@ mod tests {
             assert_eq!(serde_json::to_string(&tokenization).unwrap(), json);
         }
         let error = "zh".parse::<Tokenization>().unwrap_err().to_string();
-        assert_eq!(error, "unknown tokenization \"zh\", expected one of 13a, intl, none");
+        assert_eq!(error, "tokenization is \"zh\", expected one of 13a, intl, none");
     }
 }

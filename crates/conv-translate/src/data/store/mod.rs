@@ -196,8 +196,13 @@ impl Store {
 
 /// Where the lines of the pairs of the store at `path` are: 8 bytes each, read when one is asked for.
 fn lines_of(path: &Path) -> PathBuf {
+    beside(path, ".lines")
+}
+
+/// `path` with `ending` behind its name.
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".lines");
+    name.push(ending);
     path.with_file_name(name)
 }
 

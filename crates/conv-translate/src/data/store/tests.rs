@@ -37,7 +37,7 @@ proptest! {
             prop_assert_eq!(lines, expected);
         }
         prop_assert_eq!(written.header, read.header);
-        prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::header::{Header, LENGTH};
-use super::{Store, lines_of};
+use super::{Store, beside, lines_of};
 use crate::error::{Error, Result};
 use conv_nn::rng::Fingerprint;
 
@@ -24,12 +24,12 @@ pub struct StoreWriter {
     bytes: Vec<u8>,
 }
 
-/// Removes the file when it goes.
-struct Unfinished(PathBuf);
+/// Removes the files when it goes: the pairs and their lines.
+struct Unfinished([PathBuf; 2]);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        self.0.iter().for_each(|path| drop(std::fs::remove_file(path)));
     }
 }
 
@@ -47,13 +47,12 @@ impl StoreWriter {
                 "at most 4294967295 tokens",
             )));
         };
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".unfinished");
-        let unfinished = Unfinished(path.with_file_name(name));
-        let file = File::create(&unfinished.0).map_err(|source| Error::write(path, source))?;
+        let unfinished =
+            Unfinished([path, &lines_of(path)].map(|path| beside(path, ".unfinished")));
+        let create = |path: &Path| File::create(path).map_err(|source| Error::write(path, source));
+        let (file, lines) = (create(&unfinished.0[0])?, create(&unfinished.0[1])?);
         let mut file = BufWriter::with_capacity(1 << 16, file);
         file.write_all(&[0; LENGTH as usize]).map_err(|source| Error::write(path, source))?;
-        let lines = File::create(lines_of(path)).map_err(|source| Error::write(path, source))?;
         Ok(Self {
             lines: BufWriter::new(lines),
             path: path.to_path_buf(),
@@ -116,6 +115,8 @@ impl StoreWriter {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&self.header.bytes())?;
         file.sync_all()?;
-        std::fs::rename(&self.unfinished.0, &self.path)
+        let [pairs, lines] = &self.unfinished.0;
+        std::fs::rename(lines, lines_of(&self.path))?;
+        std::fs::rename(pairs, &self.path)
     }
 }
