@@ -7,6 +7,7 @@ mod forward;
 mod gru;
 mod lstm;
 mod operation;
+mod products;
 mod sequences;
 #[cfg(test)]
 mod tests;
