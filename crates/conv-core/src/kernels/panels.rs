@@ -1,7 +1,9 @@
-//! A matrix laid out once for products with rows that a loop of its own puts together, as a recurrent layer's steps do.
+//! A matrix laid out once for products with rows that a loop of its own puts together, as a
+//! recurrent layer's steps do.
 //!
-//! Rows are read where they lie. With few registers a tile has two of them a row and up to 6 rows: of three, as the other kernels'
-//! tiles have, the compiler keeps one sum in memory where each row has an address of its own.
+//! Rows are read where they lie. With few registers a tile has two of them a row and up to 6 rows:
+//! of three, as the other kernels' tiles have, the compiler keeps one sum in memory where each row
+//! has an address of its own.
 #![allow(unsafe_code)]
 
 use super::scratch::{Buffer, take};
@@ -11,7 +13,8 @@ use crate::element::Element;
 use crate::simd::{Lanes, Work};
 use crate::{Error, Result};
 
-/// Bytes of a slice of a panel that is multiplied with all rows before the next: with a few rows beside it, what the first cache holds.
+/// Bytes of a slice of a panel that is multiplied with all rows before the next: with a few rows
+/// beside it, what the first cache holds.
 const SLICE: usize = 16 << 10;
 /// Rows of the largest tile.
 const ROWS: usize = 8;
@@ -23,8 +26,8 @@ pub trait PanelElement: Element {}
 impl PanelElement for f32 {}
 impl PanelElement for f64 {}
 
-/// A matrix `[outputs, inputs]` for products with rows, in panels of some outputs side by side for each input. What becomes of a row does
-/// not depend on the others, to the last bit.
+/// A matrix `[outputs, inputs]` for products with rows, in panels of some outputs side by side for
+/// each input. What becomes of a row does not depend on the others, to the last bit.
 ///
 /// ```
 /// use conv_core::Panels;
@@ -47,8 +50,8 @@ pub struct Panels<T: PanelElement> {
 }
 
 impl<T: PanelElement> Panels<T> {
-    /// From the elements of `[outputs, inputs]`, of which the next output's lies `of_output` behind and the next input's `of_input`; one
-    /// of the two is 1.
+    /// From the elements of `[outputs, inputs]`, of which the next output's lies `of_output` behind
+    /// and the next input's `of_input`; one of the two is 1.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -105,7 +108,8 @@ impl<T: PanelElement> Panels<T> {
         self.outputs.div_ceil(self.width)
     }
 
-    /// Outputs of a panel: as many as suit the processor. The last panel may have fewer, and what stands in their place says nothing.
+    /// Outputs of a panel: as many as suit the processor. The last panel may have fewer, and what
+    /// stands in their place says nothing.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -115,12 +119,12 @@ impl<T: PanelElement> Panels<T> {
         rows.next_multiple_of(ROWS) * self.width
     }
 
-    /// The sums of products of each row with the outputs of a panel, [`Panels::width`] a row, one row behind the other. What `to` holds
-    /// behind the last row is undefined.
+    /// The sums of products of each row with the outputs of a panel, [`Panels::width`] a row, one
+    /// row behind the other. What `to` holds behind the last row is undefined.
     ///
     /// # Panics
-    /// Where there is no such panel, a row has another number of elements than the matrix has inputs, or `to` has no
-    /// [room](Panels::room).
+    /// Where there is no such panel, a row has another number of elements than the matrix has
+    /// inputs, or `to` has no [room](Panels::room).
     pub fn multiply(&self, panel: usize, rows: &[&[T]], to: &mut [T]) {
         let Self { outputs, inputs, width, .. } = *self;
         assert!(rows.iter().all(|row| row.len() == inputs), "a row of another length");
@@ -176,8 +180,9 @@ impl<T: Element> Work<T> for Rows<'_, T> {
                 let left: [_; ROWS] = std::array::from_fn(row);
                 let to = &mut to[first * width..][..count * width];
                 let tile = Tile { panel, left, width, add: slice.start > 0, to };
-                // SAFETY: the set is there; rows have as many numbers as the slice has steps, each of `width` columns, of which so many
-                // registers are inside, and `to` has `count` rows of them.
+                // SAFETY: the set is there; rows have as many numbers as the slice has steps, each
+                // of `width` columns, of which so many registers are inside, and `to` has `count`
+                // rows of them.
                 unsafe {
                     match (count, registers) {
                         (8, 1) => tile.run::<L, 8, 1>(),
@@ -225,7 +230,8 @@ struct Tile<'a, T> {
 
 impl<T: Element> Tile<'_, T> {
     /// # Safety
-    /// The set of `L`; `R` rows of `left`, as long as there are steps, and of `to`; `V` registers in a step.
+    /// The set of `L`; `R` rows of `left`, as long as there are steps, and of `to`; `V` registers
+    /// in a step.
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>, const R: usize, const V: usize>(self) {
         let Self { panel, left, width, add, to } = self;

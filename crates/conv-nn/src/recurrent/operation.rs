@@ -16,7 +16,8 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// Outputs `[B, T, output]`, and final states `[B, output]` and, where one is carried, `[B, units]`.
+/// Outputs `[B, T, output]`, and final states `[B, output]` and, where one is carried, `[B,
+/// units]`.
 pub(super) type Outputs = (Tensor, Tensor, Option<Tensor>);
 
 /// One layer in one direction, from the initial state `[B, output (+ units)]`.
@@ -105,7 +106,8 @@ impl<C: Cell> Operation<C> {
         Weights { of_input, of_state, biases: [b_ih, b_hh], projection }
     }
 
-    /// What lies gate by gate in the order of the gradients of the products with the input, in the weights' order.
+    /// What lies gate by gate in the order of the gradients of the products with the input, in the
+    /// weights' order.
     fn in_order<T: Real>(&self, gates: Vec<T>) -> Vec<T> {
         if C::OF_INPUT.is_sorted() {
             return gates;

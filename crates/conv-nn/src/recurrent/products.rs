@@ -11,7 +11,8 @@ const DEPTH: usize = 256;
 /// Columns, or rows, that a panel is multiplied with before the next panel.
 const BLOCK: usize = 64;
 
-/// Σ of `a[row][column] · b[row][·]` over all rows, for each of some columns of `a`: `[columns][b's width]`.
+/// Σ of `a[row][column] · b[row][·]` over all rows, for each of some columns of `a`: `[columns][b's
+/// width]`.
 pub(super) fn of_columns<T: Real>(
     (a, a_width): (&[T], usize),
     columns: Range<usize>,
