@@ -5,3 +5,4 @@ pub use conv_nn as nn;
 pub use conv_text as text;
 pub use conv_train as train;
 pub use conv_translate as translate;
+pub use conv_vision as vision;
