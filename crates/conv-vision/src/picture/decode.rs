@@ -23,6 +23,9 @@ impl Default for Limits {
     }
 }
 
+/// What a PNG may unpack besides its pixels, in bytes.
+const MOST_BESIDE_PIXELS: u64 = 32 << 20;
+
 /// Why a file is no picture that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -142,7 +145,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
             pixels(decoder, bytes)
         }
         Ok(ImageFormat::Png) => {
-            let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(|e| defect(e, bytes))?;
+            // Text and colour profiles unpack to a thousand times their size, and are not in the count of pixels.
+            let mut beside = image::Limits::no_limits();
+            beside.max_alloc = Some(MOST_BESIDE_PIXELS);
+            let decoder = PngDecoder::with_limits(Cursor::new(bytes), beside);
+            let decoder = decoder.map_err(|e| defect(e, bytes))?;
             check_pixels(&decoder, limits)?;
             if decoder.is_apng().map_err(|e| defect(e, bytes))? {
                 return Err(PictureDefect::Animated);
