@@ -5,9 +5,10 @@
 use crate::cross_entropy::Loss;
 use crate::glu::Glu;
 use crate::kernel::{check_gradient, gradient};
+use crate::local_response_norm::Normalise;
 use crate::max_over_time::Pick;
 use crate::softmax::{Softmax, along};
-use crate::{BatchNorm, CrossEntropyConfig, LayerNorm, Result};
+use crate::{BatchNorm, CrossEntropyConfig, GroupNorm, LayerNorm, LocalResponseNormConfig, Result};
 use candle_core::shape::Dim;
 use candle_core::{D, Tensor};
 
@@ -84,6 +85,26 @@ pub fn batch_norm(layer: &BatchNorm, x: &Tensor, dy: &Tensor) -> Result<[Option<
     layer.gradients(x, dy)
 }
 
+/// The gradients of `x`, weight and bias in a [`GroupNorm`]; those that are not tracked have none.
+///
+/// # Errors
+/// As the layer, and a `dy` of another shape.
+pub fn group_norm(layer: &GroupNorm, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    layer.gradients(x, dy)
+}
+
+/// The gradient of `x` in [`local_response_norm`](crate::local_response_norm).
+///
+/// # Errors
+/// As there, and a `dy` of another shape.
+pub fn local_response_norm(
+    x: &Tensor,
+    config: &LocalResponseNormConfig,
+    dy: &Tensor,
+) -> Result<Tensor> {
+    gradient(Normalise::new(x, config)?, x, dy, dy)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +156,14 @@ mod tests {
         let layer = LayerNorm::new(both.0.clone(), both.1.clone(), LayerNormConfig::default());
         let found: Vec<_> = layer_norm(&layer, &x, &dy)?.into_iter().flatten().collect();
         check("layer_norm", &layer.forward(&x)?, &dy, &[&x, &weight, &bias], &found)?;
+        let config = crate::GroupNormConfig { groups: 3, ..Default::default() };
+        let layer = GroupNorm::new(Some(both.clone()), config);
+        let found: Vec<_> = group_norm(&layer, &x, &dy)?.into_iter().flatten().collect();
+        check("group_norm", &layer.forward(&x)?, &dy, &[&x, &weight, &bias], &found)?;
+        let config = LocalResponseNormConfig { alpha: 1.0, ..Default::default() };
+        let y = crate::local_response_norm(&x, &config)?;
+        let found = local_response_norm(&x, &config, &dy)?;
+        check("local_response_norm", &y, &dy, &[&x], &[found])?;
         let (mean, variance) = (values(6, 6), values(6, 7).sqr()?);
         let layer = BatchNorm::new(both.0, both.1, mean, variance, BatchNormConfig::default());
         let found: Vec<_> = batch_norm(&layer, &x, &dy)?.into_iter().flatten().collect();

@@ -148,8 +148,13 @@ def batch_norm():
             cases[f"batch_norm.{counts['batch_norm'] - 1}.new_{name}"] = value.clone()
 
 
-for make in [linear, embedding, relu, layer_norm, softmax, cross_entropy, max_over_time, conv, glu, batch_norm]:
-    make()
-path = Path(__file__).with_name("fixtures.safetensors")
-save_file(cases, path)
-print(f"{path}: {len(cases)} tensors, {path.stat().st_size} bytes")
+def write(name):
+    path = Path(__file__).with_name(name)
+    save_file(cases, path)
+    print(f"{path}: {len(cases)} tensors, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    for make in [linear, embedding, relu, layer_norm, softmax, cross_entropy, max_over_time, conv, glu, batch_norm]:
+        make()
+    write("fixtures.safetensors")
