@@ -48,7 +48,8 @@ fn prepare(folder: &Path) {
     let first = Tensor::from_vec(first, (64, 3, 3, 3), &Device::Cpu).unwrap();
     weights.insert("conv1.weight".into(), first);
     conv_train_write(&weights, &folder.join("weights.safetensors"));
-    let words: Vec<String> = (0..1000).map(|at| format!("n{at:08} class {at}, number {at}")).collect();
+    let words: Vec<String> =
+        (0..1000).map(|at| format!("n{at:08} class {at}, number {at}")).collect();
     fs::write(folder.join("synset_words.txt"), words.join("\n")).unwrap();
     for (path, colour) in [
         ("photos/n00000007_a.jpg", [250, 130, 130]),
@@ -86,7 +87,10 @@ fn photographs_are_named() {
     assert_eq!(top[0]["name"], "class 7, number 7");
     let expected = 8f64.exp() / (8f64.exp() + 7f64.exp() + 998.0);
     assert!((top[0]["probability"].as_f64().unwrap() - expected).abs() < 1e-6);
-    assert!(notes.contains("not classified: 1") && notes.contains("notes.jpg: is no picture"), "{notes}");
+    assert!(
+        notes.contains("not classified: 1") && notes.contains("notes.jpg: is no picture"),
+        "{notes}"
+    );
     assert!(!folder.join("runs").exists());
 
     let (text, notes) = run(&["predict", "photos/n00000007_a.jpg", "--top", "2"]);
@@ -97,18 +101,29 @@ fn photographs_are_named() {
     let page = fs::read_to_string(folder.join("runs/classify.html")).unwrap();
     assert!(page.contains("data:image/jpeg;base64,") && page.contains("class 3, number 3"));
 
-    let mut listed = program("classify", folder, &[&["predict", "-", "--json"][..], &MODEL].concat());
-    let listed = listed.write_stdin("photos/n00000009_c.png\nphotos/n00000003_b.png\n").assert().success();
+    let mut listed =
+        program("classify", folder, &[&["predict", "-", "--json"][..], &MODEL].concat());
+    let listed =
+        listed.write_stdin("photos/n00000009_c.png\nphotos/n00000003_b.png\n").assert().success();
     assert_eq!(listed.get_output().stdout.iter().filter(|&&byte| byte == b'\n').count(), 2);
 
     let (json, _) = run(&["eval", "--data", "photos", "--json"]);
     let found: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&found["images"], &found["top1"], &found["top5"]), (&3.into(), &1.into(), &2.into()));
+    assert_eq!(
+        (&found["images"], &found["top1"], &found["top5"]),
+        (&3.into(), &1.into(), &2.into())
+    );
     assert_eq!(found["skipped"].as_array().unwrap().len(), 1);
 
     let (text, _) = run(&["inspect"]);
-    assert!(text.contains("preprocessing    short side 256 (bilinear), centre 227 × 227, BGR"), "{text}");
-    assert!(text.contains("embedding        fire9/concat") && text.contains("64 × 113 × 113"), "{text}");
+    assert!(
+        text.contains("preprocessing    short side 256 (bilinear), centre 227 × 227, BGR"),
+        "{text}"
+    );
+    assert!(
+        text.contains("embedding        fire9/concat") && text.contains("64 × 113 × 113"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -169,7 +184,8 @@ fn what_cannot_be_done_is_one_line() {
     let text = classify(&[&["predict", "nowhere.jpg"], &MODEL[..]].concat());
     assert!(text.contains("nowhere.jpg: cannot be read"), "{text}");
     fs::write(folder.join("few.txt"), "one\ntwo\n").unwrap();
-    let text = classify(&[&["eval", "--data", "photos", "--labels", "few.txt"], &MODEL[..]].concat());
+    let text =
+        classify(&[&["eval", "--data", "photos", "--labels", "few.txt"], &MODEL[..]].concat());
     assert!(text.contains("few.txt names 2 classes, expected 1000"), "{text}");
     let text = error("retrieve", folder, &["search", "synset_words.txt", "photos"]);
     assert!(text.contains("synset_words.txt"), "{text}");

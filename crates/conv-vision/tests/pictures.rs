@@ -108,10 +108,7 @@ fn headers(side: u32) -> Vec<(&'static str, Vec<u8>)> {
         [&[0xff, 0xc0, 0, 17, 8], &short[..], &short, &[3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]];
     vec![
         ("huge.png", png.concat()),
-        (
-            "huge.jpg",
-            [&[0xff, 0xd8][..], &frame.concat(), &[0xff, 0xda, 0, 2, 0xff, 0xd9]].concat(),
-        ),
+        ("huge.jpg", [&[0xff, 0xd8][..], &frame.concat(), &SCAN].concat()),
         ("huge.gif", [b"GIF89a", &short[..], &short, &[0, 0, 0]].concat()),
         ("huge.bmp", [&b"BM"[..], &[0; 12], &40u32.to_le_bytes(), &le, &le].concat()),
         ("huge.tif", b"II*\0\x08\0\0\0".to_vec()),
@@ -119,6 +116,9 @@ fn headers(side: u32) -> Vec<(&'static str, Vec<u8>)> {
         ("huge.ico", b"\0\0\x01\0\x01\0\0\0".to_vec()),
     ]
 }
+
+/// A scan of three channels without data, and the end.
+const SCAN: [u8; 16] = [0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0, 0xff, 0xd9];
 
 fn crc(bytes: &[u8]) -> u32 {
     let step = |crc: u32, &byte: &u8| {

@@ -18,10 +18,9 @@ fn data(path: &str) -> Option<PathBuf> {
 
 #[test]
 fn googlenet_knows_most_photographs() {
-    let (Some(weights), Some(photographs)) = (
-        data("vision/weights/googlenet-bvlc.safetensors"),
-        data("vision/images/imagenet_samples"),
-    ) else {
+    let (Some(weights), Some(photographs)) =
+        (data("vision/weights/googlenet-bvlc.safetensors"), data("vision/images/imagenet_samples"))
+    else {
         return;
     };
     let classifier = Classifier::open(&weights, None, &Device::Cpu).unwrap();
@@ -36,12 +35,9 @@ fn googlenet_knows_most_photographs() {
     });
     assert_eq!(skipped.unwrap(), []);
     assert_eq!(files.len(), 25);
-    // PyTorch with Pillow gets as many.
-    assert!((RIGHT..=RIGHT + 1).contains(&right) && (AMONG..=AMONG + 1).contains(&among), "{right}, {among}");
+    // PyTorch with Pillow gets 22 and 25 (photographs.py).
+    assert!((21..=23).contains(&right) && among >= 24, "{right} right, {among} among five");
 }
-
-const RIGHT: usize = 0;
-const AMONG: usize = 0;
 
 #[test]
 fn a_gradient_reaches_the_photograph_through_vgg() {

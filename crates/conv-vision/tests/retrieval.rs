@@ -65,8 +65,10 @@ fn an_index_finds_what_is_alike_and_tells_what_has_changed() {
     for metric in [Metric::Cosine, Metric::Euclidean] {
         let found = read.search(&descriptor, metric, 6).unwrap();
         assert_eq!(found[0].path, paths[4]);
-        assert!(found[0].distance.abs() < 1e-5);
-        let kinds: Vec<bool> = found.iter().map(|n| n.path.parent().unwrap().ends_with("red")).collect();
+        // It was described together with others, and is now alone.
+        assert!(found[0].distance.abs() < 1e-3 * found[1].distance, "{found:?}");
+        let kinds: Vec<bool> =
+            found.iter().map(|n| n.path.parent().unwrap().ends_with("red")).collect();
         assert_eq!(kinds, [true, true, true, false, false, false]);
         assert!(found.iter().all(|neighbour| neighbour.state == State::Same));
     }

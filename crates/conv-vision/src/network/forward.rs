@@ -197,9 +197,7 @@ impl Network {
                 input.clone()
             }
             (Operation::GlobalAverage, _) => conv_core::global_avg_pool(input)?,
-            (&Operation::ResponseNorm { size, alpha, beta, k }, _) => {
-                crate::response_norm::local_response_norm(input, size, alpha, beta, k)?
-            }
+            (Operation::ResponseNorm(config), _) => conv_nn::local_response_norm(input, config)?,
             (&Operation::Dropout { probability }, _) => conv_nn::dropout(input, probability, mode)?,
             (Operation::Softmax, _) => conv_nn::softmax(input, D::Minus1)?,
             (operation, _) => match operation.max_pool() {

@@ -1,6 +1,7 @@
 //! One layer of a network, as a description.
 
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig};
+use conv_nn::LocalResponseNormConfig;
 
 /// What a layer computes.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,18 +37,8 @@ pub enum Operation {
     /// The mean of each channel over all places, `[B, C]`: Caffe's average pooling of 7 × 7 at 224 × 224 pixels, and right for
     /// every other size.
     GlobalAverage,
-    /// Local response normalisation over neighbouring channels (Krizhevsky et al. 2012, section 3.3):
-    /// `x / (k + α/size · Σ x²)^β`.
-    ResponseNorm {
-        /// Channels that are summed over, the middle one being normalised.
-        size: usize,
-        /// α.
-        alpha: f64,
-        /// β.
-        beta: f64,
-        /// k.
-        k: f64,
-    },
+    /// Local response normalisation over neighbouring channels (Krizhevsky et al. 2012, section 3.3).
+    ResponseNorm(LocalResponseNormConfig),
     /// The channels of several layers, one after the other.
     Concat,
     /// Dropout in training, nothing otherwise.

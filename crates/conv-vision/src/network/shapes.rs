@@ -142,7 +142,7 @@ fn shape(
             Ok(vec![channels, side(height)?, side(width)?])
         }
         Operation::GlobalAverage => Ok(vec![map()?[0]]),
-        Operation::ResponseNorm { .. } => Ok(map()?.to_vec()),
+        Operation::ResponseNorm(_) => Ok(map()?.to_vec()),
         Operation::Concat => {
             let place = |shape: &[usize]| shape.get(1..).map(<[usize]>::to_vec);
             let first = inputs.first().and_then(|shape| place(shape)).unwrap_or_default();
@@ -182,7 +182,7 @@ fn name(operation: &Operation) -> &'static str {
         Operation::Convolution { .. } => "convolution",
         Operation::MaxPool { .. } => "max pooling",
         Operation::GlobalAverage => "mean over places",
-        Operation::ResponseNorm { .. } => "response norm",
+        Operation::ResponseNorm(_) => "response norm",
         Operation::Concat => "concatenation",
         Operation::Dropout { .. } => "dropout",
         Operation::Linear { .. } => "linear",

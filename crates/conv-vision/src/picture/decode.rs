@@ -136,13 +136,15 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
     }
     match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => {
-            let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|e| defect(e, bytes))?;
-            check_pixels(&decoder, limits)?;
+            let decoder = JpegDecoder::new(Cursor::new(bytes));
+            if let Ok(decoder) = &decoder {
+                check_pixels(decoder, limits)?;
+            }
             // The decoder fills what is missing with grey.
             if !jpeg::is_whole(bytes) {
                 return Err(PictureDefect::Truncated { format: "JPEG", bytes: bytes.len() });
             }
-            pixels(decoder, bytes)
+            pixels(decoder.map_err(|e| defect(e, bytes))?, bytes)
         }
         Ok(ImageFormat::Png) => {
             // Text and colour profiles unpack to a thousand times their size, and are not in the count of pixels.

@@ -1,5 +1,5 @@
-"""Fixtures of layers and gradients: python make_networks.py (torch, numpy). Of each tensor its Euclidean norm and 64 of its
-elements, evenly spread; the weights are numbers by formula, so that nothing of a trained network is in here."""
+"""Fixtures of layers and gradients: python make_networks.py (torch, numpy). Of each tensor its Euclidean norm, its largest
+absolute value and 64 of its elements, evenly spread; the weights are numbers by formula, so that nothing of a trained network is in here."""
 
 import json
 import struct
@@ -77,7 +77,7 @@ def digest(tensor):
     values = tensor.detach().double().flatten().numpy()
     count = min(64, values.size)
     at = np.arange(count) * values.size // count
-    return np.concatenate([[np.linalg.norm(values)], values[at]]).astype("<f4")
+    return np.concatenate([[np.linalg.norm(values), np.abs(values).max()], values[at]]).astype("<f4")
 
 
 def write(path, tensors):
