@@ -47,7 +47,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                     page.add(path, picture, &top)?;
                 }
                 shown += 1;
-                conv_cli::print(common.json, &Answer { path, top })
+                conv_cli::print(common.json, &Answer { path: path.display().to_string(), top })
             },
         )?);
         Ok(())
@@ -57,7 +57,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             let paths = || Ok(std::io::stdin().lock().lines().map(|line| Ok(PathBuf::from(line?))));
             conv_cli::each(paths, TOGETHER, |paths| answer(&paths))?;
         }
-        photos => answer(&find(photos)?)?,
+        photos => answer(&find(photos))?,
     }
     finish(&skipped, shown)?;
     if let Some(target) = target {
@@ -92,14 +92,14 @@ fn write(target: &Path, page: &str) -> Result<()> {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
-    path: &'a Path,
+struct Answer {
+    path: String,
     top: Vec<Guess>,
 }
 
-impl fmt::Display for Answer<'_> {
+impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        f.write_str(&self.path)?;
         for Guess { class, probability } in &self.top {
             write!(f, "\n  {:5.1} %  {}  {}", 100.0 * probability, bar(*probability), class.name)?;
         }

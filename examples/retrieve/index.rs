@@ -30,7 +30,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         .iter()
         .map(|path| path.canonicalize().with_context(|| format!("opening {}", path.display())));
     let paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
-    let (index, skipped) = Index::new(&describer, &find(&paths)?, &Limits::default())?;
+    let (index, skipped) = Index::new(&describer, &find(&paths), &Limits::default())?;
     index.write(&options.out)?;
     let made = Made { index: &options.out, images: index.paths().len(), made_by: index.made_by() };
     conv_cli::print(common.json, &made)?;

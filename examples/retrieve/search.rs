@@ -10,7 +10,7 @@ use conv_vision::{Limits, Picture, Pretrained, TOGETHER};
 use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -46,7 +46,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let target = options.page.clone().or(default);
     let (mut page, mut shown, mut skipped) = (Neighbours::default(), 0, Vec::new());
     let limits = Limits::default();
-    for files in find(&options.photos)?.chunks(TOGETHER) {
+    for files in find(&options.photos).chunks(TOGETHER) {
         let (read, failed) = load(files, &limits);
         skipped.extend(failed);
         let (places, pictures): (Vec<usize>, Vec<Picture>) = read.into_iter().unzip();
@@ -65,7 +65,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                 page.add(path, picture, found)?;
             }
             shown += 1;
-            conv_cli::print(common.json, &Found { path, neighbours })?;
+            conv_cli::print(common.json, &Found { path: path.display().to_string(), neighbours })?;
         }
     }
     match (shown, skipped.as_slice()) {
@@ -87,14 +87,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 }
 
 #[derive(Serialize)]
-struct Found<'a> {
-    path: &'a Path,
+struct Found {
+    path: String,
     neighbours: Vec<Neighbour>,
 }
 
-impl fmt::Display for Found<'_> {
+impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        f.write_str(&self.path)?;
         for Neighbour { path, distance, state } in &self.neighbours {
             let state = match state {
                 State::Same => "",

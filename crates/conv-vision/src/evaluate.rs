@@ -27,10 +27,10 @@ pub struct Evaluation {
 /// Classifies every picture in `folder` whose name or folder tells its class ([`truth`]).
 ///
 /// # Errors
-/// A folder that cannot be listed, or in which there is no picture of a class.
+/// A folder in which there is no picture of a class.
 pub fn evaluate(classifier: &Classifier, folder: &Path, limits: &Limits) -> Result<Evaluation> {
     let (mut files, mut classes, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for path in find(&[folder])? {
+    for path in find(&[folder]) {
         match truth(&path, folder, classifier.labels()) {
             Some(class) => {
                 files.push(path);

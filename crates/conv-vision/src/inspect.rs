@@ -12,6 +12,7 @@ pub struct Inspection {
     /// The network.
     pub architecture: Architecture,
     /// The file.
+    #[serde(serialize_with = "crate::data::lossy")]
     pub path: PathBuf,
     /// SHA-256 of the file.
     pub hash: String,

@@ -155,12 +155,16 @@ fn a_folder_of_files_that_are_no_pictures_stops_nothing() {
     fs::write(path("good.png"), &png).unwrap();
     fs::write(path(".hidden"), b"").unwrap();
     #[cfg(unix)]
-    std::os::unix::fs::symlink("nowhere", path("link.jpg")).unwrap();
+    {
+        std::os::unix::fs::symlink("nowhere", path("link.jpg")).unwrap();
+        // Round and round, if it were followed.
+        std::os::unix::fs::symlink(".", path("round")).unwrap();
+    }
     for (name, bytes) in headers(100_000) {
         fs::write(path(name), bytes).unwrap();
     }
 
-    let files = find(&[place.path()]).unwrap();
+    let files = find(&[place.path()]);
     let (pictures, skipped) = load(&files, &Limits::default());
     let names: Vec<&Path> =
         pictures.iter().map(|(at, _)| files[*at].strip_prefix(place.path()).unwrap()).collect();
@@ -187,6 +191,8 @@ fn a_folder_of_files_that_are_no_pictures_stops_nothing() {
     assert_eq!(reason("huge.gif"), "is GIF, expected JPEG or PNG");
     #[cfg(unix)]
     assert!(reason("link.jpg").starts_with("cannot be read: No such file"));
+    #[cfg(unix)]
+    assert_eq!(reason("round"), "is no regular file");
 }
 
 #[test]

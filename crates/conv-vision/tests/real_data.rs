@@ -24,7 +24,7 @@ fn googlenet_knows_most_photographs() {
         return;
     };
     let classifier = Classifier::open(&weights, None, &Device::Cpu).unwrap();
-    let files: Vec<PathBuf> = find(&[&photographs]).unwrap().into_iter().step_by(12).collect();
+    let files: Vec<PathBuf> = find(&[&photographs]).into_iter().step_by(12).collect();
     let (mut right, mut among) = (0, 0);
     let skipped = classifier.predict_files(&files, &Limits::default(), |path, _, prediction| {
         let class = truth(path, &photographs, classifier.labels()).unwrap();
@@ -48,7 +48,7 @@ fn a_gradient_reaches_the_photograph_through_vgg() {
         return;
     };
     let model = Pretrained::open(&weights, &Device::Cpu).unwrap();
-    let first = find(&[photographs]).unwrap().remove(0);
+    let first = find(&[photographs]).remove(0);
     let (pictures, _) = load(&[first], &Limits::default());
     let small = pictures[0].1.resize(64, 48, conv_vision::Filter::Bilinear).unwrap();
     let x = model.preprocessing.normalise(&[&small], (64, 48), &Device::Cpu).unwrap();

@@ -1,15 +1,16 @@
 //! Files and folders of pictures. One that cannot be used is told and stops nothing.
 
+use crate::Error;
 use crate::picture::{Limits, Picture};
-use crate::{Error, Result};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
 /// A file that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// The file.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// What was found and what was expected.
     pub reason: String,
@@ -22,43 +23,37 @@ impl std::fmt::Display for Skipped {
 }
 
 /// The files that `paths` stand for, in order: a folder for all files in it and below it by name, but for those whose name
-/// begins with a dot. Whether a file is a picture is seen when it is read.
-///
-/// # Errors
-/// A folder that cannot be listed. A file that is not there is found out when it is read.
-pub fn find(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>> {
+/// begins with a dot; links to folders are not followed. Whether a file is a picture, and a folder can be listed, is seen when
+/// it is read.
+pub fn find(paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in paths {
         match path.as_ref().is_dir() {
-            true => walk(path.as_ref(), 0, &mut files)?,
+            true => walk(path.as_ref(), &mut files),
             false => files.push(path.as_ref().to_path_buf()),
         }
     }
-    Ok(files)
+    files
 }
 
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    /// A link to a folder above would lead round for ever.
-    const DEEPEST: usize = 32;
-    if depth > DEEPEST {
-        let reason = format!("it lies more than {DEEPEST} folders deep");
-        return Err(Error::Unreadable { path: folder.to_path_buf(), reason });
-    }
-    let mut entries = Vec::new();
-    for entry in folder.read_dir().map_err(Error::unreadable(folder))? {
-        let entry = entry.map_err(Error::unreadable(folder))?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            entries.push(entry.path());
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    let listed = folder.read_dir().and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let Ok(mut entries) = listed else {
+        return files.push(folder.to_path_buf());
+    };
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => walk(&entry.path(), files),
+            false => files.push(entry.path()),
         }
     }
-    entries.sort();
-    for path in entries {
-        match path.is_dir() {
-            true => walk(&path, depth + 1, files)?,
-            false => files.push(path),
-        }
-    }
-    Ok(())
+}
+
+/// For serde: a path that is not Unicode, with what is not replaced, rather than an error.
+pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Reads `files`, in parallel: those that are pictures, with their place in `files`, and those that are not.

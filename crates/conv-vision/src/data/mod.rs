@@ -4,6 +4,7 @@ mod files;
 mod labels;
 mod truth;
 
+pub(crate) use files::lossy;
 pub use files::{Skipped, find, load};
 pub use labels::{Label, Labels};
 pub use truth::{Categories, truth};

@@ -105,6 +105,10 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Picture> {
     let io = |error: std::io::Error| PictureDefect::Io { reason: error.to_string() };
     // Before it is opened: opening a pipe would wait for its other end.
     let metadata = path.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        // A folder that cannot be listed is met here, with its reason.
+        path.read_dir().map_err(io)?;
+    }
     if !metadata.is_file() {
         return Err(PictureDefect::NotAFile);
     }

@@ -35,14 +35,14 @@ pub struct Evaluation {
 /// Over a tree in which each folder is a category.
 ///
 /// # Errors
-/// A folder that cannot be listed, or one without two pictures of a category.
+/// A folder without two pictures of a category.
 pub fn evaluate(
     describer: &Describer,
     folder: &Path,
     metric: Metric,
     limits: &Limits,
 ) -> Result<Evaluation> {
-    let categories = Categories::new(folder, find(&[folder])?);
+    let categories = Categories::new(folder, find(&[folder]));
     let of: HashMap<&Path, usize> =
         categories.files.iter().map(|(path, category)| (path.as_path(), *category)).collect();
     let files: Vec<_> = categories.files.iter().map(|(path, _)| path.clone()).collect();
