@@ -6,7 +6,7 @@ use candle_core::Device;
 use clap::Args;
 use conv_vision::data::{Skipped, find};
 use conv_vision::page::Classified;
-use conv_vision::{Classifier, Guess, Limits, TOGETHER};
+use conv_vision::{Guess, Limits, TOGETHER};
 use serde::Serialize;
 use std::fmt;
 use std::io::BufRead;

@@ -23,32 +23,28 @@ impl std::fmt::Display for Skipped {
 }
 
 /// The files that `paths` stand for, in order: a folder for all files in it and below it by name, but for those whose name
-/// begins with a dot; links to folders are not followed. Whether a file is a picture, and a folder can be listed, is seen when
-/// it is read.
+/// begins with a dot. A link that leads back to a folder above it is not followed. Whether a file is a picture, and a folder can
+/// be listed, is seen when it is read.
 pub fn find(paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in paths {
-        match path.as_ref().is_dir() {
-            true => walk(path.as_ref(), &mut files),
-            false => files.push(path.as_ref().to_path_buf()),
-        }
+        walk(path.as_ref(), &mut Vec::new(), &mut files);
     }
     files
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let listed = folder.read_dir().and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-    let Ok(mut entries) = listed else {
-        return files.push(folder.to_path_buf());
+/// `above` are the folders that lead to this path, without links.
+fn walk(path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+    let here = path.canonicalize().ok().filter(|here| here.is_dir() && !above.contains(here));
+    let list = || path.read_dir().and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).ok();
+    let Some((here, mut entries)) = here.and_then(|here| Some((here, list()?))) else {
+        return files.push(path.to_path_buf());
     };
+    above.push(here);
     entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
     entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            true => walk(&entry.path(), files),
-            false => files.push(entry.path()),
-        }
-    }
+    entries.iter().for_each(|entry| walk(&entry.path(), above, files));
+    above.pop();
 }
 
 /// For serde: a path that is not Unicode, with what is not replaced, rather than an error.
