@@ -11,7 +11,7 @@ use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
 use crate::linear::column_sums;
 use crate::real::Real;
 use candle_core::{DType, Shape, Tensor};
-use conv_core::Panels;
+use conv_core::cpu::Panels;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::OnceLock;

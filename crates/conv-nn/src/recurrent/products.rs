@@ -3,7 +3,7 @@
 use super::forward::multiply;
 use crate::blocks::fill;
 use crate::real::Real;
-use conv_core::Panels;
+use conv_core::cpu::Panels;
 use std::ops::Range;
 
 /// Rows whose products are summed before they are added to those before.
