@@ -226,7 +226,7 @@ impl Error {
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Error::Candle(conv_core::without_backtrace(error))
+        Error::Candle(conv_core::cpu::without_backtrace(error))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::data::Skipped;
 use crate::picture::Limits;
 use crate::{Error, Pretrained, Result};
 use candle_core::{DType, Device, Tensor};
-use conv_train::files::write_atomic;
+use conv_hub::files::write_atomic;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -45,7 +45,7 @@ pub fn weights(architecture: Architecture) -> BTreeMap<String, Tensor> {
 }
 
 pub fn save(tensors: &BTreeMap<String, Tensor>, path: &Path) {
-    conv_train::files::write_safetensors(path, tensors).unwrap();
+    conv_hub::files::write_safetensors(path, tensors).unwrap();
 }
 
 pub fn reference(name: &str) -> PathBuf {
