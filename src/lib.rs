@@ -6,3 +6,4 @@ pub use conv_sentence as sentence;
 pub use conv_text as text;
 pub use conv_train as train;
 pub use conv_translate as translate;
+pub use conv_vision as vision;

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupNormConfig {
-    /// Groups that the channels are cut into, in their order. One is layer normalisation over channels and places, as many as there are
-    /// channels is instance normalisation.
+    /// Groups that the channels are cut into, in their order. One is layer normalisation over
+    /// channels and places, as many as there are channels is instance normalisation.
     pub groups: usize,
     /// What is added to the variance, so that a constant group gives 0 and not NaN.
     pub epsilon: f64,
@@ -27,9 +27,10 @@ impl Default for GroupNormConfig {
     }
 }
 
-/// y = (x - mean) / √(variance + ε) · weight + bias, mean and variance over the channels of a group and all places of a sample
-/// (Wu and He 2018, equations 1, 2, 6 and 7). The variance is the biased one: divided by the number of elements. As PyTorch's
-/// `GroupNorm`, parameter names included; in training and evaluation alike.
+/// y = (x - mean) / √(variance + ε) · weight + bias, mean and variance over the channels of a group
+/// and all places of a sample (Wu and He 2018, equations 1, 2, 6 and 7). The variance is the biased
+/// one: divided by the number of elements. As PyTorch's `GroupNorm`, parameter names included; in
+/// training and evaluation alike.
 ///
 /// # Shapes
 /// `[B, C, …]` → the same; weight and bias `[C]`; f32 or f64.
@@ -62,7 +63,8 @@ pub fn group_norm(
 }
 
 impl GroupNorm {
-    /// From a given weight and bias, both `[C]`, or without: then the normalised input is the result, of any number of channels.
+    /// From a given weight and bias, both `[C]`, or without: then the normalised input is the
+    /// result, of any number of channels.
     pub fn new(affine: Option<(Tensor, Tensor)>, config: GroupNormConfig) -> Self {
         Self { affine, config }
     }
@@ -213,7 +215,8 @@ impl Normalise {
             #[inline(always)]
             |row, out| {
                 let [mean, scale] = moments[row];
-                // The normalised group is orthogonal to what moves its mean or its variance: both are taken out of the gradient.
+                // The normalised group is orthogonal to what moves its mean or its variance: both
+                // are taken out of the gradient.
                 let mut along = [T::zero(); 2];
                 for channel in 0..self.channels {
                     let [weight, _] = self.parameters(row, channel, [weight, &[]]);
@@ -310,7 +313,8 @@ mod tests {
     use gradcheck::values;
     use proptest::prelude::*;
 
-    /// Its epsilon is large, so that two close elements do not make it too steep for finite differences.
+    /// Its epsilon is large, so that two close elements do not make it too steep for finite
+    /// differences.
     fn norm(groups: usize, affine: Option<[&Tensor; 2]>) -> GroupNorm {
         let affine = affine.map(|[weight, bias]| (weight.clone(), bias.clone()));
         GroupNorm::new(affine, GroupNormConfig { groups, epsilon: 0.1 })

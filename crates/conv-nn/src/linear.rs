@@ -197,28 +197,31 @@ pub(crate) fn product_gradients(
     let of_x = wanted[0].then(|| gradient.matmul(weight));
     let of_weight = wanted[1].then(|| gradient.t()?.matmul(x));
     let of_bias = wanted[2].then(|| match gradient.dtype() {
-        DType::F64 => column_sums::<f64>(gradient),
-        _ => column_sums::<f32>(gradient),
+        DType::F64 => of_columns::<f64>(gradient),
+        _ => of_columns::<f32>(gradient),
     });
     Ok([of_x.transpose()?, of_weight.transpose()?, of_bias.transpose()?])
 }
 
-pub(crate) fn column_sums<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {
+fn of_columns<T: Real>(of: &Tensor) -> candle_core::Result<Tensor> {
     let (rows, width) = of.dims2()?;
-    let sums = with_elements::<T, _, 1>([of], |[of]| {
-        sum_rows(
-            rows,
-            width,
-            width,
-            #[inline(always)]
-            |row, sums: &mut [T]| {
-                for (sum, of) in sums.iter_mut().zip(&of[row * width..]) {
-                    *sum += *of;
-                }
-            },
-        )
-    })?;
+    let sums = with_elements::<T, _, 1>([of], |[of]| column_sums(of, rows, width))?;
     Tensor::from_vec(sums, width, of.device())
+}
+
+/// The sum of each column of rows.
+pub(crate) fn column_sums<T: Real>(of: &[T], rows: usize, width: usize) -> Vec<T> {
+    sum_rows(
+        rows,
+        width,
+        width,
+        #[inline(always)]
+        |row, sums: &mut [T]| {
+            for (sum, of) in sums.iter_mut().zip(&of[row * width..]) {
+                *sum += *of;
+            }
+        },
+    )
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocalResponseNormConfig {
-    /// Channels of a window, n. A channel lies in the middle of its own; of an even number, one more lies before it than behind.
+    /// Channels of a window, n. A channel lies in the middle of its own; of an even number, one
+    /// more lies before it than behind.
     pub size: usize,
     /// What the mean of a window's squares is multiplied by, α.
     pub alpha: f64,
@@ -30,9 +31,10 @@ impl Default for LocalResponseNormConfig {
     }
 }
 
-/// yᵢ = xᵢ / (k + α/n · Σⱼ xⱼ²)^β over the n channels j around i, at each place (Krizhevsky et al. 2012, section 3.3). Beyond the first
-/// and the last channel are zeros. α is divided by n, as in PyTorch's `local_response_norm`, in Caffe and in the paper's own code; the
-/// paper's equation does not say so.
+/// yᵢ = xᵢ / (k + α/n · Σⱼ xⱼ²)^β over the n channels j around i, at each place (Krizhevsky et al.
+/// 2012, section 3.3). Beyond the first and the last channel are zeros. α is divided by n, as in
+/// PyTorch's `local_response_norm`, in Caffe and in the paper's own code; the paper's equation does
+/// not say so.
 ///
 /// # Shapes
 /// `[B, C, …]` of f32 or f64 → the same.
@@ -81,7 +83,8 @@ impl Normalise {
         [self.config.size / 2, (self.config.size - 1) / 2]
     }
 
-    /// The planes of a window of so many channels before and behind a plane's own, all of its sample.
+    /// The planes of a window of so many channels before and behind a plane's own, all of its
+    /// sample.
     fn window(&self, plane: usize, [before, behind]: [usize; 2]) -> Range<usize> {
         let channel = plane % self.channels;
         let first = plane - channel;

@@ -2,7 +2,8 @@
 
 use crate::cases::{Arguments, Case, Operation, Then, statistics};
 use anyhow::{Context, Result, bail};
-use candle_core::{D, Module, ModuleT, Tensor};
+use candle_core::{D, DType, Module, ModuleT, Tensor};
+use candle_nn::{RNN, VarBuilder};
 
 /// The result.
 ///
@@ -47,6 +48,15 @@ pub fn forward(case: &Case, of: &Arguments) -> Result<Tensor> {
         }
         Operation::LayerNorm => {
             candle_nn::LayerNorm::new(of.weight.clone(), of.bias.clone(), 1e-5).forward(&of.x)?
+        }
+        Operation::Lstm => {
+            let tensors = [&of.weight, &of.of_state[0], &of.bias, &of.of_state[1]];
+            let names = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
+            let tensors = names.into_iter().zip(tensors);
+            let tensors = tensors.map(|(name, tensor)| (name.to_string(), tensor.clone()));
+            let vb = VarBuilder::from_tensors(tensors.collect(), DType::F32, of.x.device());
+            let layer = candle_nn::lstm(case.weight[1], case.weight[1], Default::default(), vb)?;
+            layer.states_to_tensor(&layer.seq(&of.x)?)?
         }
         Operation::Softmax => candle_nn::ops::softmax(&of.x, 1)?,
         Operation::Relu => of.x.relu()?,

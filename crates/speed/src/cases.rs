@@ -52,6 +52,8 @@ pub enum Operation {
     },
     /// Batch normalisation in training.
     BatchNorm,
+    /// A layer of long short-term memory in one direction, `[B, T, D]`, with as many units as inputs.
+    Lstm,
     /// Over the last dimension.
     LayerNorm,
     /// Over the last dimension.
@@ -111,8 +113,12 @@ const fn other(name: &'static str, operation: Operation, x: &'static [usize]) ->
     Case { name, operation, x, weight, input_gradient: true }
 }
 
+const fn lstm(name: &'static str, x: &'static [usize], weight: &'static [usize]) -> Case {
+    Case { name, operation: Operation::Lstm, x, weight, input_gradient: true }
+}
+
 /// All cases.
-pub const CASES: [Case; 29] = [
+pub const CASES: [Case; 33] = [
     convolution("kim3", &[50, 300, 1, 56], &[100, 300, 1, 3], 1, [0; 4], true)
         .then(Then::MaxOverTime),
     convolution("kim4", &[50, 300, 1, 56], &[100, 300, 1, 4], 1, [0; 4], true)
@@ -147,6 +153,10 @@ pub const CASES: [Case; 29] = [
     other("softmax", Operation::Softmax, &[256, 1000]),
     other("relu", Operation::Relu, &[8, 64, 56, 56]),
     other("cross-entropy", Operation::CrossEntropy, &[1024, 6000]),
+    lstm("lstm-256-t100", &[16, 100, 256], &[1024, 256]),
+    lstm("lstm-256-t500", &[16, 500, 256], &[1024, 256]),
+    lstm("lstm-512-t100", &[16, 100, 512], &[2048, 512]),
+    lstm("lstm-512-t500", &[16, 500, 512], &[2048, 512]),
 ];
 
 /// The arguments of a case: leaves of the graph, as in training, or plain tensors.
@@ -160,6 +170,8 @@ pub struct Arguments {
     pub bias: Tensor,
     /// Classes, for a loss.
     pub targets: Tensor,
+    /// Weight and bias of a recurrent layer's products with its state.
+    pub of_state: [Tensor; 2],
 }
 
 impl Arguments {
@@ -173,8 +185,17 @@ impl Arguments {
             Operation::Transposed { .. } => case.weight[1],
             _ => case.weight.first().copied().unwrap_or(0),
         };
+        // A recurrent layer's are as small as at the start of training: its gradients would else fade to nothing.
+        let bound = match case.operation {
+            Operation::Lstm => (case.weight[1] as f32).sqrt().recip(),
+            _ => 1.0,
+        };
         let leaf = |shape: &[usize]| -> Result<Tensor> {
-            Ok(Var::rand(-1f32, 1.0, shape, &device)?.into_inner())
+            Ok(Var::rand(-bound, bound, shape, &device)?.into_inner())
+        };
+        let of_state: [&[usize]; 2] = match case.operation {
+            Operation::Lstm => [case.weight, &case.weight[..1]],
+            _ => [&[0]; 2],
         };
         let x = leaf(case.x)?;
         let classes = case.x.last().map_or(1, |&classes| classes as u32);
@@ -184,14 +205,15 @@ impl Arguments {
             weight: leaf(case.weight)?,
             bias: leaf(&[outputs])?,
             targets: Tensor::from_vec(targets, case.x[0], &device)?,
+            of_state: [leaf(of_state[0])?, leaf(of_state[1])?],
         })
     }
 
     /// The same, outside of any graph.
     pub fn detached(&self) -> Self {
-        let Self { x, weight, bias, targets } = self;
+        let Self { x, weight, bias, targets, of_state } = self;
         let [x, weight, bias, targets] = [x, weight, bias, targets].map(Tensor::detach);
-        Self { x, weight, bias, targets }
+        Self { x, weight, bias, targets, of_state: of_state.each_ref().map(Tensor::detach) }
     }
 }
 

@@ -7,7 +7,8 @@ use conv_core::{
     Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig, Padding2d, Pool2dConfig, gradients,
 };
 use conv_nn::{
-    BatchNorm, BatchNormConfig, Conv1d, CrossEntropyConfig, LayerNorm, LayerNormConfig, Mode, rng,
+    BatchNorm, BatchNormConfig, Conv1d, CrossEntropyConfig, LayerNorm, LayerNormConfig,
+    LayerWeights, Lstm, LstmConfig, Mode, rng,
 };
 
 fn convolution(operation: Operation) -> Result<(Conv2dConfig, Then)> {
@@ -41,6 +42,17 @@ fn batch_norm(case: &Case, of: &Arguments) -> Result<BatchNorm> {
 
 fn layer_norm(of: &Arguments) -> LayerNorm {
     LayerNorm::new(of.weight.clone(), of.bias.clone(), LayerNormConfig::default())
+}
+
+fn lstm(of: &Arguments) -> Lstm {
+    let [weight, bias] = of.of_state.clone();
+    let weights = LayerWeights {
+        weight_ih: of.weight.clone(),
+        weight_hh: weight,
+        bias: Some((of.bias.clone(), bias)),
+        weight_hr: None,
+    };
+    Lstm::new(vec![weights], LstmConfig::default())
 }
 
 /// A sequence's convolution with a gated linear unit, `[B, C, 1, T]`.
@@ -82,6 +94,7 @@ pub fn forward(case: &Case, of: &Arguments) -> Result<Tensor> {
             batch_norm(case, of)?.forward(&of.x, &mut Mode::Train(&mut stream))?
         }
         Operation::LayerNorm => layer_norm(of).forward(&of.x)?,
+        Operation::Lstm => lstm(of).forward(&of.x, None, None, &mut Mode::Eval)?.0,
         Operation::Softmax => conv_nn::softmax(&of.x, 1)?,
         Operation::Relu => conv_nn::relu(&of.x)?,
         Operation::CrossEntropy => conv_nn::cross_entropy(&of.x, &of.targets, &smoothed())?,
@@ -135,6 +148,8 @@ pub fn forward_backward(case: &Case, of: &Arguments, dy: &Tensor) -> Result<()> 
             forward(case, &plain)?;
             conv_nn::gradients::layer_norm(&layer_norm(of), &of.x, dy)?;
         }
+        // Its own backward pass has no other way in.
+        Operation::Lstm => drop(forward(case, of)?.backward()?),
         Operation::Softmax => {
             conv_nn::gradients::softmax(&forward(case, &plain)?, dy, 1)?;
         }

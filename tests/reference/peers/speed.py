@@ -23,6 +23,7 @@ ROWS = [
     ("batch norm, softmax, cross-entropy, LayerNorm",
      ["batch-norm-train", "softmax", "cross-entropy", "layer-norm"], 1.0, 1.0),
     ("ReLU", ["relu"], 0, 0),
+    ("LSTM, 256 and 512 units", ["lstm-256-t100", "lstm-256-t500", "lstm-512-t100", "lstm-512-t500"], 0.9, 0.9),
 ]
 ONE_THREAD = {"resnet-7x7-s2", "resnet-1x1"}
 

@@ -29,6 +29,14 @@ def other(f, x, weight=(), outputs=0):
     return f, x, weight, outputs, True
 
 
+def lstm(size, steps):
+    """With as many units as inputs, a batch of 16 and weights as at the start of training."""
+    def f(x, *weights):
+        zeros = torch.zeros(1, 16, size)
+        return torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, torch.is_grad_enabled(), False, True)[0]
+    return f, [16, steps, size], [[4 * size, size], [4 * size, size], [4 * size], [4 * size]], size**-0.5, True
+
+
 targets = torch.tensor([i * 7919 % 6000 for i in range(1024)])
 CASES = {
     "kim3": kim(3), "kim4": kim(4), "kim5": kim(5),
@@ -58,6 +66,8 @@ CASES = {
     "softmax": other(lambda x: F.softmax(x, 1), [256, 1000]),
     "relu": other(F.relu, [8, 64, 56, 56]),
     "cross-entropy": other(lambda x: F.cross_entropy(x, targets, label_smoothing=0.1), [1024, 6000]),
+    "lstm-256-t100": lstm(256, 100), "lstm-256-t500": lstm(256, 500),
+    "lstm-512-t100": lstm(512, 100), "lstm-512-t500": lstm(512, 500),
 }
 
 
@@ -68,7 +78,10 @@ if __name__ == "__main__":
         if options.only not in name:
             continue
         leaf = lambda *shape: torch.rand(*shape) * 2 - 1
-        arguments = [leaf(*x)] + ([leaf(*weight), leaf(outputs)] if outputs else [])
+        if name.startswith("lstm"):
+            arguments = [leaf(*shape) * outputs for shape in [x, *weight]]
+        else:
+            arguments = [leaf(*x)] + ([leaf(*weight), leaf(outputs)] if outputs else [])
         tracked = [a.clone().requires_grad_(number > 0 or input_gradient) for number, a in enumerate(arguments)]
         asked = [a for a in tracked if a.requires_grad]
 

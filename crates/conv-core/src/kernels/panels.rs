@@ -1,16 +1,23 @@
-//! A matrix laid out once for products with rows that a loop of its own puts together, as a recurrent layer's steps do.
+//! A matrix laid out once for products with rows that a loop of its own puts together, as a
+//! recurrent layer's steps do.
+//!
+//! Rows are read where they lie. With few registers a tile has two of them a row and up to 6 rows:
+//! of three, as the other kernels' tiles have, the compiler keeps one sum in memory where each row
+//! has an address of its own.
 #![allow(unsafe_code)]
 
 use super::blocks::{self, each_chunk};
 use super::scratch::{Buffer, take};
-use super::tile::{PANEL, multiply, width};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
 use crate::{Error, Result};
 
-/// Bytes of a slice of a panel that is multiplied with all rows before the next: with a few rows beside it, what the first cache holds.
-const SLICE: usize = 24 << 10;
+/// Bytes of a slice of a panel that is multiplied with all rows before the next: with a few rows
+/// beside it, what the first cache holds.
+const SLICE: usize = 16 << 10;
+/// Rows of the largest tile.
+const ROWS: usize = 8;
 
 /// The types that [`Panels`] are of: f32 and f64.
 #[expect(private_bounds, reason = "no other crate can have another type")]
@@ -19,8 +26,8 @@ pub trait PanelElement: Element {}
 impl PanelElement for f32 {}
 impl PanelElement for f64 {}
 
-/// A matrix `[outputs, inputs]` for products with rows, in panels of some outputs side by side for each input. What becomes of a row does
-/// not depend on the others, to the last bit.
+/// A matrix `[outputs, inputs]` for products with rows, in panels of some outputs side by side for
+/// each input. What becomes of a row does not depend on the others, to the last bit.
 ///
 /// ```
 /// use conv_core::cpu::Panels;
@@ -43,8 +50,8 @@ pub struct Panels<T: PanelElement> {
 }
 
 impl<T: PanelElement> Panels<T> {
-    /// From the elements of `[outputs, inputs]`, of which the next output's lies `of_output` behind and the next input's `of_input`; one
-    /// of the two is 1.
+    /// From the elements of `[outputs, inputs]`, of which the next output's lies `of_output` behind
+    /// and the next input's `of_input`; one of the two is 1.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -101,22 +108,23 @@ impl<T: PanelElement> Panels<T> {
         self.outputs.div_ceil(self.width)
     }
 
-    /// Outputs of a panel: as many as suit the processor. The last panel may have fewer, and what stands in their place says nothing.
+    /// Outputs of a panel: as many as suit the processor. The last panel may have fewer, and what
+    /// stands in their place says nothing.
     pub fn width(&self) -> usize {
         self.width
     }
 
     /// Numbers that [`Panels::multiply`] needs to write the sums of so many rows.
     pub fn room(&self, rows: usize) -> usize {
-        rows.next_multiple_of(PANEL) * self.width
+        rows.next_multiple_of(ROWS) * self.width
     }
 
-    /// The sums of products of each row with the outputs of a panel, [`Panels::width`] a row, one row behind the other. What `to` holds
-    /// behind the last row is undefined.
+    /// The sums of products of each row with the outputs of a panel, [`Panels::width`] a row, one
+    /// row behind the other. What `to` holds behind the last row is undefined.
     ///
     /// # Panics
-    /// Where there is no such panel, a row has another number of elements than the matrix has inputs, or `to` has no
-    /// [room](Panels::room).
+    /// Where there is no such panel, a row has another number of elements than the matrix has
+    /// inputs, or `to` has no [room](Panels::room).
     pub fn multiply(&self, panel: usize, rows: &[&[T]], to: &mut [T]) {
         let Self { outputs, inputs, width, .. } = *self;
         assert!(rows.iter().all(|row| row.len() == inputs), "a row of another length");
@@ -128,13 +136,18 @@ impl<T: PanelElement> Panels<T> {
     }
 }
 
-/// The tile's width.
+/// Whether the set has registers for three of them a row and 8 rows.
+const fn has_many<L: Lanes>() -> bool {
+    L::ROWS == ROWS
+}
+
+/// Columns of a tile.
 struct Width;
 
 impl<T: Element> Work<T, usize> for Width {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> usize {
-        width::<L>()
+        if has_many::<L>() { 3 * L::WIDTH } else { 2 * L::WIDTH }
     }
 }
 
@@ -152,27 +165,98 @@ impl<T: Element> Work<T> for Rows<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
         let Self { panel, rows, width, columns, to } = self;
-        assert_eq!(width, super::tile::width::<L>());
         let depth = panel.len() / width;
         if depth == 0 {
             return to.fill(T::zero());
         }
-        let size = SLICE / (width * size_of::<T>());
-        for slice in blocks::cut(0..depth, size) {
-            let panel = panel[slice.start * width..].as_ptr();
-            for first in (0..rows.len()).step_by(PANEL) {
-                let count = PANEL.min(rows.len() - first);
+        let registers = columns.div_ceil(L::WIDTH);
+        for slice in blocks::cut(0..depth, SLICE / (width * size_of::<T>())) {
+            let panel = &panel[slice.start * width..slice.end * width];
+            let mut first = 0;
+            while first < rows.len() {
+                let count = tile_rows::<L>(rows.len() - first);
                 // Beyond the last row the last one once more.
                 let row = |i: usize| rows[(first + i).min(rows.len() - 1)][slice.clone()].as_ptr();
-                let rows: [_; PANEL] = std::array::from_fn(row);
-                let to = (to[first * width..][..PANEL * width].as_mut_ptr(), width);
-                // SAFETY: rows have the slice's numbers, and so many steps of a tile's width has the panel from there on; `to` has a
-                // panel of rows (both sliced above).
+                let left: [_; ROWS] = std::array::from_fn(row);
+                let to = &mut to[first * width..][..count * width];
+                let tile = Tile { panel, left, width, add: slice.start > 0, to };
+                // SAFETY: the set is there; rows have as many numbers as the slice has steps, each
+                // of `width` columns, of which so many registers are inside, and `to` has `count`
+                // rows of them.
                 unsafe {
-                    let left = |k: usize, i: usize| *rows[i].add(k);
-                    let right = |k: usize| panel.add(k * width);
-                    let size = (count, columns);
-                    multiply::<L>(slice.len(), left, right, slice.start > 0, to, size);
+                    match (count, registers) {
+                        (8, 1) => tile.run::<L, 8, 1>(),
+                        (8, 2) => tile.run::<L, 8, 2>(),
+                        (8, _) => tile.run::<L, 8, 3>(),
+                        (6, 1) => tile.run::<L, 6, 1>(),
+                        (6, _) => tile.run::<L, 6, 2>(),
+                        (4, 1) => tile.run::<L, 4, 1>(),
+                        (4, 2) => tile.run::<L, 4, 2>(),
+                        (4, _) => tile.run::<L, 4, 3>(),
+                        (_, 1) => tile.run::<L, 2, 1>(),
+                        (_, 2) => tile.run::<L, 2, 2>(),
+                        (_, _) => tile.run::<L, 2, 3>(),
+                    }
+                }
+                first += count;
+            }
+        }
+    }
+}
+
+/// Rows of the next tile, of so many that are left.
+#[inline(always)]
+fn tile_rows<L: Lanes>(left: usize) -> usize {
+    match left {
+        ..=2 => 2,
+        3..=4 => 4,
+        _ if has_many::<L>() => 8,
+        // In two tiles of 4.
+        7..=8 => 4,
+        _ => 6,
+    }
+}
+
+/// Some rows by the whole registers of a slice of a panel.
+struct Tile<'a, T> {
+    /// `[step][width]`.
+    panel: &'a [T],
+    left: [*const T; ROWS],
+    width: usize,
+    /// Whether the sums are added to what is there.
+    add: bool,
+    to: &'a mut [T],
+}
+
+impl<T: Element> Tile<'_, T> {
+    /// # Safety
+    /// The set of `L`; `R` rows of `left`, as long as there are steps, and of `to`; `V` registers
+    /// in a step.
+    #[inline(always)]
+    unsafe fn run<L: Lanes<Element = T>, const R: usize, const V: usize>(self) {
+        let Self { panel, left, width, add, to } = self;
+        assert!(V * L::WIDTH <= width && R * width <= to.len() && panel.len() % width == 0);
+        let depth = panel.len() / width;
+        // SAFETY: by contract, and inside of `panel` and `to` by the assertion.
+        unsafe {
+            let mut sums = [[L::constant(0.0); V]; R];
+            for k in 0..depth {
+                let from = panel.as_ptr().add(k * width);
+                let mut registers = [L::constant(0.0); V];
+                for (v, register) in registers.iter_mut().enumerate() {
+                    *register = L::load(from.add(v * L::WIDTH));
+                }
+                for (sums, row) in sums.iter_mut().zip(&left) {
+                    let number = L::splat(*row.add(k));
+                    for (sum, &register) in sums.iter_mut().zip(&registers) {
+                        *sum = sum.mul_add(number, register);
+                    }
+                }
+            }
+            for (i, sums) in sums.into_iter().enumerate() {
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let to = to.as_mut_ptr().add(i * width + v * L::WIDTH);
+                    if add { L::load(to).add(sum) } else { sum }.store(to);
                 }
             }
         }
@@ -187,7 +271,7 @@ mod tests {
     /// Below, at and above the edges of tiles, panels and slices.
     #[test]
     fn sums_are_those_of_products_and_a_row_is_the_same_among_any_others() -> Result<()> {
-        fn check<T: PanelElement>(tolerance: f64) -> Result<()> {
+        fn check<T: PanelElement + std::fmt::Debug>(tolerance: f64) -> Result<()> {
             for (count, inputs, outputs) in [
                 (1, 1, 1),
                 (3, 5, 16),

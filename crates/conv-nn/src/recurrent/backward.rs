@@ -1,7 +1,7 @@
 //! The gradients of a layer over a batch of sequences, in one direction.
 //!
-//! The steps, from the last to the first, make the gradients of all sums, a row a step; those of weights and input are then products of
-//! whole matrices.
+//! The steps, from the last to the first, make the gradients of all sums, a row a step; those of
+//! weights and input are then products of whole matrices.
 
 use super::cell::{Cell, LongShortTerm, Slopes};
 use super::forward::{Sizes, Weights, cut, multiply};

@@ -7,23 +7,27 @@ use std::ops::Range;
 pub(super) trait Cell: Send + Sync + 'static {
     /// The operation's name in errors.
     const NAME: &'static str;
-    /// Products with the input and with the state for each unit: the weights have so many rows a unit.
+    /// Products with the input and with the state for each unit: the weights have so many rows a
+    /// unit.
     const GATES: usize;
-    /// Numbers of each unit and step that the backward pass needs. The first [`Cell::GATES`] are sums at first.
+    /// Numbers of each unit and step that the backward pass needs. The first [`Cell::GATES`] are
+    /// sums at first.
     const KEPT: usize;
     /// Gradients of sums of each unit and step.
     const SLOPES: usize;
     /// Whether there is a state beside the output.
     const CARRIES: bool;
-    /// Which of the slopes are those of the products with the input, gate by gate; and with the state, of which the first is given.
+    /// Which of the slopes are those of the products with the input, gate by gate; and with the
+    /// state, of which the first is given.
     const OF_INPUT: &'static [usize];
     const OF_STATE: usize;
 
-    /// What [`Cell::step`] finds beside the products with the input, a number for each that is kept.
+    /// What [`Cell::step`] finds beside the products with the input, a number for each that is
+    /// kept.
     fn biases<T: Real>(of_input: &[T], of_state: &[T], units: usize) -> Vec<T>;
 
-    /// One step of some units. `kept` has the input's share of the sums and gets what the backward pass needs; `sums` are the state's,
-    /// a slice a gate.
+    /// One step of some units. `kept` has the input's share of the sums and gets what the backward
+    /// pass needs; `sums` are the state's, a slice a gate.
     fn step<'a, T: Real>(units: Units<'_, T>, sums: impl Fn(usize) -> &'a [T]);
 
     /// The step's gradient, for all units.
@@ -81,7 +85,8 @@ fn parts_mut<const N: usize, T>(of: &mut [T], size: usize, range: Range<usize>) 
     std::array::from_fn(|_| parts.next().map(|part| &mut part[range.clone()]).unwrap_or_default())
 }
 
-/// Long short-term memory: c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c'). Kept are the gates and c'.
+/// Long short-term memory: c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c'). Kept are the gates and
+/// c'.
 #[derive(Debug, Clone)]
 pub(super) struct LongShortTerm;
 
@@ -151,8 +156,8 @@ impl LongShortTerm {
     }
 }
 
-/// The gated recurrent unit: n = tanh(x_n + σ(r) q), h' = (1 - σ(z)) n + σ(z) h, where q is the state's share of n with its bias. Kept are
-/// r, z, n and q.
+/// The gated recurrent unit: n = tanh(x_n + σ(r) q), h' = (1 - σ(z)) n + σ(z) h, where q is the
+/// state's share of n with its bias. Kept are r, z, n and q.
 #[derive(Debug, Clone)]
 pub(super) struct Gated;
 

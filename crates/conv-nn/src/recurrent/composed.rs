@@ -1,4 +1,5 @@
-//! A layer step by step, of operations whose gradients are right in candle: for devices that have no kernel, and for tests.
+//! A layer step by step, of operations whose gradients are right in candle: for devices that have
+//! no kernel, and for tests.
 
 use super::LayerWeights;
 use super::cell::Cell;
@@ -34,7 +35,8 @@ pub(super) fn apply<C: Cell>(
     let mut c = C::CARRIES.then(|| state.narrow(1, output, units)).transpose()?;
     let mut outputs = vec![None; sequences.steps];
     for step in 0..sequences.steps {
-        // From the batch's end where sequences are read from theirs: their steps begin when time has come to it.
+        // From the batch's end where sequences are read from theirs: their steps begin when time
+        // has come to it.
         let time = if sequences.is_reversed { sequences.steps - 1 - step } else { step };
         let active = (0..sequences.batch()).map(|one| f32::from(time < sequences.length(one)));
         let active = Tensor::from_iter(active, x.device())?.to_dtype(x.dtype())?.unsqueeze(1)?;

@@ -1,8 +1,9 @@
 //! A layer over a batch of sequences, in one direction.
 //!
-//! The products with the input are taken for all steps at once. What is left to a step are those with the state before it, some units of
-//! all gates at a time, and what the cell makes of them while they are in the nearest cache. Sequences do not depend on each other,
-//! so each thread has some of them from the first step to the last and waits for no other.
+//! The products with the input are taken for all steps at once. What is left to a step are those
+//! with the state before it, some units of all gates at a time, and what the cell makes of them
+//! while they are in the nearest cache. Sequences do not depend on each other, so each thread has
+//! some of them from the first step to the last and waits for no other.
 
 use super::cell::{Cell, Units};
 use super::sequences::Sequences;
@@ -13,7 +14,8 @@ use conv_core::cpu::Panels;
 /// Rows of the input that a panel of the weight is multiplied with before the next panel.
 const ROWS: usize = 32;
 
-/// Numbers of a row: of the input, of the units, and of the output, which is smaller where it is projected.
+/// Numbers of a row: of the input, of the units, and of the output, which is smaller where it is
+/// projected.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub input: usize,
@@ -35,8 +37,8 @@ pub(super) fn cut<'a, T>(from: &mut &'a mut [T], len: usize) -> &'a mut [T] {
     from.split_off_mut(..len).unwrap_or_default()
 }
 
-/// Outputs `[B, T, output]`, final states `[B, output]` and `[B, units]` if there are such, all in one vector; and what the backward pass
-/// needs, a row a step.
+/// Outputs `[B, T, output]`, final states `[B, output]` and `[B, units]` if there are such, all in
+/// one vector; and what the backward pass needs, a row a step.
 pub(super) fn forward<C: Cell, T: Real>(
     sequences: &Sequences,
     sizes: Sizes,
@@ -197,7 +199,8 @@ impl<T: Real> Share<'_, T> {
     }
 }
 
-/// The products of all rows with a matrix, each number handed to `put` with its place in rows of `to`.
+/// The products of all rows with a matrix, each number handed to `put` with its place in rows of
+/// `to`.
 #[inline(always)]
 pub(super) fn multiply<T: Real>(
     matrix: &Panels<T>,

@@ -13,9 +13,11 @@ use std::marker::PhantomData;
 pub struct LstmConfig {
     /// Layers, each on the outputs of the one before.
     pub layers: usize,
-    /// Whether each layer also reads the sequence from its end; its outputs are then those of both directions side by side.
+    /// Whether each layer also reads the sequence from its end; its outputs are then those of both
+    /// directions side by side.
     pub bidirectional: bool,
-    /// Numbers that each direction's output is projected to, fewer than the units; without one it is the units'.
+    /// Numbers that each direction's output is projected to, fewer than the units; without one it
+    /// is the units'.
     pub projection: Option<usize>,
     /// Whether there are biases.
     pub bias: bool,
@@ -29,18 +31,22 @@ impl Default for LstmConfig {
     }
 }
 
-/// Long short-term memory over whole sequences (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; the projection
-/// of Sak et al. 2014), as PyTorch's `LSTM` with `batch_first`, parameter names included:
+/// Long short-term memory over whole sequences (Hochreiter and Schmidhuber 1997, with the forget
+/// gate of Gers et al. 2000; the projection of Sak et al. 2014), as PyTorch's `LSTM` with
+/// `batch_first`, parameter names included:
 ///
-/// i, f, o = σ(W x + b + W' h + b'), g = tanh(W x + b + W' h + b'), c' = f · c + i · g, h' = o · tanh(c'), projected: W'' h'.
+/// i, f, o = σ(W x + b + W' h + b'), g = tanh(W x + b + W' h + b'), c' = f · c + i · g, h' = o ·
+/// tanh(c'), projected: W'' h'.
 ///
-/// A layer's direction is one node of the graph however long the sequence is. What it computes for a step does not depend on the steps
-/// behind it nor on other sequences, to the last bit: one step at a time, with the state carried, gives what the whole sequence does.
+/// A layer's direction is one node of the graph however long the sequence is. What it computes for
+/// a step does not depend on the steps behind it nor on other sequences, to the last bit: one step
+/// at a time, with the state carried, gives what the whole sequence does.
 ///
 /// # Shapes
-/// `[B, T, D]` of f32 or f64 → `[B, T, directions · P]`, where P is the projection's size or the number of units H; states h
-/// `[layers · directions, B, P]` and c `[layers · directions, B, H]`; each layer's `weight_ih` `[4H, D]`, `weight_hh` `[4H, P]`, `bias_ih` and `bias_hh`
-/// `[4H]` in the order i, f, g, o, `weight_hr` `[P, H]`.
+/// `[B, T, D]` of f32 or f64 → `[B, T, directions · P]`, where P is the projection's size or the
+/// number of units H; states h `[layers · directions, B, P]` and c `[layers · directions, B, H]`;
+/// each layer's `weight_ih` `[4H, D]`, `weight_hh` `[4H, P]`, `bias_ih` and `bias_hh` `[4H]` in the
+/// order i, f, g, o, `weight_hr` `[P, H]`.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -75,8 +81,9 @@ pub struct LstmState {
     pub c: Tensor,
 }
 
-/// An [`Lstm`] of so many units from `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_hr_l0`, the same with `_reverse` behind
-/// them, and so on for each layer: at first uniform within 1/√units.
+/// An [`Lstm`] of so many units from `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`,
+/// `weight_hr_l0`, the same with `_reverse` behind them, and so on for each layer: at first uniform
+/// within 1/√units.
 pub fn lstm(
     in_size: usize,
     units: usize,
@@ -95,15 +102,17 @@ impl LstmConfig {
 }
 
 impl Lstm {
-    /// From given weights: of each layer, and there of each direction, as many as the configuration says.
+    /// From given weights: of each layer, and there of each direction, as many as the configuration
+    /// says.
     pub fn new(weights: Vec<LayerWeights>, config: LstmConfig) -> Self {
         Self(Stack { weights, stacking: config.stacking(), cell: PhantomData })
     }
 
     /// Outputs and final states of the sequences `x`, from initial states or from zeros.
     ///
-    /// Of sequences of given lengths, outputs behind their ends are 0, final states are those at their own ends, and the other direction
-    /// starts there; what `x` holds behind them does not matter.
+    /// Of sequences of given lengths, outputs behind their ends are 0, final states are those at
+    /// their own ends, and the other direction starts there; what `x` holds behind them does not
+    /// matter.
     ///
     /// # Errors
     /// Weights, lengths or states that do not fit the input.

@@ -7,6 +7,7 @@ mod forward;
 mod gru;
 mod lstm;
 mod operation;
+mod products;
 mod sequences;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ use std::marker::PhantomData;
 /// The parameters of a recurrent layer in one direction, as PyTorch names and orders them.
 #[derive(Debug, Clone)]
 pub struct LayerWeights {
-    /// Of the products with the input, `[G·H, D]`: gate by gate, G = 4 in the order i, f, g, o of an [`Lstm`], 3 in the order r, z, n of a
-    /// [`Gru`].
+    /// Of the products with the input, `[G·H, D]`: gate by gate, G = 4 in the order i, f, g, o of
+    /// an [`Lstm`], 3 in the order r, z, n of a [`Gru`].
     pub weight_ih: Tensor,
     /// Of the products with the output before, `[G·H, P]`.
     pub weight_hh: Tensor,
@@ -112,7 +113,8 @@ struct Stack<C> {
     cell: PhantomData<C>,
 }
 
-/// What a stack gives: outputs, final outputs and, where there is one, the final carried state, `[layers · directions, B, …]`.
+/// What a stack gives: outputs, final outputs and, where there is one, the final carried state,
+/// `[layers · directions, B, …]`.
 type Stacked = (Tensor, Tensor, Option<Tensor>);
 
 impl<C: Cell> Stack<C> {

@@ -1,8 +1,9 @@
 //! A layer in one direction as one node of candle's graph, however many steps it has.
 
-use super::backward::{Made, steps};
+use super::backward::{Made, Steps, steps};
 use super::cell::Cell;
 use super::forward::{Sizes, Weights, forward};
+use super::products::{of_columns, of_rows};
 use super::sequences::Sequences;
 use super::{LayerWeights, composed};
 use crate::Result;
@@ -10,11 +11,13 @@ use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
 use crate::linear::column_sums;
 use crate::real::Real;
 use candle_core::{DType, Shape, Tensor};
+use conv_core::cpu::Panels;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// Outputs `[B, T, output]`, and final states `[B, output]` and, where one is carried, `[B, units]`.
+/// Outputs `[B, T, output]`, and final states `[B, output]` and, where one is carried, `[B,
+/// units]`.
 pub(super) type Outputs = (Tensor, Tensor, Option<Tensor>);
 
 /// One layer in one direction, from the initial state `[B, output (+ units)]`.
@@ -103,25 +106,61 @@ impl<C: Cell> Operation<C> {
         Weights { of_input, of_state, biases: [b_ih, b_hh], projection }
     }
 
-    /// The input without padding, `[rows, input]`.
-    fn packed<T: Real>(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (rows, input) = (self.sequences.rows(), self.sizes.input);
-        if rows == self.sequences.batch() * self.sequences.steps {
-            return x.reshape((rows, input));
+    /// What lies gate by gate in the order of the gradients of the products with the input, in the
+    /// weights' order.
+    fn in_order<T: Real>(&self, gates: Vec<T>) -> Vec<T> {
+        if C::OF_INPUT.is_sorted() {
+            return gates;
         }
-        let packed =
-            with_elements::<T, _, 1>([x], |[x]| self.sequences.packed(x, input).into_owned())?;
-        Tensor::from_vec(packed, (rows, input), x.device())
+        let len = gates.len() / C::GATES;
+        C::OF_INPUT.iter().flat_map(|gate| &gates[gate * len..][..len]).copied().collect()
     }
 
-    /// A gradient of what lies gate by gate, of the products with the input, in the weights' order.
-    fn in_order(&self, of_input: &Tensor) -> candle_core::Result<Tensor> {
-        let units = self.sizes.units;
-        if C::OF_INPUT.is_sorted() {
-            return Ok(of_input.clone());
+    /// The gradient of the input.
+    fn of_input<T: Real>(&self, sums: &[T], weight: &[T]) -> conv_core::Result<Vec<T>> {
+        let Sizes { input, units, .. } = self.sizes;
+        let gates = C::GATES * units;
+        let len = units * input;
+        let mut turned = Vec::new();
+        if !C::OF_INPUT.is_sorted() {
+            turned.resize(weight.len(), T::zero());
+            for (weight, to) in weight.chunks_exact(len).zip(C::OF_INPUT) {
+                turned[to * len..][..len].copy_from_slice(weight);
+            }
         }
-        let gates = C::OF_INPUT.iter().map(|gate| of_input.narrow(0, gate * units, units));
-        Tensor::cat(&gates.collect::<candle_core::Result<Vec<_>>>()?, 0)
+        let weight = if turned.is_empty() { weight } else { &turned };
+        let panels = Panels::new(weight, [input, gates], [1, input])?;
+        let rows = of_rows((sums, C::SLOPES * units), gates, &panels);
+        Ok(self.sequences.padded(rows, input))
+    }
+
+    /// The gradients of all weights, side by side.
+    fn of_weights<T: Real>(
+        &self,
+        x: &[T],
+        made: Made<'_, T>,
+        steps: &Steps<T>,
+    ) -> conv_core::Result<Vec<T>> {
+        let Sizes { input, units, output } = self.sizes;
+        let (gates, width) = (C::GATES * units, C::SLOPES * units);
+        let rows = self.sequences.rows();
+        let sums = (&steps.sums[..], width);
+        let of_state = C::OF_STATE * units..C::OF_STATE * units + gates;
+        let x = self.sequences.packed(x, input);
+        let mut all = self.in_order(of_columns(sums, 0..gates, (&x, input))?);
+        let before = made.outputs_before::<C>(&self.sequences, self.sizes);
+        all.extend(of_columns(sums, of_state.clone(), (&before, output))?);
+        if self.has_bias {
+            let biases = column_sums(sums.0, rows, width);
+            all.extend(self.in_order(biases[..gates].to_vec()));
+            all.extend(&biases[of_state]);
+        }
+        if output < units {
+            let unprojected = made.unprojected(rows, units);
+            let projected = (&steps.projected[..], output);
+            all.extend(of_columns(projected, 0..output, (&unprojected, units))?);
+        }
+        Ok(all)
     }
 }
 
@@ -152,66 +191,25 @@ impl<C: Cell> LayerKernel for Operation<C> {
         y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        let (sequences, sizes) = (&self.sequences, self.sizes);
-        let Sizes { input, units, output } = sizes;
-        let (rows, device) = (sequences.rows(), x.device());
+        let (sequences, sizes, device) = (&self.sequences, self.sizes, x.device());
         let Some(kept) = self.kept.get().and_then(|kept| kept.downcast_ref::<Vec<T>>()) else {
             candle_core::bail!("{}: a backward pass without a forward pass", C::NAME)
         };
-        let run = |[flat, state, y, gradient]: [&[T]; 4]| {
+        let [of_x, of_weights] = [x, weights].map(Tensor::track_op);
+        let run = |[x, flat, state, y, gradient]: [&[T]; 5]| {
             let made = Made { state, y, kept };
-            let steps = steps::<C, T>(sequences, sizes, self.weights(flat), made, gradient)?;
-            // Nothing that only the weights need is made for others.
-            let is_wanted = weights.track_op();
-            let before = is_wanted.then(|| made.outputs_before::<C>(sequences, sizes));
-            let unprojected = (is_wanted && output < units).then(|| made.unprojected(rows, units));
-            conv_core::Result::Ok((steps, before.unwrap_or_default(), unprojected))
+            let weights = self.weights(flat);
+            let steps = steps::<C, T>(sequences, sizes, weights, made, gradient)?;
+            let of_x = of_x.then(|| self.of_input(&steps.sums, weights.of_input)).transpose()?;
+            let of_weights = of_weights.then(|| self.of_weights(x, made, &steps)).transpose()?;
+            conv_core::Result::Ok((of_x, of_weights, steps.state))
         };
-        let (steps, before, unprojected) =
-            with_elements::<T, _, 4>([weights, state, y, gradient], run)??;
-        let sums = Tensor::from_vec(steps.sums, (rows, C::SLOPES * units), device)?;
-        // Those of the products with the input are the first ones.
-        let of_input = sums.narrow(1, 0, C::GATES * units)?;
-        let of_state = sums.narrow(1, C::OF_STATE * units, C::GATES * units)?;
-        let of_x = || {
-            let weight = weights.narrow(0, 0, C::GATES * units * input)?;
-            let weight = weight.reshape((C::GATES * units, input))?;
-            let weight = match C::OF_INPUT.is_sorted() {
-                true => weight,
-                false => {
-                    // Gate by gate as the gradients lie.
-                    let place = |slot| C::OF_INPUT.iter().position(|other| *other == slot);
-                    let gates = (0..C::GATES)
-                        .map(|slot| weight.narrow(0, place(slot).unwrap_or(slot) * units, units));
-                    Tensor::cat(&gates.collect::<candle_core::Result<Vec<_>>>()?, 0)?
-                }
-            };
-            let rows = of_input.matmul(&weight)?.flatten_all()?;
-            if sequences.rows() == sequences.batch() * sequences.steps {
-                return rows.reshape(x.shape());
-            }
-            Tensor::from_vec(sequences.padded(rows.to_vec1::<T>()?, input), x.shape(), device)
+        let (of_x, of_weights, of_state) =
+            with_elements::<T, _, 5>([x, weights, state, y, gradient], run)??;
+        let made = |values: Option<Vec<T>>, of: &Tensor| {
+            values.map(|values| Tensor::from_vec(values, of.shape(), device)).transpose()
         };
-        let of_weights = || {
-            let of_ih = self.in_order(&of_input.t()?.matmul(&self.packed::<T>(x)?)?)?;
-            let before = Tensor::from_vec(before, (rows, output), device)?;
-            let mut parts = vec![of_ih.flatten_all()?];
-            parts.push(of_state.t()?.matmul(&before)?.flatten_all()?);
-            if self.has_bias {
-                let biases = column_sums::<T>(&sums)?;
-                parts.push(self.in_order(&biases.narrow(0, 0, C::GATES * units)?)?);
-                parts.push(biases.narrow(0, C::OF_STATE * units, C::GATES * units)?);
-            }
-            if let Some(unprojected) = unprojected {
-                let projected = Tensor::from_vec(steps.projected, (rows, output), device)?;
-                let unprojected = Tensor::from_vec(unprojected, (rows, units), device)?;
-                parts.push(projected.t()?.matmul(&unprojected)?.flatten_all()?);
-            }
-            Tensor::cat(&parts, 0)
-        };
-        let of_x = x.track_op().then(of_x).transpose()?;
-        let of_weights = weights.track_op().then(of_weights).transpose()?;
-        let of_initial = || Tensor::from_vec(steps.state, state.shape(), device);
-        Ok([of_x, of_weights, state.track_op().then(of_initial).transpose()?])
+        let of_state = state.track_op().then_some(of_state);
+        Ok([made(of_x, x)?, made(of_weights, weights)?, made(of_state, state)?])
     }
 }

@@ -1,4 +1,5 @@
-//! Where the steps of a batch's sequences lie, whose lengths may differ and which may be read from their ends.
+//! Where the steps of a batch's sequences lie, whose lengths may differ and which may be read from
+//! their ends.
 
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -6,7 +7,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Sequences that share a batch `[B, T, …]`, and rows without padding: those of one behind those of the other, in the order of time.
+/// Sequences that share a batch `[B, T, …]`, and rows without padding: those of one behind those of
+/// the other, in the order of time.
 #[derive(Debug, Clone)]
 pub(super) struct Sequences {
     /// Where each sequence's rows start, and their end.

@@ -229,7 +229,8 @@ fn tracked_and_not<C: Cell>(
 const PLAIN: Stacking =
     Stacking { layers: 1, is_bidirectional: false, has_bias: true, dropout: 0.0 };
 
-/// Which sequences are in the batch, how many steps there are, and whether gradients are kept: nothing of it moves a bit.
+/// Which sequences are in the batch, how many steps there are, and whether gradients are kept:
+/// nothing of it moves a bit.
 #[test]
 fn a_step_is_the_same_bits_in_any_company() -> candle_core::Result<()> {
     fn check<C: Cell>(projection: Option<usize>) -> candle_core::Result<()> {
@@ -306,7 +307,8 @@ fn what_lies_behind_an_end_does_not_matter() -> candle_core::Result<()> {
     check::<Gated>()
 }
 
-/// On a stack that a walk through 3,000 nodes would overflow: with the first number at the last step as the target.
+/// On a stack that a walk through 3,000 nodes would overflow: with the first number at the last
+/// step as the target.
 #[test]
 fn three_thousand_steps_train() -> candle_core::Result<()> {
     fn train<C: Cell>() -> candle_core::Result<()> {

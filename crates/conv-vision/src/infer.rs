@@ -1,0 +1,153 @@
+//! A classifier: pictures to classes.
+
+use crate::data::{Label, Labels, Skipped, load};
+use crate::picture::{Limits, Picture};
+use crate::stored::Pretrained;
+use crate::{Error, Preprocessing, Result};
+use candle_core::{D, DType, Device};
+use conv_nn::Mode;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The list of classes that is looked for beside the weights.
+pub const SYNSETS: &str = "synset_words.txt";
+
+/// Pictures that go through the network together.
+pub const TOGETHER: usize = 16;
+
+/// A class and how probable it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Guess {
+    /// The class.
+    #[serde(flatten)]
+    pub class: Label,
+    /// From 0 to 1.
+    pub probability: f64,
+}
+
+/// A picture's classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Of every class, in the order of the labels.
+    pub probabilities: Vec<f64>,
+}
+
+impl Prediction {
+    /// The `k` most probable classes by number, the most probable first; of equals the one that comes first.
+    pub fn top(&self, k: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.probabilities.len()).collect();
+        order.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
+        order.truncate(k);
+        order
+    }
+}
+
+/// Tells what pictures show. `Send + Sync`: one serves many threads.
+#[derive(Debug, Clone)]
+pub struct Classifier {
+    model: Pretrained,
+    labels: Labels,
+    device: Device,
+}
+
+impl Classifier {
+    /// Opens weights ([`Pretrained::open`]) and the names of their classes, by default [`SYNSETS`] beside them.
+    ///
+    /// # Errors
+    /// As [`Pretrained::open`] and [`Labels::read`]; a network without classes, or a list of another number of them.
+    pub fn open(weights: &Path, labels: Option<&Path>, device: &Device) -> Result<Self> {
+        let model = Pretrained::open(weights, device)?;
+        let beside = weights.with_file_name(SYNSETS);
+        Self::new(model, labels.unwrap_or(&beside), device)
+    }
+
+    /// Puts weights and the list of their classes together.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`].
+    pub fn new(model: Pretrained, labels: &Path, device: &Device) -> Result<Self> {
+        let graph = model.network.graph();
+        let side = model.preprocessing.crop;
+        let shapes = graph.shapes(&[3, side, side])?;
+        let &[expected] = shapes[graph.output()].as_slice() else {
+            let layer = graph.layers()[graph.output()].name.clone();
+            return Err(Error::NoClasses { network: model.network.name(), layer });
+        };
+        let list = Labels::read(labels)?;
+        if list.all().len() != expected {
+            let found = list.all().len();
+            return Err(Error::Classes { path: labels.to_path_buf(), found, expected });
+        }
+        Ok(Self { model, labels: list, device: device.clone() })
+    }
+
+    /// With another preprocessing than the weights want, such as another [`Resize`](crate::Resize).
+    #[must_use]
+    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Self {
+        self.model.preprocessing = preprocessing;
+        self
+    }
+
+    /// The network and its weights.
+    pub fn model(&self) -> &Pretrained {
+        &self.model
+    }
+
+    /// The classes.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Classifies some pictures together.
+    ///
+    /// # Errors
+    /// A number that is not finite, or what the tensor library refuses.
+    pub fn predict(&self, pictures: &[Picture]) -> Result<Vec<Prediction>> {
+        if pictures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let x = self.model.preprocessing.tensor(pictures, &self.device)?;
+        let logits = self.model.network.forward(&x, &mut Mode::Eval)?;
+        let rows = conv_nn::softmax(&logits, D::Minus1)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let checked = rows.into_iter().map(|probabilities| {
+            match probabilities.iter().find(|value| !value.is_finite()) {
+                Some(&value) => Err(Error::NotFinite { value, path: self.model.path.clone() }),
+                None => Ok(Prediction { probabilities }),
+            }
+        });
+        checked.collect()
+    }
+
+    /// Classifies files, [`TOGETHER`] at a time, and hands each picture on with its answer, in order; what is no picture is
+    /// returned.
+    ///
+    /// # Errors
+    /// Those of [`Classifier::predict`] and of `take`.
+    pub fn predict_files<E: From<Error>>(
+        &self,
+        files: &[PathBuf],
+        limits: &Limits,
+        mut take: impl FnMut(&Path, &Picture, Prediction) -> Result<(), E>,
+    ) -> Result<Vec<Skipped>, E> {
+        let mut skipped = Vec::new();
+        for files in files.chunks(TOGETHER) {
+            let (read, failed) = load(files, limits);
+            skipped.extend(failed);
+            let (places, pictures): (Vec<usize>, Vec<Picture>) = read.into_iter().unzip();
+            let predictions = self.predict(&pictures)?;
+            for ((at, picture), prediction) in places.into_iter().zip(&pictures).zip(predictions) {
+                take(&files[at], picture, prediction)?;
+            }
+        }
+        Ok(skipped)
+    }
+
+    /// The `k` most probable classes with their names.
+    pub fn guesses(&self, prediction: &Prediction, k: usize) -> Vec<Guess> {
+        let guess = |class: usize| Guess {
+            class: self.labels.all()[class].clone(),
+            probability: prediction.probabilities[class],
+        };
+        prediction.top(k).into_iter().map(guess).collect()
+    }
+}

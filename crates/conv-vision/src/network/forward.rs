@@ -1,0 +1,240 @@
+//! A network with its parameters: only what is asked for is computed, and nothing is kept longer than it is read.
+
+use super::{Address, Graph, Operation};
+use crate::{Error, Result};
+use candle_core::{D, Module, Tensor};
+use conv_nn::{Conv2d, Linear, Mode, VarBuilder};
+
+/// A network: its description and its parameters.
+#[derive(Debug, Clone)]
+pub struct Network {
+    name: &'static str,
+    graph: Graph,
+    parameters: Vec<Parameters>,
+}
+
+/// What a layer has learnt.
+#[derive(Debug, Clone)]
+enum Parameters {
+    None,
+    Convolution(Conv2d),
+    Linear(Linear),
+}
+
+/// Builds a network from its description; `side` is the height and width of the input that it is made for, and `name` what
+/// errors call it.
+///
+/// Parameters: `{layer}.weight` and `{layer}.bias` of convolutions, `[O, C / groups, K, K]` and `[O]`, and of fully connected
+/// layers, `[O, I]` and `[O]`.
+///
+/// # Errors
+/// A side that is too small for the network, or stored weights of another shape.
+pub fn network(name: &'static str, graph: Graph, side: usize, vb: &VarBuilder) -> Result<Network> {
+    let shapes = graph.shapes(&[3, side, side])?;
+    let mut parameters = Vec::new();
+    for layer in graph.layers() {
+        let vb = vb.pp(&layer.name);
+        let input = layer.inputs.first().map(|&at| shapes[at].as_slice()).unwrap_or_default();
+        parameters.push(match layer.operation {
+            Operation::Linear { outputs } => {
+                Parameters::Linear(conv_nn::linear(input.iter().product(), outputs, vb)?)
+            }
+            _ => match layer.operation.convolution() {
+                Some((channels, kernel, config)) => Parameters::Convolution(conv_nn::conv2d(
+                    input[0],
+                    channels,
+                    (kernel, kernel),
+                    config,
+                    vb,
+                )?),
+                None => Parameters::None,
+            },
+        });
+    }
+    Ok(Network { name, graph, parameters })
+}
+
+/// A layer's two values: what comes out of it, and what goes into its rectifier.
+const AFTER: usize = 0;
+const BEFORE: usize = 1;
+
+impl Network {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its description.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The network's answer, logits `[B, K]`, for pictures `[B, 3, H, W]`; where it has no classifier, its last layer.
+    ///
+    /// # Errors
+    /// Pictures that are too small, or of another size than a fully connected layer needs.
+    pub fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        let output = Address { layer: self.graph.output(), before_rectifier: false, channel: None };
+        let mut values = self.values(x, &[output], mode)?;
+        Ok(values.remove(0))
+    }
+
+    /// The layers of the given names ([`Address`]), in that order: `[B, C, H, W]`, or `[B, C]` behind the mean over places. Of a
+    /// single channel C is 1. Layers that none of them stands on are not computed; a gradient reaches the pictures through
+    /// every layer.
+    ///
+    /// # Errors
+    /// A layer or a channel that there is not; else as [`Network::forward`].
+    pub fn features(&self, x: &Tensor, layers: &[&str]) -> Result<Vec<Tensor>> {
+        let addresses: Vec<Address> =
+            layers.iter().map(|name| self.graph.find(name, self.name)).collect::<Result<_>>()?;
+        self.values(x, &addresses, &mut Mode::Eval)
+    }
+
+    /// As [`Network::features`], of addresses that were found before.
+    ///
+    /// # Errors
+    /// As [`Network::features`].
+    pub fn values(&self, x: &Tensor, wanted: &[Address], mode: &mut Mode) -> Result<Vec<Tensor>> {
+        let mut readers = self.readers(wanted)?;
+        let mut values: Vec<[Option<Tensor>; 2]> = vec![[None, None]; readers.len()];
+        for at in 0..readers.len() {
+            if readers[at] == [0, 0] {
+                continue;
+            }
+            let [after, before] = self.compute(at, x, &values, readers[at], mode)?;
+            values[at] = [after, before];
+            for (input, kind) in self.reads(at, readers[at]) {
+                readers[input][kind] -= 1;
+                if readers[input][kind] == 0 {
+                    values[input][kind] = None;
+                }
+            }
+        }
+        wanted.iter().map(|address| self.pick(address, &values)).collect()
+    }
+
+    /// How many layers, and callers, read each layer's two values; 0 where it need not be computed.
+    fn readers(&self, wanted: &[Address]) -> Result<Vec<[usize; 2]>> {
+        let last = wanted.iter().map(|address| address.layer + 1).max().unwrap_or(0);
+        if last > self.graph.layers().len() {
+            let found = format!("number {}", last - 1);
+            return Err(Error::NoLayer { network: self.name, found, hint: String::new() });
+        }
+        let mut readers = vec![[0; 2]; last];
+        for address in wanted {
+            readers[address.layer][usize::from(address.before_rectifier)] += 1;
+        }
+        for at in (0..last).rev() {
+            for (input, kind) in self.reads(at, readers[at]) {
+                readers[input][kind] += 1;
+            }
+        }
+        Ok(readers)
+    }
+
+    /// The values that are read to compute those values of a layer that have readers.
+    fn reads(&self, at: usize, readers: [usize; 2]) -> Vec<(usize, usize)> {
+        let layer = &self.graph.layers()[at];
+        let joins = matches!(layer.operation, Operation::Concat);
+        let kinds: &[usize] = match readers.map(|readers| readers > 0) {
+            [false, false] => &[],
+            [false, true] if joins => &[BEFORE],
+            [true, true] if joins => &[AFTER, BEFORE],
+            // The value after the rectifier is made from that before it.
+            _ => &[AFTER],
+        };
+        let of_kind = |&kind: &usize| layer.inputs.iter().map(move |&input| (input, kind));
+        kinds.iter().flat_map(of_kind).collect()
+    }
+
+    fn compute(
+        &self,
+        at: usize,
+        x: &Tensor,
+        values: &[[Option<Tensor>; 2]],
+        [after, before]: [usize; 2],
+        mode: &mut Mode,
+    ) -> Result<[Option<Tensor>; 2]> {
+        let layer = &self.graph.layers()[at];
+        if let Operation::Concat = layer.operation {
+            let joined = |kind: usize, readers: usize| -> Result<Option<Tensor>> {
+                let parts: Vec<&Tensor> =
+                    layer.inputs.iter().filter_map(|&input| values[input][kind].as_ref()).collect();
+                Ok(if readers > 0 { Some(Tensor::cat(&parts, 1)?) } else { None })
+            };
+            return Ok([joined(AFTER, after)?, joined(BEFORE, before)?]);
+        }
+        let input = match layer.inputs.first() {
+            None => x,
+            Some(&input) => values[input][AFTER]
+                .as_ref()
+                .unwrap_or_else(|| unreachable!("a layer is read before it is let go")),
+        };
+        // A convolution rectifies as it stores, where nobody asks for what is before.
+        let fused = layer.rectified && before == 0;
+        let y = match (&layer.operation, &self.parameters[at]) {
+            (_, Parameters::Convolution(convolution)) => {
+                let (weight, bias) = (convolution.weight(), convolution.bias());
+                match fused {
+                    true => conv_core::conv2d_relu(input, weight, bias, convolution.config()),
+                    false => conv_core::conv2d(input, weight, bias, convolution.config()),
+                }
+                .map_err(|error| self.misfit(at, input, &error))?
+            }
+            (_, Parameters::Linear(linear)) => {
+                let flat = input.flatten_from(1)?;
+                let y = linear.forward(&flat);
+                let y = y.map_err(|error| self.misfit(at, input, &error))?;
+                if fused { conv_nn::relu(&y)? } else { y }
+            }
+            (Operation::Input { .. }, _) => {
+                let &[_, 3, _, _] = input.dims() else {
+                    let found = input.dims().get(1..).unwrap_or_default().to_vec();
+                    let expected = "expected a batch of [3, H, W]".into();
+                    return Err(Error::LayerInput { layer: layer.name.clone(), found, expected });
+                };
+                input.clone()
+            }
+            (Operation::GlobalAverage, _) => conv_core::global_avg_pool(input)?,
+            (Operation::ResponseNorm(config), _) => conv_nn::local_response_norm(input, config)?,
+            (&Operation::Dropout { probability }, _) => conv_nn::dropout(input, probability, mode)?,
+            (Operation::Softmax, _) => conv_nn::softmax(input, D::Minus1)?,
+            (operation, _) => match operation.max_pool() {
+                Some(config) => conv_core::max_pool2d(input, &config)
+                    .map_err(|error| self.misfit(at, input, &error))?,
+                None => unreachable!("{operation:?} is computed above"),
+            },
+        };
+        Ok(match (layer.rectified, fused, after) {
+            (true, false, 0) => [None, Some(y)],
+            (true, false, _) => [Some(conv_nn::relu(&y)?), Some(y)],
+            _ => [Some(y), None],
+        })
+    }
+
+    fn pick(&self, address: &Address, values: &[[Option<Tensor>; 2]]) -> Result<Tensor> {
+        let kind = usize::from(address.before_rectifier);
+        let layer = &self.graph.layers()[address.layer];
+        let Some(value) = &values[address.layer][kind] else {
+            return Err(Error::NoRectifier { layer: layer.name.clone() });
+        };
+        let Some(found) = address.channel else {
+            return Ok(value.clone());
+        };
+        let channels = value.dim(1)?;
+        if found >= channels {
+            return Err(Error::NoChannel { layer: layer.name.clone(), channels, found });
+        }
+        Ok(value.narrow(1, found, 1)?)
+    }
+
+    /// An input that an operation refuses, as the layer's.
+    fn misfit(&self, at: usize, input: &Tensor, error: &impl std::fmt::Display) -> Error {
+        Error::LayerInput {
+            layer: self.graph.layers()[at].name.clone(),
+            found: input.dims()[1..].to_vec(),
+            expected: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A network as a list of layers, each of which reads earlier ones.
+
+use super::{Layer, Operation};
+use std::collections::BTreeMap;
+
+/// The layers of a network in the order in which they are computed; the first is its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    layers: Vec<Layer>,
+}
+
+impl Graph {
+    /// A graph whose only layer is the input `data`, of three channels.
+    pub(crate) fn new() -> Self {
+        let operation = Operation::Input { channels: 3 };
+        let data = Layer { name: "data".into(), operation, rectified: false, inputs: Vec::new() };
+        Self { layers: vec![data] }
+    }
+
+    /// All layers.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The place of the layer of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.layers.iter().position(|layer| layer.name == name)
+    }
+
+    /// The place of the layer whose values are the network's answer: the last, or what its softmax reads.
+    pub fn output(&self) -> usize {
+        let last = self.layers.len() - 1;
+        match (&self.layers[last].operation, self.layers[last].inputs.first()) {
+            (Operation::Softmax, Some(&logits)) => logits,
+            _ => last,
+        }
+    }
+
+    /// The last hidden layer, whose values say what a picture shows without saying what it is called: what the classifier
+    /// reads, before dropout. Where there is no classifier, the last layer.
+    pub fn embedding(&self) -> usize {
+        let mut at = self.output();
+        if at + 1 == self.layers.len() {
+            return at;
+        }
+        // A classifier is a linear layer, or a convolution with the mean over its places behind it.
+        if matches!(self.layers[at].operation, Operation::GlobalAverage) {
+            at = self.layers[at].inputs[0];
+        }
+        at = self.layers[at].inputs[0];
+        while matches!(self.layers[at].operation, Operation::Dropout { .. }) {
+            at = self.layers[at].inputs[0];
+        }
+        at
+    }
+
+    pub(crate) fn add(&mut self, name: &str, operation: Operation, inputs: &[usize]) -> usize {
+        let inputs = inputs.to_vec();
+        self.layers.push(Layer { name: name.into(), operation, rectified: false, inputs });
+        self.layers.len() - 1
+    }
+
+    /// A convolution and its rectifier; `[kernel, stride, padding]`.
+    pub(crate) fn convolution(
+        &mut self,
+        name: &str,
+        input: usize,
+        channels: usize,
+        [kernel, stride, padding]: [usize; 3],
+    ) -> usize {
+        self.grouped(name, input, channels, [kernel, stride, padding], 1)
+    }
+
+    pub(crate) fn grouped(
+        &mut self,
+        name: &str,
+        input: usize,
+        channels: usize,
+        [kernel, stride, padding]: [usize; 3],
+        groups: usize,
+    ) -> usize {
+        let operation = Operation::Convolution { channels, kernel, stride, padding, groups };
+        let at = self.add(name, operation, &[input]);
+        self.layers[at].rectified = true;
+        at
+    }
+
+    pub(crate) fn max_pool(
+        &mut self,
+        name: &str,
+        input: usize,
+        [kernel, stride, padding]: [usize; 3],
+    ) -> usize {
+        self.add(name, Operation::MaxPool { kernel, stride, padding }, &[input])
+    }
+
+    /// A fully connected layer with a rectifier and dropout of one half behind it.
+    pub(crate) fn hidden(
+        &mut self,
+        name: &str,
+        dropout: &str,
+        input: usize,
+        outputs: usize,
+    ) -> usize {
+        let at = self.add(name, Operation::Linear { outputs }, &[input]);
+        self.layers[at].rectified = true;
+        self.add(dropout, Operation::Dropout { probability: 0.5 }, &[at])
+    }
+
+    /// The graph up to a layer.
+    pub(crate) fn until(mut self, last: &str) -> Self {
+        if let Some(at) = self.position(last) {
+            self.layers.truncate(at + 1);
+        }
+        self
+    }
+
+    /// The shape of every parameter at the size of input that the network is made for.
+    pub(crate) fn parameters(&self, side: usize) -> crate::Result<BTreeMap<String, Vec<usize>>> {
+        let shapes = self.shapes(&[3, side, side])?;
+        let mut parameters = BTreeMap::new();
+        for Layer { name, operation, inputs, .. } in &self.layers {
+            let input = inputs.first().map(|&at| shapes[at].as_slice()).unwrap_or_default();
+            let (outputs, weight) = match *operation {
+                Operation::Convolution { channels, kernel, groups, .. } => {
+                    (channels, vec![channels, input[0] / groups, kernel, kernel])
+                }
+                Operation::Linear { outputs } => (outputs, vec![outputs, input.iter().product()]),
+                _ => continue,
+            };
+            parameters.insert(format!("{name}.weight"), weight);
+            parameters.insert(format!("{name}.bias"), vec![outputs]);
+        }
+        Ok(parameters)
+    }
+}

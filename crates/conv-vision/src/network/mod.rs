@@ -1,0 +1,19 @@
+//! Networks as plain data, and what computes them.
+
+mod address;
+mod alexnet;
+mod architecture;
+mod forward;
+mod googlenet;
+mod graph;
+mod layer;
+mod shapes;
+mod squeezenet;
+mod vgg;
+
+pub use address::Address;
+pub use architecture::{Architecture, Misfit};
+pub use forward::{Network, network};
+pub use graph::Graph;
+pub use layer::{Layer, Operation};
+pub use shapes::{LayerReport, ReceptiveField};

@@ -1,0 +1,274 @@
+//! Networks beside PyTorch's, from weights by formula; what is computed and what is not.
+#![allow(clippy::unwrap_used)]
+
+mod seeded;
+
+use candle_core::{DType, Device, Tensor, Var};
+use conv_nn::{Mode, Parameters};
+use conv_vision::{Architecture, Error, Misfit, Network, Pretrained, network};
+use std::collections::BTreeMap;
+
+fn build(architecture: Architecture) -> Network {
+    let parameters = Parameters::frozen(seeded::weights(architecture));
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let side = architecture.preprocessing().crop;
+    network(architecture.name(), architecture.graph(), side, &vb).unwrap()
+}
+
+/// The norm, the largest absolute value and 64 elements, as `make_networks.py` keeps them.
+fn digest(tensor: &Tensor) -> Vec<f32> {
+    let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let norm = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let count = values.len().min(64);
+    let picked = (0..count).map(|at| values[at * values.len() / count]);
+    let largest = values.iter().fold(0f32, |a, &b| a.max(b.abs()));
+    [norm as f32, largest].into_iter().chain(picked).collect()
+}
+
+/// Elements relative to the tensor's largest, the norm to itself.
+fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f32) {
+    let (found, expected) = (digest(found), expected.to_vec1::<f32>().unwrap());
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let norm = (found[0] - expected[0]).abs() / expected[0];
+    let errors = found[1..].iter().zip(&expected[1..]).map(|(a, b)| (a - b).abs());
+    let error = errors.fold(0f32, f32::max) / expected[1];
+    assert!(norm < tolerance && error < tolerance, "{what}: norm {norm:e}, elements {error:e}");
+}
+
+fn equals_pytorch(architecture: Architecture, fixture: &str, side: usize) {
+    let network = build(architecture);
+    let fixture =
+        conv_hub::read_safetensors(&seeded::reference(fixture), Some(DType::F32)).unwrap();
+    let picture = seeded::numbers("picture", &[1, 3, side, side], 120.0);
+    let layers = fixture.keys().filter(|name| !name.starts_with("gradient"));
+    let names: Vec<&str> = layers.map(String::as_str).collect();
+    // Every layer has its row, and the rectified ones two.
+    let rectified = network
+        .graph()
+        .layers()
+        .iter()
+        .filter(|layer| network.graph().find(&format!("{}/pre_relu", layer.name), "").is_ok());
+    assert_eq!(names.len(), network.graph().layers().len() - 1 + rectified.count());
+    let features = network.features(&picture, &names).unwrap();
+    for (name, feature) in names.iter().zip(&features) {
+        assert_close(name, feature, &fixture[*name], 1e-4);
+    }
+    for (name, expected) in fixture.iter().filter(|(name, _)| name.starts_with("gradient")) {
+        let layer = name.strip_prefix("gradient of ").unwrap();
+        let x = Var::from_tensor(&picture).unwrap();
+        let y = network.features(&x, &[layer]).unwrap().remove(0);
+        let gradients = y.sqr().unwrap().mean_all().unwrap().backward().unwrap();
+        // A sum that rounds to the other side of a rectifier, or another maximum, moves some elements more than the rounding.
+        assert_close(name, gradients.get(&x).unwrap(), expected, 3e-3);
+    }
+    // Alone, without those in between being asked for: convolutions then rectify as they store.
+    let last = network.graph().layers()[network.graph().output()].name.clone();
+    let alone = network.forward(&picture, &mut Mode::Eval).unwrap();
+    assert_close("alone", &alone, &fixture[&last], 1e-4);
+}
+
+#[test]
+fn googlenet_equals_pytorch() {
+    equals_pytorch(Architecture::GoogLeNet, "googlenet.safetensors", 224);
+}
+
+#[test]
+fn squeezenet_equals_pytorch() {
+    equals_pytorch(Architecture::SqueezeNet, "squeezenet1_1.safetensors", 227);
+}
+
+#[test]
+fn alexnet_equals_pytorch() {
+    equals_pytorch(Architecture::AlexNet, "alexnet.safetensors", 227);
+}
+
+#[test]
+fn vgg_equals_pytorch() {
+    equals_pytorch(Architecture::Vgg16Features, "vgg16_conv5_1.safetensors", 75);
+}
+
+#[test]
+fn nothing_is_computed_that_no_answer_stands_on() {
+    // Without the weights of what lies behind, and of a branch beside, what is asked for is still there: weights that are no
+    // numbers would show.
+    let mut weights = seeded::weights(Architecture::GoogLeNet);
+    for (name, tensor) in &mut weights {
+        if name.starts_with("inception_3b") || name.starts_with("inception_3a/5x5") {
+            *tensor = (tensor.zeros_like().unwrap() + f64::NAN).unwrap();
+        }
+    }
+    let vb = Parameters::frozen(weights).builder(DType::F32, &Device::Cpu);
+    let graph = Architecture::GoogLeNet.graph();
+    let network = network("GoogLeNet", graph, 224, &vb).unwrap();
+    let picture = seeded::numbers("picture", &[1, 3, 64, 64], 120.0);
+    let is_finite = |name: &str| {
+        let sum = network.features(&picture, &[name]).unwrap()[0].sum_all().unwrap();
+        sum.to_scalar::<f32>().unwrap().is_finite()
+    };
+    assert!(is_finite("inception_3a/3x3") && is_finite("inception_3a/pool_proj:3"));
+    assert!(!is_finite("inception_3a/output") && !is_finite("inception_3b"));
+}
+
+#[test]
+fn a_picture_has_the_same_answer_in_any_batch() {
+    let network = build(Architecture::GoogLeNet);
+    let pictures: Vec<Tensor> = (0..8)
+        .map(|at| seeded::numbers(&format!("picture {at}"), &[1, 3, 96, 96], 120.0))
+        .collect();
+    let alone: Vec<Vec<f32>> = pictures
+        .iter()
+        .map(|x| {
+            network.forward(x, &mut Mode::Eval).unwrap().squeeze(0).unwrap().to_vec1().unwrap()
+        })
+        .collect();
+    for batch in [2, 3, 8] {
+        let x = Tensor::cat(&pictures[..batch], 0).unwrap();
+        let rows: Vec<Vec<f32>> = network.forward(&x, &mut Mode::Eval).unwrap().to_vec2().unwrap();
+        for (row, alone) in rows.iter().zip(&alone) {
+            let largest = alone.iter().fold(0f32, |a, &b| a.max(b.abs()));
+            for (a, b) in row.iter().zip(alone) {
+                assert!((a - b).abs() <= 1e-5 * largest, "batch {batch}: {a} and {b} of {largest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn addresses_are_found_or_refused_by_name() {
+    let network = build(Architecture::SqueezeNet);
+    let picture = seeded::numbers("picture", &[2, 3, 64, 64], 120.0);
+    let wanted = ["fire3", "fire3:5", "fire3/expand1x1/pre_relu:5", "data", "prob"];
+    let values = network.features(&picture, &wanted).unwrap();
+    let dims: Vec<&[usize]> = values.iter().map(Tensor::dims).collect();
+    assert_eq!(
+        dims,
+        [&[2, 128, 15, 15][..], &[2, 1, 15, 15], &[2, 1, 15, 15], &[2, 3, 64, 64], &[2, 1000]]
+    );
+    let joined = values[0].narrow(1, 5, 1).unwrap();
+    let rectified = conv_nn::relu(&values[2]).unwrap();
+    for other in [&values[1], &rectified] {
+        let error = (&joined - other).unwrap().abs().unwrap().max_all().unwrap();
+        assert_eq!(error.to_scalar::<f32>().unwrap(), 0.0);
+    }
+    let refused = |name: &str| network.features(&picture, &[name]).unwrap_err().to_string();
+    let text = refused("fire12");
+    assert_eq!(text, "SqueezeNet 1.1 has no layer \"fire12\"; its 41 layers go from data to prob");
+    assert!(refused("fire3/1x1").contains("there are fire3/squeeze1x1, fire3/expand1x1"));
+    assert!(refused("fire3:x").starts_with("SqueezeNet 1.1 has no layer"));
+    assert_eq!(
+        refused("fire3/concat:128"),
+        "layer \"fire3/concat\" has 128 channels, numbered from 0; channel 128 is asked for"
+    );
+    assert!(refused("pool1/pre_relu").contains("no rectifier"));
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused() {
+    let network = build(Architecture::SqueezeNet);
+    let refused = |shape: &[usize]| {
+        let x = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        network.forward(&x, &mut Mode::Eval).unwrap_err().to_string()
+    };
+    assert!(refused(&[1, 3, 2, 64]).starts_with("layer \"conv1\" cannot take [3, 2, 64]"));
+    assert!(refused(&[1, 1, 64, 64]).contains("expected a batch of [3, H, W]"));
+    let error = network.graph().shapes(&[3, 2, 64]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "layer \"conv1\" cannot take [3, 2, 64]: expected at least 3 rows and columns"
+    );
+}
+
+#[test]
+fn shapes_of_the_description_are_those_that_come_out() {
+    for (architecture, side) in [
+        (Architecture::GoogLeNet, 97),
+        (Architecture::SqueezeNet, 90),
+        (Architecture::Vgg16Features, 33),
+    ] {
+        let network = build(architecture);
+        let names: Vec<String> =
+            network.graph().layers().iter().map(|layer| layer.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let x = seeded::numbers("picture", &[1, 3, side, side], 120.0);
+        let values = network.features(&x, &names).unwrap();
+        let shapes = network.graph().shapes(&[3, side, side]).unwrap();
+        for ((name, value), shape) in names.iter().zip(values).zip(shapes) {
+            assert_eq!(value.dims()[1..], shape, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_one_element_sees_is_what_moves_it() {
+    // The gradient of one element in the middle reaches as far as the description says.
+    let network = build(Architecture::GoogLeNet);
+    let fields = network.graph().receptive_fields();
+    for (name, at) in [("pool1/3x3_s2", 20), ("inception_3a/output", 10), ("inception_3a/1x1", 10)]
+    {
+        let field = fields[network.graph().position(name).unwrap()].unwrap();
+        let x = Var::from_tensor(&seeded::numbers("picture", &[1, 3, 170, 170], 1.0)).unwrap();
+        let y = network.features(&x, &[name]).unwrap().remove(0);
+        let one = y.narrow(2, at, 1).unwrap().narrow(3, at, 1).unwrap().sum_all().unwrap();
+        let gradients = one.backward().unwrap();
+        let rows = gradients.get(&x).unwrap().abs().unwrap().sum((0, 1, 3)).unwrap();
+        let rows = rows.to_vec1::<f32>().unwrap();
+        let first = rows.iter().position(|&x| x != 0.0).unwrap() as isize;
+        let last = rows.iter().rposition(|&x| x != 0.0).unwrap() as isize;
+        let start = field.start + (at * field.stride) as isize;
+        let end = start + field.size as isize - 1;
+        // Maxima pick some elements only, so that the outermost rows may go unseen.
+        let near = |a: isize, b: isize| (0..=4).contains(&(a - b));
+        assert!(near(first, start) && near(end, last), "{name}: {first}..{last}, {start}..{end}");
+    }
+}
+
+#[test]
+fn weights_are_recognised_and_misfits_are_listed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("weights.safetensors");
+    let weights = seeded::weights(Architecture::SqueezeNet);
+    seeded::save(&weights, &path);
+    let model = Pretrained::open(&path, &Device::Cpu).unwrap();
+    assert_eq!((model.architecture, model.hash.len()), (Architecture::SqueezeNet, 64));
+    assert!(
+        model.network.features(&seeded::numbers("x", &[1, 3, 64, 64], 1.0), &["fire2"]).is_ok()
+    );
+
+    let mut wrong = weights;
+    wrong.remove("fire4/squeeze1x1.bias");
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    wrong.insert("conv10.weight".into(), zeros(&[21, 512, 1, 1]));
+    wrong.insert("fire2/bypass.weight".into(), zeros(&[1]));
+    seeded::save(&wrong, &path);
+    let Err(Error::Misfits { misfits, network, .. }) = Pretrained::open(&path, &Device::Cpu) else {
+        panic!("expected misfits");
+    };
+    let expected = [
+        Misfit::Shape {
+            name: "conv10.weight".into(),
+            found: vec![21, 512, 1, 1],
+            expected: vec![1000, 512, 1, 1],
+        },
+        Misfit::Missing { name: "fire4/squeeze1x1.bias".into() },
+        Misfit::Extra { name: "fire2/bypass.weight".into() },
+    ];
+    assert_eq!((network, misfits.as_slice()), ("SqueezeNet 1.1", &expected[..]));
+
+    seeded::save(&BTreeMap::from([("fc.weight".to_string(), zeros(&[2, 3]))]), &path);
+    let text = Pretrained::open(&path, &Device::Cpu).unwrap_err().to_string();
+    assert!(text.contains("its 1 tensors begin with fc.weight [2, 3]"), "{text}");
+}
+
+#[test]
+fn what_stands_for_a_picture_is_the_last_hidden_layer() {
+    for (architecture, expected) in [
+        (Architecture::AlexNet, "fc7"),
+        (Architecture::GoogLeNet, "pool5/7x7_s1"),
+        (Architecture::SqueezeNet, "fire9/concat"),
+        (Architecture::Vgg16, "fc7"),
+        (Architecture::Vgg16Features, "conv5_1"),
+    ] {
+        let graph = architecture.graph();
+        assert_eq!(graph.layers()[graph.embedding()].name, expected);
+    }
+}

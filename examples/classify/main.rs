@@ -1,0 +1,44 @@
+//! What photographs show (Krizhevsky et al. 2012 and its successors): five names with bars.
+//!
+//!     cargo run --release --example classify -- predict photo.jpg --model googlenet.safetensors
+//!     cargo run --release --example classify -- eval --data photos --model googlenet.safetensors
+
+mod eval;
+mod inspect;
+mod model;
+mod predict;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Image classification by AlexNet and its successors.
+#[derive(Parser)]
+#[command(name = "classify", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    common: conv_cli::Common,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Names what photographs show
+    Predict(predict::Options),
+    /// Counts how often a network is right
+    Eval(eval::Options),
+    /// Lists a network's layers with their shapes, receptive fields and costs, and what its weights want done to a picture
+    Inspect(inspect::Options),
+}
+
+fn main() -> ExitCode {
+    conv_cli::run(|arguments: Arguments| {
+        let common = &arguments.common;
+        let device = common.start()?;
+        match arguments.verb {
+            Verb::Predict(options) => predict::run(&options, common, &device),
+            Verb::Eval(options) => eval::run(&options, common, &device),
+            Verb::Inspect(options) => inspect::run(&options, common, &device),
+        }
+    })
+}

@@ -1,0 +1,57 @@
+//! The weights that `--model` names, and the names of their classes.
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use clap::Args;
+use conv_vision::{Classifier, Preprocessing, Pretrained, Resize, SYNSETS};
+use std::path::PathBuf;
+
+/// Where GoogLeNet's weights lie in the folder that CONVOKE_DATA names.
+const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
+
+#[derive(Debug, Args)]
+pub struct Model {
+    /// Weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// short-side keeps the aspect, squash does not [default: what the weights want, see inspect]
+    #[arg(long)]
+    resize: Option<Resize>,
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    #[command(flatten)]
+    model: Model,
+    /// The classes' names, a line each [default: synset_words.txt beside the weights]
+    #[arg(long)]
+    labels: Option<PathBuf>,
+}
+
+impl Model {
+    fn path(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.model {
+            return Ok(path.clone());
+        }
+        let data = std::env::var_os("CONVOKE_DATA").context(
+            "no weights: name a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
+        )?;
+        Ok(PathBuf::from(data).join(GOOGLENET))
+    }
+
+    pub fn open(&self, device: &Device) -> Result<Pretrained> {
+        let mut model = Pretrained::open(&self.path()?, device)?;
+        if let Some(resize) = self.resize {
+            model.preprocessing = Preprocessing { resize, ..model.preprocessing };
+        }
+        Ok(model)
+    }
+}
+
+impl Named {
+    pub fn open(&self, device: &Device) -> Result<Classifier> {
+        let beside = || Ok::<_, anyhow::Error>(self.model.path()?.with_file_name(SYNSETS));
+        let labels = self.labels.clone().map_or_else(beside, Ok)?;
+        Ok(Classifier::new(self.model.open(device)?, &labels, device)?)
+    }
+}
