@@ -134,6 +134,14 @@ fn from_training_to_prediction() {
         (0..300).map(|at| if at % 7 == 0 { &empty } else { &alone }.as_str()).collect();
     assert_eq!(lines, expected);
 
+    // A line that is no text is one answer; the others have theirs.
+    let broken = b"a scene is dull\ncaf\xe9\na scene is dull\n".to_vec();
+    let assert =
+        sentence(folder, &[&predict[..], &["-"]].concat()).write_stdin(broken).assert().code(1);
+    let lines = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let bad = "error\tstandard input line 2: byte 0xe9 at column 4 is not UTF-8; save the file as UTF-8\n";
+    assert_eq!(lines, format!("{alone}{bad}{alone}"));
+
     let inspected = json(folder, &["inspect", "run/model"]);
     assert_eq!(inspected["labels"], serde_json::json!(["bad", "good"]));
     let training = &inspected["training"];

@@ -1,6 +1,7 @@
 //! Runs the experiments of the papers and prints their tables beside ours.
 //!
-//!     cargo run --release --example repro -- kim             from kept results, running what is missing
+//!     cargo run --release --example repro -- kim             runs what is missing, keeps it and prints the table
+//!     cargo run --release --example repro -- kim --print     prints it from kept results, in a second
 //!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
 //!     cargo run --release --example repro -- convs2s         the same of translation
 
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Papers' tables, from one command each.
+/// Papers' tables, from one command each: it runs what kept results lack, then prints; --print only prints.
 #[derive(Parser)]
 #[command(name = "repro", version, arg_required_else_help = true)]
 struct Arguments {

@@ -22,7 +22,7 @@ impl Vectors {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         let classifier = self.model.open(device)?;
         let mut out = io::stdout().lock();
-        self.input.each(|texts| {
+        self.input.each(common.json, |texts| {
             for (text, vector) in texts.iter().zip(classifier.vectors(texts)?) {
                 if common.json {
                     writeln!(out, "{}", json!({ "text": text, "vector": vector }))?;
@@ -52,7 +52,7 @@ impl Features {
     pub fn run(&self, device: &Device) -> Result<()> {
         let classifier = self.model.open(device)?;
         let mut out = io::stdout().lock();
-        self.input.each(|texts| {
+        self.input.each(true, |texts| {
             for text in texts {
                 if self.maps {
                     print_maps(&classifier, text, &mut out)?;

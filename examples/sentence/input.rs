@@ -3,7 +3,7 @@
 use crate::data::Reading;
 use anyhow::{Result, bail};
 use clap::Args;
-use conv_text::data::Records;
+use conv_text::data::{Record, Records};
 use std::io::BufReader;
 use std::path::PathBuf;
 
@@ -23,8 +23,12 @@ const TOGETHER: usize = 128;
 
 impl Input {
     /// Calls `take` with all sentences in their order, as many at a time as are there: a line that waits alone is not
-    /// kept waiting for others.
-    pub fn each(&self, mut take: impl FnMut(&[String]) -> Result<()>) -> Result<()> {
+    /// kept waiting for others. A line that is no sentence, since it is too long or no text, is told why in its
+    /// turn, and the others go on.
+    ///
+    /// # Errors
+    /// At the end, that there were such lines.
+    pub fn each(&self, json: bool, mut take: impl FnMut(&[String]) -> Result<()>) -> Result<()> {
         if self.file.is_none() && self.texts != ["-"] {
             if self.texts.is_empty() {
                 bail!(
@@ -43,8 +47,38 @@ impl Input {
                     &options,
                 ),
             };
-            Ok(records?.map(|record| Ok(record?.text)))
+            // Where the reader ends with it, an error is the last item: it is told like one of a line.
+            let line = |record: conv_text::Result<Record>| Ok(record.map(|record| record.text));
+            Ok(records?.map(line))
         };
-        conv_cli::each(open, TOGETHER, |texts| take(&texts))
+        let mut refusals = conv_cli::Refusals::new(json);
+        conv_cli::each(open, TOGETHER, |lines: Vec<conv_text::Result<String>>| {
+            let mut ready = Vec::new();
+            for line in lines {
+                match line {
+                    Ok(text) => ready.push(text),
+                    Err(error) => {
+                        take(&std::mem::take(&mut ready))?;
+                        refusals.tell(&error.into())?;
+                    }
+                }
+            }
+            take(&ready)
+        })?;
+        refusals.end()
     }
+}
+
+/// The text with line breaks, tabs and what else steers a terminal written out, such as `\n`.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        // The two separators are line breaks to some readers.
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }

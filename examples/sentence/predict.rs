@@ -1,6 +1,6 @@
 //! `predict`: a line a sentence, and the windows behind it where asked for.
 
-use crate::input::Input;
+use crate::input::{Input, escaped};
 use crate::model::Model;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
@@ -56,14 +56,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         }
     }
     let mut out = io::stdout().lock();
-    options.input.each(|texts| {
+    options.input.each(common.json, |texts| {
         for (text, prediction) in texts.iter().zip(classifier.predict_batch(texts)?) {
-            let answer = Answer::new(
-                &classifier,
-                text,
-                classifier.decide(prediction, &thresholds),
-                options,
-            )?;
+            let decided = classifier.decide(prediction, &thresholds);
+            let answer = Answer::new(&classifier, text, decided, options)?;
             if common.json {
                 writeln!(out, "{}", answer.json(&classifier))?;
             } else {
@@ -158,18 +154,4 @@ impl<'a> Answer<'a> {
         }
         object
     }
-}
-
-/// The text with line breaks, tabs and what else steers a terminal written out, such as `\n`.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        // The two separators are line breaks to some readers.
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }

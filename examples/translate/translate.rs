@@ -3,10 +3,11 @@
 use crate::model::Model;
 use crate::output::Form;
 use crate::search::{Flags, Order};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
+use conv_cli::Refusals;
 use conv_hub::text::{Encoding, Lines};
 use conv_translate::{Columns, Replacements, SearchConfig, Sentence, Translation, Translator};
 use std::io::{BufReader, IsTerminal, stdin};
@@ -35,13 +36,27 @@ pub struct Asked {
     /// Behind each sentence (and its prefix) stand phrases whose pieces its translation must contain, each behind a tab
     #[arg(long, value_name = "ORDER", num_args = 0..=1, require_equals = true, default_missing_value = "unordered")]
     constraints: Option<Order>,
+    /// What becomes of a sentence with more tokens than the model knows positions: its beginning is translated, its
+    /// translation is blank, or it is translated in parts; without this it is told so and the exit status is 1
+    #[arg(long, value_name = "HOW")]
+    long: Option<Long>,
     #[command(flatten)]
     search: Flags,
 }
 
+/// What becomes of a sentence beyond the positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Long {
+    Cut,
+    Skip,
+    /// At the ends of sentences in it where there are any, else between words.
+    Split,
+}
+
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Sentences; without any they are the lines of --input or of standard input. A blank one has a blank translation
+    /// Sentences; without any, or with `-`, they are the lines of --input or of standard input. A blank one has a blank
+    /// translation
     sentences: Vec<String>,
     /// A file with a sentence on each line, gzipped or not
     #[arg(long, conflicts_with = "sentences")]
@@ -63,12 +78,17 @@ struct Session {
     config: SearchConfig,
     columns: Columns,
     prefix: String,
+    long: Option<Long>,
     form: Form,
 }
 
 impl Asked {
     fn begin(&self, common: &conv_cli::Common, device: &Device) -> Result<Session> {
         let config = self.search.config(self.constraints, common.seed())?;
+        ensure!(
+            self.long != Some(Long::Split) || self.constraints.is_none(),
+            "--long split: a part has not all the phrases of --constraints, expected cut or skip"
+        );
         let translator = self.model.open(device)?;
         let translator = match &self.replacements {
             Some(path) => translator.replace_unknown(Replacements::read(path)?),
@@ -79,7 +99,7 @@ impl Asked {
             Form { json: common.json, numbered: config.n_best > 1, alignment: self.alignment };
         let columns = Columns { prefix: self.prefixes, phrases: self.constraints.is_some() };
         let prefix = self.prefix.clone().unwrap_or_default();
-        Ok(Session { translator, config, columns, prefix, form })
+        Ok(Session { translator, config, columns, prefix, long: self.long, form })
     }
 }
 
@@ -96,24 +116,63 @@ impl Session {
         Ok(self.translator.translate_sentences(sentences, &self.config)?)
     }
 
-    /// Translates these together; where one cannot be translated, those before it are written first.
-    fn answer(&self, sentences: &[Sentence]) -> Result<()> {
-        match self.translate(sentences) {
+    /// What is translated of a sentence: all of it, for most.
+    fn parts(&self, sentence: &Sentence) -> Result<Vec<Sentence>> {
+        let Some(long) = self.long else { return Ok(vec![sentence.clone()]) };
+        let parts = self.translator.parts(&sentence.text)?;
+        let prefix = |i| if i == 0 { sentence.prefix.clone() } else { String::new() };
+        let part = |(i, text)| Sentence { text, prefix: prefix(i), ..sentence.clone() };
+        let parts = parts.into_iter().enumerate();
+        Ok(match (long, parts.len()) {
+            (Long::Skip, 2..) => vec![part((0, String::new()))],
+            (Long::Cut, _) => parts.take(1).map(part).collect(),
+            _ => parts.map(part).collect(),
+        })
+    }
+
+    /// Translates these together; where one cannot be translated, those before it are written first. With `refusals`
+    /// it is told why and the others are translated too.
+    fn answer(&self, sentences: &[Sentence], refusals: Option<&mut Refusals>) -> Result<()> {
+        let error = match self.translated(sentences) {
             Ok(found) => {
                 let found = sentences.iter().zip(&found);
-                found.into_iter().try_for_each(|(s, found)| self.form.print(s.place, found))
+                return found
+                    .into_iter()
+                    .try_for_each(|(s, found)| self.form.print(s.place, found));
             }
-            Err(error) if sentences.len() < 2 => Err(error),
-            Err(error) => {
-                for sentence in sentences {
-                    self.answer(std::slice::from_ref(sentence))?;
-                }
-                Err(error)
+            Err(error) => error,
+        };
+        match (sentences, refusals) {
+            _ if !is_of_a_sentence(&error) => Err(error),
+            ([_], Some(refusals)) => refusals.tell(&error),
+            ([_, _, ..], mut refusals) => {
+                sentences.chunks(1).try_for_each(|one| self.answer(one, refusals.as_deref_mut()))
             }
+            _ => Err(error),
         }
+    }
+
+    fn translated(&self, sentences: &[Sentence]) -> Result<Vec<Vec<Translation>>> {
+        let parts = sentences.iter().map(|s| self.parts(s)).collect::<Result<Vec<_>>>()?;
+        let mut found = self.translate(&parts.concat())?.into_iter();
+        let whole = |parts: &Vec<_>| {
+            Translation::joined(found.by_ref().take(parts.len()).collect(), &self.config)
+        };
+        Ok(parts.iter().map(whole).collect())
     }
 }
 
+/// Whether another sentence may do without this error.
+fn is_of_a_sentence(error: &anyhow::Error) -> bool {
+    use conv_translate::Error::{NoTranslation, Request, Text, TooLongSentence};
+    let error = error.downcast_ref::<conv_translate::Error>();
+    error.is_some_and(|error| {
+        matches!(
+            error,
+            NoTranslation { .. } | Request { .. } | Text { .. } | TooLongSentence { .. }
+        )
+    })
+}
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let session = options.asked.begin(common, device)?;
     if let Some(picture) = &options.attention {
@@ -128,22 +187,30 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         let drawn = session.translator.picture(&sentence.text, best)?;
         return Ok(conv_hub::files::write_atomic(picture, drawn.as_bytes())?);
     }
-    if !options.sentences.is_empty() {
+    if !options.sentences.is_empty() && options.sentences != ["-"] {
         let sentences = options.sentences.iter().enumerate();
         let sentences: Vec<_> = sentences.map(|(i, text)| session.sentence(i, text)).collect();
-        return sentences.chunks(options.buffer).try_for_each(|chunk| session.answer(chunk));
+        return sentences.chunks(options.buffer).try_for_each(|chunk| session.answer(chunk, None));
     }
     let name =
         options.input.as_ref().map_or("standard input".into(), |path| path.display().to_string());
-    let mut place = 0;
-    conv_cli::each(lines(options.input.clone()), options.buffer, |lines: Vec<String>| {
-        let sentence = |line: &String| {
+    let (mut place, mut refusals) = (0, Refusals::new(common.json));
+    conv_cli::each(lines(options.input.clone()), options.buffer, |lines: Vec<_>| {
+        let mut ready = Vec::new();
+        for line in lines {
+            match line {
+                Ok(line) => ready.push(session.sentence(place, &line)),
+                Err(error) => {
+                    let before = std::mem::take(&mut ready);
+                    session.answer(&before, Some(&mut refusals)).with_context(|| name.clone())?;
+                    refusals.tell(&anyhow::Error::from(error))?;
+                }
+            }
             place += 1;
-            session.sentence(place - 1, line)
-        };
-        let sentences: Vec<_> = lines.iter().map(sentence).collect();
-        session.answer(&sentences).with_context(|| name.clone())
-    })
+        }
+        session.answer(&ready, Some(&mut refusals)).with_context(|| name.clone())
+    })?;
+    refusals.end()
 }
 
 /// Translates what is typed, a line at a time; what cannot be translated is said, and the next line is waited for.
@@ -157,9 +224,12 @@ pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) ->
     };
     ask("A sentence to translate, and Return; Ctrl-D ends.\n> ");
     let mut place = 0;
-    conv_cli::each(lines(None), 1, |lines: Vec<String>| {
+    conv_cli::each(lines(None), 1, |lines: Vec<conv_hub::Result<String>>| {
         for line in lines {
-            if let Err(error) = session.answer(&[session.sentence(place, &line)]) {
+            let answered = line
+                .map_err(anyhow::Error::from)
+                .and_then(|line| session.answer(&[session.sentence(place, &line)], None));
+            if let Err(error) = answered {
                 if conv_cli::closed_pipe(&error) {
                     return Err(error);
                 }
@@ -172,10 +242,10 @@ pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) ->
     })
 }
 
-/// The lines of a file or of standard input.
+/// The lines of a file or of standard input, each for itself: one that is no text leaves the others.
 fn lines(
     input: Option<PathBuf>,
-) -> impl FnOnce() -> Result<Box<dyn Iterator<Item = Result<String>>>> {
+) -> impl FnOnce() -> Result<Box<dyn Iterator<Item = Result<conv_hub::Result<String>>>>> {
     move || {
         let lines = match &input {
             Some(path) => Lines::open(path, Encoding::Utf8)?,
@@ -183,6 +253,6 @@ fn lines(
                 Lines::new(Box::new(BufReader::new(stdin())), "standard input", Encoding::Utf8)?
             }
         };
-        Ok(Box::new(lines.map(|line| Ok(line?.1))))
+        Ok(Box::new(lines.go_on().map(|line| Ok(line.map(|(_, text)| text)))))
     }
 }

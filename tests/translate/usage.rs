@@ -139,21 +139,34 @@ fn attention_is_drawn() {
 }
 
 #[test]
-fn what_is_too_long_is_named_by_its_line_after_what_came_before() {
+fn what_is_too_long_has_an_answer_of_its_own() {
     let folder = trained();
     let long = "Hund ".repeat(50);
-    fs::write(folder.join("long.de"), format!("ein Hund rennt .\n\n{long}\nein Hund rennt .\n"))
-        .unwrap();
-    let assert =
-        translate(folder, &[&MODEL[..], &["--input", "long.de"]].concat()).assert().code(1);
+    let mut text = format!("ein Hund rennt .\n\n{long}\n").into_bytes();
+    text.extend(b"caf\xe9\nein Hund rennt .\n");
+    fs::write(folder.join("long.de"), text).unwrap();
+    let file = [&MODEL[..], &["--input", "long.de"]].concat();
+    let assert = translate(folder, &file).assert().code(1);
     let (said, error) = (&assert.get_output().stdout, &assert.get_output().stderr);
-    assert_eq!(String::from_utf8_lossy(said), "runs a dog .\n\n");
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[1], lines[4]), (5, "runs a dog .", "", lines[0]));
+    assert!(lines[2].starts_with("error\tsentence 3: its source has "), "{said}");
+    assert!(lines[2].ends_with("expected at most 38, the positions that the model knows"));
+    assert!(lines[3].starts_with("error\tlong.de line 4: byte 0xe9 at column 4"), "{said}");
     let error = String::from_utf8_lossy(error);
-    let (what, expected) = (
-        "error: long.de: sentence 3: its source has ",
-        "expected at most 38, the positions that the model knows",
-    );
-    assert!(error.starts_with(what) && error.contains(expected) && error.lines().count() == 1);
+    assert_eq!(error, "error: 2 lines have no answer; why stands in their places\n");
+    // It is cut, skipped or split where that is asked for.
+    fs::write(folder.join("long.de"), format!("{long}\nein Hund rennt .\n")).unwrap();
+    let read = |how| output(folder, &[&file[..], &["--long", how]].concat());
+    let whole = |parts: &[&str]| {
+        let found = output(folder, &[&MODEL[..], parts].concat());
+        format!("{}\nruns a dog .\n", found.trim_end().replace('\n', " "))
+    };
+    assert_eq!(read("skip"), "\nruns a dog .\n");
+    let (full, rest) = ("Hund ".repeat(37), "Hund ".repeat(13));
+    assert_eq!(read("cut"), whole(&[full.trim()]));
+    assert_eq!(read("split"), whole(&[full.trim(), rest.trim()]));
     // At the prompt it is said, and the next line answered.
     let talk = translate(folder, &["interactive", "--model", "run/model"])
         .write_stdin(format!("{long}\nein Hund rennt .\n"))

@@ -1,6 +1,9 @@
 //! Input that is answered as it comes.
 
-use anyhow::Result;
+use crate::{one_line, print};
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::fmt;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
@@ -50,6 +53,52 @@ where
         Err(error) => sender.send(Err(error)).unwrap_or_default(),
     });
     receiver
+}
+
+/// Items of a stream that cannot be answered: each is told in its turn why, so that the others go on.
+#[derive(Debug)]
+pub struct Refusals {
+    json: bool,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    error: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error\t{}", self.error)
+    }
+}
+
+impl Refusals {
+    /// None yet. `json` is how they are written.
+    pub fn new(json: bool) -> Self {
+        Self { json, count: 0 }
+    }
+
+    /// Writes `{"error": …}` or `error TAB …` on standard output, in the answer's place.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn tell(&mut self, reason: &anyhow::Error) -> Result<()> {
+        self.count += 1;
+        print(self.json, &Refusal { error: one_line(reason) })
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// How many there were, where there were any: the exit status tells.
+    pub fn end(self) -> Result<()> {
+        match self.count {
+            0 => Ok(()),
+            1 => bail!("1 line has no answer; why stands in its place"),
+            count => bail!("{count} lines have no answer; why stands in their places"),
+        }
+    }
 }
 
 #[cfg(test)]

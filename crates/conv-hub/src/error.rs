@@ -84,9 +84,7 @@ pub enum Error {
         offset: usize,
     },
     /// A byte that UTF-8 does not allow, in a line read as UTF-8.
-    #[error(
-        "{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8, or choose the encoding latin1 where there is a choice"
-    )]
+    #[error("{at}: byte 0x{byte:02x} at column {column} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
         /// The line.
         at: Place,

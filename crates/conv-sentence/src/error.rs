@@ -32,6 +32,16 @@ pub enum Error {
         /// The sentence's length.
         words: usize,
     },
+    /// Word vectors that have none of the words.
+    #[error(
+        "{file}: none of the {words} words of the sentences has a vector there, expected vectors of their language and spelling"
+    )]
+    NoVectors {
+        /// The vectors.
+        file: String,
+        /// Different words of the sentences.
+        words: u64,
+    },
     /// A field of a configuration or recipe is out of its range.
     #[error(transparent)]
     Field(#[from] conv_hub::InvalidField),

@@ -1,6 +1,6 @@
 //! From texts to what the network reads: word numbers, classes, and the first values of the word vectors.
 
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use conv_hub::Vectors;
 use conv_nn::Init;
@@ -132,13 +132,17 @@ impl Table {
     /// words are drawn with the variance of the known ones.
     ///
     /// # Errors
-    /// A file that is missing or damaged.
+    /// A file that is missing or damaged, or that has none of the words.
     pub fn read(path: &Path, sentences: &Sentences) -> Result<Self> {
         let vocabulary = sentences.tokenizer.vocabulary();
         let wanted = embedding::wanted(vocabulary);
         let vectors = Vectors::read(path, |word| wanted.contains(word))?;
         let counts = sentences.tokenizer.counts(&sentences.words);
         let coverage = Coverage::of(vocabulary, &counts, |word| vectors.get(word).is_some());
+        if coverage.known_types == 0 && coverage.types > 0 {
+            let file = path.display().to_string();
+            return Err(Error::NoVectors { file, words: coverage.types });
+        }
         let rows = embedding::rows(vocabulary, vectors.dimension(), |word| vectors.get(word))?;
         // Without its folders: paths of one's machine do not belong into a model.
         let source = path.file_name().map(|name| name.to_string_lossy().into_owned());

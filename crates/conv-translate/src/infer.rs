@@ -33,6 +33,33 @@ pub struct Translation {
     pub positional: Vec<f32>,
 }
 
+impl Translation {
+    /// The best translations of a sentence from those of its parts ([`Translator::parts`]) in their order: the best of
+    /// each together, and so on. The attention of parts is not kept; the score is that of all tokens.
+    pub fn joined(mut parts: Vec<Vec<Self>>, config: &SearchConfig) -> Vec<Self> {
+        if parts.len() == 1 {
+            return parts.swap_remove(0);
+        }
+        let count = parts.iter().map(Vec::len).min().unwrap_or(0);
+        let rank = |rank: usize| {
+            let (mut whole, mut before) = (Self::default(), 0);
+            let mut texts = Vec::new();
+            for part in parts.iter().map(|part| &part[rank]) {
+                texts.push(part.text.as_str());
+                whole.tokens.extend_from_slice(&part.tokens);
+                whole.alignment.extend(part.alignment.iter().map(|source| before + source));
+                whole.positional.extend_from_slice(&part.positional);
+                // The source's tokens without the part's end.
+                before += part.attention.first().map_or(1, Vec::len) - 1;
+            }
+            whole.text = texts.join(" ");
+            whole.score = config.score(whole.positional.iter().sum(), whole.positional.len());
+            whole
+        };
+        (0..count).map(rank).collect()
+    }
+}
+
 /// A translator, ready for use. `Send + Sync`: one serves many threads.
 #[derive(Debug)]
 pub struct Translator {
@@ -96,6 +123,40 @@ impl Translator {
     pub fn source_tokens(&self, text: &str) -> Result<Vec<String>> {
         let ids = self.source.encode(text)?;
         Ok(self.source.pieces(&ids).into_iter().map(String::from).collect())
+    }
+
+    /// The text in parts of which each has no more tokens than the network knows positions; itself for most. It is parted
+    /// where a sentence in it ends, else between words, else within a word.
+    ///
+    /// # Errors
+    /// As [`Translator::source_tokens`].
+    pub fn parts(&self, text: &str) -> Result<Vec<String>> {
+        let room = self.longest_source.saturating_sub(1).max(1);
+        if self.source.encode(text)?.len() <= room {
+            return Ok(vec![text.into()]);
+        }
+        let (mut parts, mut rest) = (Vec::new(), text.trim());
+        while !rest.is_empty() {
+            let fits = |end: &usize| Ok(self.source.encode(&rest[..*end])?.len() <= room);
+            let blanks = rest.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at);
+            // A word has a token at least, so that no more words than tokens go together.
+            let ends: Vec<usize> = blanks.chain([rest.len()]).take(room).collect();
+            let words = last_that(&ends, fits)?;
+            let letters: Vec<usize> =
+                rest.char_indices().map(|(at, c)| at + c.len_utf8()).take(room).collect();
+            let end = match words {
+                0 => letters[last_that(&letters, fits)?.max(1) - 1],
+                words if ends[words - 1] == rest.len() => rest.len(),
+                words => {
+                    let ends = &ends[words / 2..words];
+                    let full = |end: &&usize| rest[..**end].ends_with(['.', '!', '?', '…']);
+                    *ends.iter().rev().find(full).unwrap_or(&ends[ends.len() - 1])
+                }
+            };
+            parts.push(rest[..end].into());
+            rest = rest[end..].trim_start();
+        }
+        Ok(parts)
     }
 
     /// A text of the target's language as translations are written: tokens of a vocabulary of pieces, joined to words.
@@ -217,7 +278,7 @@ impl Translator {
     fn request(&self, sentence: &Sentence) -> Result<Option<Request>> {
         let Sentence { place, text, prefix, phrases } = sentence;
         let source = self.source.encode(text)?;
-        if source.is_empty() {
+        if source.is_empty() || text.chars().all(is_unseen) {
             return Ok(None);
         }
         let source = ended(source);
@@ -262,6 +323,25 @@ impl Translator {
         };
         Ok(Translation { text, tokens: pieces, score, alignment, attention, positional })
     }
+}
+
+/// Blanks, and what has no width: joiners, marks of direction, a byte-order mark.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// How many of these, of which the first few hold, hold.
+fn last_that(ends: &[usize], holds: impl Fn(&usize) -> Result<bool>) -> Result<usize> {
+    let (mut least, mut most) = (0, ends.len());
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        match holds(&ends[middle - 1])? {
+            true => least = middle,
+            false => most = middle - 1,
+        }
+    }
+    Ok(least)
 }
 
 fn ended(tokens: Vec<u32>) -> Vec<u32> {

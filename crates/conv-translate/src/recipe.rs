@@ -42,7 +42,8 @@ pub struct Recipe {
     pub subword_dropout: f64,
     /// How strongly two passes over a batch, each with a dropout of its own, are made to agree: the α of R-Drop (Liang et al. 2021), 5 there for
     /// translation. A step then costs two; 0 has one pass.
-    pub agreement: f64,
+    #[serde(alias = "agreement")]
+    pub r_drop: f64,
     /// The share of a target that is spread over all words.
     pub label_smoothing: f64,
     /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity is known.
@@ -78,7 +79,7 @@ impl Recipe {
             dropout: 0.3,
             positions: 1024,
             subword_dropout: 0.0,
-            agreement: 0.0,
+            r_drop: 0.0,
             label_smoothing: 0.1,
             search: None,
             fit: FitConfig {
@@ -151,8 +152,7 @@ impl Recipe {
         {
             check((0.0..1.0).contains(&found), field, &found, "at least 0 and less than 1")?;
         }
-        let agreement = (0.0..=1e3).contains(&self.agreement);
-        check(agreement, "agreement", &self.agreement, "0 to 1000")?;
+        check((0.0..=1e3).contains(&self.r_drop), "r_drop", &self.r_drop, "0 to 1000")?;
         self.search.as_ref().map_or(Ok(()), SearchConfig::check)
     }
 

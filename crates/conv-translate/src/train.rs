@@ -188,7 +188,7 @@ impl<'a> Training<'a> {
         let places = [places, &Tensor::new(targets, &self.device)?];
         let input = matrix(&batch.input)?;
         let value = if passes > 1 {
-            network.agreement_loss(&input, &encoded, places, config, mode)?
+            network.r_drop_loss(&input, &encoded, places, config, mode)?
         } else {
             let label_smoothing = config.label_smoothing;
             let config = CrossEntropyConfig { label_smoothing, ..Default::default() };
@@ -325,7 +325,8 @@ impl Learner for Training<'_> {
             "network": self.network.config(),
             "label_smoothing": self.recipe.label_smoothing,
             "subword_dropout": self.recipe.subword_dropout,
-            "agreement": self.recipe.agreement,
+            // Under the name that checkpoints of older versions have.
+            "agreement": self.recipe.r_drop,
             "data": format!("{} pairs, {:016x}", self.store.len(), self.store.fingerprint()),
         })
     }
@@ -336,15 +337,15 @@ impl Learner for Training<'_> {
             None => self.store.read(place),
         };
         let pairs = indexes.iter().map(pair).collect::<Result<Vec<_>>>()?;
-        let passes = if epoch.is_some() && self.recipe.agreement > 0.0 { 2 } else { 1 };
+        let passes = if epoch.is_some() && self.recipe.r_drop > 0.0 { 2 } else { 1 };
         Ok(Passes::new(pairs.into_iter(), passes))
     }
 
     fn loss(&self, batch: &Passes, mode: &mut Mode) -> conv_train::Result<Loss> {
-        let Recipe { label_smoothing, agreement, .. } = *self.recipe;
+        let Recipe { label_smoothing, r_drop: alpha, .. } = *self.recipe;
         let is_training = mode.rng().is_some();
         let label_smoothing = if is_training { label_smoothing } else { 0.0 };
-        let config = RDropConfig { label_smoothing, alpha: agreement };
+        let config = RDropConfig { label_smoothing, alpha };
         Ok(self.batch_loss(&self.network, batch, &config, mode)?)
     }
 
@@ -427,14 +428,14 @@ mod tests {
     use super::*;
     use crate::{PairFiles, Vocabularies};
 
-    /// What is learnt from the pairs with this much dropout and agreement.
-    fn loss_with(dropout: f64, agreement: f64) -> Result<Loss, Box<dyn std::error::Error>> {
+    /// What is learnt from the pairs with this much dropout and R-Drop.
+    fn loss_with(dropout: f64, r_drop: f64) -> Result<Loss, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let table = folder.path().join("pairs.tsv");
         std::fs::write(&table, "eins zwei drei\tone two\nzwei\ttwo three one\ndrei eins\tthree\n")?;
         let files = PairFiles::Table(table);
         let mut recipe =
-            Recipe { embedding: 8, output_embedding: 8, dropout, agreement, ..Recipe::small() };
+            Recipe { embedding: 8, output_embedding: 8, dropout, r_drop, ..Recipe::small() };
         (recipe.encoder_layers, recipe.decoder_layers) =
             ("[(8, 3)]".parse()?, "[(8, 3)] * 2".parse()?);
         recipe.subwords.vocabulary = 30;

@@ -75,7 +75,7 @@ pub const VARIANTS: [Variant; 12] = [
         name: "agreement",
         what: "two passes over each batch, made to agree (R-Drop, weight 1)",
         change: |recipe| {
-            recipe.agreement = 1.0;
+            recipe.r_drop = 1.0;
             recipe.fit.epochs = 27;
         },
     },

@@ -13,13 +13,14 @@ pub const MAX_LINE: usize = 1 << 20;
 /// The lines of a file, split on LF alone (a NEL or a line separator is text), without a CR before
 /// it.
 ///
-/// It ends after its first error.
+/// It ends after its first error, or after the first of the reader with [`Lines::go_on`].
 pub struct Lines {
     reader: Box<dyn BufRead>,
     at: Place,
     encoding: Encoding,
     limit: usize,
     buffer: Vec<u8>,
+    goes_on: bool,
     ended: bool,
 }
 
@@ -40,12 +41,31 @@ impl Lines {
     pub fn new(mut reader: Box<dyn BufRead>, file: &str, encoding: Encoding) -> Result<Self> {
         skip_mark(&mut reader, file)?;
         let at = Place { file: file.into(), line: 0 };
-        Ok(Self { reader, at, encoding, limit: MAX_LINE, buffer: Vec::new(), ended: false })
+        let (limit, buffer) = (MAX_LINE, Vec::new());
+        Ok(Self { reader, at, encoding, limit, buffer, goes_on: false, ended: false })
     }
 
     /// The same with at most `limit` bytes a line.
     pub fn limit(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The same, going on behind a line that is too long or cannot be decoded: what answers line by line
+    /// has an answer for each.
+    pub fn go_on(self) -> Self {
+        Self { goes_on: true, ..self }
+    }
+
+    /// Reads over what is left of the present line.
+    fn skip_line(&mut self) -> std::io::Result<()> {
+        while !self.buffer.ends_with(b"\n") {
+            self.buffer.clear();
+            let most = self.limit as u64;
+            if self.reader.by_ref().take(most).read_until(b'\n', &mut self.buffer)? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<Option<String>> {
@@ -73,7 +93,12 @@ impl Iterator for Lines {
             return None;
         }
         let line = self.read().transpose();
-        self.ended = !matches!(line, Some(Ok(_)));
+        self.ended = match &line {
+            Some(Ok(_)) => false,
+            Some(Err(Error::NotUtf8 { .. })) => !self.goes_on,
+            Some(Err(Error::LineTooLong { .. })) => !self.goes_on || self.skip_line().is_err(),
+            _ => true,
+        };
         line.map(|line| line.map(|text| (self.at.clone(), text)))
     }
 }
@@ -146,6 +171,21 @@ mod tests {
         assert_eq!(error, "standard input line 1: longer than 1048576 bytes");
         assert!(lines.next().is_none());
         assert!(lines.buffer.capacity() < 4 * MAX_LINE);
+    }
+
+    #[test]
+    fn where_it_goes_on_each_bad_line_is_one_error() {
+        let bytes = b"one\nfar too long a line\ncaf\xe9\nlast".to_vec();
+        let lines = Lines::new(Box::new(Cursor::new(bytes)), "in", Encoding::Utf8).unwrap();
+        let found: Vec<String> = lines
+            .limit(8)
+            .go_on()
+            .map(|line| line.map_or_else(|error| error.to_string(), |(_, text)| text))
+            .collect();
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert_eq!((found[0].as_str(), found[3].as_str()), ("one", "last"));
+        assert!(found[1].starts_with("in line 2: longer than 8 bytes"), "{found:?}");
+        assert!(found[2].starts_with("in line 3: byte 0xe9 at column 4"), "{found:?}");
     }
 
     #[test]

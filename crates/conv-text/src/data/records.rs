@@ -22,7 +22,8 @@ pub struct Record {
     pub line: u64,
 }
 
-/// The records of a file or a stream, one after the other; it ends after its first error.
+/// The records of a file or a stream, one after the other; it ends after its first error. Texts alone, a line
+/// each, go on behind a line that is too long or no text.
 ///
 /// ```
 /// use conv_text::data::{ReadOptions, Records};
@@ -93,7 +94,10 @@ impl Records {
         let encoding = options.encoding;
         let table = |rows| Source::Table { rows, layout: None };
         let source = match options.format.unwrap_or(Format::FastText) {
-            Format::FastText => Source::FastText(Lines::new(reader, file, encoding)?),
+            Format::FastText => {
+                let lines = Lines::new(reader, file, encoding)?;
+                Source::FastText(if labelled { lines } else { lines.go_on() })
+            }
             Format::Jsonl => {
                 for column in [&options.text, &options.label].into_iter().flatten() {
                     if let Column::Number(number) = *column {
@@ -162,7 +166,12 @@ impl Iterator for Records {
             return None;
         }
         let record = self.read();
-        self.ended = !matches!(record, Some(Ok(_)));
+        self.ended = match (&record, &self.source) {
+            (Some(Ok(_)), _) => false,
+            // Of lines that go on, the reader knows when it is over.
+            (Some(Err(_)), Source::FastText(_)) => self.labelled,
+            _ => true,
+        };
         record
     }
 }

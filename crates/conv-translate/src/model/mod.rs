@@ -128,8 +128,8 @@ impl ConvS2s {
     /// is twice in the batch.
     ///
     /// # Errors
-    /// As [`ConvS2s::loss`]; an odd number of places, an agreement out of range.
-    pub fn agreement_loss(
+    /// As [`ConvS2s::loss`]; an odd number of places, an α out of range.
+    pub fn r_drop_loss(
         &self,
         ids: &Tensor,
         source: &Encoded,
