@@ -55,7 +55,7 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Sentence
     };
     let report = report
         .metrics([("accuracy on the sample sentences", evaluation.accuracy)])
-        .confusion(&evaluation.labels, &evaluation.confusion)
+        .confusion("sample sentences", &evaluation.labels, &evaluation.confusion)
         .section("Sample sentences", samples(&classifier, corpus.examples())?);
     Ok((found, report))
 }

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use conv_hub::vectors::{Form, Vectors};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 fn binary(rows: &[(String, Vec<f32>)], line_feeds: bool) -> Vec<u8> {
@@ -30,6 +33,31 @@ fn text(rows: &[(String, Vec<f32>)], end: &str) -> String {
 
 fn parse(file: &[u8], form: Option<Form>) -> Vectors {
     Vectors::parse(file, file.len() as u64, form, |_| true).unwrap()
+}
+
+#[test]
+fn gzipped_files_hold_what_they_unpack_to() {
+    let rows = [("the".to_string(), vec![0.5, -1.0]), ("cat".into(), vec![2.0, 3.0])];
+    let folder = tempfile::tempdir().unwrap();
+    let written = |content: &[u8]| {
+        let path = folder.path().join("vectors.bin.gz");
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(content).unwrap();
+        std::fs::write(&path, packed.finish().unwrap()).unwrap();
+        Vectors::read(&path, |_| true)
+    };
+    for content in [binary(&rows, true), text(&rows, "\n").into_bytes()] {
+        let found = written(&content).unwrap();
+        assert_eq!(
+            (found.words(), found.get("cat")),
+            (&rows.each_ref().map(|r| r.0.clone())[..], Some(&[2.0, 3.0][..]))
+        );
+    }
+    // What is claimed is checked there too, and what is missing is missed.
+    let cut = &binary(&rows, false)[..20];
+    assert!(written(cut).unwrap_err().to_string().contains("line 1 claims 2 words"));
+    let claim = [b"1000000000000 300\n".as_slice(), &binary(&rows, true)[4..]].concat();
+    assert!(written(&claim).unwrap_err().to_string().contains("line 1 claims"));
 }
 
 proptest! {

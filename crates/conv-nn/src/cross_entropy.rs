@@ -44,7 +44,8 @@ pub struct CrossEntropyConfig {
 /// Defined as PyTorch's `cross_entropy`, weights and smoothing together included.
 ///
 /// # Shapes
-/// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction.
+/// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction. Also logits
+/// `[B, V, …]` with targets `[B, …]`, such as pixels or positions: each place of each sample counts as one.
 ///
 /// # Errors
 /// A target that is neither a class nor ignored, a smoothing outside 0 to 1, another number of
@@ -64,12 +65,35 @@ pub fn cross_entropy(
     targets: &Tensor,
     config: &CrossEntropyConfig,
 ) -> Result<Tensor> {
+    if logits.rank() > 2 {
+        return of_places(logits, targets, config);
+    }
     if logits.device().is_cpu() {
         let (loss, total) = Loss::prepared(logits, targets, config)?;
         config.reduction.of(&apply(loss, logits)?, total)
     } else {
         let loss = Loss::new(logits, targets, config)?;
         config.reduction.of(&loss.composed(logits)?, loss.total_weight())
+    }
+}
+
+/// The same with the classes in front of the places, as rows.
+fn of_places(logits: &Tensor, targets: &Tensor, config: &CrossEntropyConfig) -> Result<Tensor> {
+    let dims = logits.dims();
+    let expected = [&dims[..1], &dims[2..]].concat();
+    if targets.dims() != expected {
+        return Err(Error::Shape {
+            operation: Loss::NAME,
+            argument: "targets",
+            found: targets.dims().to_vec(),
+            expected: format!("{expected:?}"),
+        });
+    }
+    let rows = logits.flatten_from(2)?.transpose(1, 2)?.contiguous()?.flatten_to(1)?;
+    let loss = cross_entropy(&rows, &targets.flatten_all()?, config)?;
+    match config.reduction {
+        Reduction::None => Ok(loss.reshape(expected)?),
+        Reduction::Mean | Reduction::Sum => Ok(loss),
     }
 }
 
@@ -372,6 +396,34 @@ mod tests {
 
     fn targets(list: &[u32]) -> candle_core::Result<Tensor> {
         Tensor::from_slice(list, list.len(), &Device::Cpu)
+    }
+
+    #[test]
+    fn each_place_counts_as_a_sample() -> candle_core::Result<()> {
+        let logits = values((2, 4, 3, 2), 1);
+        let list = [0, 3, IGNORED, 1, 2, 2, 1, 0, 3, 3, 0, 1];
+        let ids = Tensor::from_slice(&list, (2, 3, 2), &Device::Cpu)?;
+        let config = CrossEntropyConfig {
+            ignore_index: Some(IGNORED),
+            reduction: Reduction::None,
+            ..CrossEntropyConfig::default()
+        };
+        let found = cross_entropy(&logits, &ids, &config)?.to_vec3::<f64>()?;
+        for (place, id) in list.into_iter().enumerate() {
+            let (b, y, x) = (place / 6, place / 2 % 3, place % 2);
+            let row = logits.narrow(0, b, 1)?.narrow(2, y, 1)?.narrow(3, x, 1)?;
+            let alone = cross_entropy(&row.reshape((1, 4))?, &targets(&[id])?, &config)?;
+            assert_eq!(alone.to_vec1::<f64>()?, [found[b][y][x]], "place {place}");
+        }
+        let mean = CrossEntropyConfig { reduction: Reduction::Mean, ..config };
+        gradcheck::check("cross_entropy of places", &[logits.clone()], |t| {
+            Ok(cross_entropy(&t[0], &ids, &mean)?)
+        });
+        let text = cross_entropy(&logits, &ids.t()?, &mean).err().map(|e| e.to_string());
+        assert!(
+            text.unwrap_or_default().contains("targets has shape [2, 2, 3], expected [2, 3, 2]")
+        );
+        Ok(())
     }
 
     fn config() -> impl Strategy<Value = CrossEntropyConfig> {

@@ -7,8 +7,8 @@ use conv_nn::{
     BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig,
     GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, LayerWeights, Linear,
     LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters, Reduction,
-    argmax_over_time, cross_entropy, glu, gru, local_response_norm, log_softmax, lstm, relu, rng,
-    softmax,
+    argmax_over_time, cross_entropy, dot_attention, glu, gru, local_response_norm, log_softmax,
+    lstm, relu, rng, softmax,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -262,6 +262,23 @@ fn local_response_norms() -> Result<()> {
             k: setting("k")?,
         };
         case.check(&local_response_norm(&case.argument("x"), &config)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn attention() -> Result<()> {
+    for case in cases_of("attention_fixtures", "dot_attention")? {
+        let lengths = case.tensors["lengths"].to_dtype(DType::U32)?.to_vec1::<u32>()?;
+        let lengths: Vec<usize> = lengths.into_iter().map(|length| length as usize).collect();
+        let arguments = ["queries", "keys", "values"].map(|name| case.argument(name));
+        let [queries, keys, values] = &arguments;
+        case.check(&dot_attention(queries, keys, values, &lengths)?.0)?;
+        // Where nothing is tracked a kernel of its own reads.
+        let [queries, keys, values] = &arguments.each_ref().map(Tensor::detach);
+        let (read, _) = dot_attention(queries, keys, values, &lengths)?;
+        let apart = (read - &case.tensors["y"])?.abs()?.max_all()?.to_scalar::<f32>()?;
+        assert!(apart < TOLERANCE, "{}: {apart}", case.name);
     }
     Ok(())
 }

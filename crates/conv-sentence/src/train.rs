@@ -396,7 +396,7 @@ impl Task for Training<'_> {
         let evaluation = self.evaluation(held_out, 1)?;
         let samples = self.samples(held_out)?;
         Ok(report
-            .confusion(&evaluation.labels, &evaluation.confusion)
+            .confusion(part, &evaluation.labels, &evaluation.confusion)
             .section(&format!("Sample predictions, {part}"), samples))
     }
 }

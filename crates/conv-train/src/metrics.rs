@@ -34,6 +34,17 @@ pub struct ClassScore {
     pub support: u64,
 }
 
+impl ClassScore {
+    fn new(right: u64, support: u64, predicted: u64) -> Self {
+        Self {
+            precision: ratio(right, predicted),
+            recall: ratio(right, support),
+            f1: ratio(2 * right, support + predicted),
+            support,
+        }
+    }
+}
+
 impl Confusion {
     /// No predictions yet, of `classes` classes.
     pub fn new(classes: usize) -> Self {
@@ -74,26 +85,32 @@ impl Confusion {
         let right = self.counts[class][class];
         let support: u64 = self.counts[class].iter().sum();
         let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
-        ClassScore {
-            precision: ratio(right, predicted),
-            recall: ratio(right, support),
-            f1: ratio(2 * right, support + predicted),
-            support,
-        }
+        ClassScore::new(right, support, predicted)
     }
 
-    /// The scores of all classes, in order.
+    /// The scores of all classes, in order, read in one pass.
     pub fn classes(&self) -> Vec<ClassScore> {
-        (0..self.counts.len()).map(|class| self.class(class)).collect()
+        let mut predicted = vec![0; self.counts.len()];
+        for row in &self.counts {
+            predicted.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        }
+        let score = |(class, row): (usize, &Vec<u64>)| {
+            ClassScore::new(row[class], row.iter().sum(), predicted[class])
+        };
+        self.counts.iter().enumerate().map(score).collect()
     }
 
     /// The unweighted mean of the F1 of those classes that occur, in truth or prediction.
     pub fn macro_f1(&self) -> f64 {
-        let occurs = |&class: &usize| {
-            self.counts.iter().any(|row| row[class] > 0) || self.class(class).support > 0
-        };
+        let mut occurs = vec![false; self.counts.len()];
+        for (truth, row) in self.counts.iter().enumerate() {
+            for (predicted, _) in row.iter().enumerate().filter(|(_, count)| **count > 0) {
+                (occurs[truth], occurs[predicted]) = (true, true);
+            }
+        }
+        let scores = self.classes().into_iter().zip(occurs);
         let scores: Vec<f64> =
-            (0..self.counts.len()).filter(occurs).map(|class| self.class(class).f1).collect();
+            scores.filter(|(_, occurs)| *occurs).map(|(score, _)| score.f1).collect();
         scores.iter().sum::<f64>() / scores.len().max(1) as f64
     }
 

@@ -137,7 +137,7 @@ fn report() -> Report {
         .metrics([("accuracy", 0.8147), ("macro F1", 0.8071), ("loss", 0.4471)])
         .curves(&records())
         .unwrap()
-        .confusion(&["negative", "positive", HOSTILE], &confusion)
+        .confusion("test", &["negative", "positive", HOSTILE], &confusion)
         .samples(&["sentence", "label", "probability"], rows)
         .configuration(&configuration)
         .environment(&Environment::collect(34.2))

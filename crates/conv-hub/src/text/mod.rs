@@ -46,6 +46,9 @@ impl fmt::Display for Place {
 /// How a gzipped file begins. No UTF-8 does, since the second byte only goes on with a character.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// Bytes that one of deflate's may stand for: 258 with two bits, and some.
+const DEFLATED: u64 = 1032;
+
 /// The bytes that are read of a file at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -54,14 +57,20 @@ const BUFFER: usize = 1 << 16;
 /// # Errors
 /// [`Error::Io`].
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    Ok(unpacked(path)?.0)
+}
+
+/// The bytes of a file, unpacked where they are gzipped, and how many they are; of a gzipped one, at most.
+pub(crate) fn unpacked(path: &Path) -> Result<(Box<dyn BufRead>, u64)> {
     let opened = File::open(path).map_err(Error::io("read", path))?;
+    let length = opened.metadata().map_err(Error::io("read", path))?.len();
     let mut reader = BufReader::with_capacity(BUFFER, opened);
     let start = reader.fill_buf().map_err(Error::io("read", path))?;
     if start.starts_with(&GZIP) {
-        let unpacked = MultiGzDecoder::new(reader);
-        return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
+        let unpacked = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(reader));
+        return Ok((Box::new(unpacked), length.saturating_mul(DEFLATED)));
     }
-    Ok(Box::new(reader))
+    Ok((Box::new(reader), length))
 }
 
 #[cfg(test)]

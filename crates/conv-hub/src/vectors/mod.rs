@@ -6,8 +6,7 @@ mod form;
 mod text;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -39,7 +38,7 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Reads a file, its form told by its content, keeping the words that `keep` accepts.
+    /// Reads a file, gzipped or not, its form told by its content, keeping the words that `keep` accepts.
     ///
     /// The file is streamed: what is held in memory is what is kept, so that a vocabulary's vectors can be taken out
     /// of a file of many gigabytes. The numbers of a word that is not kept are passed over unread.
@@ -64,16 +63,14 @@ impl Vectors {
         form: Option<Form>,
         keep: impl FnMut(&str) -> bool,
     ) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let length = file.metadata().map_err(Error::io("read", path))?.len();
-        let reader = BufReader::with_capacity(1 << 18, file);
+        let (reader, length) = crate::text::unpacked(path)?;
         Self::parse(reader, length, form, keep).map_err(|defect| match defect {
             VectorsDefect::Io(source) => Error::io("read", path)(source),
             defect => Error::Vectors { path: path.to_path_buf(), defect },
         })
     }
 
-    /// As [`Vectors::read_as`], from anything that can be read and whose length in bytes is known.
+    /// As [`Vectors::read_as`], from anything that can be read and that has `length` bytes at most.
     ///
     /// # Errors
     /// The defect, with its line or byte.

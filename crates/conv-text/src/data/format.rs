@@ -26,13 +26,21 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's extension stands for.
+    /// The format that a file's extension stands for, in front of `.gz` where the name ends so; a name without one
+    /// stands for plain lines.
     ///
     /// # Errors
     /// [`Error::Field`] for an extension that stands for none.
     pub fn of(path: &Path) -> Result<Self> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let lower = |path: &Path| {
+            path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+        };
+        let extension = match (lower(path).as_str(), path.file_stem()) {
+            ("gz", Some(stem)) => lower(Path::new(stem)),
+            (extension, _) => extension.into(),
+        };
         match extension.as_str() {
+            "" => Ok(Self::FastText),
             "tsv" | "tab" => Ok(Self::Tsv),
             "csv" => Ok(Self::Csv),
             "jsonl" | "ndjson" => Ok(Self::Jsonl),
@@ -129,6 +137,8 @@ mod tests {
     fn the_extension_gives_the_format() {
         assert_eq!(Format::of(Path::new("a/b.TSV")).unwrap(), Format::Tsv);
         assert_eq!(Format::of(Path::new("b.jsonl")).unwrap(), Format::Jsonl);
+        assert_eq!(Format::of(Path::new("b.tsv.GZ")).unwrap(), Format::Tsv);
+        assert_eq!(Format::of(Path::new("a.b/texts")).unwrap(), Format::FastText);
         let error = Format::of(Path::new("b.xlsx")).unwrap_err().to_string();
         assert!(error.contains("b.xlsx") && error.contains(".csv"), "{error}");
     }

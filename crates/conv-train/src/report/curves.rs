@@ -8,6 +8,7 @@ use crate::{Error, EvaluationRecord, Record, Result, StepRecord};
 use plotters::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// Twice the size at which a chart is shown, since the library rounds to whole units.
 const SIZE: (u32, u32) = (1120, 560);
@@ -15,7 +16,10 @@ const SIZE: (u32, u32) = (1120, 560);
 const INK: RGBColor = RGBColor(0x44, 0x44, 0x44);
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 const TRAIN: RGBColor = RGBColor(0x1F, 0x77, 0xB4);
-const HELD_OUT: RGBColor = RGBColor(0xD6, 0x61, 0x0A);
+const DEV: RGBColor = RGBColor(0xD6, 0x61, 0x0A);
+
+/// Points of a line that show their value under the pointer, at most.
+const SHOWN: usize = 100;
 
 type Points = Vec<(f64, f64)>;
 
@@ -35,6 +39,13 @@ impl Series {
     }
 }
 
+/// What all charts share.
+struct Axis {
+    steps: Range<f64>,
+    /// The step of the best evaluation, which is marked.
+    best: Option<f64>,
+}
+
 /// All charts of a log, and its evaluations as a table.
 pub(super) fn all(records: &[Record]) -> Result<Html> {
     let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
@@ -46,9 +57,15 @@ pub(super) fn all(records: &[Record]) -> Result<Html> {
     }
     let names: BTreeSet<&str> =
         evaluations.iter().flat_map(|record| record.metrics.keys()).map(String::as_str).collect();
+    let all_steps = steps.iter().map(|s| s.step).chain(evaluations.iter().map(|e| e.step));
+    let axis = Axis {
+        steps: range(all_steps.map(|step| step as f64), 0.0),
+        best: evaluations.iter().rfind(|e| e.improved).map(|e| e.step as f64),
+    };
+    let chart = |title: &str, series: &[Series]| chart(title, series, &axis);
     let mut charts = chart("loss", &losses(&steps, &evaluations))?;
     for name in names.iter().filter(|name| **name != "loss") {
-        let series = Series::new("held-out", HELD_OUT, metric(&evaluations, name));
+        let series = Series::new("dev", DEV, metric(&evaluations, name));
         charts += &chart(name, &[series])?;
     }
     let of_steps = |value: fn(&StepRecord) -> f64| points(steps.iter().map(|s| (s.step, value(s))));
@@ -58,7 +75,8 @@ pub(super) fn all(records: &[Record]) -> Result<Html> {
     charts += &chart("learning rate", &[Series::new("training", TRAIN, rates)])?;
     let table = table(&names, &evaluations);
     Ok(Html::trusted(format!(
-        "<p class=\"note\">Against optimiser steps. Where there are many, the training lines are means of neighbouring ones.</p>\
+        "<p class=\"note\">Against optimiser steps; dev is the held-out part that training is watched by, and a ring its best \
+         evaluation. Where there are many steps, the training lines are means of neighbouring ones.</p>\
          <div class=\"charts\">{charts}</div>{table}"
     )))
 }
@@ -70,7 +88,7 @@ fn losses(steps: &[&StepRecord], evaluations: &[&EvaluationRecord]) -> Vec<Serie
         let faint = Series::new("", TRAIN, binned(&losses, 600));
         series.insert(0, Series { faint: true, ..faint });
     }
-    series.push(Series::new("held-out", HELD_OUT, metric(evaluations, "loss")));
+    series.push(Series::new("dev", DEV, metric(evaluations, "loss")));
     series
 }
 
@@ -98,19 +116,19 @@ fn binned(points: &[(f64, f64)], bins: usize) -> Points {
 }
 
 /// A figure with its title and legend; nothing where there is nothing to draw.
-fn chart(title: &str, series: &[Series]) -> Result<String> {
+fn chart(title: &str, series: &[Series], axis: &Axis) -> Result<String> {
     let series: Vec<&Series> = series.iter().filter(|series| !series.points.is_empty()).collect();
     if series.is_empty() {
         return Ok(String::new());
     }
-    let svg =
-        draw(&series).map_err(|e| Error::Curve { title: title.into(), reason: e.to_string() })?;
+    let svg = draw(&series, axis)
+        .map_err(|e| Error::Curve { title: title.into(), reason: e.to_string() })?;
     // The library's own opening tag fixes a size and has no name.
     let (_, drawing) = svg.split_once('>').unwrap_or_default();
     let title = Html::text(title);
     let mut legend = String::new();
     for Series { name, colour, .. } in series.iter().filter(|series| !series.faint) {
-        let class = if *colour == TRAIN { "train" } else { "held-out" };
+        let class = if *colour == TRAIN { "train" } else { "dev" };
         let _ = write!(legend, "<span class=\"{class}\">{name}</span>");
     }
     let (width, height) = SIZE;
@@ -120,12 +138,15 @@ fn chart(title: &str, series: &[Series]) -> Result<String> {
     ))
 }
 
-fn draw(series: &[&Series]) -> std::result::Result<String, Box<dyn std::error::Error>> {
-    let mut svg = String::new();
+fn draw(
+    series: &[&Series],
+    axis: &Axis,
+) -> std::result::Result<String, Box<dyn std::error::Error>> {
+    let (mut svg, mut values) = (String::new(), String::new());
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let all = || series.iter().flat_map(|series| &series.points);
-        let (x, y) = (range(all().map(|p| p.0), 0.0), range(all().map(|p| p.1), 0.06));
+        let (x, y) = (axis.steps.clone(), range(all().map(|p| p.1), 0.06));
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
             .margin_right(40)
@@ -153,13 +174,31 @@ fn draw(series: &[&Series]) -> std::result::Result<String, Box<dyn std::error::E
                 chart.draw_series(points.iter().map(dot))?;
             }
         }
+        for Series { name, points, .. } in series.iter().filter(|series| !series.faint) {
+            for point in points.iter().step_by(points.len().div_ceil(SHOWN)) {
+                let (x, y) = chart.backend_coord(point);
+                let (step, value) = (point.0.round(), number(point.1));
+                let _ = write!(
+                    values,
+                    "<circle class=\"value\" cx=\"{x}\" cy=\"{y}\" r=\"16\"><title>{name}, step {step}: {value}</title></circle>"
+                );
+            }
+        }
+        let of_dev = series.iter().filter(|series| series.colour == DEV);
+        let best = of_dev.flat_map(|series| &series.points).find(|p| Some(p.0) == axis.best);
+        if let Some(best) = best {
+            chart.draw_series([Circle::new(*best, 14, DEV.stroke_width(4))])?;
+        }
         area.present()?;
     }
+    // Over the drawing, so that a value shows wherever the pointer rests on a line.
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
+    svg.insert_str(end, &values);
     Ok(svg)
 }
 
 /// From the least to the largest value with a part of the span around it, and never empty.
-fn range(values: impl Iterator<Item = f64>, around: f64) -> std::ops::Range<f64> {
+fn range(values: impl Iterator<Item = f64>, around: f64) -> Range<f64> {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let span = match high - low {

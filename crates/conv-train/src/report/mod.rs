@@ -74,11 +74,12 @@ impl Report {
         Ok(self.section("Curves", body))
     }
 
-    /// Adds the confusion matrix with precision, recall and F1 of each class. `labels` are the classes' names, in order.
+    /// Adds precision, recall and F1 of each class, the pairs most often mistaken and the confusion matrix, of 50 classes
+    /// at most. `part` is what was measured, as `dev` or `test`; `labels` are the classes' names, in order.
     #[must_use]
-    pub fn confusion<L: AsRef<str>>(self, labels: &[L], confusion: &Confusion) -> Self {
+    pub fn confusion<L: AsRef<str>>(self, part: &str, labels: &[L], confusion: &Confusion) -> Self {
         let body = confusion::table(labels, confusion);
-        self.section("Confusion", body)
+        self.section(&format!("Confusion, {part}"), body)
     }
 
     /// Adds sample predictions, a row each.
@@ -188,7 +189,7 @@ mod tests {
         let report = Report::new(text, text)
             .metrics([(text, f64::NAN)])
             .curves(&records(text))?
-            .confusion(&[text, text], &confusion)
+            .confusion(text, &[text, text], &confusion)
             .samples(&[text], vec![vec![Html::text(text)]])
             .configuration(&serde_json::json!({ text: [text, { text: text }] }))
             .environment(&environment)
