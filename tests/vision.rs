@@ -67,7 +67,7 @@ fn prepare(folder: &Path) {
 }
 
 fn conv_train_write(weights: &BTreeMap<String, Tensor>, path: &Path) {
-    convoke::train::files::write_safetensors(path, weights).unwrap();
+    convoke::hub::files::write_safetensors(path, weights).unwrap();
 }
 
 const MODEL: [&str; 2] = ["--model", "weights.safetensors"];
