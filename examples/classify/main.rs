@@ -2,11 +2,13 @@
 //!
 //!     cargo run --release --example classify -- predict photo.jpg --model googlenet.safetensors
 //!     cargo run --release --example classify -- eval --data photos --model googlenet.safetensors
+//!     cargo run --release --example classify -- train --data photos --out runs/photos
 
 mod eval;
 mod inspect;
 mod model;
 mod predict;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Trains a classifier on a tree of folders, or a table of paths and classes
+    Train(Box<train::Options>),
     /// Names what photographs show
     Predict(predict::Options),
     /// Counts how often a network is right
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         let common = &arguments.common;
         let device = common.start()?;
         match arguments.verb {
+            Verb::Train(options) => train::run(&options, common, &device),
             Verb::Predict(options) => predict::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Inspect(options) => inspect::run(&options, common, &device),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::Args;
-use conv_vision::{Classifier, Preprocessing, Pretrained, Resize, SYNSETS};
+use conv_vision::{Classifier, Preprocessing, Pretrained, Resize};
 use std::path::PathBuf;
 
 /// Where GoogLeNet's weights lie in the folder that CONVOKE_DATA names.
@@ -11,7 +11,7 @@ const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// Weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder as `train` leaves it, or weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// short-side keeps the aspect, squash does not [default: what the weights want, see inspect]
@@ -23,7 +23,7 @@ pub struct Model {
 pub struct Named {
     #[command(flatten)]
     model: Model,
-    /// The classes' names, a line each [default: synset_words.txt beside the weights]
+    /// The classes' names, a line each [default: the model folder's, or synset_words.txt beside the weights]
     #[arg(long)]
     labels: Option<PathBuf>,
 }
@@ -34,7 +34,7 @@ impl Model {
             return Ok(path.clone());
         }
         let data = std::env::var_os("CONVOKE_DATA").context(
-            "no weights: name a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
+            "no weights: name a model folder or a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
         )?;
         Ok(PathBuf::from(data).join(GOOGLENET))
     }
@@ -50,8 +50,6 @@ impl Model {
 
 impl Named {
     pub fn open(&self, device: &Device) -> Result<Classifier> {
-        let beside = || Ok::<_, anyhow::Error>(self.model.path()?.with_file_name(SYNSETS));
-        let labels = self.labels.clone().map_or_else(beside, Ok)?;
-        Ok(Classifier::new(self.model.open(device)?, &labels, device)?)
+        Ok(Classifier::new(self.model.open(device)?, self.labels.as_deref(), device)?)
     }
 }

@@ -101,20 +101,14 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         for Guess { class, probability } in &self.top {
-            write!(f, "\n  {:5.1} %  {}  {}", 100.0 * probability, bar(*probability), class.name)?;
+            write!(
+                f,
+                "\n  {:5.1} %  {}  {}",
+                100.0 * probability,
+                conv_cli::bar(*probability),
+                class.name
+            )?;
         }
         Ok(())
     }
-}
-
-/// A bar of 24 characters, to an eighth of one.
-fn bar(share: f64) -> String {
-    const WIDTH: usize = 24;
-    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let eighths = (share.clamp(0.0, 1.0) * (8 * WIDTH) as f64).round() as usize;
-    let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
-        bar.push(PARTS[eighths % 8]);
-    }
-    format!("{bar:WIDTH$}")
 }

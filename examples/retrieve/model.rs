@@ -12,7 +12,7 @@ const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// Weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder of `classify train`, or weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// The layer whose values stand for a photograph [default: the last hidden one]
@@ -31,7 +31,7 @@ impl Model {
         let path = match &self.model {
             Some(path) => path.clone(),
             None => PathBuf::from(std::env::var_os("CONVOKE_DATA").context(
-                "no weights: name a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
+                "no weights: name a model folder or a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
             )?)
             .join(GOOGLENET),
         };

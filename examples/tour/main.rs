@@ -1,12 +1,14 @@
 //! What the house can do, in seconds, from what ships with it: one section a task.
 //!
 //!     cargo run --release --example tour
+//!     cargo run --release --example tour -- vision
 
 mod sentence;
 mod translation;
+mod vision;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use conv_train::report::{Environment, Report};
 use serde::Serialize;
 use std::fmt;
@@ -14,11 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences with the shipped models, shows which words decided and what was read, and writes an HTML
-/// report.
+/// Classifies and translates sample sentences and names sample pictures with the shipped models, shows which words decided, what was
+/// read and which pictures are alike, and writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
+    /// One part alone [default: all]
+    part: Option<Part>,
     #[command(flatten)]
     common: conv_cli::Common,
     /// Folder of what ships with the repository
@@ -29,14 +33,29 @@ struct Arguments {
     out: PathBuf,
 }
 
+/// A section of the tour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Sentence,
+    Translation,
+    Vision,
+}
+
 fn main() -> ExitCode {
     conv_cli::run(|arguments: Arguments| {
         let begun = Instant::now();
         let device = arguments.common.start()?;
         let report = Report::new("Tour", "What the shipped models say of sample inputs");
         let data = shipped(&arguments.data)?;
-        let (sentences, report) = sentence::section(&data, &device, report)?;
-        let (translations, report) = translation::section(&data, &device, report)?;
+        let has = |part: Part| arguments.part.is_none_or(|only| only == part);
+        let (sentences, report) = section(has(Part::Sentence), report, |report| {
+            sentence::section(&data, &device, report)
+        })?;
+        let (translations, report) = section(has(Part::Translation), report, |report| {
+            translation::section(&data, &device, report)
+        })?;
+        let (pictures, report) =
+            section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -46,28 +65,51 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour = Tour { sentences, translations, seconds, report: report_file };
+        let tour = Tour { sentences, translations, pictures, seconds, report: report_file };
         conv_cli::print(arguments.common.json, &tour)
     })
+}
+
+/// A section, if it is asked for.
+fn section<T>(
+    is_wanted: bool,
+    report: Report,
+    run: impl FnOnce(Report) -> Result<(T, Report)>,
+) -> Result<(Option<T>, Report)> {
+    if !is_wanted {
+        return Ok((None, report));
+    }
+    let (found, report) = run(report)?;
+    Ok((Some(found), report))
 }
 
 /// What the sections found.
 #[derive(Debug, Serialize)]
 struct Tour {
-    sentences: sentence::Sentences,
-    translations: translation::Translations,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentences: Option<sentence::Sentences>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    translations: Option<translation::Translations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pictures: Option<vision::Pictures>,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, seconds, report } = self;
+        let Self { sentences, translations, pictures, seconds, report } = self;
+        if let Some(sentences) = sentences {
+            writeln!(f, "{sentences}\n")?;
+        }
+        if let Some(translations) = translations {
+            writeln!(f, "{translations}\n")?;
+        }
+        if let Some(pictures) = pictures {
+            writeln!(f, "{pictures}\n")?;
+        }
         let report = report.display();
-        write!(
-            f,
-            "{sentences}\n\n{translations}\n\n{seconds:.1} s; the report, to open in a browser: {report}"
-        )
+        write!(f, "{seconds:.1} s; the report, to open in a browser: {report}")
     }
 }
 

@@ -195,6 +195,22 @@ pub fn prompt(text: impl Display) {
     let _ = write!(io::stderr(), "{text}");
 }
 
+/// A share from 0 to 1 as a bar of 24 characters, to an eighth of one.
+///
+/// ```
+/// assert_eq!(conv_cli::bar(0.51).trim_end(), "████████████▎");
+/// ```
+pub fn bar(share: f64) -> String {
+    const WIDTH: usize = 24;
+    const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (8 * WIDTH) as f64).round() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if eighths % 8 > 0 {
+        bar.push(PARTS[eighths % 8]);
+    }
+    format!("{bar:WIDTH$}")
+}
+
 /// The commit of the source in the present folder, with `+` where `paths` have changes; `None` outside a repository.
 pub fn commit(paths: &[&str]) -> Option<String> {
     let git = |arguments: &[&str]| {

@@ -70,15 +70,26 @@ pub enum Error {
         /// What there was instead; empty or beginning with a separator.
         hint: String,
     },
-    /// A field of a configuration out of its range.
-    #[error("{field} is {found}, expected {expected}")]
-    Config {
-        /// The field.
-        field: &'static str,
-        /// Its value.
+    /// A field of a configuration or recipe out of its range.
+    #[error(transparent)]
+    Field(#[from] conv_hub::InvalidField),
+    /// A line of a table of pictures that does not name one and its class.
+    #[error("{}: line {line}: {found}, expected the path of a picture and the name of its class", path.display())]
+    Table {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
         found: String,
-        /// What it may be.
-        expected: String,
+    },
+    /// Pictures that nothing can be learnt from.
+    #[error("{found}, expected {expected}")]
+    Split {
+        /// What there is.
+        found: String,
+        /// What there should be.
+        expected: &'static str,
     },
     /// Weights of no network that is known here.
     #[error(
@@ -215,6 +226,9 @@ pub enum Error {
     /// A file of weights or of text cannot be used.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),
+    /// Training cannot be set up or go on.
+    #[error(transparent)]
+    Train(#[from] conv_train::Error),
 }
 
 impl Error {
@@ -227,6 +241,15 @@ impl Error {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Error::Candle(conv_core::cpu::without_backtrace(error))
+    }
+}
+
+impl From<Error> for conv_train::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Train(error) => error,
+            error => Self::learner(error),
+        }
     }
 }
 

@@ -51,21 +51,20 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Opens weights ([`Pretrained::open`]) and the names of their classes, by default [`SYNSETS`] beside them.
+    /// Opens weights ([`Pretrained::open`]) and the names of their classes ([`Classifier::new`]).
     ///
     /// # Errors
     /// As [`Pretrained::open`] and [`Labels::read`]; a network without classes, or a list of another number of them.
     pub fn open(weights: &Path, labels: Option<&Path>, device: &Device) -> Result<Self> {
-        let model = Pretrained::open(weights, device)?;
-        let beside = weights.with_file_name(SYNSETS);
-        Self::new(model, labels.unwrap_or(&beside), device)
+        Self::new(Pretrained::open(weights, device)?, labels, device)
     }
 
-    /// Puts weights and the list of their classes together.
+    /// Puts weights and the list of their classes together: by default the model folder's, or [`SYNSETS`] beside a file of
+    /// weights.
     ///
     /// # Errors
     /// As [`Classifier::open`].
-    pub fn new(model: Pretrained, labels: &Path, device: &Device) -> Result<Self> {
+    pub fn new(model: Pretrained, labels: Option<&Path>, device: &Device) -> Result<Self> {
         let graph = model.network.graph();
         let side = model.preprocessing.crop;
         let shapes = graph.shapes(&[3, side, side])?;
@@ -73,12 +72,19 @@ impl Classifier {
             let layer = graph.layers()[graph.output()].name.clone();
             return Err(Error::NoClasses { network: model.network.name(), layer });
         };
-        let list = Labels::read(labels)?;
-        if list.all().len() != expected {
-            let found = list.all().len();
-            return Err(Error::Classes { path: labels.to_path_buf(), found, expected });
+        let (path, labels) = match (labels, &model.labels) {
+            (None, Some(labels)) => (model.path.clone(), labels.clone()),
+            (named, _) => {
+                let path = named.map_or_else(|| model.path.with_file_name(SYNSETS), Into::into);
+                let labels = Labels::read(&path)?;
+                (path, labels)
+            }
+        };
+        let found = labels.all().len();
+        if found != expected {
+            return Err(Error::Classes { path, found, expected });
         }
-        Ok(Self { model, labels: list, device: device.clone() })
+        Ok(Self { model, labels, device: device.clone() })
     }
 
     /// With another preprocessing than the weights want, such as another [`Resize`](crate::Resize).

@@ -42,6 +42,8 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod card;
+mod config;
 pub mod data;
 mod error;
 mod evaluate;
@@ -51,9 +53,13 @@ mod network;
 pub mod page;
 mod picture;
 mod preprocessing;
+mod recipe;
 pub mod retrieval;
 mod stored;
+mod train;
 
+pub use card::card;
+pub use config::Config;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, evaluate};
 pub use infer::{Classifier, Guess, Prediction, SYNSETS, TOGETHER};
@@ -62,6 +68,8 @@ pub use network::{
     Address, Architecture, Graph, Layer, LayerReport, Misfit, Network, Operation, ReceptiveField,
     network,
 };
-pub use picture::{Filter, Limits, Picture, PictureDefect, Region};
+pub use picture::{Augmentation, Filter, Limits, Picture, PictureDefect, Region};
 pub use preprocessing::{Channels, Preprocessing, Resize};
+pub use recipe::Recipe;
 pub use stored::Pretrained;
+pub use train::{Labelled, Training};

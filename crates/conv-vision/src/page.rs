@@ -14,19 +14,29 @@ const SIDE: usize = 224;
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width\"><title>TITLE</title><style>\
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1b1f24;background:#fff}\
-.grid{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0;width:224px}img{display:block;max-width:100%}\
-figcaption{font-size:12px;overflow-wrap:anywhere;color:#57606a}\
-.bar{position:relative;margin:3px 0;height:22px;background:#f0f2f4}\
-.bar i{position:absolute;inset:0 auto 0 0;background:#f2a48f}.bar b{position:absolute;inset:0 4px;font-weight:400;\
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}}</style></head><body><h1>TITLE</h1>\n";
+
+/// How pictures with their bars and rows of neighbours look, on a page of their own or in a report.
+const STYLE: &str = "<style>.photos{display:flex;flex-wrap:wrap;gap:1.5rem}\
+.photos figure{margin:0;padding:0;width:224px;background:none;border:0}.photos img{display:block;min-width:96px;max-width:100%}\
+.photos figcaption{display:block;padding:0;font-size:12px;overflow-wrap:anywhere;color:#57606a}\
+.photos .bar{position:relative;margin:3px 0;height:22px;background:#f0f2f4}\
+.photos .bar i{position:absolute;inset:0 auto 0 0;background:#a9c4e4}.photos .bar.true i{background:#f2a48f}\
+.photos .bar b{position:absolute;inset:0 4px;font-weight:400;\
 font-size:13px;line-height:22px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\
-.row{display:flex;gap:.6rem;align-items:flex-start;margin-bottom:1.5rem}.row figure{width:150px}\
-.row figure:first-child{padding-right:.8rem;margin-right:.4rem;border-right:3px solid #d0d7de}\
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}.bar{background:#21262d}.bar i{background:#9c4a37}\
-figcaption{color:#9198a1}}</style></head><body><h1>TITLE</h1>\n";
+.photos.row{flex-wrap:nowrap;gap:.6rem;align-items:flex-start;margin-bottom:1.5rem;overflow-x:auto}\
+.photos.row figure{flex:none;width:150px}.photos.row.small figure{width:104px}.photos.small{gap:1rem}.photos.small figure{width:164px}\
+.photos.row figure:first-child{padding-right:.8rem;margin-right:.4rem;border-right:3px solid #d0d7de;box-sizing:content-box}\
+@media(prefers-color-scheme:dark){.photos .bar{background:#21262d}.photos .bar i{background:#37547a}\
+.photos .bar.true i{background:#9c4a37}.photos figcaption{color:#9198a1}}</style>\n";
 
 /// Photographs with the names and probabilities of their classes.
 #[derive(Debug, Default)]
-pub struct Classified(String);
+pub struct Classified {
+    figures: String,
+    /// Whether one of them has more than a few pixels.
+    has_large: bool,
+}
 
 impl Classified {
     /// Adds a photograph.
@@ -34,23 +44,62 @@ impl Classified {
     /// # Errors
     /// Only those of encoding it.
     pub fn add(&mut self, path: &Path, picture: &Picture, guesses: &[Guess]) -> Result<()> {
-        let bars = guesses.iter().fold(String::new(), |mut bars, guess| {
+        self.add_with(path, picture, guesses, None)
+    }
+
+    /// Adds a photograph whose class is known: its bar has another colour, and its name stands below.
+    ///
+    /// # Errors
+    /// As [`Classified::add`].
+    pub fn add_of(
+        &mut self,
+        path: &Path,
+        picture: &Picture,
+        guesses: &[Guess],
+        truth: &str,
+    ) -> Result<()> {
+        self.add_with(path, picture, guesses, Some(truth))
+    }
+
+    fn add_with(
+        &mut self,
+        path: &Path,
+        picture: &Picture,
+        guesses: &[Guess],
+        truth: Option<&str>,
+    ) -> Result<()> {
+        let mut below = truth
+            .map_or_else(String::new, |truth| format!("<strong>{}</strong>", Html::text(truth)));
+        for guess in guesses {
             let percent = 100.0 * guess.probability;
             let name = Html::text(&guess.class.name);
+            // Where nothing is known, no bar is the true one, and all are as in the paper.
+            let is_true = truth.is_none_or(|truth| truth == guess.class.label);
+            let kind = if is_true { "bar true" } else { "bar" };
             let _ = write!(
-                bars,
-                "<div class=\"bar\" title=\"{percent:.1} % {name}\"><i style=\"width:{percent:.2}%\"></i><b>{name}</b></div>"
+                below,
+                "<div class=\"{kind}\" title=\"{percent:.1} % {name}\"><i style=\"width:{percent:.2}%\"></i><b>{name}</b></div>"
             );
-            bars
-        });
-        let figure = figure(path, picture, &bars)?;
-        self.0.push_str(&figure);
+        }
+        self.figures.push_str(&figure(path, picture, &below)?);
+        self.has_large |= !is_small(picture);
         Ok(())
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.figures.is_empty()
     }
 
     /// The page.
     pub fn html(&self, title: &str) -> String {
-        page(title, &format!("<div class=\"grid\">{}</div>", self.0))
+        page(title, &self.section().to_string())
+    }
+
+    /// A section of a report.
+    pub fn section(&self) -> Html {
+        let size = if self.has_large { "" } else { " small" };
+        Html::trusted(format!("{STYLE}<div class=\"photos{size}\">{}</div>", self.figures))
     }
 }
 
@@ -69,7 +118,8 @@ impl Neighbours {
         picture: &Picture,
         found: impl IntoIterator<Item = (&'a Neighbour, Option<Picture>)>,
     ) -> Result<()> {
-        self.0.push_str("<div class=\"row\">");
+        let size = if is_small(picture) { " small" } else { "" };
+        let _ = write!(self.0, "<div class=\"photos row{size}\">");
         self.0.push_str(&figure(path, picture, "")?);
         for (neighbour, picture) in found {
             let distance = format!("<div>{:.4}</div>", neighbour.distance);
@@ -88,7 +138,12 @@ impl Neighbours {
 
     /// The page.
     pub fn html(&self, title: &str) -> String {
-        page(title, &self.0)
+        page(title, &self.section().to_string())
+    }
+
+    /// A section of a report.
+    pub fn section(&self) -> Html {
+        Html::trusted(format!("{STYLE}{}", self.0))
     }
 }
 
@@ -97,15 +152,24 @@ fn page(title: &str, body: &str) -> String {
     format!("{head}{body}</body></html>\n")
 }
 
+/// Pictures of so few pixels are shown larger than they are, and lose nothing more by the way.
+fn is_small(picture: &Picture) -> bool {
+    picture.width().max(picture.height()) <= 96
+}
+
 fn figure(path: &Path, picture: &Picture, below: &str) -> Result<String> {
     let (width, height) = (picture.width(), picture.height());
     let longer = width.max(height);
     let side = |side: usize| (side * SIDE.min(longer) / longer).max(1);
     let small = picture.resize(side(width), side(height), Filter::Bilinear)?;
     let name = Html::text(&path.display().to_string());
+    let (kind, bytes) = match is_small(picture) {
+        true => ("png", picture.to_png()?),
+        false => ("jpeg", small.to_jpeg(85)?),
+    };
     Ok(format!(
-        "<figure><img alt=\"{name}\" src=\"data:image/jpeg;base64,{}\">{below}<figcaption>{name}</figcaption></figure>\n",
-        base64(&small.to_jpeg(85)?)
+        "<figure><img alt=\"{name}\" src=\"data:image/{kind};base64,{}\">{below}<figcaption>{name}</figcaption></figure>\n",
+        base64(&bytes)
     ))
 }
 

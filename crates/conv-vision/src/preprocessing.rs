@@ -1,9 +1,10 @@
 //! From a picture to what a network reads. Weights are worth nothing without it: accuracy falls by points where training and use
 //! resize or normalise differently.
 
+use crate::Result;
 use crate::picture::{Filter, Picture, Region};
-use crate::{Error, Result};
 use candle_core::{Device, Tensor};
+use conv_hub::InvalidField;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -92,30 +93,20 @@ impl Preprocessing {
     /// The first field out of its range.
     ///
     /// # Errors
-    /// [`Error::Config`] names it.
-    pub fn check(&self) -> Result<()> {
+    /// It is named.
+    pub fn check(&self) -> Result<(), InvalidField> {
         /// Far beyond any network's, and small enough for a batch to be counted.
         const LARGEST: usize = 1 << 14;
-        let wrong = |field, found: String, expected: &str| {
-            Err(Error::Config { field, found, expected: expected.into() })
-        };
-        if !(1..=LARGEST).contains(&self.crop) {
-            return wrong("crop", self.crop.to_string(), "1 to 16384");
-        }
-        if !(self.crop..=LARGEST).contains(&self.size) {
-            let expected = format!("{} (the crop) to {LARGEST}", self.crop);
-            return wrong("size", self.size.to_string(), &expected);
-        }
-        if !self.scale.is_finite() || self.scale == 0.0 {
-            return wrong("scale", self.scale.to_string(), "a finite number that is not 0");
-        }
-        if !self.mean.iter().all(|mean| mean.is_finite()) {
-            return wrong("mean", format!("{:?}", self.mean), "finite numbers");
-        }
-        if !self.std.iter().all(|std| std.is_finite() && *std > 0.0) {
-            return wrong("std", format!("{:?}", self.std), "finite numbers above 0");
-        }
-        Ok(())
+        let check = InvalidField::unless;
+        check((1..=LARGEST).contains(&self.crop), "crop", &self.crop, "1 to 16384")?;
+        let expected = format!("{} (the crop) to {LARGEST}", self.crop);
+        check((self.crop..=LARGEST).contains(&self.size), "size", &self.size, &expected)?;
+        let is_scale = self.scale.is_finite() && self.scale != 0.0;
+        check(is_scale, "scale", &self.scale, "a finite number that is not 0")?;
+        let (mean, std) = (format!("{:?}", self.mean), format!("{:?}", self.std));
+        check(self.mean.iter().all(|mean| mean.is_finite()), "mean", &mean, "finite numbers")?;
+        let are_deviations = self.std.iter().all(|std| std.is_finite() && *std > 0.0);
+        check(are_deviations, "std", &std, "finite numbers above 0")
     }
 
     /// The square that the network sees, as a picture.
@@ -171,11 +162,9 @@ impl Preprocessing {
         let mut values = vec![0f32; 3 * plane * pictures.len()];
         for (picture, values) in pictures.iter().zip(values.chunks_exact_mut(3 * plane)) {
             if (picture.width(), picture.height()) != (width, height) {
-                return Err(Error::Config {
-                    field: "picture",
-                    found: format!("{picture:?}"),
-                    expected: format!("{width} × {height} pixels"),
-                });
+                let (found, expected) =
+                    (format!("{picture:?}"), format!("{width} × {height} pixels"));
+                return Err(InvalidField::new("picture", found, expected).into());
             }
             for (channel, values) in values.chunks_exact_mut(plane).enumerate() {
                 let source = match self.channels {
@@ -193,17 +182,13 @@ impl Preprocessing {
 }
 
 impl FromStr for Resize {
-    type Err = Error;
+    type Err = InvalidField;
 
-    fn from_str(text: &str) -> Result<Self> {
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
         match text {
             "short-side" => Ok(Resize::ShortSide),
             "squash" => Ok(Resize::Squash),
-            _ => Err(Error::Config {
-                field: "resize",
-                found: format!("{text:?}"),
-                expected: "short-side or squash".into(),
-            }),
+            _ => Err(InvalidField::name("resize", text, "short-side, squash")),
         }
     }
 }

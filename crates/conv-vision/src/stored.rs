@@ -1,8 +1,10 @@
 //! Weights on disk, recognised and checked.
 
-use crate::network::{Architecture, Network, network};
-use crate::{Error, Preprocessing, Result};
+use crate::data::Labels;
+use crate::network::{Architecture, Network, misfits, network};
+use crate::{Config, Error, Preprocessing, Result};
 use candle_core::{DType, Device};
+use conv_hub::{Stored, folder};
 use conv_nn::Parameters;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -18,22 +20,59 @@ pub struct Pretrained {
     pub network: Network,
     /// What the weights were trained with.
     pub preprocessing: Preprocessing,
-    /// SHA-256 of the file, in hexadecimal digits: what tells these weights from others.
+    /// The names of the classes, where they came with the weights.
+    pub labels: Option<Labels>,
+    /// SHA-256 of the file of weights, in hexadecimal digits: what tells these weights from others.
     pub hash: String,
-    /// The file.
+    /// The file or the model folder.
     pub path: PathBuf,
 }
 
 impl Pretrained {
-    /// Opens a `.safetensors` file of weights with Caffe's names. Which network they are for is told by the names and shapes;
-    /// halves become 32-bit floats, and nothing is tracked.
+    /// Opens a model folder, as `classify train` leaves it, or a `.safetensors` file of weights with Caffe's names, whose network
+    /// is told by the names and shapes. Halves become 32-bit floats, and nothing is tracked.
     ///
     /// # Errors
-    /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not expected.
+    /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
+    /// expected; a folder of another task, or whose `labels.txt` does not name its classes.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        match path.is_dir() {
+            true => Self::open_folder(path, device),
+            false => Self::open_file(path, device),
+        }
+    }
+
+    fn open_folder(path: &Path, device: &Device) -> Result<Self> {
+        let Stored { folder, config, tensors } = Stored::<Config>::open(path)?;
+        let labels = folder.labels()?;
+        if labels.len() != config.classes {
+            let (path, found, expected) =
+                (folder.file(folder::LABELS)?, labels.len(), config.classes);
+            return Err(Error::Classes { path, found, expected });
+        }
+        let lines: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let graph = config.graph()?;
+        let misfits = misfits(&graph.parameters(config.preprocessing.crop)?, &tensors);
+        let Config { architecture, preprocessing, .. } = config;
+        if !misfits.is_empty() {
+            let (path, network) = (folder.file(folder::WEIGHTS)?, architecture.name());
+            return Err(Error::Misfits { path, network, misfits });
+        }
+        let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
+        Ok(Self {
+            architecture,
+            network: network(architecture.name(), graph, preprocessing.crop, &vb)?,
+            preprocessing,
+            labels: Some(Labels::parse(&lines)),
+            hash: hash(&folder.file(folder::WEIGHTS)?)?,
+            path: path.to_path_buf(),
+        })
+    }
+
+    fn open_file(path: &Path, device: &Device) -> Result<Self> {
         let tensors = conv_hub::read_safetensors(path, Some(DType::F32))?;
         let Some((architecture, misfits)) = Architecture::recognise(&tensors)? else {
-            let known = Architecture::ALL.map(Architecture::name).join(", ");
+            let known = Architecture::PUBLISHED.map(Architecture::name).join(", ");
             let first: Vec<String> =
                 tensors.iter().take(3).map(|(name, t)| format!("{name} {:?}", t.dims())).collect();
             return Err(Error::UnknownWeights {
@@ -54,6 +93,7 @@ impl Pretrained {
             architecture,
             network: network(architecture.name(), graph, preprocessing.crop, &vb)?,
             preprocessing,
+            labels: None,
             hash: hash(path)?,
             path: path.to_path_buf(),
         })

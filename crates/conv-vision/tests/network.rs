@@ -88,6 +88,68 @@ fn vgg_equals_pytorch() {
 }
 
 #[test]
+fn conv4_equals_pytorch() {
+    equals_pytorch(Architecture::Conv4, "conv4.safetensors", 53);
+}
+
+#[test]
+fn batch_norm_is_told_as_it_is_computed() {
+    let graph = Architecture::Conv4.graph();
+    let report = graph.report(&[3, 48, 48]).unwrap();
+    let of = |name: &str| &report[graph.position(name).unwrap()];
+    // The convolution before it has no bias; two numbers a channel are learnt, and a product an element is computed.
+    assert_eq!((of("conv2").parameters, of("conv2").multiply_adds), (18432, 18432 * 24 * 24));
+    assert_eq!(
+        (of("bn2").operation, of("bn2").output.as_slice()),
+        ("batch norm", &[64, 24, 24][..])
+    );
+    assert_eq!((of("bn2").parameters, of("bn2").multiply_adds), (128, 64 * 24 * 24));
+    assert_eq!(of("bn2").receptive_field, of("conv2").receptive_field);
+    let all: u64 = report.iter().map(|layer| layer.parameters).sum();
+    let stored = Architecture::Conv4.parameters().unwrap();
+    assert_eq!(stored["bn2.running_var"], [64]);
+    assert!(!stored.contains_key("conv2.bias"));
+    let learnt = stored.iter().filter(|(name, _)| !name.contains("running"));
+    assert_eq!(all, learnt.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum());
+
+    // In training its moments are the batch's: the channels come out around 0 with variance 1.
+    let parameters = Parameters::new(3);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let network = network("Conv-4", graph, 48, &vb).unwrap();
+    let mut rng = conv_nn::rng::seeded(1, "step 0");
+    let x = seeded::numbers("x", &[4, 3, 16, 16], 2.0);
+    let address = network.graph().find("bn1/pre_relu", "Conv-4").unwrap();
+    let y = network.values(&x, &[address], &mut Mode::Train(&mut rng)).unwrap().remove(0);
+    let mean = y.mean((0, 2, 3)).unwrap().abs().unwrap().max_all().unwrap();
+    let square = (y.sqr().unwrap().mean((0, 2, 3)).unwrap() - 1.0).unwrap();
+    let square = square.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(mean.to_scalar::<f32>().unwrap() < 1e-5 && square < 1e-3, "{square}");
+    // And its running statistics have moved in the store, though they are no parameters.
+    let running = &parameters.tensors()["bn1.running_mean"];
+    assert!(running.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() > 0.0);
+    assert!(parameters.is_buffer("bn1.running_mean") && !parameters.is_buffer("bn1.bias"));
+}
+
+#[test]
+fn first_values_are_those_of_he() {
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    network("Conv-4", Architecture::Conv4.graph(), 48, &vb).unwrap();
+    let tensors = parameters.tensors();
+    let deviation = |name: &str| {
+        let square = tensors[name].sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+        square.sqrt()
+    };
+    // Over the outputs, as torchvision: √(2 / (256 · 9)).
+    assert!((deviation("conv4.weight") / (2f32 / 2304.0).sqrt() - 1.0).abs() < 0.01);
+    assert!((deviation("fc5.weight") / 0.01 - 1.0).abs() < 0.01);
+    assert_eq!(
+        (deviation("fc5.bias"), deviation("bn4.bias"), deviation("bn4.weight")),
+        (0.0, 0.0, 1.0)
+    );
+}
+
+#[test]
 fn nothing_is_computed_that_no_answer_stands_on() {
     // Without the weights of what lies behind, and of a branch beside, what is asked for is still there: weights that are no
     // numbers would show.
@@ -184,6 +246,7 @@ fn shapes_of_the_description_are_those_that_come_out() {
         (Architecture::GoogLeNet, 97),
         (Architecture::SqueezeNet, 90),
         (Architecture::Vgg16Features, 33),
+        (Architecture::Conv4, 37),
     ] {
         let network = build(architecture);
         let names: Vec<String> =

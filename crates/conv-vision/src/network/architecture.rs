@@ -1,10 +1,12 @@
 //! The networks that are known by name, and how their weights are told apart.
 
-use super::{Graph, alexnet, googlenet, squeezenet, vgg};
+use super::{Graph, alexnet, conv4, googlenet, squeezenet, vgg};
 use crate::{Preprocessing, Result};
 use candle_core::Tensor;
+use conv_hub::InvalidField;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// A network by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -25,6 +27,9 @@ pub enum Architecture {
     /// The first eleven convolutions of VGG-16, up to `conv5_1`: what style and perceptual losses look at.
     #[serde(rename = "vgg16_conv5_1")]
     Vgg16Features,
+    /// Four convolutions with batch normalisation, for small pictures and few classes: trained here, and never published.
+    #[serde(rename = "conv4")]
+    Conv4,
 }
 
 /// A tensor that does not fit.
@@ -63,9 +68,29 @@ impl fmt::Display for Misfit {
     }
 }
 
+impl FromStr for Architecture {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
+        let known = || Self::ALL.map(Self::id).join(", ");
+        let named = Self::ALL.into_iter().find(|architecture| architecture.id() == text);
+        named.ok_or_else(|| InvalidField::name("architecture", text, known()))
+    }
+}
+
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 5] =
+    pub const ALL: [Self; 6] = [
+        Self::AlexNet,
+        Self::GoogLeNet,
+        Self::SqueezeNet,
+        Self::Vgg16,
+        Self::Vgg16Features,
+        Self::Conv4,
+    ];
+
+    /// Those with published weights, which a file of weights is told from by its tensors alone.
+    pub const PUBLISHED: [Self; 5] =
         [Self::AlexNet, Self::GoogLeNet, Self::SqueezeNet, Self::Vgg16, Self::Vgg16Features];
 
     /// What people call it.
@@ -76,6 +101,19 @@ impl Architecture {
             Self::SqueezeNet => "SqueezeNet 1.1",
             Self::Vgg16 => "VGG-16",
             Self::Vgg16Features => "VGG-16 up to conv5_1",
+            Self::Conv4 => "Conv-4",
+        }
+    }
+
+    /// What files and the command line call it, such as `googlenet`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::AlexNet => "alexnet",
+            Self::GoogLeNet => "googlenet",
+            Self::SqueezeNet => "squeezenet1_1",
+            Self::Vgg16 => "vgg16",
+            Self::Vgg16Features => "vgg16_conv5_1",
+            Self::Conv4 => "conv4",
         }
     }
 
@@ -87,10 +125,11 @@ impl Architecture {
             Self::SqueezeNet => squeezenet::graph(),
             Self::Vgg16 => vgg::graph(),
             Self::Vgg16Features => vgg::graph().until("conv5_1"),
+            Self::Conv4 => conv4::graph(),
         }
     }
 
-    /// What its published weights were trained with.
+    /// What its published weights were trained with, or what it is trained with here unless a recipe says otherwise.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
             Self::GoogLeNet => Preprocessing::caffe(224),
@@ -103,6 +142,7 @@ impl Architecture {
                 let mean = [104.006_99, 116.668_77, 122.678_91];
                 Preprocessing { mean, ..Preprocessing::caffe(224) }
             }
+            Self::Conv4 => Preprocessing { size: 48, crop: 48, ..Preprocessing::torchvision() },
         }
     }
 
@@ -121,7 +161,7 @@ impl Architecture {
     /// None for the networks here.
     pub fn recognise(tensors: &BTreeMap<String, Tensor>) -> Result<Option<(Self, Vec<Misfit>)>> {
         let mut best: Option<(Self, Vec<Misfit>)> = None;
-        for architecture in Self::ALL {
+        for architecture in Self::PUBLISHED {
             let parameters = architecture.parameters()?;
             let fits = |(name, shape): (&String, &Vec<usize>)| {
                 tensors.get(name).is_some_and(|tensor| tensor.dims() == shape)
@@ -138,7 +178,8 @@ impl Architecture {
     }
 }
 
-fn misfits(
+/// What of `tensors` does not fit the `expected` shapes.
+pub(crate) fn misfits(
     expected: &BTreeMap<String, Vec<usize>>,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Vec<Misfit> {

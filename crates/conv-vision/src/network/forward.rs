@@ -3,7 +3,7 @@
 use super::{Address, Graph, Operation};
 use crate::{Error, Result};
 use candle_core::{D, Module, Tensor};
-use conv_nn::{Conv2d, Linear, Mode, VarBuilder};
+use conv_nn::{BatchNorm, Conv2d, Init, Linear, Mode, VarBuilder};
 
 /// A network: its description and its parameters.
 #[derive(Debug, Clone)]
@@ -19,13 +19,16 @@ enum Parameters {
     None,
     Convolution(Conv2d),
     Linear(Linear),
+    BatchNorm(BatchNorm),
 }
 
 /// Builds a network from its description; `side` is the height and width of the input that it is made for, and `name` what
 /// errors call it.
 ///
 /// Parameters: `{layer}.weight` and `{layer}.bias` of convolutions, `[O, C / groups, K, K]` and `[O]`, and of fully connected
-/// layers, `[O, I]` and `[O]`.
+/// layers, `[O, I]` and `[O]`; of batch norms these and `{layer}.running_mean` and `{layer}.running_var`, each `[C]`. Where none
+/// are stored they begin as torchvision's VGG does: convolutions by He et al. (2015) over their outputs, fully connected layers
+/// normal with a deviation of 0.01, biases 0.
 ///
 /// # Errors
 /// A side that is too small for the network, or stored weights of another shape.
@@ -37,21 +40,33 @@ pub fn network(name: &'static str, graph: Graph, side: usize, vb: &VarBuilder) -
         let input = layer.inputs.first().map(|&at| shapes[at].as_slice()).unwrap_or_default();
         parameters.push(match layer.operation {
             Operation::Linear { outputs } => {
-                Parameters::Linear(conv_nn::linear(input.iter().product(), outputs, vb)?)
+                let init = Init::Normal { mean: 0.0, std: 0.01 };
+                let weight =
+                    vb.get_with_hints((outputs, input.iter().product()), "weight", init)?;
+                Parameters::Linear(Linear::new(weight, Some(bias_of(outputs, &vb)?)))
             }
-            _ => match layer.operation.convolution() {
-                Some((channels, kernel, config)) => Parameters::Convolution(conv_nn::conv2d(
-                    input[0],
-                    channels,
-                    (kernel, kernel),
-                    config,
-                    vb,
-                )?),
+            Operation::BatchNorm(config) => {
+                Parameters::BatchNorm(conv_nn::batch_norm(input[0], config, vb)?)
+            }
+            Operation::Convolution { bias, .. } => match layer.operation.convolution() {
+                Some((channels, kernel, config)) => {
+                    let shape = (channels, input[0] / config.groups, kernel, kernel);
+                    let std = (2.0 / (channels * kernel * kernel) as f64).sqrt();
+                    let init = Init::Normal { mean: 0.0, std };
+                    let weight = vb.get_with_hints(shape, "weight", init)?;
+                    let bias = if bias { Some(bias_of(channels, &vb)?) } else { None };
+                    Parameters::Convolution(Conv2d::new(weight, bias, config))
+                }
                 None => Parameters::None,
             },
+            _ => Parameters::None,
         });
     }
     Ok(Network { name, graph, parameters })
+}
+
+fn bias_of(outputs: usize, vb: &VarBuilder) -> candle_core::Result<Tensor> {
+    vb.get_with_hints(outputs, "bias", Init::Const(0.0))
 }
 
 /// A layer's two values: what comes out of it, and what goes into its rectifier.
@@ -188,6 +203,11 @@ impl Network {
                 let y = y.map_err(|error| self.misfit(at, input, &error))?;
                 if fused { conv_nn::relu(&y)? } else { y }
             }
+            (_, Parameters::BatchNorm(norm)) => match fused {
+                true => norm.forward_relu(input, mode),
+                false => norm.forward(input, mode),
+            }
+            .map_err(|error| self.misfit(at, input, &error))?,
             (Operation::Input { .. }, _) => {
                 let &[_, 3, _, _] = input.dims() else {
                     let found = input.dims().get(1..).unwrap_or_default().to_vec();

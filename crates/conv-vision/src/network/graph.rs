@@ -1,6 +1,7 @@
 //! A network as a list of layers, each of which reads earlier ones.
 
 use super::{Layer, Operation};
+use conv_nn::BatchNormConfig;
 use std::collections::BTreeMap;
 
 /// The layers of a network in the order in which they are computed; the first is its input.
@@ -79,8 +80,30 @@ impl Graph {
         [kernel, stride, padding]: [usize; 3],
         groups: usize,
     ) -> usize {
-        let operation = Operation::Convolution { channels, kernel, stride, padding, groups };
+        let bias = true;
+        let operation = Operation::Convolution { channels, kernel, stride, padding, groups, bias };
         let at = self.add(name, operation, &[input]);
+        self.layers[at].rectified = true;
+        at
+    }
+
+    /// A convolution of 3 × 3 that keeps the size, without bias, and behind it batch normalisation and a rectifier.
+    pub(crate) fn normalised(
+        &mut self,
+        [convolution, norm]: [&str; 2],
+        input: usize,
+        channels: usize,
+    ) -> usize {
+        let operation = Operation::Convolution {
+            channels,
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+            groups: 1,
+            bias: false,
+        };
+        let at = self.add(convolution, operation, &[input]);
+        let at = self.add(norm, Operation::BatchNorm(BatchNormConfig::default()), &[at]);
         self.layers[at].rectified = true;
         at
     }
@@ -107,6 +130,23 @@ impl Graph {
         self.add(dropout, Operation::Dropout { probability: 0.5 }, &[at])
     }
 
+    /// The graph with so many classes; `None` where it has no classifier.
+    pub(crate) fn with_classes(mut self, classes: usize) -> Option<Self> {
+        let mut at = self.output();
+        if at + 1 == self.layers.len() {
+            return None;
+        }
+        if matches!(self.layers[at].operation, Operation::GlobalAverage) {
+            at = *self.layers[at].inputs.first()?;
+        }
+        match &mut self.layers[at].operation {
+            Operation::Linear { outputs: classifier }
+            | Operation::Convolution { channels: classifier, .. } => *classifier = classes,
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The graph up to a layer.
     pub(crate) fn until(mut self, last: &str) -> Self {
         if let Some(at) = self.position(last) {
@@ -121,15 +161,27 @@ impl Graph {
         let mut parameters = BTreeMap::new();
         for Layer { name, operation, inputs, .. } in &self.layers {
             let input = inputs.first().map(|&at| shapes[at].as_slice()).unwrap_or_default();
-            let (outputs, weight) = match *operation {
-                Operation::Convolution { channels, kernel, groups, .. } => {
-                    (channels, vec![channels, input[0] / groups, kernel, kernel])
-                }
-                Operation::Linear { outputs } => (outputs, vec![outputs, input.iter().product()]),
-                _ => continue,
+            let mut insert = |parameter: &str, shape: Vec<usize>| {
+                parameters.insert(format!("{name}.{parameter}"), shape);
             };
-            parameters.insert(format!("{name}.weight"), weight);
-            parameters.insert(format!("{name}.bias"), vec![outputs]);
+            match *operation {
+                Operation::Convolution { channels, kernel, groups, bias, .. } => {
+                    insert("weight", vec![channels, input[0] / groups, kernel, kernel]);
+                    if bias {
+                        insert("bias", vec![channels]);
+                    }
+                }
+                Operation::Linear { outputs } => {
+                    insert("weight", vec![outputs, input.iter().product()]);
+                    insert("bias", vec![outputs]);
+                }
+                Operation::BatchNorm(_) => {
+                    for parameter in ["weight", "bias", "running_mean", "running_var"] {
+                        insert(parameter, vec![input[0]]);
+                    }
+                }
+                _ => {}
+            }
         }
         Ok(parameters)
     }

@@ -1,7 +1,7 @@
 //! One layer of a network, as a description.
 
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig};
-use conv_nn::LocalResponseNormConfig;
+use conv_nn::{BatchNormConfig, LocalResponseNormConfig};
 
 /// What a layer computes.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub enum Operation {
         /// Channels of the picture.
         channels: usize,
     },
-    /// A convolution with bias, each side padded by zeros.
+    /// A convolution, each side padded by zeros.
     Convolution {
         /// Channels of the output.
         channels: usize,
@@ -24,7 +24,11 @@ pub enum Operation {
         padding: usize,
         /// Parts that the channels are split into.
         groups: usize,
+        /// Whether each output channel has a bias; before batch normalisation it would have no effect.
+        bias: bool,
     },
+    /// Batch normalisation of each channel (Ioffe and Szegedy 2015).
+    BatchNorm(BatchNormConfig),
     /// The largest element of each window; a last window may hang over the end.
     MaxPool {
         /// Rows and columns that it sees.
@@ -58,7 +62,7 @@ pub enum Operation {
 impl Operation {
     pub(crate) fn convolution(&self) -> Option<(usize, usize, Conv2dConfig)> {
         match *self {
-            Operation::Convolution { channels, kernel, stride, padding, groups } => {
+            Operation::Convolution { channels, kernel, stride, padding, groups, .. } => {
                 let config = Conv2dConfig {
                     stride: (stride, stride),
                     padding: Padding2d::all(padding),

@@ -3,6 +3,7 @@
 mod address;
 mod alexnet;
 mod architecture;
+mod conv4;
 mod forward;
 mod googlenet;
 mod graph;
@@ -12,6 +13,7 @@ mod squeezenet;
 mod vgg;
 
 pub use address::Address;
+pub(crate) use architecture::misfits;
 pub use architecture::{Architecture, Misfit};
 pub use forward::{Network, network};
 pub use graph::Graph;

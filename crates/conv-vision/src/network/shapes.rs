@@ -61,13 +61,21 @@ impl Graph {
         let report = |(at, layer): (usize, &Layer)| {
             let from = layer.inputs.first().map(|&at| shapes[at].as_slice()).unwrap_or_default();
             let elements: usize = shapes[at].iter().product();
-            // What one output is made of, its bias apart.
-            let each = match layer.operation {
-                Operation::Convolution { kernel, groups, .. } => from[0] / groups * kernel * kernel,
-                Operation::Linear { .. } => from.iter().product(),
-                _ => 0,
+            // Products that one output is made of, and the numbers that a channel has learnt.
+            let (each, learnt) = match layer.operation {
+                Operation::Convolution { kernel, groups, bias, .. } => {
+                    let products = from[0] / groups * kernel * kernel;
+                    (products, products + usize::from(bias))
+                }
+                Operation::Linear { .. } => {
+                    let products = from.iter().product();
+                    (products, products + 1)
+                }
+                // Its running statistics are counted, not learnt.
+                Operation::BatchNorm(_) => (1, 2),
+                _ => (0, 0),
             };
-            let parameters = if each == 0 { 0 } else { (each + 1) * shapes[at][0] };
+            let parameters = if learnt == 0 { 0 } else { learnt * shapes[at][0] };
             LayerReport {
                 layer: layer.name.clone(),
                 operation: name(&layer.operation),
@@ -128,7 +136,7 @@ fn shape(
             }
             _ => Err(format!("expected [{channels}, H, W]")),
         },
-        Operation::Convolution { channels, kernel, stride, padding, groups } => {
+        Operation::Convolution { channels, kernel, stride, padding, groups, .. } => {
             let [from, height, width] = map()?;
             if from % groups != 0 {
                 return Err(format!("expected channels that {groups} groups divide"));
@@ -142,7 +150,7 @@ fn shape(
             Ok(vec![channels, side(height)?, side(width)?])
         }
         Operation::GlobalAverage => Ok(vec![map()?[0]]),
-        Operation::ResponseNorm(_) => Ok(map()?.to_vec()),
+        Operation::ResponseNorm(_) | Operation::BatchNorm(_) => Ok(map()?.to_vec()),
         Operation::Concat => {
             let place = |shape: &[usize]| shape.get(1..).map(<[usize]>::to_vec);
             let first = inputs.first().and_then(|shape| place(shape)).unwrap_or_default();
@@ -183,6 +191,7 @@ fn name(operation: &Operation) -> &'static str {
         Operation::MaxPool { .. } => "max pooling",
         Operation::GlobalAverage => "mean over places",
         Operation::ResponseNorm(_) => "response norm",
+        Operation::BatchNorm(_) => "batch norm",
         Operation::Concat => "concatenation",
         Operation::Dropout { .. } => "dropout",
         Operation::Linear { .. } => "linear",

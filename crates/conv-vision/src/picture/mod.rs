@@ -1,5 +1,6 @@
 //! A decoded picture, and where it comes from.
 
+mod augment;
 mod decode;
 mod encode;
 mod jpeg;
@@ -8,6 +9,7 @@ mod resize;
 use crate::{Error, Result};
 use std::path::Path;
 
+pub use augment::Augmentation;
 pub use decode::{Limits, PictureDefect};
 pub use resize::{Filter, Region};
 

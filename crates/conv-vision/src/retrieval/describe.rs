@@ -5,6 +5,7 @@ use crate::network::Address;
 use crate::picture::{Limits, Picture};
 use crate::{Error, Preprocessing, Pretrained, Result, data};
 use candle_core::{DType, Device};
+use conv_hub::InvalidField;
 use conv_nn::Mode;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -22,17 +23,13 @@ pub enum Pooling {
 }
 
 impl FromStr for Pooling {
-    type Err = Error;
+    type Err = InvalidField;
 
-    fn from_str(text: &str) -> Result<Self> {
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
         match text {
             "average" => Ok(Pooling::Average),
             "maximum" => Ok(Pooling::Maximum),
-            _ => Err(Error::Config {
-                field: "pooling",
-                found: format!("{text:?}"),
-                expected: "average or maximum".into(),
-            }),
+            _ => Err(InvalidField::name("pooling", text, "average, maximum")),
         }
     }
 }
@@ -47,7 +44,7 @@ pub struct MadeBy {
     pub layer: String,
     /// How its places became one.
     pub pooling: Pooling,
-    /// SHA-256 of the weights.
+    /// SHA-256 of the file of weights.
     pub weights: String,
     /// What the picture went through first.
     pub preprocessing: Preprocessing,

@@ -5,6 +5,7 @@ use crate::data::Skipped;
 use crate::picture::Limits;
 use crate::{Error, Pretrained, Result};
 use candle_core::{DType, Device, Tensor};
+use conv_hub::InvalidField;
 use conv_hub::files::write_atomic;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -230,11 +231,9 @@ impl Index {
     /// A descriptor of another length.
     pub fn search(&self, descriptor: &[f32], metric: Metric, k: usize) -> Result<Vec<Neighbour>> {
         if descriptor.len() != self.dimension {
-            return Err(Error::Config {
-                field: "descriptor",
-                found: format!("{} numbers", descriptor.len()),
-                expected: format!("{}, as in the index", self.dimension),
-            });
+            let found = format!("{} numbers", descriptor.len());
+            let expected = format!("{}, as in the index", self.dimension);
+            return Err(InvalidField::new("descriptor", found, expected).into());
         }
         let rows = self.descriptors.par_chunks_exact(self.dimension.max(1));
         let mut order: Vec<(f32, usize)> =

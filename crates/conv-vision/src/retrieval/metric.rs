@@ -1,6 +1,6 @@
 //! How far two descriptors are from each other.
 
-use crate::Error;
+use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -44,17 +44,13 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 impl FromStr for Metric {
-    type Err = Error;
+    type Err = InvalidField;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
         match text {
             "cosine" => Ok(Metric::Cosine),
             "euclidean" => Ok(Metric::Euclidean),
-            _ => Err(Error::Config {
-                field: "metric",
-                found: format!("{text:?}"),
-                expected: "cosine or euclidean".into(),
-            }),
+            _ => Err(InvalidField::name("metric", text, "cosine, euclidean")),
         }
     }
 }

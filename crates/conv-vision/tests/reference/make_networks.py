@@ -64,9 +64,22 @@ def vgg16_conv5_1():
     return shapes
 
 
+def conv4():
+    shapes, from_ = {}, 3
+    for block, channels in enumerate((32, 64, 128, 256), 1):
+        shapes |= {f"conv{block}": (channels, from_, 3, 3), f"bn{block}": (channels,)}
+        from_ = channels
+    return shapes | {"fc5": (1000, 256)}
+
+
 def weights(shapes):
     result = {}
     for name, shape in shapes.items():
+        if len(shape) == 1:
+            for part in ("weight", "bias", "running_mean"):
+                result[f"{name}.{part}"] = seeded.numbers(f"{name}.{part}", shape) * 0.1
+            result[name + ".running_var"] = 1 + seeded.numbers(name + ".running_var", shape) * 0.5
+            continue
         bound = (6 / np.prod(shape[1:])) ** 0.5
         result[name + ".weight"] = seeded.numbers(name + ".weight", shape) * bound
         result[name + ".bias"] = seeded.numbers(name + ".bias", shape[:1]) * 0.1
@@ -96,6 +109,7 @@ def main():
         ("googlenet", googlenet(), twins.googlenet, 224, "loss3/classifier", "inception_4c/output/pre_relu"),
         ("squeezenet1_1", squeezenet(), twins.squeezenet, 227, "pool10", "fire4/concat/pre_relu"),
         ("alexnet", alexnet(), twins.alexnet, 227, "fc8", "conv3/pre_relu"),
+        ("conv4", conv4(), twins.conv4, 53, "fc5", "bn3/pre_relu"),
         # Smaller than it is made for: the convolutions take any size, and this one is odd.
         ("vgg16_conv5_1", vgg16_conv5_1(), twins.vgg16_conv5_1, 75, "conv5_1", "conv3_2/pre_relu"),
     ]:

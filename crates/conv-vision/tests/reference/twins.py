@@ -1,4 +1,4 @@
-"""GoogLeNet, SqueezeNet 1.1, AlexNet and VGG-16's convolutions in PyTorch, written from the papers' tables and Caffe's
+"""GoogLeNet, SqueezeNet 1.1, AlexNet, VGG-16's convolutions and Conv-4 in PyTorch, written from the papers' tables and Caffe's
 definitions, not from the Rust descriptions. Each takes a picture and a dictionary of weights with Caffe's names, and gives every
 layer's output by name; `NAME/pre_relu` is what goes into a rectifier."""
 
@@ -21,6 +21,12 @@ class Run:
         weight, bias = self.weights[name + ".weight"], self.weights[name + ".bias"]
         y = self.keep(name + "/pre_relu", F.conv2d(x, weight, bias, stride, padding, 1, groups))
         return self.keep(name, F.relu(y))
+
+    def normalised(self, x, conv, norm):
+        x = self.keep(conv, F.conv2d(x, self.weights[conv + ".weight"], None, 1, 1))
+        of = lambda part: self.weights[f"{norm}.{part}"]
+        x = F.batch_norm(x, of("running_mean"), of("running_var"), of("weight"), of("bias"), False, 0.1, 1e-5)
+        return self.keep(norm, F.relu(self.keep(norm + "/pre_relu", x)))
 
     def pool(self, x, name, kernel=3, stride=2, padding=0):
         return self.keep(name, F.max_pool2d(x, kernel, stride, padding, ceil_mode=True))
@@ -98,3 +104,11 @@ def vgg16_conv5_1(x, weights):
         for convolution in range(1, convolutions + 1):
             x = run.conv(x, f"conv{block}_{convolution}", 1, 1)
     return run.values
+
+
+def conv4(x, weights):
+    run = Run(x, weights)
+    for block in range(1, 5):
+        x = run.normalised(x, f"conv{block}", f"bn{block}")
+        x = run.keep("pool4", x.mean((2, 3))) if block == 4 else run.pool(x, f"pool{block}", 2, 2)
+    return run.finish(run.linear(run.keep("drop5", x), "fc5"), "fc5")

@@ -1,0 +1,80 @@
+//! The settings of a training run.
+
+use crate::network::Architecture;
+use crate::picture::Augmentation;
+use crate::{Config, Preprocessing};
+use conv_hub::{InvalidField, ModelConfig};
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::optim::{OptimizerConfig, Sgd};
+use conv_train::{Decay, Direction, FitConfig, MonitoredMetric, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// A training run's settings, as they stand in a configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Which network.
+    pub architecture: Architecture,
+    /// The share of the target that is spread over all classes, at least 0 and below 1.
+    pub label_smoothing: f64,
+    /// How pictures become what the network sees.
+    pub preprocessing: Preprocessing,
+    /// How training pictures are changed each time.
+    pub augmentation: Augmentation,
+    /// The loop's settings.
+    pub fit: FitConfig,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self::new(Architecture::Conv4)
+    }
+}
+
+impl Recipe {
+    /// Stochastic gradient descent with Nesterov's momentum 0.9 and weight decay 5e-4, in batches of 64, the learning rate down
+    /// half a cosine from 0.05 (0.01 for a network without batch normalisation), the weights of the smallest loss on the dev part.
+    pub fn new(architecture: Architecture) -> Self {
+        let has_norm = matches!(architecture, Architecture::Conv4);
+        let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
+        Self {
+            architecture,
+            label_smoothing: 0.0,
+            preprocessing: architecture.preprocessing(),
+            augmentation: Augmentation::default(),
+            fit: FitConfig {
+                epochs: 20,
+                batching: Batching { size: BatchSize::Examples(64), window: 1 },
+                optimizer: OptimizerConfig::Sgd(sgd),
+                learning_rate: if has_norm { 0.05 } else { 0.01 },
+                schedule: Schedule {
+                    decay: Decay::Cosine { steps: None, floor: 0.0 },
+                    ..Schedule::default()
+                },
+                monitor: Some(MonitoredMetric {
+                    metric: "loss".into(),
+                    direction: Direction::Minimize,
+                }),
+                ..FitConfig::default()
+            },
+        }
+    }
+
+    /// The network for so many classes.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub(crate) fn config(&self, classes: usize) -> Result<Config, InvalidField> {
+        let fits = (0.0..1.0).contains(&self.label_smoothing);
+        let expected = "at least 0 and below 1";
+        InvalidField::unless(fits, "label_smoothing", &self.label_smoothing, expected)?;
+        self.augmentation.check()?;
+        let config = Config {
+            architecture: self.architecture,
+            classes,
+            preprocessing: self.preprocessing.clone(),
+        };
+        config.check()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,162 @@
+//! Training from pictures on disk to a model folder that is opened again.
+#![allow(clippy::unwrap_used)]
+
+mod seeded;
+
+use candle_core::{Device, Tensor};
+use conv_hub::Card;
+use conv_train::{FitConfig, Learner, Run, fit, task};
+use conv_vision::data::Examples;
+use conv_vision::retrieval::{Describer, Pooling};
+use conv_vision::{
+    Augmentation, Classifier, Error, Inspection, Limits, Picture, Pretrained, Recipe, Training,
+};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Noise around one of two colours, 20 pictures each, and a file that is none.
+fn pictures(folder: &Path) {
+    for (class, colour) in [("blue", [60, 60, 190]), ("red", [190, 60, 60])] {
+        fs::create_dir_all(folder.join(class)).unwrap();
+        for at in 0..20 {
+            let noise = seeded::noise(&format!("{class} {at}"), 20, 16);
+            let pixels = noise.pixels().iter().zip(colour.iter().cycle());
+            let pixels = pixels.map(|(&noise, &colour)| noise / 4 + colour).collect();
+            let png = Picture::new(20, 16, pixels).unwrap().to_png().unwrap();
+            fs::write(folder.join(class).join(format!("{at:02}.png")), png).unwrap();
+        }
+    }
+    fs::write(folder.join("red/broken.png"), "no picture").unwrap();
+}
+
+fn recipe(seed: u64) -> Recipe {
+    let mut recipe = Recipe::default();
+    (recipe.preprocessing.size, recipe.preprocessing.crop) = (16, 16);
+    recipe.augmentation = Augmentation { flip: true, smallest_area: 0.5, aspect: 1.3 };
+    recipe.fit = FitConfig { seed, epochs: 3, ..recipe.fit };
+    recipe.fit.batching.size = conv_train::batch::BatchSize::Examples(12);
+    recipe
+}
+
+fn training(folder: &Path, seed: u64) -> Training {
+    let data = Examples::read(folder, None, &Limits::default()).unwrap();
+    assert_eq!(
+        (data.labels.as_slice(), data.skipped.len()),
+        (&["blue".into(), "red".into()][..], 1)
+    );
+    Training::new(recipe(seed), data, None, Limits::default(), &Device::Cpu).unwrap()
+}
+
+fn learnt(folder: &Path, seed: u64) -> (Training, BTreeMap<String, Tensor>) {
+    let training = training(folder, seed);
+    let place = tempfile::tempdir().unwrap();
+    fit(&training, &recipe(seed).fit, Run::new(place.path())).unwrap();
+    let tensors = training.parameters().tensors();
+    (training, tensors)
+}
+
+fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<u32> {
+    let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    tensors.values().flat_map(flat).map(f32::to_bits).collect()
+}
+
+#[test]
+fn two_colours_are_learnt_saved_and_opened_again() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    pictures(&data);
+    let (training, _) = learnt(&data, 1);
+    let figures = training.evaluate().unwrap();
+    assert_eq!(figures["accuracy"], 1.0, "{figures:?}");
+    let card = Card { title: "Two colours".into(), metrics: figures, ..Card::default() };
+    task::save(&training, &model, &card, false).unwrap();
+
+    let classifier = Classifier::open(&model, None, &Device::Cpu).unwrap();
+    let picture = Picture::open(&data.join("red/03.png"), &Limits::default()).unwrap();
+    let prediction = classifier.predict(std::slice::from_ref(&picture)).unwrap().remove(0);
+    let guesses = classifier.guesses(&prediction, 5);
+    assert_eq!((guesses.len(), guesses[0].class.name.as_str()), (2, "red"));
+    // As the network itself says, through the preprocessing that the folder holds.
+    let x = recipe(1).preprocessing.tensor(&[picture.clone()], &Device::Cpu).unwrap();
+    let logits = training.network().forward(&x, &mut conv_nn::Mode::Eval).unwrap();
+    let expected = conv_nn::softmax(&logits, 1).unwrap().to_vec2::<f32>().unwrap();
+    assert_eq!(guesses[0].probability, f64::from(expected[0][1]));
+
+    let opened = Pretrained::open(&model, &Device::Cpu).unwrap();
+    let inspection = Inspection::new(&opened).unwrap();
+    assert_eq!(inspection.training["examples"]["train"], 36);
+    assert!(inspection.to_string().contains("metrics          {\"accuracy\":1.0"));
+    let describer = Describer::new(opened, None, Pooling::default(), &Device::Cpu).unwrap();
+    assert_eq!(describer.describe(&[picture]).unwrap()[0].len(), 256);
+
+    // A folder whose parts do not belong together is refused.
+    fs::write(model.join("labels.txt"), "red\n").unwrap();
+    let error = Classifier::open(&model, None, &Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("labels.txt names 1 classes, expected 2"), "{error}");
+    fs::write(model.join("labels.txt"), "red\nblue\ngreen\n").unwrap();
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    fs::write(model.join("config.json"), config.replace("\"classes\": 2", "\"classes\": 3"))
+        .unwrap();
+    let Err(Error::Misfits { misfits, .. }) = Pretrained::open(&model, &Device::Cpu) else {
+        panic!("expected misfits");
+    };
+    assert_eq!(misfits.len(), 2);
+}
+
+#[test]
+fn the_seed_and_not_the_threads_makes_the_bits() {
+    let place = tempfile::tempdir().unwrap();
+    pictures(place.path());
+    let pool =
+        |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let one = pool(1).install(|| bits(&learnt(place.path(), 1).1));
+    let three = pool(3).install(|| bits(&learnt(place.path(), 1).1));
+    assert!(one == three);
+    let other = bits(&learnt(place.path(), 2).1);
+    assert!(one != other);
+}
+
+#[test]
+fn a_picture_is_augmented_by_its_epoch_and_not_by_its_neighbours() {
+    let place = tempfile::tempdir().unwrap();
+    pictures(place.path());
+    let training = training(place.path(), 1);
+    let load = |epoch, examples: &[usize]| {
+        let pictures = training.load(epoch, examples).unwrap().pictures().clone();
+        pictures.flatten_from(1).unwrap().to_vec2::<f32>().unwrap()
+    };
+    assert_eq!(load(Some(3), &[5, 9])[1], load(Some(3), &[9])[0]);
+    assert_ne!(load(Some(3), &[9]), load(Some(4), &[9]));
+    let plain = Picture::open(Path::new(&training.name_of(9)), &Limits::default()).unwrap();
+    let plain = recipe(1).preprocessing.tensor(&[plain], &Device::Cpu).unwrap();
+    assert_eq!(load(None, &[9]), plain.flatten_from(1).unwrap().to_vec2::<f32>().unwrap());
+}
+
+#[test]
+fn what_cannot_be_learnt_from_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    pictures(place.path());
+    let read = |path: &Path| Examples::read(path, None, &Limits::default()).unwrap();
+    let refused = |recipe: Recipe, data: Examples| {
+        let training = Training::new(recipe, data, None, Limits::default(), &Device::Cpu);
+        training.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    fs::remove_dir_all(place.path().join("red")).unwrap();
+    let one = read(place.path());
+    let text = "all 20 pictures to train on are of [\"blue\"], expected at least two classes";
+    assert_eq!(refused(recipe(1), one), text);
+
+    let other = tempfile::tempdir().unwrap();
+    pictures(other.path());
+    let mut wrong = recipe(1);
+    wrong.augmentation.smallest_area = 0.0;
+    let text = "smallest_area is 0, expected above 0 and at most 1";
+    assert_eq!(refused(wrong, read(other.path())), text);
+    // A picture that vanishes after it was looked at is named.
+    let training = training(other.path(), 1);
+    let name = training.name_of(0);
+    fs::remove_file(&name).unwrap();
+    let error = training.load(None, &[0]).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{name}: cannot be read")), "{error}");
+}
