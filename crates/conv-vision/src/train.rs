@@ -314,7 +314,7 @@ impl Task for Training {
     fn sections(&self, report: Report) -> conv_train::Result<Report> {
         let (confusion, _, rows) = self.measure()?;
         let mistakes = self.mistakes(&rows)?;
-        let report = report.confusion(&self.labels, &confusion);
+        let report = report.confusion("dev", &self.labels, &confusion);
         Ok(match mistakes.is_empty() {
             true => report,
             false => report.section("Worst mistakes, dev", mistakes.section()),
