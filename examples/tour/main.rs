@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 
 mod sentence;
+mod speech;
 mod translation;
 
 use anyhow::{Context, Result, bail};
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences with the shipped models, shows which words decided and what was read, and writes an HTML
-/// report.
+/// Classifies and translates sample sentences and writes down sample recordings with the shipped models, shows which words decided, what
+/// was read and what was heard, and writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         let data = shipped(&arguments.data)?;
         let (sentences, report) = sentence::section(&data, &device, report)?;
         let (translations, report) = translation::section(&data, &device, report)?;
+        let (recordings, report) = speech::section(&data, &device, report)?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour = Tour { sentences, translations, seconds, report: report_file };
+        let tour = Tour { sentences, translations, recordings, seconds, report: report_file };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -56,17 +58,18 @@ fn main() -> ExitCode {
 struct Tour {
     sentences: sentence::Sentences,
     translations: translation::Translations,
+    recordings: speech::Speech,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, seconds, report } = self;
+        let Self { sentences, translations, recordings, seconds, report } = self;
         let report = report.display();
         write!(
             f,
-            "{sentences}\n\n{translations}\n\n{seconds:.1} s; the report, to open in a browser: {report}"
+            "{sentences}\n\n{translations}\n\n{recordings}\n\n{seconds:.1} s; the report, to open in a browser: {report}"
         )
     }
 }
