@@ -3,6 +3,7 @@ pub use conv_core as ops;
 pub use conv_hub as hub;
 pub use conv_nn as nn;
 pub use conv_sentence as sentence;
+pub use conv_speech as speech;
 pub use conv_text as text;
 pub use conv_train as train;
 pub use conv_translate as translate;

@@ -320,7 +320,11 @@ fn the_tour_is_json_where_asked_for_and_marks_what_is_wrong() {
     let found: Value = serde_json::from_str(&tour(&["--json"])).unwrap();
     let sentences = found["sentences"]["sentences"].as_array().unwrap();
     let wrong = sentences.iter().filter(|one| one["label"] != one["truth"]).count();
-    assert_eq!((sentences.len(), tour(&[]).matches("(wrong: ").count()), (4, wrong));
+    let recordings = found["recordings"]["recordings"].as_array().unwrap();
+    let misheard = recordings.iter().filter(|one| one["text"] != one["reference"]).count();
+    assert_eq!((recordings.len(), sentences.len()), (8, 4));
+    assert_eq!(tour(&[]).matches("(wrong: ").count(), wrong + misheard);
+    assert!(found["recordings"]["words_right"].as_u64() >= Some(20), "{found}");
     let translations = &found["translations"];
     assert_eq!(translations["sentences"].as_array().unwrap().len(), 20);
     assert!(translations["chrf"].as_f64().unwrap() > 80.0, "{translations}");

@@ -4,6 +4,7 @@
 //!     cargo run --release --example tour -- vision
 
 mod sentence;
+mod speech;
 mod translation;
 mod vision;
 
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences and names sample pictures with the shipped models, shows which words decided, what was
-/// read and which pictures are alike, and writes an HTML report.
+/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures with the shipped models, shows
+/// which words decided, what was read, what was heard and which pictures are alike, and writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -38,6 +39,7 @@ struct Arguments {
 enum Part {
     Sentence,
     Translation,
+    Speech,
     Vision,
 }
 
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         let (translations, report) = section(has(Part::Translation), report, |report| {
             translation::section(&data, &device, report)
         })?;
+        let (recordings, report) =
+            section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
         let (pictures, report) =
             section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
         let environment = Environment {
@@ -65,7 +69,8 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour = Tour { sentences, translations, pictures, seconds, report: report_file };
+        let tour =
+            Tour { sentences, translations, recordings, pictures, seconds, report: report_file };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -91,6 +96,8 @@ struct Tour {
     #[serde(skip_serializing_if = "Option::is_none")]
     translations: Option<translation::Translations>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    recordings: Option<speech::Speech>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<vision::Pictures>,
     seconds: f64,
     report: PathBuf,
@@ -98,12 +105,15 @@ struct Tour {
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, pictures, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, seconds, report } = self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
         if let Some(translations) = translations {
             writeln!(f, "{translations}\n")?;
+        }
+        if let Some(recordings) = recordings {
+            writeln!(f, "{recordings}\n")?;
         }
         if let Some(pictures) = pictures {
             writeln!(f, "{pictures}\n")?;

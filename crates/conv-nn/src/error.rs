@@ -110,6 +110,35 @@ pub enum Error {
         /// How many classes the logits have.
         classes: usize,
     },
+    /// A symbol of a target of [`ctc_loss`](crate::ctc_loss) that no frame can stand for.
+    #[error(
+        "ctc_loss: symbol {symbol} at position {position} of sample {sample} is the blank or none of the {classes} classes"
+    )]
+    CtcSymbol {
+        /// The sample.
+        sample: usize,
+        /// The symbol's place in its target.
+        position: usize,
+        /// The symbol.
+        symbol: u32,
+        /// How many classes the logits have.
+        classes: usize,
+    },
+    /// A target of [`ctc_loss`](crate::ctc_loss) that is longer than its frames.
+    #[error(
+        "ctc_loss: sample {sample} has {frames} frames, expected at least {}: {symbols} symbols and {repeats} of them a repeat of the one before",
+        symbols + repeats
+    )]
+    CtcFrames {
+        /// The sample.
+        sample: usize,
+        /// U: symbols of its target.
+        symbols: usize,
+        /// Symbols that are the one before them again.
+        repeats: usize,
+        /// T': its frames.
+        frames: usize,
+    },
     /// A maximum over no windows, or over more than there are.
     #[error("{operation}: sample {sample} has {found} windows, expected 1 to {limit}")]
     Windows {

@@ -4,11 +4,11 @@
 use candle_core::{DType, Device, Module, Result, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d};
 use conv_nn::{
-    BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, Embedding, EmbeddingConfig,
-    GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, LayerWeights, Linear,
-    LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters, Reduction,
-    argmax_over_time, cross_entropy, dot_attention, glu, gru, local_response_norm, log_softmax,
-    lstm, relu, rng, softmax,
+    BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, CtcConfig, Embedding,
+    EmbeddingConfig, GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig,
+    LayerWeights, Linear, LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters,
+    Reduction, argmax_over_time, cross_entropy, ctc_loss, dot_attention, glu, gru,
+    local_response_norm, log_softmax, lstm, relu, rng, softmax,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -187,6 +187,30 @@ fn cross_entropy_in_every_reduction() -> Result<()> {
             };
             let targets = case.ids("targets")?;
             case.check(&cross_entropy(&case.argument("x"), &targets, &config)?)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn ctc_in_every_reduction() -> Result<()> {
+    for (suffix, reduction) in
+        [("mean", Reduction::Mean), ("sum", Reduction::Sum), ("none", Reduction::None)]
+    {
+        for case in cases_of("ctc_fixtures", &format!("ctc_{suffix}"))? {
+            let counts = |name: &str| -> Result<Vec<usize>> {
+                let counts = case.ids(name)?.to_vec1::<u32>()?;
+                Ok(counts.into_iter().map(|count| count as usize).collect())
+            };
+            let mut rest = &case.ids("targets")?.to_vec1::<u32>()?[..];
+            let mut targets = Vec::new();
+            for size in counts("sizes")? {
+                let (target, behind) = rest.split_at(size);
+                (rest, targets) = (behind, [targets, vec![target.to_vec()]].concat());
+            }
+            let blank = case.setting("blank")?.unwrap_or(0.0) as u32;
+            let config = CtcConfig { blank, reduction };
+            case.check(&ctc_loss(&case.argument("x"), &counts("lengths")?, &targets, &config)?)?;
         }
     }
     Ok(())

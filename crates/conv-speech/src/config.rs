@@ -1,0 +1,226 @@
+//! The network's sizes.
+
+use crate::Alphabet;
+use crate::frontend::FrontEnd;
+use conv_hub::{InvalidField, ModelConfig};
+use serde::{Deserialize, Serialize};
+
+/// A convolution over frequency and time, with a rectifier behind it. Pairs are (frequency, time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvolutionConfig {
+    /// Feature maps.
+    pub maps: usize,
+    /// Features and frames that a filter sees, both odd: the padding keeps what is around the middle of each.
+    pub kernel: [usize; 2],
+    /// Features and frames from one place to the next.
+    #[serde(default = "one_by_one")]
+    pub stride: [usize; 2],
+    /// Features of which only the largest is kept, behind the rectifier; 1 keeps all.
+    #[serde(default = "one")]
+    pub pool: usize,
+}
+
+fn one_by_one() -> [usize; 2] {
+    [1, 1]
+}
+
+fn one() -> usize {
+    1
+}
+
+/// The recurrent layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecurrentConfig {
+    /// Layers of long short-term memory.
+    pub layers: usize,
+    /// Units of each, in each direction.
+    pub units: usize,
+    /// Whether each layer also reads the utterance from its end, which is then to be heard as a whole.
+    pub bidirectional: bool,
+    /// Numbers that each direction's output is projected to, fewer than the units (Sak et al. 2014).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projection: Option<usize>,
+}
+
+/// What the last layer's numbers are trained to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// Connectionist temporal classification (Graves et al. 2006): letters, or a blank, at each step.
+    #[default]
+    Ctc,
+}
+
+/// What the network is made of; saved as `config.json` under the model type `cldnn`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Samples a second, in Hz.
+    pub rate: u32,
+    /// How samples become features.
+    pub front_end: FrontEnd,
+    /// Convolutions over frequency and time.
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// Numbers to which the maps of a step are reduced by a linear layer before the recurrent ones; they take all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<usize>,
+    /// The recurrent layers.
+    pub recurrent: RecurrentConfig,
+    /// Probability with which a number is dropped in training, before, between and behind the recurrent layers.
+    pub dropout: f64,
+    /// What the last layer is trained for.
+    #[serde(default)]
+    pub objective: Objective,
+    /// The letters that it writes.
+    pub letters: Alphabet,
+}
+
+impl Config {
+    /// Frames of the front end to a step of the network.
+    pub fn time_reduction(&self) -> usize {
+        self.convolutions.iter().map(|convolution| convolution.stride[1]).product()
+    }
+
+    /// T': steps of the network for so many frames of the front end. Each convolution rounds up.
+    pub fn steps(&self, frames: usize) -> usize {
+        let shorter = |frames: usize, convolution: &ConvolutionConfig| {
+            frames.div_ceil(convolution.stride[1].max(1))
+        };
+        self.convolutions.iter().fold(frames, shorter)
+    }
+
+    /// Where a step begins, in seconds.
+    pub fn seconds(&self, step: usize) -> f64 {
+        let hop = self.front_end.hop(self.rate) * self.time_reduction();
+        (step * hop) as f64 / f64::from(self.rate)
+    }
+
+    /// Numbers of a step behind the convolutions.
+    pub fn maps(&self) -> usize {
+        let layers = self.convolutions.iter();
+        let (maps, features) =
+            layers.fold((1, self.front_end.features()), |(_, features), convolution| {
+                let [stride, _] = convolution.stride;
+                (convolution.maps, features.div_ceil(stride.max(1)) / convolution.pool.max(1))
+            });
+        maps * features
+    }
+
+    /// Numbers of a step behind the recurrent layers.
+    pub fn outputs(&self) -> usize {
+        let RecurrentConfig { units, bidirectional, projection, .. } = self.recurrent;
+        projection.unwrap_or(units) * if bidirectional { 2 } else { 1 }
+    }
+}
+
+impl ModelConfig for Config {
+    const MODEL_TYPE: &'static str = "cldnn";
+
+    fn check(&self) -> Result<(), InvalidField> {
+        let check = InvalidField::unless;
+        check((1000..=384_000).contains(&self.rate), "rate", &self.rate, "1000 to 384000 Hz")?;
+        self.front_end.check(self.rate)?;
+        check(
+            self.convolutions.len() <= 16,
+            "convolutions",
+            &self.convolutions.len(),
+            "at most 16",
+        )?;
+        for ConvolutionConfig { maps, kernel, stride, pool } in &self.convolutions {
+            let fits = SIZES.contains(maps)
+                && kernel.iter().all(|size| size % 2 == 1 && *size <= MAX_WIDTH)
+                && stride.iter().chain([pool]).all(|size| (1..=16).contains(size));
+            let found = format!("{maps} maps, kernel {kernel:?}, stride {stride:?}, pool {pool}");
+            let expected = "1 to 65536 maps, odd kernels up to 255, strides and pool of 1 to 16";
+            check(fits, "convolutions", &found, expected)?;
+        }
+        let steps = self.time_reduction();
+        check(steps <= 64, "convolutions", &format!("a time reduction of {steps}"), "at most 64")?;
+        let maps = self.maps();
+        check(SIZES.contains(&maps), "convolutions", &format!("{maps} numbers a step"), RANGE)?;
+        if let Some(reduction) = &self.reduction {
+            check(SIZES.contains(reduction), "reduction", reduction, RANGE)?;
+        }
+        let RecurrentConfig { layers, units, projection, .. } = self.recurrent;
+        check((1..=32).contains(&layers), "recurrent.layers", &layers, "1 to 32")?;
+        check(SIZES.contains(&units), "recurrent.units", &units, RANGE)?;
+        if let Some(projection) = projection {
+            let expected = "at least 1 and fewer than the units";
+            check((1..units).contains(&projection), "recurrent.projection", &projection, expected)?;
+        }
+        let expected = "at least 0 and less than 1";
+        check((0.0..1.0).contains(&self.dropout), "dropout", &self.dropout, expected)?;
+        let letters = self.letters.letters();
+        let count = letters.chars().count();
+        check((1..=65_535).contains(&count), "letters", &count, "1 to 65535")?;
+        let alone = Alphabet::of([letters]).classes() == self.letters.classes();
+        check(alone, "letters", &format!("{letters:?}"), "each once")
+    }
+}
+
+// Far above what any of these networks has, and low enough that no product of two overflows.
+const SIZES: std::ops::RangeInclusive<usize> = 1..=1 << 16;
+const RANGE: &str = "1 to 65536";
+const MAX_WIDTH: usize = 255;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::frontend::LogMelConfig;
+
+    pub(crate) fn tiny(front_end: FrontEnd) -> Config {
+        let convolution = ConvolutionConfig { maps: 3, kernel: [3, 3], stride: [2, 2], pool: 1 };
+        let recurrent =
+            RecurrentConfig { layers: 1, units: 5, bidirectional: true, projection: None };
+        Config {
+            rate: 8000,
+            front_end,
+            convolutions: vec![convolution, ConvolutionConfig { pool: 2, ..convolution }],
+            reduction: Some(6),
+            recurrent,
+            dropout: 0.1,
+            objective: Objective::Ctc,
+            letters: Alphabet::of(["YES NO"]),
+        }
+    }
+
+    #[test]
+    fn sizes_follow_from_the_layers() {
+        let config = tiny(FrontEnd::LogMel(LogMelConfig::default()));
+        assert!(config.check().is_ok());
+        assert_eq!((config.time_reduction(), config.steps(9), config.steps(8)), (4, 3, 2));
+        assert_eq!((config.maps(), config.outputs()), (3 * 5, 10));
+        assert_eq!(config.seconds(5), 0.2);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let good = tiny(FrontEnd::LogMel(LogMelConfig::default()));
+        let message = |change: &dyn Fn(&mut Config)| {
+            let mut config = good.clone();
+            change(&mut config);
+            config.check().err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let found = message(&|config| config.rate = 0);
+        assert_eq!(found, "rate is 0, expected 1000 to 384000 Hz");
+        assert!(message(&|config| config.convolutions[0].kernel = [2, 3]).contains("odd kernels"));
+        assert!(message(&|config| config.convolutions[0].pool = 16).contains("0 numbers a step"));
+        let found = message(&|config| {
+            config.front_end =
+                FrontEnd::Raw(crate::frontend::RawConfig { stride: 7, ..Default::default() })
+        });
+        assert!(found.starts_with("front_end.stride is 7, expected a divisor"), "{found}");
+        assert!(
+            message(&|config| config.recurrent.projection = Some(5)).contains("projection is 5")
+        );
+        let json = r#""AAB""#;
+        let letters: Result<Alphabet, _> = serde_json::from_str(json);
+        assert!(
+            message(&|config| config.letters =
+                letters.as_ref().cloned().unwrap_or_else(|_| good.letters.clone()))
+            .contains("each once")
+        );
+    }
+}

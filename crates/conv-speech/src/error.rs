@@ -1,0 +1,140 @@
+//! What can go wrong with speech: each error names its file, line or field and what was expected.
+
+use conv_hub::text::Place;
+use std::path::PathBuf;
+
+/// This crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can be wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read at all.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file that is no audio, or of a kind that is not read here.
+    #[error("{}: {reason}", path.display())]
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// Audio of another rate than the model hears.
+    #[error("{name} has {found} samples a second, expected {expected} as the model has")]
+    Rate {
+        /// The file.
+        name: String,
+        /// Its rate in Hz.
+        found: u32,
+        /// The model's rate in Hz.
+        expected: u32,
+    },
+    /// Audio that is shorter than one window.
+    #[error("{name} has {found} samples ({:.0} ms), expected at least {least} ({:.0} ms)",
+        1e3 * *found as f64 / f64::from(*rate), 1e3 * *least as f64 / f64::from(*rate))]
+    Short {
+        /// The file.
+        name: String,
+        /// Its samples.
+        found: usize,
+        /// Samples of a window.
+        least: usize,
+        /// Samples a second.
+        rate: u32,
+    },
+    /// A manifest's first line lacks a column.
+    #[error("{at}: no column `{name}`, found {found}")]
+    Column {
+        /// The header's line.
+        at: Place,
+        /// The column.
+        name: &'static str,
+        /// The columns there.
+        found: String,
+    },
+    /// A manifest's line with fewer fields than its header.
+    #[error("{at}: {found} fields, expected {expected} as in the header")]
+    Fields {
+        /// The line.
+        at: Place,
+        /// Fields there.
+        found: usize,
+        /// Columns of the header.
+        expected: usize,
+    },
+    /// A recording that a manifest's line names cannot be used.
+    #[error("{at}: {source}")]
+    Listed {
+        /// The line.
+        at: Place,
+        /// What is wrong with the recording.
+        source: Box<Error>,
+    },
+    /// Nothing to learn from or to measure on.
+    #[error("{place}: {found}, expected {expected}")]
+    Empty {
+        /// The manifest or folder.
+        place: String,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: &'static str,
+    },
+    /// The network gave something else than numbers.
+    #[error(
+        "the network gives {value} for {name}, expected finite numbers: its weights are too large"
+    )]
+    NotFinite {
+        /// The first such value.
+        value: f32,
+        /// The recording.
+        name: String,
+    },
+    /// A field of a configuration or recipe is out of its range.
+    #[error(transparent)]
+    Field(#[from] conv_hub::InvalidField),
+    /// The tensor library refused something underneath.
+    #[error(transparent)]
+    Candle(candle_core::Error),
+    /// A convolution or pooling was impossible.
+    #[error(transparent)]
+    Core(#[from] conv_core::Error),
+    /// A layer refused its input.
+    #[error(transparent)]
+    Layer(#[from] conv_nn::Error),
+    /// A model folder or a text file cannot be used.
+    #[error(transparent)]
+    Hub(#[from] conv_hub::Error),
+    /// Training cannot be set up or go on.
+    #[error(transparent)]
+    Train(#[from] conv_train::Error),
+}
+
+impl Error {
+    /// For `map_err`: names the file that cannot be read.
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Error::Io { path: path.into(), source }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(conv_core::cpu::without_backtrace(error))
+    }
+}
+
+impl From<Error> for conv_train::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Train(error) => error,
+            error => Self::learner(error),
+        }
+    }
+}

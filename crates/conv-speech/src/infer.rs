@@ -1,0 +1,161 @@
+//! A trained recogniser: a model folder, opened once and shared between threads.
+
+use crate::data::Audio;
+use crate::data::check_rate;
+use crate::greedy::{Letter, letters, words};
+use crate::model::{Preparation, Prepared};
+use crate::{Cldnn, Config, Error, Result, Word, stored};
+use candle_core::{Device, Tensor};
+use conv_nn::{Mode, softmax};
+use conv_train::batch;
+use serde::Serialize;
+use std::path::Path;
+
+/// What was heard in a recording.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transcript {
+    /// The words, a blank between two.
+    pub text: String,
+    /// Each with its place in time.
+    pub words: Vec<Word>,
+    /// Length of the recording, in seconds.
+    pub seconds: f64,
+}
+
+/// A recording on its way to a transcript, for pictures: what the network saw, and what it made of each step.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// Features `[F, T]`, of mean 0 and deviation 1 over the training set.
+    pub features: Vec<Vec<f32>>,
+    /// Probabilities of CTC's blank and the letters, `[T', V]`.
+    pub posteriors: Vec<Vec<f32>>,
+    /// The letters, each with its first step and the one behind its last.
+    pub letters: Vec<(char, [usize; 2])>,
+    /// What they say.
+    pub transcript: Transcript,
+    /// Frames of the features to a step.
+    pub time_reduction: usize,
+}
+
+/// A speech recogniser, ready for use. `Send + Sync`: one serves many threads.
+#[derive(Debug)]
+pub struct Recognizer {
+    model: Cldnn,
+    preparation: Preparation,
+    device: Device,
+}
+
+impl Recognizer {
+    /// Opens a model folder.
+    ///
+    /// # Errors
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        Ok(Self::new(stored::open(folder, device)?, device))
+    }
+
+    /// Of a network.
+    pub fn new(model: Cldnn, device: &Device) -> Self {
+        let config = model.config();
+        let preparation = Preparation::new(&config.front_end, config.rate);
+        Self { model, preparation, device: device.clone() }
+    }
+
+    /// What the network is made of: its rate is the one that audio must have.
+    pub fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Cldnn {
+        &self.model
+    }
+
+    /// Writes down what is said, by the best letter of each step.
+    ///
+    /// # Errors
+    /// Audio of another rate, or shorter than a window; both name the numbers.
+    pub fn transcribe(&self, audio: &Audio) -> Result<Transcript> {
+        let prepared = self.prepared(THE_AUDIO, audio)?;
+        let posteriors = self.posteriors(&[&prepared], &[THE_AUDIO])?;
+        let (_, transcript) = self.read(&posteriors[0], audio.seconds());
+        Ok(transcript)
+    }
+
+    /// The same with what it came from.
+    ///
+    /// # Errors
+    /// As [`Recognizer::transcribe`].
+    pub fn hear(&self, audio: &Audio) -> Result<Heard> {
+        let prepared = self.prepared(THE_AUDIO, audio)?;
+        let posteriors = self.posteriors(&[&prepared], &[THE_AUDIO])?.swap_remove(0);
+        let batch = self.preparation.batch(&[&prepared], &self.device)?;
+        let features = self.model.features(&batch, &Mode::Eval)?.squeeze(0)?.to_vec2()?;
+        let (letters, transcript) = self.read(&posteriors, audio.seconds());
+        let letters = letters.iter().map(|letter| (letter.letter, letter.steps)).collect();
+        let time_reduction = self.config().time_reduction();
+        Ok(Heard { features, posteriors, letters, transcript, time_reduction })
+    }
+
+    pub(crate) fn prepared(&self, name: &str, audio: &Audio) -> Result<Prepared> {
+        let Config { rate, front_end, .. } = self.config();
+        check_rate(name, audio, *rate)?;
+        let (found, least) = (audio.samples.len(), front_end.window(*rate));
+        if found < least {
+            return Err(Error::Short { name: name.into(), found, least, rate: *rate });
+        }
+        Ok(self.preparation.prepare(&audio.samples))
+    }
+
+    /// Probabilities `[T', V]` of each utterance, in their order.
+    pub(crate) fn posteriors(
+        &self,
+        utterances: &[&Prepared],
+        names: &[&str],
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
+        posteriors(&self.model, &self.preparation, utterances, names, &self.device)
+    }
+
+    pub(crate) fn read(&self, posteriors: &[Vec<f32>], seconds: f64) -> (Vec<Letter>, Transcript) {
+        let letters = letters(posteriors, &self.config().letters);
+        let words = words(&letters, self.config());
+        let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        let text = text.join(" ");
+        (letters, Transcript { text, words, seconds })
+    }
+}
+
+/// What audio without a name is called in errors.
+const THE_AUDIO: &str = "the audio";
+
+/// Frames in a batch at most, padding included, or one utterance.
+const FRAMES_AT_ONCE: usize = 8192;
+
+/// Probabilities `[T', V]` of each utterance, in their order. Those of like length share a batch; each result is the same as alone.
+pub(crate) fn posteriors(
+    model: &Cldnn,
+    preparation: &Preparation,
+    utterances: &[&Prepared],
+    names: &[&str],
+    device: &Device,
+) -> Result<Vec<Vec<Vec<f32>>>> {
+    let lengths: Vec<usize> = utterances.iter().map(|one| one.frames).collect();
+    let mut all = vec![Vec::new(); utterances.len()];
+    for places in batch::by_length(&lengths, FRAMES_AT_ONCE) {
+        let chosen: Vec<&Prepared> = places.iter().map(|&place| utterances[place]).collect();
+        let batch = preparation.batch(&chosen, device)?;
+        let logits = model.forward(&batch, &mut Mode::Eval)?;
+        let shares: Tensor = softmax(&logits, 2)?;
+        for ((shares, steps), place) in
+            shares.to_vec3::<f32>()?.into_iter().zip(model.steps(&batch)).zip(places)
+        {
+            let rows: Vec<Vec<f32>> = shares.into_iter().take(steps).collect();
+            if let Some(&value) = rows.iter().flatten().find(|value| !value.is_finite()) {
+                let name = names.get(place).copied().unwrap_or(THE_AUDIO).to_string();
+                return Err(Error::NotFinite { value, name });
+            }
+            all[place] = rows;
+        }
+    }
+    Ok(all)
+}

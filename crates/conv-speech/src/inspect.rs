@@ -1,0 +1,59 @@
+//! What is in a model folder.
+
+use crate::config::{ConvolutionConfig, RecurrentConfig};
+use crate::{Config, Result};
+use conv_hub::{Inspection, ModelConfig, ModelFolder};
+use serde::Serialize;
+use std::fmt;
+use std::path::Path;
+
+/// What a recogniser says of itself beside its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelInspection {
+    /// The network's sizes.
+    pub config: Config,
+    /// Frames of the front end to a step of the network.
+    pub time_reduction: usize,
+    /// The shortest audio that it takes, in ms.
+    pub shortest_ms: f64,
+}
+
+impl ModelInspection {
+    /// Looks into the folder at `path`.
+    ///
+    /// # Errors
+    /// A missing or damaged file, a folder of another task, or a size out of its range, by name.
+    pub fn open(path: &Path) -> Result<Inspection<Self>> {
+        let folder = ModelFolder::open(path)?;
+        folder.expect_type(Config::MODEL_TYPE)?;
+        let config: Config = folder.config()?;
+        config.check()?;
+        let window = config.front_end.window(config.rate);
+        let task = Self {
+            time_reduction: config.time_reduction(),
+            shortest_ms: 1e3 * window as f64 / f64::from(config.rate),
+            config,
+        };
+        Ok(Inspection::open(task, &folder)?)
+    }
+}
+
+impl fmt::Display for ModelInspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { rate, front_end, convolutions, recurrent, letters, .. } = &self.config;
+        let kind = front_end.name();
+        writeln!(f, "{:<16} {kind}, {} filters at {rate} Hz", "front end", front_end.features())?;
+        let convolutions = convolutions.iter().map(|layer| {
+            let ConvolutionConfig { maps, kernel: [height, width], .. } = layer;
+            format!("{maps} of {height}x{width}")
+        });
+        let convolutions: Vec<String> = convolutions.collect();
+        writeln!(f, "{:<16} {}", "convolutions", convolutions.join(", "))?;
+        let RecurrentConfig { layers, units, bidirectional, .. } = recurrent;
+        let directions = if *bidirectional { "in both directions" } else { "forward" };
+        writeln!(f, "{:<16} {layers} of {units} units, {directions}", "recurrent")?;
+        writeln!(f, "{:<16} {} frames a step", "time reduction", self.time_reduction)?;
+        writeln!(f, "{:<16} {:.0} ms", "shortest audio", self.shortest_ms)?;
+        writeln!(f, "{:<16} {:?}", "letters", letters.letters())
+    }
+}

@@ -1,0 +1,97 @@
+//! The settings of a run, as they stand in a configuration file.
+
+use crate::config::{ConvolutionConfig, Objective, RecurrentConfig};
+use crate::frontend::{FrontEnd, LogMelConfig, RawConfig};
+use crate::masks::Masks;
+use crate::{Alphabet, Config, Result};
+use conv_train::FitConfig;
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::optim::{Adam, OptimizerConfig};
+use conv_train::{Decay, Interval, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// A training run's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// How samples become features.
+    pub front_end: FrontEnd,
+    /// Convolutions over frequency and time.
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// Numbers to which the maps of a step are reduced.
+    pub reduction: Option<usize>,
+    /// The recurrent layers.
+    pub recurrent: RecurrentConfig,
+    /// Dropout before, between and behind the recurrent layers.
+    pub dropout: f64,
+    /// What the network is trained for.
+    pub objective: Objective,
+    /// Masks over the features.
+    pub masks: Masks,
+    /// The loop's settings.
+    pub fit: FitConfig,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self::small(FrontEnd::LogMel(LogMelConfig::default()))
+    }
+}
+
+impl Recipe {
+    /// What trains on two cores: two convolutions that reduce time by 4, and a layer of long short-term memory in both directions.
+    pub fn small(front_end: FrontEnd) -> Self {
+        let convolution =
+            |maps| ConvolutionConfig { maps, kernel: [5, 5], stride: [2, 2], pool: 1 };
+        Self {
+            front_end,
+            convolutions: vec![convolution(16), convolution(24)],
+            reduction: None,
+            recurrent: RecurrentConfig {
+                layers: 1,
+                units: 64,
+                bidirectional: true,
+                projection: None,
+            },
+            dropout: 0.1,
+            objective: Objective::Ctc,
+            masks: Masks { frequency: 1, frequency_width: 8, time: 1, time_width: 20 },
+            fit: FitConfig {
+                epochs: 60,
+                batching: Batching { size: BatchSize::Examples(5), window: 20 },
+                optimizer: OptimizerConfig::Adam(Adam::w()),
+                learning_rate: 4e-3,
+                schedule: Schedule {
+                    warmup_steps: 20,
+                    decay: Decay::Cosine { steps: None, floor: 0.0 },
+                },
+                clip_norm: Some(1.0),
+                evaluate_every: Interval::Epochs(5),
+                ..FitConfig::default()
+            },
+        }
+    }
+
+    /// The front end over the waveform of Sainath et al. (2015), each fourth sample of which begins a filter's place.
+    pub fn raw() -> FrontEnd {
+        FrontEnd::Raw(RawConfig { stride: 4, ..RawConfig::default() })
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        self.masks.check()?;
+        Ok(self.fit.check()?)
+    }
+
+    pub(crate) fn network(&self, rate: u32, letters: Alphabet) -> Config {
+        Config {
+            rate,
+            front_end: self.front_end.clone(),
+            convolutions: self.convolutions.clone(),
+            reduction: self.reduction,
+            recurrent: self.recurrent,
+            dropout: self.dropout,
+            objective: self.objective,
+            letters,
+        }
+    }
+}

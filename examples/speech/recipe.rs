@@ -1,0 +1,62 @@
+//! The training recipe: the small one, a file's, and the flags over either.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use conv_cli::settings;
+use conv_cli::train::FitFlags;
+use conv_speech::frontend::{FrontEnd, LogMelConfig};
+use conv_speech::{Objective, Recipe};
+use conv_train::batch::BatchSize;
+use conv_train::{Direction, MonitoredMetric};
+
+#[derive(Debug, Args)]
+pub struct Flags {
+    #[command(flatten)]
+    pub fit: FitFlags,
+    /// How samples become features [default: logmel]
+    #[arg(long)]
+    front_end: Option<Kind>,
+    /// What the network is trained for [default: ctc]
+    #[arg(long)]
+    loss: Option<Criterion>,
+    /// Recordings a batch
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Probability with which a number between the layers is dropped in training
+    #[arg(long)]
+    dropout: Option<f64>,
+}
+
+/// The front ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Logarithms of mel filters' energies
+    Logmel,
+    /// Filters over the waveform, trained with the rest
+    Raw,
+}
+
+/// The losses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Criterion {
+    /// Connectionist temporal classification
+    Ctc,
+}
+
+impl Flags {
+    /// The recipe; where there is a dev part, the best weights are chosen by its word error rate.
+    pub fn recipe(&self, has_dev: bool, common: &conv_cli::Common) -> Result<Recipe> {
+        let front_end = match self.front_end {
+            None | Some(Kind::Logmel) => FrontEnd::LogMel(LogMelConfig::default()),
+            Some(Kind::Raw) => Recipe::raw(),
+        };
+        let mut base = Recipe::small(front_end);
+        base.fit.monitor = has_dev
+            .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });
+        let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
+        settings::set(&mut recipe.objective, self.loss.map(|Criterion::Ctc| Objective::Ctc));
+        settings::set(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
+        settings::set(&mut recipe.dropout, self.dropout);
+        Ok(recipe)
+    }
+}
