@@ -99,7 +99,7 @@ fn photographs_are_named() {
     assert!(lines[1].ends_with("class 7, number 7") && lines[1].contains('█'), "{text}");
     assert!(notes.contains("runs/classify.html"));
     let page = fs::read_to_string(folder.join("runs/classify.html")).unwrap();
-    assert!(page.contains("data:image/jpeg;base64,") && page.contains("class 3, number 3"));
+    assert!(page.contains("data:image/png;base64,") && page.contains("class 3, number 3"));
 
     let mut listed =
         program("classify", folder, &[&["predict", "-", "--json"][..], &MODEL].concat());
@@ -220,7 +220,8 @@ fn a_folder_of_pictures_becomes_a_model_that_the_other_verbs_open() {
 
     let (text, _) = output("classify", folder, &[&train[..], &["--dry-run"]].concat());
     assert!(text.contains("fc5.weight"), "{text}");
-    let wrong = error("classify", folder, &[&train[..], &["--out", "b", "--side", "0"]].concat());
+    let wrong = ["train", "--data", "data", "--side", "0", "--out", "b"];
+    let wrong = error("classify", folder, &wrong);
     assert!(wrong.starts_with("error: ") && wrong.contains("crop is 0, expected 1 to 16384"));
     fs::write(folder.join("data.csv"), "data/red/1.png\n").unwrap();
     let text = error("classify", folder, &["train", "--data", "data.csv", "--out", "c"]);
