@@ -99,7 +99,7 @@ fn photographs_are_named() {
     assert!(lines[1].ends_with("class 7, number 7") && lines[1].contains('█'), "{text}");
     assert!(notes.contains("runs/classify.html"));
     let page = fs::read_to_string(folder.join("runs/classify.html")).unwrap();
-    assert!(page.contains("data:image/jpeg;base64,") && page.contains("class 3, number 3"));
+    assert!(page.contains("data:image/png;base64,") && page.contains("class 3, number 3"));
 
     let mut listed =
         program("classify", folder, &[&["predict", "-", "--json"][..], &MODEL].concat());
@@ -169,6 +169,81 @@ fn likes_are_found() {
     fs::write(&weights, bytes).unwrap();
     let text = error("retrieve", folder, &search);
     assert!(text.contains("was made with weights"), "{text}");
+}
+
+/// Twelve pictures each of two colours, a folder a colour, and a file that is none.
+fn two_colours(folder: &Path) {
+    for (class, colour) in [("blue", [40u8, 40, 200]), ("red", [200, 40, 40])] {
+        let data = folder.join("data").join(class);
+        fs::create_dir_all(&data).unwrap();
+        for at in 0..12u8 {
+            let pixels = colour.map(|value| value + at).repeat(16 * 16);
+            let png = Picture::new(16, 16, pixels).unwrap().to_png().unwrap();
+            fs::write(data.join(format!("{at}.png")), png).unwrap();
+        }
+    }
+    fs::write(folder.join("data/red/notes.png"), "no picture").unwrap();
+}
+
+#[test]
+fn a_folder_of_pictures_becomes_a_model_that_the_other_verbs_open() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    two_colours(folder);
+    let train = ["train", "--data", "data", "--side", "16", "--batch-size", "8", "--epochs", "8"];
+    let run = [&train[..], &["--flip", "--out", "run", "--json", "--threads", "1"]].concat();
+    let (json, notes) = output("classify", folder, &run);
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["metrics"]["dev accuracy"], 1.0, "{json}");
+    assert!(notes.contains("left out: 1") && notes.contains("data/red/notes.png: is no picture"));
+    let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(report.contains("Conv-4 on data, 2 classes") && report.contains("Confusion"));
+    assert!(error("classify", folder, &run).contains("run holds a training run already"));
+
+    let model = ["--model", "run/model"];
+    let predict = [&["predict", "data/red/3.png", "--json"], &model[..]].concat();
+    let found: Value = serde_json::from_str(&output("classify", folder, &predict).0).unwrap();
+    assert_eq!(found["top"][0]["name"], "red");
+    let eval = [&["eval", "--data", "data", "--json"], &model[..]].concat();
+    let found: Value = serde_json::from_str(&output("classify", folder, &eval).0).unwrap();
+    assert_eq!((&found["images"], &found["top1"]), (&24.into(), &24.into()));
+    let (text, _) = output("classify", folder, &[&["inspect"], &model[..]].concat());
+    assert!(text.contains("network          Conv-4") && text.contains("batch norm"), "{text}");
+    assert!(text.contains("embedding        pool4") && text.contains("data             data"));
+    let index = [&["index", "data", "--out", "data.index"], &model[..]].concat();
+    let (text, _) = output("retrieve", folder, &index);
+    assert!(text.starts_with("24 photographs by Conv-4 pool4"), "{text}");
+    let search = ["search", "data.index", "data/blue/5.png", "--json"];
+    let found: Value = serde_json::from_str(&output("retrieve", folder, &search).0).unwrap();
+    let of_blue = |one: &Value| one["path"].as_str().unwrap().contains("/blue/");
+    assert!(found["neighbours"].as_array().unwrap().iter().all(of_blue), "{found}");
+
+    let (text, _) = output("classify", folder, &[&train[..], &["--dry-run"]].concat());
+    assert!(text.contains("fc5.weight"), "{text}");
+    let wrong = ["train", "--data", "data", "--side", "0", "--out", "b"];
+    let wrong = error("classify", folder, &wrong);
+    assert!(wrong.starts_with("error: ") && wrong.contains("crop is 0, expected 1 to 16384"));
+    fs::write(folder.join("data.csv"), "data/red/1.png\n").unwrap();
+    let text = error("classify", folder, &["train", "--data", "data.csv", "--out", "c"]);
+    assert!(text.contains("data.csv: line 1: has the columns"), "{text}");
+}
+
+#[test]
+fn the_tour_names_pictures_and_finds_their_like() {
+    let place = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = place.path().to_str().unwrap();
+    let tour = |more: &[&str]| output("tour", root, &[&["vision", "--out", out], more].concat()).0;
+    let found: Value = serde_json::from_str(&tour(&["--json"])).unwrap();
+    assert!(found.get("sentences").is_none() && found.get("translations").is_none());
+    let pictures = &found["pictures"];
+    let (right, crops) = (pictures["right"].as_u64().unwrap(), pictures["crops"].as_u64().unwrap());
+    assert!(crops == 48 && right > 40, "{right} of {crops}");
+    let rows = pictures["neighbours"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["neighbours"].as_array().unwrap().len() == 6));
+    assert!(tour(&[]).contains(&format!("{right} of {crops} held-out crops right")));
+    let report = fs::read_to_string(place.path().join("report.html")).unwrap();
+    assert!(report.contains("data:image/png;base64,") && report.contains("Sample pictures"));
 }
 
 #[test]

@@ -99,10 +99,19 @@ fn data_sets(folder: &Path) -> Vec<Finding> {
             found: false,
         },
     });
-    let vectors = folder.join("vectors");
-    let found = vectors.is_dir();
-    let vectors = Finding { name: "vectors".into(), state: vectors.display().to_string(), found };
-    sets.into_iter().chain([vectors]).collect()
+    let others = [
+        "vectors",
+        "vision/weights/googlenet-bvlc.safetensors",
+        "vision/weights/squeezenet1_1.safetensors",
+        "vision/images/imagenet_samples",
+        "vision/images/caltech101",
+        "clevr/rendered/scenes.json",
+    ];
+    let others = others.map(|name| {
+        let path = folder.join(name);
+        Finding { name: name.into(), state: path.display().to_string(), found: path.exists() }
+    });
+    sets.into_iter().chain(others).collect()
 }
 
 fn models(folder: &Path) -> Vec<Finding> {

@@ -205,8 +205,9 @@ pub fn bar(share: f64) -> String {
     const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (share.clamp(0.0, 1.0) * (8 * WIDTH) as f64).round() as usize;
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
-        bar.push(PARTS[eighths % 8]);
+    match eighths % 8 {
+        0 => {}
+        part => bar.push(PARTS[part]),
     }
     format!("{bar:WIDTH$}")
 }

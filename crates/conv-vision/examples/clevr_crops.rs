@@ -17,9 +17,6 @@ const SIDE: usize = 48;
 /// What a square is larger than its object, as a share of the object's longer side on each side.
 const MARGIN: f64 = 0.15;
 
-/// Objects of which less is seen are left out, in pixels.
-const FEWEST_PIXELS: usize = 40;
-
 #[derive(Deserialize)]
 struct Scenes {
     scenes: Vec<Scene>,
@@ -69,7 +66,7 @@ fn crops(scene: &Scene, scenes: &Path, out: &Path) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-/// A square around the object with this number, as far as it lies within the picture.
+/// A square around what is seen of the object with this number, moved to lie within the picture.
 fn square(mask: &Picture, number: usize) -> Option<Region> {
     let (width, height) = (mask.width(), mask.height());
     let pixels = mask.pixels().chunks_exact(3).enumerate();
@@ -77,9 +74,6 @@ fn square(mask: &Picture, number: usize) -> Option<Region> {
         .filter(|(_, pixel)| usize::from(pixel[0]) == number)
         .map(|(at, _)| [at % width, at / width])
         .collect();
-    if seen.len() < FEWEST_PIXELS {
-        return None;
-    }
     let range = |axis: usize| {
         let places = seen.iter().map(|place| place[axis]);
         Some((places.clone().min()?, places.max()? + 1))

@@ -12,6 +12,8 @@
 //! reach the picture through all of them. [`Pretrained::open`] tells from the tensors' names and shapes which network they are
 //! for, and brings the [`Preprocessing`] that the weights were trained with.
 //!
+//! [`Training`] trains one on a folder of pictures or a table, by a [`Recipe`], and leaves a model folder.
+//!
 //! ```no_run
 //! use candle_core::Device;
 //! use conv_vision::{Classifier, Limits, Picture};

@@ -18,7 +18,7 @@ body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding
 
 /// How pictures with their bars and rows of neighbours look, on a page of their own or in a report.
 const STYLE: &str = "<style>.photos{display:flex;flex-wrap:wrap;gap:1.5rem}\
-.photos figure{margin:0;padding:0;width:224px;background:none;border:0}.photos img{display:block;min-width:96px;max-width:100%}\
+.photos figure{margin:0;padding:0;width:224px;background:none;border:0;border-radius:0}.photos img{display:block;min-width:96px;max-width:100%}\
 .photos figcaption{display:block;padding:0;font-size:12px;overflow-wrap:anywhere;color:#57606a}\
 .photos .bar{position:relative;margin:3px 0;height:22px;background:#f0f2f4}\
 .photos .bar i{position:absolute;inset:0 auto 0 0;background:#a9c4e4}.photos .bar.true i{background:#f2a48f}\
