@@ -55,10 +55,10 @@ impl Recipe {
             },
             dropout: 0.1,
             objective: Objective::Ctc,
-            masks: Masks { frequency: 1, frequency_width: 8, time: 1, time_width: 20 },
+            masks: Masks { frequency: 1, frequency_width: 8, time: 1, time_width: 8 },
             fit: FitConfig {
-                epochs: 60,
-                batching: Batching { size: BatchSize::Examples(5), window: 20 },
+                epochs: 30,
+                batching: Batching { size: BatchSize::Examples(3), window: 20 },
                 optimizer: OptimizerConfig::Adam(Adam::w()),
                 learning_rate: 4e-3,
                 schedule: Schedule {
