@@ -7,8 +7,8 @@ use candle_core::{Device, Module, Tensor};
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig, Precision, max_pool2d};
 use conv_hub::ModelConfig;
 use conv_nn::{
-    Conv2d, Init, Linear, Lstm, LstmConfig, Mode, VarBuilder, conv2d, dropout, keep_first, linear,
-    lstm, relu,
+    Conv2d, Init, LayerNorm, LayerNormConfig, Linear, Lstm, LstmConfig, Mode, VarBuilder, conv2d,
+    dropout, keep_first, layer_norm, linear, lstm, relu,
 };
 
 /// Utterances as the network takes them: features of a fixed front end, or samples for one that is learnt.
@@ -41,6 +41,7 @@ pub struct Cldnn {
     raw: Option<RawWaveform>,
     statistics: Statistics,
     convolutions: Vec<Conv2d>,
+    norm: LayerNorm,
     reduction: Option<Linear>,
     recurrent: Lstm,
     output: Linear,
@@ -50,7 +51,7 @@ pub struct Cldnn {
 /// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
 ///
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean` and `frontend.deviation` `[F]`,
-/// `convolutions.{i}.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them,
+/// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them,
 /// `output.weight` `[V, H]` and `bias`.
 ///
 /// # Errors
@@ -91,6 +92,7 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
             deviation: buffer("deviation", statistics.map(|s| &s.deviation), 1.0)?,
         },
         convolutions,
+        norm: layer_norm(maps, LayerNormConfig::default(), vb.pp("norm"))?,
         reduction: reduction.transpose()?,
         recurrent: lstm(inputs, units, stack, vb.pp("recurrent"))?,
         output: linear(config.outputs(), config.letters.classes(), vb.pp("output"))?,
@@ -148,6 +150,7 @@ impl Cldnn {
         }
         let (batch, maps, features, steps) = x.dims4()?;
         let x = x.reshape((batch, maps * features, steps))?.transpose(1, 2)?.contiguous()?;
+        let x = self.norm.forward(&x)?;
         let x = match &self.reduction {
             Some(reduction) => reduction.at(precision).forward(&x)?,
             None => x,

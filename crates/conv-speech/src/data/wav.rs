@@ -5,12 +5,11 @@ use hound::{SampleFormat, WavReader};
 use std::io::Cursor;
 
 /// Mono samples of a WAV file.
-pub(super) fn decode(mut bytes: Vec<u8>) -> Result<Audio, String> {
+pub(super) fn decode(bytes: Vec<u8>) -> Result<Audio, String> {
     if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
         return Err("no WAV (it does not begin with RIFF … WAVE)".into());
     }
-    mend(&mut bytes)?;
-    let reader = WavReader::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let reader = WavReader::new(Cursor::new(mended(&bytes)?)).map_err(|error| error.to_string())?;
     let spec = reader.spec();
     let channels = usize::from(spec.channels);
     if channels == 0 || spec.sample_rate == 0 {
@@ -67,32 +66,42 @@ fn mixed<S: Sample>(
     Ok(mono)
 }
 
-/// Makes the header say how many bytes of samples there are: those of a pipe or of an interrupted recording have 0,
-/// 0x7fffffff or 0xffffffff there, and others are off by some bytes.
-fn mend(bytes: &mut [u8]) -> Result<(), String> {
-    let number = |bytes: &[u8], at: usize, len: usize| -> Option<u64> {
+/// The file with nothing but format and samples, whose header says how many bytes of samples there are: those of a pipe or of an
+/// interrupted recording have 0, 0x7fffffff or 0xffffffff there, and others are off by some bytes.
+fn mended(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let number = |at: usize, len: usize| -> Option<usize> {
         let bytes = bytes.get(at..at + len)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     };
-    let (mut at, mut frame) = (12, None);
-    while let Some(size) = number(bytes, at + 4, 4) {
+    let (mut at, mut format) = (12, None);
+    while let Some(size) = number(at + 4, 4) {
         let start = at + 8;
-        let present = (bytes.len() - start) as u64;
-        match &bytes[at..at + 4] {
-            b"fmt " => frame = number(bytes, start + 12, 2).filter(|bytes| *bytes > 0),
-            b"data" => {
-                let frame =
-                    frame.ok_or("samples before any `fmt ` chunk that says what they are")?;
-                let size = if size == 0 { present } else { size.min(present) };
-                let whole = (size - size % frame) as u32;
-                bytes[at + 4..start].copy_from_slice(&whole.to_le_bytes());
-                return Ok(());
+        let rest = &bytes[start..];
+        let held = &rest[..size.min(rest.len())];
+        match (&bytes[at..at + 4], format) {
+            (b"fmt ", _) => {
+                format =
+                    number(start + 12, 2).filter(|frame| *frame > 0).map(|frame| (held, frame));
+            }
+            (b"data", None) => {
+                return Err("samples before any `fmt ` chunk that says what they are".into());
+            }
+            (b"data", Some((format, frame))) => {
+                let samples = if size == 0 { rest } else { held };
+                let samples = &samples[..samples.len() - samples.len() % frame];
+                let of = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
+                let mut file = Vec::with_capacity(28 + format.len() + samples.len());
+                for part in [b"RIFF", &of(samples)[..], b"WAVEfmt ", &of(format), format, b"data"] {
+                    file.extend_from_slice(part);
+                }
+                file.extend_from_slice(&of(samples));
+                file.extend_from_slice(samples);
+                return Ok(file);
             }
             _ => {}
         }
         // Chunks begin at even places.
-        let next = start as u64 + size + size % 2;
-        at = usize::try_from(next).ok().filter(|at| *at <= bytes.len()).unwrap_or(bytes.len());
+        at = start.saturating_add(held.len() + held.len() % 2);
     }
     Err("no `data` chunk, which holds the samples".into())
 }
