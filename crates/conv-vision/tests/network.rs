@@ -110,7 +110,7 @@ fn batch_norm_is_told_as_it_is_computed() {
     assert_eq!(stored["bn2.running_var"], [64]);
     assert!(!stored.contains_key("conv2.bias"));
     let learnt = stored.iter().filter(|(name, _)| !name.contains("running"));
-    assert_eq!(all, learnt.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum());
+    assert_eq!(all, learnt.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum::<u64>());
 
     // In training its moments are the batch's: the channels come out around 0 with variance 1.
     let parameters = Parameters::new(3);
