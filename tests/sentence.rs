@@ -384,7 +384,7 @@ fn what_is_wrong_is_said_in_one_line() {
                 "--out",
                 "run",
             ],
-            "at a learning rate of 1e39; its batch is sentence ",
+            "at a learning rate of 1000",
         ),
         (&["inspect", "owner/name"], "hub"),
         (&["train", "--data", "both.tsv", "--dry-run", "--filters", "0x5"], "filters is 0x5"),

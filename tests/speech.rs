@@ -1,5 +1,5 @@
 //! The program `speech` from training to transcripts, on made-up tones in a temporary folder, and on the yes/no set.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -222,7 +222,7 @@ fn a_folder_of_pictures_becomes_a_model_that_the_other_verbs_open() {
     assert!(text.contains("fc5.weight"), "{text}");
     let wrong = ["train", "--data", "data", "--side", "0", "--out", "b"];
     let wrong = error("classify", folder, &wrong);
-    assert!(wrong.starts_with("error: ") && wrong.contains("crop is 0, expected 1 to 16384"));
+    assert!(wrong.contains("error: crop is 0, expected 1 to 16384"), "{wrong}");
     fs::write(folder.join("data.csv"), "data/red/1.png\n").unwrap();
     let text = error("classify", folder, &["train", "--data", "data.csv", "--out", "c"]);
     assert!(text.contains("data.csv: line 1: has the columns"), "{text}");

@@ -164,9 +164,10 @@ fn what_is_too_long_has_an_answer_of_its_own() {
         format!("{}\nruns a dog .\n", found.trim_end().replace('\n', " "))
     };
     assert_eq!(read("skip"), "\nruns a dog .\n");
-    let (full, rest) = ("Hund ".repeat(37), "Hund ".repeat(13));
+    // A word has four tokens, so that nine of them have room.
+    let (full, rest) = ("Hund ".repeat(9), "Hund ".repeat(5));
     assert_eq!(read("cut"), whole(&[full.trim()]));
-    assert_eq!(read("split"), whole(&[full.trim(), rest.trim()]));
+    assert_eq!(read("split"), whole(&[&[full.trim(); 5][..], &[rest.trim()]].concat()));
     // At the prompt it is said, and the next line answered.
     let talk = translate(folder, &["interactive", "--model", "run/model"])
         .write_stdin(format!("{long}\nein Hund rennt .\n"))

@@ -90,7 +90,7 @@ fn each_defect_is_named_with_its_place() {
     let cases: [(&[u8], &str); 17] = [
         (b"", "it is empty"),
         (b"\n\n", "line 1 has 0 numbers"),
-        (b"\x1f\x8b\x08\x00", "it is gzip-compressed"),
+        (b"\x1f\x8b\x08\x00", "cannot read"),
         (b"PK\x03\x04glove.6B.100d.txt", "it is a zip archive"),
         (b"alone\n", "line 1 has 0 numbers after its word"),
         (b"the 0.5 -1\ncat 2 3 4\n", "line 2 has 3 numbers after its word, expected 2"),
