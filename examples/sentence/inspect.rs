@@ -67,7 +67,8 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
 
 /// Whether a path can only be an id on the hub, `owner/name`: nothing is there, and no data file is called so.
 fn hub_id(path: &Path) -> bool {
-    !path.exists() && path.components().count() == 2 && Format::of(path).is_err()
+    let may_be_data = path.extension().is_some() && Format::of(path).is_ok();
+    !path.exists() && path.components().count() == 2 && !may_be_data
 }
 
 /// A set's sentences in the parts in which it comes.

@@ -416,7 +416,7 @@ mod tests {
             assert_eq!(alone.to_vec1::<f64>()?, [found[b][y][x]], "place {place}");
         }
         let mean = CrossEntropyConfig { reduction: Reduction::Mean, ..config };
-        gradcheck::check("cross_entropy of places", &[logits.clone()], |t| {
+        gradcheck::check("cross_entropy of places", std::slice::from_ref(&logits), |t| {
             Ok(cross_entropy(&t[0], &ids, &mean)?)
         });
         let text = cross_entropy(&logits, &ids.t()?, &mean).err().map(|e| e.to_string());

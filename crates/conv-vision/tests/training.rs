@@ -78,7 +78,7 @@ fn two_colours_are_learnt_saved_and_opened_again() {
     let guesses = classifier.guesses(&prediction, 5);
     assert_eq!((guesses.len(), guesses[0].class.name.as_str()), (2, "red"));
     // As the network itself says, through the preprocessing that the folder holds.
-    let x = recipe(1).preprocessing.tensor(&[picture.clone()], &Device::Cpu).unwrap();
+    let x = recipe(1).preprocessing.tensor(std::slice::from_ref(&picture), &Device::Cpu).unwrap();
     let logits = training.network().forward(&x, &mut conv_nn::Mode::Eval).unwrap();
     let expected = conv_nn::softmax(&logits, 1).unwrap().to_vec2::<f32>().unwrap();
     assert_eq!(guesses[0].probability, f64::from(expected[0][1]));

@@ -31,8 +31,11 @@ fn enumerated(shares: &[Vec<f64>], target: &[u32], blank: u32) -> f64 {
     -total.ln()
 }
 
+/// What is drawn of a batch: [`cases`].
+type Drawn = (usize, usize, u32, Vec<(usize, Vec<u32>)>, u64);
+
 /// Two samples of frames, classes, a blank, and targets that fit.
-fn cases() -> impl Strategy<Value = (usize, usize, u32, Vec<(usize, Vec<u32>)>, u64)> {
+fn cases() -> impl Strategy<Value = Drawn> {
     let sizes = (1usize..6, 2usize..4);
     sizes.prop_flat_map(|(frames, classes)| {
         let symbol = 0..classes as u32 - 1;
