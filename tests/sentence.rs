@@ -306,7 +306,13 @@ fn a_segmenter_s_words_are_kept() {
     let parameters = dry["parameters"].as_array().unwrap();
     let table = parameters.iter().find(|one| one["name"] == "embedding.weight").unwrap();
     assert_eq!(table["shape"][0], 7, "{dry}");
-    assert!(error(folder, &[&train[..], &["--style", "kim"]].concat()).contains("no word"));
+    // Before the error stands the remark that Kim's style keeps none of these letters.
+    let kim = [&train[..], &["--style", "kim"]].concat();
+    let said = sentence(folder, &kim).assert().code(1).get_output().stderr.clone();
+    let said = String::from_utf8(said).unwrap();
+    let [remark, error] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert!(remark.contains("\"kim\" drops 390 letters"), "{remark}");
+    assert!(error.starts_with("error: ") && error.contains("no word"), "{error}");
 }
 
 #[test]
@@ -384,7 +390,7 @@ fn what_is_wrong_is_said_in_one_line() {
                 "--out",
                 "run",
             ],
-            "at a learning rate of 1000",
+            "at a learning rate of 1e39; its batch is sentence ",
         ),
         (&["inspect", "owner/name"], "hub"),
         (&["train", "--data", "both.tsv", "--dry-run", "--filters", "0x5"], "filters is 0x5"),

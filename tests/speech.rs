@@ -118,6 +118,14 @@ fn what_cannot_be_heard_is_named_and_keeps_nothing_from_the_rest() {
     write_data(folder);
     let train = [&["train"], &DATA[..], &["--epochs", "1"]].concat();
     output(folder, &[&train[..], &["--out", "run"]].concat());
+    // Another run starts from what that one has learnt, by a front end that a file names.
+    fs::write(folder.join("raw.toml"), "front_end = { kind = \"raw\", stride = 8 }\n").unwrap();
+    let init = ["--init", "run/model", "--config", "raw.toml", "--out", "warm"];
+    output(folder, &[&train[..], &init].concat());
+    let stored = fs::read_to_string(folder.join("warm/model/training.json")).unwrap();
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["start"]["from"], "model");
+    assert_eq!(stored["recipe"]["front_end"]["kind"], "raw");
     for (name, samples) in [("none", 0), ("one", 1), ("short", 199), ("window", 200), ("word", 800)]
     {
         wav(&folder.join(format!("{name}.wav")), &vec![0.01; samples]);

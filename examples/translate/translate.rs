@@ -146,7 +146,10 @@ impl Session {
             _ if !is_of_a_sentence(&error) => Err(error),
             ([_], Some(refusals)) => refusals.tell(&error),
             ([_, _, ..], mut refusals) => {
-                sentences.chunks(1).try_for_each(|one| self.answer(one, refusals.as_deref_mut()))
+                let half = sentences.len().div_ceil(2);
+                sentences
+                    .chunks(half)
+                    .try_for_each(|some| self.answer(some, refusals.as_deref_mut()))
             }
             _ => Err(error),
         }

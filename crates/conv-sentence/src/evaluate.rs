@@ -3,7 +3,7 @@
 use crate::{Classifier, Error, Result};
 use conv_hub::InvalidField;
 use conv_text::data::Corpus;
-use conv_train::metrics::{AtK, ClassScore, Confusion};
+use conv_train::metrics::{AtK, ClassScore, Confusion, ranking};
 use serde::Serialize;
 use std::fmt;
 
@@ -84,13 +84,6 @@ impl Tally {
             confusion,
         }
     }
-}
-
-/// Classes by falling probability; of equal ones the first comes first.
-pub(crate) fn ranking(probabilities: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..probabilities.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    order
 }
 
 /// Classifies every example of `corpus` and counts; classes are matched by name. An example of a class that

@@ -1,6 +1,6 @@
 //! A trained classifier: a model folder, opened once and shared between threads.
 
-use crate::evaluate::{position, ranking};
+use crate::evaluate::position;
 use crate::stored::Stored;
 use crate::{Batch, Error, Evidence, KimCnn, Peak, Result, evidence, peaks};
 use candle_core::{DType, Device, Tensor};
@@ -8,6 +8,7 @@ use conv_nn::{Mode, softmax};
 use conv_text::Segmentation;
 use conv_text::tokenizer::{Tokenizer, UNK};
 use conv_train::batch;
+use conv_train::metrics::ranking;
 use serde::Serialize;
 use std::path::Path;
 

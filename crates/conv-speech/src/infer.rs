@@ -1,7 +1,6 @@
 //! A trained recogniser: a model folder, opened once and shared between threads.
 
-use crate::data::Audio;
-use crate::data::check_rate;
+use crate::data::{Audio, check_rate};
 use crate::greedy::{Letter, letters, words};
 use crate::model::{Preparation, Prepared};
 use crate::{Cldnn, Config, Error, Result, Word, stored};
@@ -158,4 +157,35 @@ pub(crate) fn posteriors(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frontend::{FrontEnd, LogMelConfig};
+    use crate::{Alphabet, Recipe, cldnn};
+    use candle_core::DType;
+    use conv_nn::Parameters;
+
+    #[test]
+    fn an_utterance_is_heard_the_same_alone_and_in_any_batch() -> Result<()> {
+        for front_end in [FrontEnd::LogMel(LogMelConfig::default()), Recipe::raw()] {
+            let config = Recipe::small(front_end).network(8000, Alphabet::of(["AB"]));
+            let parameters = Parameters::new(1);
+            let vb = parameters.builder(DType::F32, &Device::Cpu);
+            let recognizer = Recognizer::new(cldnn(&config, None, &vb)?, &Device::Cpu);
+            let sound = |count: usize| -> Vec<f32> {
+                (0..count).map(|t| (t as f32 * t as f32 / 9000.0).sin() * 0.2).collect()
+            };
+            let prepared: Vec<Prepared> = [280, 2345, 2400, 9000, 16_000]
+                .map(|count| recognizer.preparation.prepare(&sound(count)))
+                .into();
+            let all: Vec<&Prepared> = prepared.iter().collect();
+            let together = recognizer.posteriors(&all, &[])?;
+            for (one, found) in prepared.iter().zip(together) {
+                assert_eq!(recognizer.posteriors(&[one], &[])?, [found], "{} frames", one.frames);
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,9 +1,10 @@
 //! Training: recordings in, a recogniser out.
 
-use crate::data::Recordings;
+use crate::data::{Recording, Recordings, check_rate};
 use crate::evaluate::Written;
 use crate::frontend::{FrontEnd, raw_waveform};
 use crate::infer::posteriors;
+use crate::metrics::Tally;
 use crate::model::{Batch, Preparation, Prepared, Statistics};
 use crate::{Alphabet, Cldnn, Config, Error, Recipe, Recognizer, Result, cldnn, report};
 use candle_core::{DType, Device, Tensor};
@@ -205,9 +206,9 @@ fn examples(
 ) -> Result<Vec<Example>> {
     let Config { rate, front_end, letters, .. } = config;
     let least = front_end.window(*rate);
-    let example = |recording: &crate::data::Recording| {
+    let example = |recording: &Recording| {
         let name = recording.name.clone();
-        crate::data::check_rate(&name, &recording.audio, *rate)?;
+        check_rate(&name, &recording.audio, *rate)?;
         let found = recording.audio.samples.len();
         if found < least {
             return Err(Error::Short { name, found, least, rate: *rate });
@@ -327,7 +328,7 @@ impl Learner for Training<'_> {
 
     /// Of the dev part; without one of what is trained on, and called so.
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
-        let mut tally = crate::metrics::Tally::default();
+        let mut tally = Tally::default();
         for Written { reference, hypothesis, .. } in self.written()? {
             tally.add(&reference, &hypothesis);
         }
@@ -358,10 +359,6 @@ impl Task for Training<'_> {
     fn examples(&self) -> BTreeMap<&'static str, usize> {
         let (train, left_out) = (self.train.len(), self.left_out.len());
         BTreeMap::from([("train", train), ("dev", self.dev.len()), ("left out", left_out)])
-    }
-
-    fn files(&self) -> conv_train::Result<Vec<(&'static str, Vec<u8>)>> {
-        Ok(Vec::new())
     }
 
     fn start(&self) -> Value {

@@ -61,7 +61,8 @@ pub enum Error {
     },
     /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an earlier step.
     #[error(
-        "the loss at step {step} is {loss}, at a learning rate of {learning_rate}; its batch is {}",
+        "the loss at step {step} is {loss}, at a learning rate of {}; its batch is {}",
+        short(*learning_rate),
         shown(batch)
     )]
     NonFiniteLoss {
@@ -76,8 +77,9 @@ pub enum Error {
     },
     /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds it.
     #[error(
-        "the gradient of `{parameter}` at step {step} is not finite, at a learning rate of {learning_rate}; \
+        "the gradient of `{parameter}` at step {step} is not finite, at a learning rate of {}; \
          its batch is {}",
+        short(*learning_rate),
         shown(batch)
     )]
     NonFiniteGradient {
@@ -159,6 +161,14 @@ pub enum Error {
         /// The drawing library's message.
         reason: String,
     },
+}
+
+/// A number as people write it: with an exponent only where it is very large or small.
+fn short(value: f64) -> String {
+    match value.abs() {
+        size if (1e-5..1e7).contains(&size) => value.to_string(),
+        _ => format!("{value:e}"),
+    }
 }
 
 /// The first few of a batch, of which there may be hundreds.

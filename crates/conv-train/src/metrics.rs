@@ -120,6 +120,17 @@ impl Confusion {
     }
 }
 
+/// Classes by falling probability; of equal ones the first comes first.
+///
+/// ```
+/// assert_eq!(conv_train::metrics::ranking(&[0.2, 0.4, 0.4]), [1, 2, 0]);
+/// ```
+pub fn ranking(probabilities: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    order
+}
+
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -6,6 +6,7 @@ use crate::stored::Pretrained;
 use crate::{Error, Preprocessing, Result};
 use candle_core::{D, DType, Device};
 use conv_nn::Mode;
+use conv_train::metrics::ranking;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +36,7 @@ pub struct Prediction {
 impl Prediction {
     /// The `k` most probable classes by number, the most probable first; of equals the one that comes first.
     pub fn top(&self, k: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.probabilities.len()).collect();
-        order.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
+        let mut order = ranking(&self.probabilities);
         order.truncate(k);
         order
     }

@@ -8,7 +8,7 @@ use crate::{Config, Error, Guess, Recipe, Result, data::Label};
 use candle_core::{D, DType, Device, Tensor};
 use conv_nn::rng::{Fingerprint, seeded};
 use conv_nn::{CrossEntropyConfig, Mode, Parameters, cross_entropy, log_softmax};
-use conv_train::metrics::Confusion;
+use conv_train::metrics::{Confusion, ranking};
 use conv_train::report::Report;
 use conv_train::{FitConfig, Learner, Loss, Task};
 use rand::Rng;
@@ -164,7 +164,7 @@ impl Training {
         let mut loss = 0.0;
         for (row, example) in rows.iter().zip(&self.dev) {
             let class = example.class as usize;
-            confusion.add(class, first_of(row).first().copied().unwrap_or(0));
+            confusion.add(class, ranking(row).first().copied().unwrap_or(0));
             loss -= row[class];
         }
         Ok((confusion, loss / rows.len() as f64, rows))
@@ -174,7 +174,7 @@ impl Training {
     fn mistakes(&self, rows: &[Vec<f64>]) -> Result<Classified> {
         let of_truth = |at: usize| rows[at][self.dev[at].class as usize];
         let mut order: Vec<usize> = (0..rows.len())
-            .filter(|&at| first_of(&rows[at]).first() != Some(&(self.dev[at].class as usize)))
+            .filter(|&at| ranking(&rows[at]).first() != Some(&(self.dev[at].class as usize)))
             .collect();
         order.sort_by(|&a, &b| of_truth(a).total_cmp(&of_truth(b)));
         let mut page = Classified::default();
@@ -185,19 +185,12 @@ impl Training {
                 let probability = rows[at][class].exp();
                 Guess { class: Label { label: name.clone(), name }, probability }
             };
-            let guesses: Vec<Guess> = first_of(&rows[at]).into_iter().take(5).map(guess).collect();
+            let guesses: Vec<Guess> = ranking(&rows[at]).into_iter().take(5).map(guess).collect();
             let picture = Picture::open(path, &self.limits)?;
             page.add_of(path, &picture, &guesses, &self.labels[*class as usize])?;
         }
         Ok(page)
     }
-}
-
-/// Classes by number, the most probable first; of equals the one that comes first.
-fn first_of(row: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..row.len()).collect();
-    order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
-    order
 }
 
 /// Parts a tenth of each class, in a drawn order; of classes of fewer than ten every tenth picture of all.
@@ -292,10 +285,6 @@ impl Task for Training {
 
     fn examples(&self) -> BTreeMap<&'static str, usize> {
         BTreeMap::from([("train", self.train.len()), ("dev", self.dev.len())])
-    }
-
-    fn files(&self) -> conv_train::Result<Vec<(&'static str, Vec<u8>)>> {
-        Ok(Vec::new())
     }
 
     fn labels(&self) -> &[String] {

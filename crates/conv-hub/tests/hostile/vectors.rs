@@ -110,6 +110,9 @@ fn each_defect_is_named_with_its_place() {
         let found = error(file);
         assert!(found.contains(expected), "{found}\nexpected: {expected}");
     }
+    // A file is unpacked; what is read as a stream, and packed twice, is not.
+    let found = Vectors::parse(&b"\x1f\x8b\x08\x00"[..], 4, None, |_| true).unwrap_err();
+    assert!(found.to_string().contains("it is gzip-compressed"), "{found}");
 }
 
 #[test]
