@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use conv_sentence::data::{KimData, KimSet};
-use conv_text::data::{Column, Corpus, Dataset, Encoding, Format, ReadOptions};
+use conv_text::data::{Column, Corpus, Dataset, Encoding, Format, ReadOptions, Separator};
 use std::path::{Path, PathBuf};
 
 /// How files are read.
@@ -12,6 +12,9 @@ pub struct Reading {
     /// tsv, csv, jsonl or fasttext [default: by the file's extension]
     #[arg(long)]
     format: Option<Format>,
+    /// What stands between the columns, one character such as ; or the word tab [default: a tab in tsv, a comma in csv]
+    #[arg(long)]
+    separator: Option<Separator>,
     /// utf8 or latin1
     #[arg(long, default_value = "utf8")]
     encoding: Encoding,
@@ -27,6 +30,7 @@ impl Reading {
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
             format: self.format,
+            separator: self.separator,
             encoding: self.encoding,
             text: self.text_column.clone(),
             label: self.label_column.clone(),

@@ -6,7 +6,9 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_hub::{Card, folder};
 use conv_train::task::{self, Task};
-use conv_train::{ByHeart, End, Event, FitConfig, Learner, Outcome, Progress, Run, fit, read_log};
+use conv_train::{
+    ByHeart, End, Event, FitConfig, Learner, Outcome, Progress, Record, Run, fit, read_log,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -146,6 +148,7 @@ impl TrainFlags {
         let (model, report) = (out.join("model"), out.join("report.html"));
         task::save(task, &model, &card(metrics.clone()), self.half)?;
         let log = read_log(&out.join("metrics.jsonl"))?;
+        nothing_learnt(task.fit(), &log).map(note);
         task::report(task, subtitle, &metrics, &log, &outcome)?.write(&report)?;
         let parameters = task.parameters().count();
         let Outcome { step, epoch, seconds, .. } = outcome;
@@ -188,6 +191,26 @@ fn long_warm_up(config: &FitConfig, steps: u64) -> Option<String> {
         format!(
             "the warm-up has {warmup} steps and the run {steps}: the learning rate gets to {share} % of its height \
              (fewer schedule.warmup_steps, or more epochs)"
+        )
+    })
+}
+
+/// Of a run whose training loss ends no lower than it began.
+fn nothing_learnt(config: &FitConfig, log: &[Record]) -> Option<String> {
+    let step = |record: &Record| match record {
+        Record::Step(step) => Some(step.loss),
+        Record::Evaluation(_) => None,
+    };
+    let losses: Vec<f64> = log.iter().filter_map(step).collect();
+    let first = losses.first()?;
+    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+    let mean = last.iter().sum::<f64>() / last.len() as f64;
+    // A step or two have nothing to show yet.
+    (losses.len() >= 10 && mean > 0.99 * first).then(|| {
+        format!(
+            "nothing was learnt: the training loss is {first:.4} in the first step and {mean:.4} at the end; \
+             does a learning rate of {} suit?",
+            config.learning_rate
         )
     })
 }
@@ -267,6 +290,38 @@ impl fmt::Display for Trained {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use conv_train::StepRecord;
+
+    #[test]
+    fn only_a_loss_that_does_not_fall_is_remarked_on() {
+        let log = |losses: &[f64]| -> Vec<Record> {
+            let record = |&loss: &f64| {
+                let (step, epoch, gradient_norm, seconds) = (1, 0, 1.0, 0.0);
+                let learning_rate = 1.0;
+                Record::Step(StepRecord {
+                    step,
+                    epoch,
+                    loss,
+                    learning_rate,
+                    gradient_norm,
+                    seconds,
+                })
+            };
+            losses.iter().map(record).collect()
+        };
+        let config = FitConfig { learning_rate: 1000.0, ..FitConfig::default() };
+        let mut losses = [0.69; 20];
+        let text = nothing_learnt(&config, &log(&losses)).unwrap_or_default();
+        assert!(
+            text.contains("0.6900 in the first step") && text.ends_with("1000 suit?"),
+            "{text}"
+        );
+        losses[1] = 900.0;
+        assert!(nothing_learnt(&config, &log(&losses)).is_some());
+        losses[18..].fill(0.5);
+        assert_eq!(nothing_learnt(&config, &log(&losses)), None);
+        assert_eq!(nothing_learnt(&config, &log(&[0.69; 3])), None);
+    }
 
     #[test]
     fn only_a_warm_up_of_most_of_the_run_is_remarked_on() {

@@ -52,6 +52,18 @@ fn the_same_examples_from_every_format() {
             columns(Format::Csv, "review", "class"),
             "\u{feff}class,review\r\npos,\"good, \"\"really\"\"\"\r\nneg,\r\n",
         ),
+        (
+            ReadOptions { separator: Some(";".parse().unwrap()), ..options(Format::Csv) },
+            "class;text\npos;\"good, \"\"really\"\"\"\nneg;\n",
+        ),
+        (
+            ReadOptions { separator: Some("tab".parse().unwrap()), ..options(Format::Csv) },
+            "class\ttext\npos\t\"good, \"\"really\"\"\"\nneg\t\"\"\n",
+        ),
+        (
+            ReadOptions { separator: Some("|".parse().unwrap()), ..options(Format::Tsv) },
+            "pos|good, \"really\"\nneg|\n",
+        ),
         (columns(Format::Csv, "1", "2"), "\"good, \"\"really\"\"\",pos\n,neg\n"),
         (
             options(Format::Jsonl),

@@ -109,6 +109,48 @@ impl fmt::Display for Column {
     }
 }
 
+/// What stands between the columns of a table: one byte of ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Separator(u8);
+
+impl Separator {
+    /// The byte.
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+}
+
+impl FromStr for Separator {
+    type Err = Error;
+
+    /// One character, or `tab`. Letters, digits, quotation marks and line breaks stand in texts.
+    fn from_str(text: &str) -> Result<Self> {
+        match if text == "tab" { "\t" } else { text }.as_bytes() {
+            &[byte @ (b'\t' | b' ')] => Ok(Self(byte)),
+            &[byte] if byte.is_ascii_punctuation() && byte != b'"' => Ok(Self(byte)),
+            _ => {
+                let expected = "one character such as ; or |, or the word tab";
+                Err(InvalidField::new("separator", format_args!("{text:?}"), expected).into())
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Separator {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Separator> for String {
+    fn from(Separator(byte): Separator) -> Self {
+        char::from(byte).into()
+    }
+}
+
 /// How a data file is to be read; the default takes the format from the extension.
 ///
 /// Columns that are not given are those of the usual names (`label`, `class`, … and `text`,
@@ -120,6 +162,9 @@ impl fmt::Display for Column {
 pub struct ReadOptions {
     /// The format; from the extension where absent.
     pub format: Option<Format>,
+    /// What stands between columns; a tab in TSV and a comma in CSV where absent. With it, a file whose extension
+    /// stands for no table is read as CSV.
+    pub separator: Option<Separator>,
     /// The encoding; UTF-8 where not told.
     pub encoding: Encoding,
     /// The column that holds the text.
@@ -141,6 +186,16 @@ mod tests {
         assert_eq!(Format::of(Path::new("a.b/texts")).unwrap(), Format::FastText);
         let error = Format::of(Path::new("b.xlsx")).unwrap_err().to_string();
         assert!(error.contains("b.xlsx") && error.contains(".csv"), "{error}");
+    }
+
+    #[test]
+    fn a_separator_is_one_character() {
+        assert_eq!(";".parse::<Separator>().unwrap().byte(), b';');
+        assert_eq!("tab".parse::<Separator>().unwrap().byte(), b'\t');
+        for wrong in ["", ";;", "a", "\"", "\n", "ä"] {
+            let error = wrong.parse::<Separator>().unwrap_err().to_string();
+            assert!(error.contains("separator is") && error.contains("tab"), "{error}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod table;
 pub use conv_hub::text::{Encoding, FileText, MAX_LINE, examine};
 pub use corpus::{Corpus, Example};
 pub use dataset::Dataset;
-pub use format::{Column, Format, ReadOptions};
+pub use format::{Column, Format, ReadOptions, Separator};
 pub use records::{Record, Records};
 pub use split::{
     Split, cross_validation, folds, holdout, stratified_cross_validation, stratified_holdout,

@@ -3,9 +3,10 @@
 use std::io::BufRead;
 use std::path::Path;
 
+use conv_hub::InvalidField;
 use conv_hub::text::{Lines, Place, open};
 
-use super::format::{Column, Format, ReadOptions};
+use super::format::{Column, Format, ReadOptions, Separator};
 use super::layout::Layout;
 use super::parse::{fasttext, json, json_keys};
 use super::table::{CsvRows, Rows};
@@ -51,7 +52,7 @@ impl Records {
     /// Records with labels, for training and evaluation; blank lines are stepped over.
     ///
     /// `file` stands in error messages. Without a format in `options`, lines are read as
-    /// [`Format::FastText`].
+    /// [`Format::FastText`], or as [`Format::Csv`] where there is a separator.
     ///
     /// # Errors
     /// Here [`Error::Hub`] for a stream that cannot be read or is UTF-16; the records' own come from the iterator.
@@ -92,8 +93,20 @@ impl Records {
         labelled: bool,
     ) -> Result<Self> {
         let encoding = options.encoding;
+        let table = options.separator.map_or(Format::FastText, |_| Format::Csv);
+        let format = options.format.unwrap_or(table);
+        if let (Some(found), Format::Jsonl | Format::FastText) = (options.separator, format) {
+            let expected = "none: JSON lines and plain lines have no columns";
+            return Err(InvalidField::new(
+                "separator",
+                format_args!("{:?}", String::from(found)),
+                expected,
+            )
+            .into());
+        }
+        let separator = |usual| options.separator.map_or(usual, Separator::byte);
         let table = |rows| Source::Table { rows, layout: None };
-        let source = match options.format.unwrap_or(Format::FastText) {
+        let source = match format {
             Format::FastText => {
                 let lines = Lines::new(reader, file, encoding)?;
                 Source::FastText(if labelled { lines } else { lines.go_on() })
@@ -113,8 +126,11 @@ impl Records {
                 }
                 Source::Jsonl(Lines::new(reader, file, encoding)?)
             }
-            Format::Tsv => table(Rows::Tsv(Lines::new(reader, file, encoding)?)),
-            Format::Csv => table(Rows::Csv(CsvRows::new(reader, file, encoding)?)),
+            Format::Tsv => table(Rows::Tsv {
+                lines: Lines::new(reader, file, encoding)?,
+                separator: separator(b'\t').into(),
+            }),
+            Format::Csv => table(Rows::Csv(CsvRows::new(reader, file, encoding, separator(b','))?)),
         };
         Ok(Self { source, options: options.clone(), labelled, ended: false })
     }
@@ -179,7 +195,12 @@ impl Iterator for Records {
 fn opened(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
     // First: of a file that is not there, its name's ending is not what is wrong.
     let reader = open(path)?;
-    let format = options.format.map_or_else(|| Format::of(path), Ok)?;
+    let of_name = || match (options.separator, Format::of(path)) {
+        // A table, whatever the name says.
+        (Some(_), Err(_) | Ok(Format::FastText)) => Ok(Format::Csv),
+        (_, format) => format,
+    };
+    let format = options.format.map_or_else(of_name, Ok)?;
     Ok((reader, ReadOptions { format: Some(format), ..options.clone() }))
 }
 

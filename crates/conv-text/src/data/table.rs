@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// The rows of a table; a blank line is no row.
 pub(crate) enum Rows {
-    Tsv(Lines),
+    Tsv { lines: Lines, separator: char },
     Csv(CsvRows),
 }
 
@@ -17,10 +17,10 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Tsv(lines) => {
+            Self::Tsv { lines, separator } => {
                 lines.find(|line| !matches!(line, Ok((_, text)) if text.is_empty())).map(|line| {
                     let (at, text) = line?;
-                    Ok((at, text.split('\t').map(str::to_owned).collect()))
+                    Ok((at, text.split(*separator).map(str::to_owned).collect()))
                 })
             }
             Self::Csv(rows) => rows.read().transpose(),
@@ -41,14 +41,17 @@ impl CsvRows {
         mut reader: Box<dyn BufRead>,
         file: &str,
         encoding: Encoding,
+        separator: u8,
     ) -> Result<Self> {
         skip_mark(&mut reader, file)?;
-        let bounded = Bounded { reader, left: MAX_LINE, last: b'\n', quotes: Quotes::default() };
+        let quotes = Quotes { separator, place: Within::Start, breaks: 0, opened: 0 };
+        let bounded = Bounded { reader, left: MAX_LINE, last: b'\n', quotes };
         // The crate's own CR LF ends a record at the CR, so that the lines of the next ones would
         // be counted wrongly.
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(separator)
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(bounded);
         Ok(Self { reader, record: csv::ByteRecord::new(), file: file.into(), encoding })
@@ -111,8 +114,8 @@ struct Bounded {
 }
 
 /// Follows the csv crate through the bytes, to know whether a quotation mark is open.
-#[derive(Default)]
 struct Quotes {
+    separator: u8,
     place: Within,
     /// Line breaks so far.
     breaks: u64,
@@ -120,9 +123,8 @@ struct Quotes {
     opened: u64,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Within {
-    #[default]
     Start,
     Field,
     Quotes,
@@ -141,7 +143,7 @@ impl Quotes {
                 (Within::Mark, b'"') => Within::Quotes,
                 (Within::Quotes, b'"') => Within::Mark,
                 (Within::Quotes, _) => Within::Quotes,
-                (_, b',' | b'\n') => Within::Start,
+                (_, byte) if byte == self.separator || byte == b'\n' => Within::Start,
                 _ => Within::Field,
             };
             self.breaks += u64::from(byte == b'\n');

@@ -1,0 +1,119 @@
+//! What the crate's documentation says of half precision holds for every operation.
+#![allow(clippy::unwrap_used)]
+
+use candle_core::{DType, Device, Module, Tensor};
+use conv_core::{Conv1dConfig, Conv2dConfig};
+use conv_nn::*;
+
+const WIDE: DType = DType::F32;
+
+fn of(shape: &[usize], dtype: DType) -> Tensor {
+    let count: usize = shape.iter().product();
+    let values = Tensor::arange(0f32, count as f32, &Device::Cpu).unwrap();
+    values.affine(0.01, -0.1).unwrap().reshape(shape).unwrap().to_dtype(dtype).unwrap()
+}
+
+/// What each operation says to an argument of this type, by its name.
+fn said(dtype: DType) -> Vec<(&'static str, String)> {
+    let x = |shape: &[usize]| of(shape, dtype);
+    let wide = |shape: &[usize]| of(shape, WIDE);
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(WIDE, &Device::Cpu);
+    let targets = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
+    let layer = linear(4, 3, vb.pp("linear")).unwrap();
+    let ids = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
+    let table = Parameters::new(1).builder(dtype, &Device::Cpu);
+    let embed = embedding(4, 3, EmbeddingConfig::default(), table);
+    let mut stream = rng::seeded(1, "half");
+    let mut train = Mode::Train(&mut stream);
+    let group = GroupNormConfig { groups: 2, ..Default::default() };
+    let entropy = CrossEntropyConfig::default();
+    let batch = batch_norm(4, BatchNormConfig::default(), vb.pp("batch")).unwrap();
+    let recurrent = lstm(4, 3, LstmConfig::default(), vb.pp("lstm")).unwrap();
+    let gated = gru(4, 3, GruConfig::default(), vb.pp("gru")).unwrap();
+    let text = |result: std::result::Result<Tensor, String>| result.err().unwrap_or_default();
+    let own = |result: Result<Tensor>| text(result.map_err(|error| error.to_string()));
+    let candle = |result: candle_core::Result<Tensor>| text(result.map_err(|e| e.to_string()));
+    let first = |result: Result<(Tensor, Tensor)>| own(result.map(|pair| pair.0));
+    vec![
+        ("relu", own(relu(&x(&[2, 4])))),
+        ("glu", own(glu(&x(&[2, 4]), 1))),
+        ("softmax", own(softmax(&x(&[2, 4]), 1))),
+        ("log_softmax", own(log_softmax(&x(&[2, 4]), 1))),
+        ("softmax_of_first", own(softmax_of_first(&x(&[2, 3, 4]), &[2, 4]))),
+        ("keep_first", own(keep_first(&x(&[2, 3, 4]), &[2, 4]))),
+        ("dropout", own(dropout(&x(&[2, 4]), 0.5, &mut train))),
+        ("dropout_of_first", own(dropout_of_first(&x(&[2, 3, 4]), &[2, 4], 0.5, &mut train))),
+        ("add_relu", own(add_relu(&x(&[2, 4]), &x(&[2, 4])))),
+        ("add_scaled", own(add_scaled(&x(&[2, 4]), &x(&[2, 4]), 0.5))),
+        (
+            "dot_attention",
+            first(dot_attention(&x(&[1, 2, 4]), &x(&[1, 3, 4]), &x(&[1, 3, 4]), &[3])),
+        ),
+        ("batch_norm", own(batch.forward(&x(&[2, 4]), &mut Mode::Eval))),
+        (
+            "group_norm",
+            candle(group_norm(4, group, vb.pp("group")).unwrap().forward(&x(&[2, 4, 3]))),
+        ),
+        (
+            "layer_norm",
+            candle(
+                layer_norm(4, LayerNormConfig::default(), vb.pp("layer"))
+                    .unwrap()
+                    .forward(&x(&[2, 4])),
+            ),
+        ),
+        (
+            "local_response_norm",
+            own(local_response_norm(&x(&[1, 4, 2, 2]), &LocalResponseNormConfig::default())),
+        ),
+        ("max_over_time", own(max_over_time(&x(&[2, 3, 4]), None))),
+        ("weight_norm", own(weight_norm(&x(&[3, 4]), &x(&[3, 1])))),
+        ("linear", candle(layer.forward(&x(&[2, 4])))),
+        (
+            "embedding",
+            embed
+                .and_then(|embed| embed.forward(&ids))
+                .err()
+                .map(|e| e.to_string())
+                .unwrap_or_default(),
+        ),
+        ("cross_entropy", own(cross_entropy(&x(&[2, 4]), &targets, &entropy))),
+        (
+            "linear_cross_entropy",
+            own(linear_cross_entropy(&layer, &x(&[2, 4]), &targets, &entropy)),
+        ),
+        ("ctc_loss", own(ctc_loss(&x(&[1, 5, 4]), &[5], &[[1u32, 2]], &CtcConfig::default()))),
+        (
+            "lstm",
+            own(recurrent.forward(&x(&[1, 3, 4]), None, None, &mut Mode::Eval).map(|pair| pair.0)),
+        ),
+        ("gru", own(gated.forward(&x(&[1, 3, 4]), None, None, &mut Mode::Eval).map(|pair| pair.0))),
+        ("mixed", own(add_relu(&wide(&[2, 4]), &x(&[2, 4])))),
+    ]
+}
+
+#[test]
+fn all_but_convolutions_refuse_it_by_name() {
+    for dtype in [DType::F16, DType::BF16] {
+        for (name, error) in said(dtype) {
+            let found = format!("{dtype:?}, expected F32");
+            assert!(error.contains(&found), "{name} of {dtype:?} says {error:?}");
+        }
+    }
+    // The same calls are right but for the type.
+    for (name, error) in said(WIDE) {
+        assert_eq!(error, "", "{name}");
+    }
+}
+
+#[test]
+fn convolutions_compute_it_in_single_precision() {
+    for dtype in [DType::F16, DType::BF16] {
+        let vb = Parameters::new(1).builder(dtype, &Device::Cpu);
+        let line = conv1d(4, 3, 3, Conv1dConfig::default(), vb.pp("line")).unwrap();
+        let plane = conv2d(4, 3, (3, 3), Conv2dConfig::default(), vb.pp("plane")).unwrap();
+        assert_eq!(line.forward(&of(&[1, 4, 5], dtype)).unwrap().dtype(), dtype);
+        assert_eq!(plane.forward(&of(&[1, 4, 5, 5], dtype)).unwrap().dtype(), dtype);
+    }
+}
