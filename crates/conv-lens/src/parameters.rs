@@ -29,7 +29,7 @@ const NOISE: f64 = 0.01;
 /// A picture of numbers that an optimiser moves.
 ///
 /// Numbers → waves to pixels, for [`Kind::Spectrum`] → colours → `255 · 1/(1 + e^−x)`: any numbers give pixels from 0 to 255.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Image {
     parameters: Parameters,
     numbers: Tensor,

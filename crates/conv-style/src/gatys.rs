@@ -33,7 +33,7 @@ pub struct Painting {
     pub start: Start,
     /// The seed of noise.
     pub seed: u64,
-    /// The descent's settings.
+    /// The descent's settings; its first change is that of one number, in grey levels.
     pub lbfgs: LbfgsConfig,
 }
 
@@ -161,7 +161,8 @@ pub fn paint(
     };
 
     let begun = Instant::now();
-    let mut descent = Lbfgs::new(painting.lbfgs, start);
+    let first_change = painting.lbfgs.first_change * start.len() as f64;
+    let mut descent = Lbfgs::new(LbfgsConfig { first_change, ..painting.lbfgs }, start);
     let (mut strokes, mut evaluations) = (Vec::<Stroke>::new(), 0);
     // The terms at all points that the present step has looked at.
     let mut seen: Vec<[f64; 4]> = Vec::new();

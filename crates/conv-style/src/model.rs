@@ -148,7 +148,7 @@ impl StyleBank {
         layers.iter().try_fold(features.clone(), |x, layer| layer.forward(&x))
     }
 
-    /// Pictures of (height, width), `[B, 3, height, width]` of pixels about 0 to 255, from what [`StyleBank::encode`] or
+    /// Pictures of (height, width), `[B, 3, height, width]` of pixels from 0 to 255, from what [`StyleBank::encode`] or
     /// [`StyleBank::bank`] gave of pictures of that size.
     ///
     /// # Errors
@@ -157,7 +157,9 @@ impl StyleBank {
         let x = self.widening.iter().try_fold(features.clone(), |x, layer| layer.forward(&x))?;
         let by = (4, 4);
         let x = self.last.forward(&mirrored(&x, [by, by])?)?;
-        Ok(x.narrow(2, 0, height)?.narrow(3, 0, width)?.affine(HALF, HALF)?)
+        let x = x.narrow(2, 0, height)?.narrow(3, 0, width)?;
+        // Bounded, or the first steps of training go hundreds of grey levels too far.
+        Ok(x.tanh()?.affine(HALF, HALF)?)
     }
 
     /// Pictures `[B, 3, H, W]` through encoder and decoder alone.

@@ -34,8 +34,8 @@ impl Default for Recipe {
             losses: LossConfig::default(),
             fit: FitConfig {
                 epochs: 2,
-                batching: Batching { size: BatchSize::Examples(2), window: 1 },
-                learning_rate: 1e-3,
+                batching: Batching { size: BatchSize::Examples(1), window: 1 },
+                learning_rate: 2e-3,
                 schedule: Schedule {
                     decay: Decay::Cosine { steps: None, floor: 0.0 },
                     ..Schedule::default()

@@ -12,6 +12,9 @@ use std::collections::VecDeque;
 pub struct LbfgsConfig {
     /// The step that a search tries first, above 0; 1 is Newton's.
     pub learning_rate: f64,
+    /// What the numbers change by in sum where the very first search begins, above 0; in a picture of many pixels PyTorch's 1 costs ten
+    /// evaluations before anything moves.
+    pub first_change: f64,
     /// Steps that are remembered, 1 to 1,000. Each takes two numbers a number that is optimised.
     pub history: usize,
     /// A gradient whose largest element is at most this ends the descent.
@@ -22,7 +25,13 @@ pub struct LbfgsConfig {
 
 impl Default for LbfgsConfig {
     fn default() -> Self {
-        Self { learning_rate: 1.0, history: 100, gradient_tolerance: 1e-7, change_tolerance: 1e-9 }
+        Self {
+            learning_rate: 1.0,
+            first_change: 1.0,
+            history: 100,
+            gradient_tolerance: 1e-7,
+            change_tolerance: 1e-9,
+        }
     }
 }
 
@@ -35,6 +44,7 @@ impl LbfgsConfig {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let check = InvalidField::unless;
         check(positive(self.learning_rate), "learning_rate", &self.learning_rate, "above 0")?;
+        check(positive(self.first_change), "first_change", &self.first_change, "above 0")?;
         check((1..=1000).contains(&self.history), "history", &self.history, "1 to 1000")?;
         for (name, value) in [
             ("gradient_tolerance", self.gradient_tolerance),
@@ -163,7 +173,7 @@ impl<T: Float> Lbfgs<T> {
             None => {
                 let sum: f64 = gradient.iter().map(|&g| f64_of(g).abs()).sum();
                 let direction = gradient.iter().map(|&g| -g).collect();
-                (direction, (1.0 / sum).min(1.0) * self.config.learning_rate)
+                (direction, (self.config.first_change / sum).min(1.0) * self.config.learning_rate)
             }
             Some(last) => {
                 self.remember(last, &gradient);
