@@ -8,6 +8,10 @@ use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, Init, VarBuilder, group_norm, 
 /// What a network's numbers from −1 to 1 stand for: half the range of a pixel.
 const HALF: f64 = 127.5;
 
+/// What the last convolution's numbers count: 2,592 of them make a pixel, and an optimiser that moves each by as much as elsewhere
+/// would move pixels by hundreds of grey levels.
+const OF_LAST: f64 = 0.1;
+
 /// Sides become multiples of this inside: two halvings.
 const MULTIPLE: usize = 4;
 
@@ -158,8 +162,7 @@ impl StyleBank {
         let by = (4, 4);
         let x = self.last.forward(&mirrored(&x, [by, by])?)?;
         let x = x.narrow(2, 0, height)?.narrow(3, 0, width)?;
-        // Bounded, or the first steps of training go hundreds of grey levels too far.
-        Ok(x.tanh()?.affine(HALF, HALF)?)
+        Ok((x * OF_LAST)?.tanh()?.affine(HALF, HALF)?)
     }
 
     /// Pictures `[B, 3, H, W]` through encoder and decoder alone.

@@ -30,7 +30,7 @@ impl Default for Recipe {
             crop: 128,
             style_size: 256,
             painting_steps: 2,
-            reconstruction_weight: 1.0,
+            reconstruction_weight: 0.1,
             losses: LossConfig::default(),
             fit: FitConfig {
                 epochs: 2,
