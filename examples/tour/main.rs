@@ -3,8 +3,10 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod lens;
 mod sentence;
 mod speech;
+mod style;
 mod translation;
 mod vision;
 
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures with the shipped models, shows
+/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures with the shipped models, paints a drawn scene in two styles, shows
 /// which words decided, what was read, what was heard and which pictures are alike, and writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
@@ -41,6 +43,8 @@ enum Part {
     Translation,
     Speech,
     Vision,
+    Style,
+    Lens,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,10 @@ fn main() -> ExitCode {
             section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
         let (pictures, report) =
             section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
+        let (styles, report) =
+            section(has(Part::Style), report, |report| style::section(&data, &device, report))?;
+        let (units, report) =
+            section(has(Part::Lens), report, |report| lens::section(&data, &device, report))?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -70,7 +78,7 @@ fn main() -> ExitCode {
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
         let tour =
-            Tour { sentences, translations, recordings, pictures, seconds, report: report_file };
+            Tour { sentences, translations, recordings, pictures, styles, units, seconds, report: report_file };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -99,13 +107,17 @@ struct Tour {
     recordings: Option<speech::Speech>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<vision::Pictures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    styles: Option<style::Styles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<lens::Units>,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, styles, units, seconds, report } = self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
@@ -117,6 +129,12 @@ impl fmt::Display for Tour {
         }
         if let Some(pictures) = pictures {
             writeln!(f, "{pictures}\n")?;
+        }
+        if let Some(styles) = styles {
+            writeln!(f, "{styles}\n")?;
+        }
+        if let Some(units) = units {
+            writeln!(f, "{units}\n")?;
         }
         let report = report.display();
         write!(f, "{seconds:.1} s; the report, to open in a browser: {report}")

@@ -239,6 +239,23 @@ pub fn check_shipped(asked: &str, shipped: &str, train: &str) -> Result<()> {
     )
 }
 
+/// Whether a picture may be written to `out`, as far as that is known before it is made.
+///
+/// # Errors
+/// A name that does not end in `.png`, or a folder that is not there.
+pub fn check_png(out: &Path) -> Result<()> {
+    let shown = out.display();
+    if !out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        bail!("{shown}: pictures are written as PNG, expected a name that ends in .png");
+    }
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            bail!("{shown}: there is no folder {}", folder.display())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A flag that the first Ctrl-C or SIGTERM sets, for training to stop at a checkpoint; the second ends the
 /// program at once.
 ///

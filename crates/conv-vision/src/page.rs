@@ -30,6 +30,32 @@ font-size:13px;line-height:22px;white-space:nowrap;overflow:hidden;text-overflow
 @media(prefers-color-scheme:dark){.photos .bar{background:#21262d}.photos .bar i{background:#37547a}\
 .photos .bar.true i{background:#9c4a37}.photos figcaption{color:#9198a1}}</style>\n";
 
+/// Pictures with a few words below each, one after the other.
+#[derive(Debug, Default)]
+pub struct Gallery(String);
+
+impl Gallery {
+    /// Adds a picture; `name` is what those hear who do not see it, and stands below it with `words`.
+    ///
+    /// # Errors
+    /// Only those of encoding it.
+    pub fn add(&mut self, name: &str, picture: &Picture, words: &str) -> Result<()> {
+        let words = format!("<div>{}</div>", Html::text(words));
+        self.0.push_str(&figure(Path::new(name), picture, &words)?);
+        Ok(())
+    }
+
+    /// A section of a report.
+    pub fn section(&self) -> Html {
+        Html::trusted(format!("{STYLE}<div class=\"photos\">{}</div>", self.0))
+    }
+
+    /// A section of a report in which the pictures stand in one row, the first apart.
+    pub fn row(&self) -> Html {
+        Html::trusted(format!("{STYLE}<div class=\"photos row\">{}</div>", self.0))
+    }
+}
+
 /// Photographs with the names and probabilities of their classes.
 #[derive(Debug, Default)]
 pub struct Classified {

@@ -4,6 +4,7 @@
 use crate::Result;
 use crate::picture::{Filter, Picture, Region};
 use candle_core::{Device, Tensor};
+use conv_core::Conv2dConfig;
 use conv_hub::InvalidField;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,32 @@ impl Preprocessing {
             pictures.par_iter().map(|picture| self.crop(picture)).collect::<Result<_>>()?;
         let crops: Vec<&Picture> = crops.iter().collect();
         self.normalise(&crops, (self.crop, self.crop), device)
+    }
+
+    /// What a network reads of pixels that gradients are to reach: `[B, 3, H, W]` of red, green and blue from 0 to 255, as
+    /// [`Picture::tensor`] gives them, becomes the network's input of the same shape and type. Nothing is resized or cut.
+    ///
+    /// # Errors
+    /// Another shape, or a field out of its range.
+    pub fn of_pixels(&self, pixels: &Tensor) -> Result<Tensor> {
+        self.check()?;
+        // A convolution of one pixel: a factor and an offset a channel, and the channels' order.
+        let mut weight = [0f64; 9];
+        let mut bias = [0f64; 3];
+        for channel in 0..3 {
+            let source = match self.channels {
+                Channels::Rgb => channel,
+                Channels::Bgr => 2 - channel,
+            };
+            let std = f64::from(self.std[channel]);
+            weight[3 * channel + source] = f64::from(self.scale) / std;
+            bias[channel] = -f64::from(self.mean[channel]) / std;
+        }
+        let tensor = |values: &[f64], shape: &[usize]| {
+            Tensor::from_slice(values, shape, pixels.device())?.to_dtype(pixels.dtype())
+        };
+        let (weight, bias) = (tensor(&weight, &[3, 3, 1, 1])?, tensor(&bias, &[3])?);
+        Ok(conv_core::conv2d(pixels, &weight, Some(&bias), &Conv2dConfig::default())?)
     }
 
     /// Pictures of (width, height) as they are, without resizing and cutting: `[B, 3, height, width]`.

@@ -5,7 +5,7 @@ mod seeded;
 
 use candle_core::{DType, Device, Tensor, Var};
 use conv_nn::{Mode, Parameters};
-use conv_vision::{Architecture, Error, Misfit, Network, Pretrained, network};
+use conv_vision::{Architecture, Channels, Error, Misfit, Network, Preprocessing, Pretrained, network};
 use std::collections::BTreeMap;
 
 fn build(architecture: Architecture) -> Network {
@@ -334,4 +334,74 @@ fn what_stands_for_a_picture_is_the_last_hidden_layer() {
         let graph = architecture.graph();
         assert_eq!(graph.layers()[graph.embedding()].name, expected);
     }
+}
+
+#[test]
+fn pixels_that_gradients_reach_become_what_the_network_reads() {
+    let noise = seeded::noise("pixels", 9, 7);
+    for preprocessing in [Preprocessing::caffe(224), Preprocessing::torchvision()] {
+        let expected = preprocessing.normalise(&[&noise], (9, 7), &Device::Cpu).unwrap();
+        let pixels = Var::from_tensor(&noise.tensor(&Device::Cpu).unwrap()).unwrap();
+        let found = preprocessing.of_pixels(&pixels).unwrap();
+        let apart = (&found - expected).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(apart.to_scalar::<f32>().unwrap() < 1e-4);
+        // One pixel of red is the network's only where its red is.
+        let red = if preprocessing.channels == Channels::Rgb { 0 } else { 2 };
+        let one = found.narrow(1, red, 1).unwrap().narrow(3, 4, 1).unwrap().sum_all().unwrap();
+        let gradients = one.backward().unwrap();
+        let gradient = gradients.get(&pixels).unwrap().sum((0, 2, 3)).unwrap();
+        let scale = 7.0 * preprocessing.scale / preprocessing.std[red];
+        let gradient = gradient.to_vec1::<f32>().unwrap();
+        assert!((gradient[0] - scale).abs() < 1e-5 && gradient[1..] == [0.0, 0.0], "{gradient:?}");
+    }
+}
+
+#[test]
+fn means_take_the_place_of_maxima() {
+    let network = build(Architecture::SqueezeNet).average_pooled();
+    let picture = seeded::numbers("picture", &[1, 3, 40, 40], 120.0);
+    let values = network.features(&picture, &["conv1", "pool1"]).unwrap();
+    let first = values[0].narrow(2, 0, 3).unwrap().narrow(3, 0, 3).unwrap();
+    let expected = first.mean((2, 3)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let found = values[1].narrow(2, 0, 1).unwrap().narrow(3, 0, 1).unwrap();
+    let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs().max(1.0)));
+    // A window that hangs over the end has the mean of what there is.
+    assert_eq!(values[1].dims(), build(Architecture::SqueezeNet).features(&picture, &["pool1"]).unwrap()[0].dims());
+}
+
+#[test]
+fn layers_behind_the_one_asked_for_may_be_impossible() {
+    let graph = Architecture::SqueezeNet.graph();
+    let fire2 = graph.find("fire2", "").unwrap().layer;
+    assert!(graph.shapes(&[3, 12, 12]).is_err());
+    assert_eq!(graph.shapes_until(fire2 + 1, &[3, 12, 12]).unwrap()[fire2], [128, 2, 2]);
+}
+
+/// A unit of which noise opens nothing: without redirection no gradient comes to the picture, with it one does, and the values are the same.
+#[test]
+fn a_redirected_network_leads_to_what_is_closed() {
+    let mut weights = seeded::weights(Architecture::SqueezeNet);
+    let bias = Tensor::full(-1e6f32, 64, &Device::Cpu).unwrap();
+    weights.insert("fire2/expand1x1.bias".into(), bias);
+    let parameters = Parameters::frozen(weights);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let (name, graph) = (Architecture::SqueezeNet.name(), Architecture::SqueezeNet.graph());
+    let network = network(name, graph, 227, &vb).unwrap();
+    let gradient = |network: &Network| {
+        let x = Var::from_tensor(&seeded::numbers("picture", &[1, 3, 24, 24], 120.0)).unwrap();
+        let answer = network.features(&x, &["fire2:7"]).unwrap().remove(0).mean_all().unwrap();
+        assert_eq!(answer.to_scalar::<f32>().unwrap(), 0.0);
+        let gradients = answer.neg().unwrap().backward().unwrap();
+        let gradient = gradients.get(&x).map(|g| g.abs().unwrap().sum_all().unwrap());
+        gradient.map_or(0.0, |sum| sum.to_scalar::<f32>().unwrap())
+    };
+    assert_eq!(gradient(&network), 0.0);
+    assert!(gradient(&network.clone().redirected()) > 0.0);
+    let x = seeded::numbers("other", &[1, 3, 24, 24], 120.0);
+    let values = |network: &Network| {
+        let value = network.features(&x, &["fire3"]).unwrap().remove(0).flatten_all().unwrap();
+        value.to_vec1::<f32>().unwrap()
+    };
+    assert_eq!(values(&network), values(&network.clone().redirected()));
 }

@@ -5,12 +5,15 @@ mod adam;
 mod composed;
 mod group;
 mod kernel;
+mod lbfgs;
+mod line_search;
 mod optimizer;
 mod sgd;
 
 pub use adadelta::Adadelta;
 pub use adam::Adam;
 pub use group::Group;
+pub use lbfgs::{Descent, Lbfgs, LbfgsConfig, Stall};
 pub use optimizer::Optimizer;
 pub use sgd::Sgd;
 

@@ -81,6 +81,29 @@ pub(super) fn all(records: &[Record]) -> Result<Html> {
     )))
 }
 
+/// The metrics of evaluations, a chart each, `along` being what a step is called.
+pub(super) fn course(along: &str, records: &[Record]) -> Result<Html> {
+    let evaluations: Vec<&EvaluationRecord> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Evaluation(record) => Some(record),
+            Record::Step(_) => None,
+        })
+        .collect();
+    let names: BTreeSet<&str> =
+        evaluations.iter().flat_map(|e| e.metrics.keys()).map(String::as_str).collect();
+    let axis = Axis { steps: range(evaluations.iter().map(|e| e.step as f64), 0.0), best: None };
+    let mut charts = String::new();
+    for name in names {
+        let series = Series::new("value", TRAIN, metric(&evaluations, name));
+        charts += &chart(name, &[series], &axis)?;
+    }
+    let along = Html::text(along);
+    Ok(Html::trusted(format!(
+        "<p class=\"note\">Against the {along}.</p><div class=\"charts\">{charts}</div>"
+    )))
+}
+
 fn losses(steps: &[&StepRecord], evaluations: &[&EvaluationRecord]) -> Vec<Series> {
     let losses = points(steps.iter().map(|s| (s.step, s.loss)));
     let mut series = vec![Series::new("training", TRAIN, binned(&losses, 60))];

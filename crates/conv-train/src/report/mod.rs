@@ -74,6 +74,16 @@ impl Report {
         Ok(self.section("Curves", body))
     }
 
+    /// Adds how numbers went in something else than training, such as a descent on a picture: each metric of the evaluations over
+    /// their steps, `along` being what a step is called.
+    ///
+    /// # Errors
+    /// The drawing library fails.
+    pub fn course(self, along: &str, records: &[Record]) -> Result<Self> {
+        let body = curves::course(along, records)?;
+        Ok(self.section("Course", body))
+    }
+
     /// Adds precision, recall and F1 of each class, the pairs most often mistaken and the confusion matrix, of 50 classes
     /// at most. `part` is what was measured, as `dev` or `test`; `labels` are the classes' names, in order.
     #[must_use]

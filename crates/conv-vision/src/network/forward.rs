@@ -11,6 +11,7 @@ pub struct Network {
     name: &'static str,
     graph: Graph,
     parameters: Vec<Parameters>,
+    redirected: bool,
 }
 
 /// What a layer has learnt.
@@ -62,7 +63,7 @@ pub fn network(name: &'static str, graph: Graph, side: usize, vb: &VarBuilder) -
             _ => Parameters::None,
         });
     }
-    Ok(Network { name, graph, parameters })
+    Ok(Network { name, graph, parameters, redirected: false })
 }
 
 fn bias_of(outputs: usize, vb: &VarBuilder) -> candle_core::Result<Tensor> {
@@ -82,6 +83,25 @@ impl Network {
     /// Its description.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The network with means in place of maxima ([`Graph::average_pooled`]).
+    #[must_use]
+    pub fn average_pooled(mut self) -> Self {
+        self.graph = self.graph.average_pooled();
+        self
+    }
+
+    /// The network with rectifiers whose gradient also reaches what nothing excites ([`conv_nn::redirected_relu`]): the same values,
+    /// and another way up for a picture.
+    #[must_use]
+    pub fn redirected(mut self) -> Self {
+        self.redirected = true;
+        self
+    }
+
+    fn rectify(&self, x: &Tensor) -> conv_nn::Result<Tensor> {
+        if self.redirected { conv_nn::redirected_relu(x) } else { conv_nn::relu(x) }
     }
 
     /// The network's answer, logits `[B, K]`, for pictures `[B, 3, H, W]`; where it has no classifier, its last layer.
@@ -187,7 +207,7 @@ impl Network {
                 .unwrap_or_else(|| unreachable!("a layer is read before it is let go")),
         };
         // A convolution rectifies as it stores, where nobody asks for what is before.
-        let fused = layer.rectified && before == 0;
+        let fused = layer.rectified && before == 0 && !self.redirected;
         let y = match (&layer.operation, &self.parameters[at]) {
             (_, Parameters::Convolution(convolution)) => {
                 let (weight, bias) = (convolution.weight(), convolution.bias());
@@ -220,15 +240,18 @@ impl Network {
             (Operation::ResponseNorm(config), _) => conv_nn::local_response_norm(input, config)?,
             (&Operation::Dropout { probability }, _) => conv_nn::dropout(input, probability, mode)?,
             (Operation::Softmax, _) => conv_nn::softmax(input, D::Minus1)?,
-            (operation, _) => match operation.max_pool() {
-                Some(config) => conv_core::max_pool2d(input, &config)
-                    .map_err(|error| self.misfit(at, input, &error))?,
+            (operation, _) => match operation.pool() {
+                Some(config) => match operation {
+                    Operation::AveragePool { .. } => conv_core::avg_pool2d(input, &config),
+                    _ => conv_core::max_pool2d(input, &config),
+                }
+                .map_err(|error| self.misfit(at, input, &error))?,
                 None => unreachable!("{operation:?} is computed above"),
             },
         };
         Ok(match (layer.rectified, fused, after) {
             (true, false, 0) => [None, Some(y)],
-            (true, false, _) => [Some(conv_nn::relu(&y)?), Some(y)],
+            (true, false, _) => [Some(self.rectify(&y)?), (before > 0).then_some(y)],
             _ => [Some(y), None],
         })
     }

@@ -38,6 +38,16 @@ pub enum Operation {
         /// Elements added on each side, which are never the largest.
         padding: usize,
     },
+    /// The mean of each window over the elements of it that are not padding, as [`Graph::average_pooled`](super::Graph::average_pooled)
+    /// puts it in a maximum's place.
+    AveragePool {
+        /// Rows and columns that it sees.
+        kernel: usize,
+        /// Steps between windows.
+        stride: usize,
+        /// Elements added on each side, which are not counted.
+        padding: usize,
+    },
     /// The mean of each channel over all places, `[B, C]`: Caffe's average pooling of 7 × 7 at 224 × 224 pixels, and right for
     /// every other size.
     GlobalAverage,
@@ -75,13 +85,16 @@ impl Operation {
         }
     }
 
-    pub(crate) fn max_pool(&self) -> Option<Pool2dConfig> {
+    /// The windows of a pooling.
+    pub(crate) fn pool(&self) -> Option<Pool2dConfig> {
         match *self {
-            Operation::MaxPool { kernel, stride, padding } => Some(Pool2dConfig {
+            Operation::MaxPool { kernel, stride, padding }
+            | Operation::AveragePool { kernel, stride, padding } => Some(Pool2dConfig {
                 kernel: (kernel, kernel),
                 stride: Some((stride, stride)),
                 padding: Padding2d::all(padding),
                 ceil_mode: true,
+                count_include_pad: false,
                 ..Pool2dConfig::default()
             }),
             _ => None,

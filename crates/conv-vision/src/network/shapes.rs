@@ -38,8 +38,16 @@ impl Graph {
     /// # Errors
     /// [`Error::LayerInput`] names the first layer that has no output for it, as where a picture is too small.
     pub fn shapes(&self, input: &[usize]) -> Result<Vec<Vec<usize>>> {
+        self.shapes_until(self.layers().len(), input)
+    }
+
+    /// The shapes of the outputs of the first `count` layers; what lies behind them may be impossible.
+    ///
+    /// # Errors
+    /// As [`Graph::shapes`].
+    pub fn shapes_until(&self, count: usize, input: &[usize]) -> Result<Vec<Vec<usize>>> {
         let mut shapes: Vec<Vec<usize>> = Vec::new();
-        for layer in self.layers() {
+        for layer in self.layers().iter().take(count) {
             let inputs: Vec<&[usize]> =
                 layer.inputs.iter().map(|&at| shapes[at].as_slice()).collect();
             let first = inputs.first().copied().unwrap_or(input);
@@ -97,7 +105,10 @@ impl Graph {
             let before = joined.unwrap_or(Some(ReceptiveField { size: 1, stride: 1, start: 0 }));
             let window = match layer.operation {
                 Operation::Convolution { kernel, stride, padding, .. }
-                | Operation::MaxPool { kernel, stride, padding } => Some((kernel, stride, padding)),
+                | Operation::MaxPool { kernel, stride, padding }
+                | Operation::AveragePool { kernel, stride, padding } => {
+                    Some((kernel, stride, padding))
+                }
                 Operation::GlobalAverage | Operation::Linear { .. } | Operation::Softmax => None,
                 _ => Some((1, 1, 0)),
             };
@@ -144,7 +155,8 @@ fn shape(
             let side = |side| windows(side, kernel, stride, padding, false);
             Ok(vec![channels, side(height)?, side(width)?])
         }
-        Operation::MaxPool { kernel, stride, padding } => {
+        Operation::MaxPool { kernel, stride, padding }
+        | Operation::AveragePool { kernel, stride, padding } => {
             let [channels, height, width] = map()?;
             let side = |side| windows(side, kernel, stride, padding, true);
             Ok(vec![channels, side(height)?, side(width)?])
@@ -189,6 +201,7 @@ fn name(operation: &Operation) -> &'static str {
         Operation::Input { .. } => "input",
         Operation::Convolution { .. } => "convolution",
         Operation::MaxPool { .. } => "max pooling",
+        Operation::AveragePool { .. } => "average pooling",
         Operation::GlobalAverage => "mean over places",
         Operation::ResponseNorm(_) => "response norm",
         Operation::BatchNorm(_) => "batch norm",

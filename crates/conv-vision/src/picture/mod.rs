@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod jpeg;
 mod resize;
+mod tensor;
 
 use crate::{Error, Result};
 use std::path::Path;

@@ -1,0 +1,75 @@
+//! What photographs make of the same unit.
+
+use crate::render::{square, value};
+use crate::{Error, Objective, Result};
+use conv_vision::data::{Skipped, find, load};
+use conv_vision::{Limits, Picture, Pretrained};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The objective's value for a picture as it is, without being moved about; of `picture` read back from its 8-bit pixels.
+///
+/// # Errors
+/// A picture that is too small for a layer; weights that give numbers that are not finite.
+pub fn excitement(model: &Pretrained, objective: &Objective, picture: &Picture) -> Result<f64> {
+    value(model, objective, picture)
+}
+
+/// A photograph and what it makes of an objective.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Excitement {
+    /// The file.
+    pub path: PathBuf,
+    /// The objective.
+    pub value: f64,
+    /// The sides of the square that gave it, in pixels.
+    pub side: usize,
+}
+
+/// What the photographs of a folder make of an objective.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Photographs {
+    /// Each once, with the better of its sizes, the best first.
+    pub ranking: Vec<Excitement>,
+    /// Files that were left out, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Photographs that are opened together.
+const TOGETHER: usize = 16;
+
+impl Photographs {
+    /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`; the larger value counts.
+    ///
+    /// # Errors
+    /// A folder without a photograph; else as [`excitement`].
+    pub fn measure(
+        model: &Pretrained,
+        objective: &Objective,
+        folder: &Path,
+        sides: &[usize],
+    ) -> Result<Self> {
+        let files = find(&[folder]);
+        let (mut ranking, mut skipped) = (Vec::new(), Vec::new());
+        for files in files.chunks(TOGETHER) {
+            let (read, failed) = load(files, &Limits::default());
+            skipped.extend(failed);
+            for (at, picture) in read {
+                let mut best: Option<Excitement> = None;
+                for &side in sides {
+                    let value = value(model, objective, &square(&picture, side)?)?;
+                    if best.as_ref().is_none_or(|best| value > best.value) {
+                        best = Some(Excitement { path: files[at].clone(), value, side });
+                    }
+                }
+                ranking.extend(best);
+            }
+        }
+        if ranking.is_empty() {
+            let hint = skipped.first().map_or(String::new(), |file| format!("; {file}"));
+            return Err(Error::NoPhotographs { place: folder.display().to_string(), hint });
+        }
+        ranking.sort_by(|a, b| b.value.total_cmp(&a.value));
+        Ok(Self { ranking, skipped })
+    }
+}

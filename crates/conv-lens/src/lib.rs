@@ -1,0 +1,42 @@
+//! What a unit of a convolutional network responds to.
+//!
+//! Olah, Mordvintsev and Schubert (2017), "Feature Visualization", Distill, turn a network round: its weights stand still, and a picture
+//! climbs from noise towards whatever raises one unit's answer. Plain ascent on pixels finds noise that excites the unit and shows nobody anything;
+//! three things make it a picture. Its numbers are those of a **spectrum** scaled by frequency, so that a step moves large forms as
+//! readily as pixels ([`spectrum`]); its colours are mixed from directions that are independent in photographs; and before each look it is
+//! moved about a little (**jitter**), so that only what survives that counts. And while nothing excites the unit at all, the gradient is led
+//! through its closed rectifiers ([`conv_nn::redirected_relu`]).
+//!
+//! What is raised is an [`Objective`]: channels, single neurons, layers and classes, added, subtracted and multiplied. [`render`] climbs;
+//! [`excitement`] says what photographs make of the same unit. GoogLeNet's channels here are those of Caffe's weights: **other units than
+//! those of the paper's Inception**, so that `mixed4c:12` of a published picture is not `inception_4c:12`.
+//!
+//! ```no_run
+//! use candle_core::Device;
+//! use conv_lens::{Objective, Rendering, render};
+//! use conv_vision::Pretrained;
+//! let model = Pretrained::open("googlenet.safetensors".as_ref(), &Device::Cpu)?;
+//! let objective = Objective::parse("inception_4c:64 - 0.5*inception_4c:12", &model)?;
+//! let rendered = render(&model, &objective, &Rendering::default(), |_| true)?;
+//! std::fs::write("unit.png", rendered.strip()?.to_png()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod compare;
+mod error;
+mod objective;
+mod parameters;
+mod parse;
+mod render;
+mod spectrum;
+mod transform;
+
+pub use compare::{Excitement, Photographs, excitement};
+pub use error::{Error, Result};
+pub use objective::{Objective, Part, Position, Unit};
+pub use parameters::{Image, Kind};
+pub use render::{End, Frame, Rendered, Rendering, Step, render};
+pub use spectrum::{scales, spectrum};
+pub use transform::Jitter;

@@ -1,0 +1,66 @@
+//! Photographs in the manner of paintings.
+//!
+//! Gatys, Ecker and Bethge (2016), "Image Style Transfer Using Convolutional Neural Networks", CVPR, saw that a network which was trained to
+//! name objects holds two things apart: the values of a deep layer say what is where, and which of a layer's channels answer
+//! together, wherever that is, says what brush and colour it is done with. A picture that has the one of a photograph and the other
+//! of a painting is found by descent on its pixels ([`paint`]), a few hundred passes through VGG. Chen, Yuan, Liao, Yu and Hua
+//! (2017), "StyleBank: An Explicit Representation for Neural Image Style Transfer", CVPR, train a network that does it in one pass:
+//! an encoder and a decoder that all styles share, and between them a bank of filters a style, which are the style
+//! ([`Training`], [`Painter`]). Banks mix: half of each is a picture between two paintings.
+//!
+//! [`LossNetwork`] has the losses, over any layers of any network of [`conv_vision`]; [`losses`] their equations.
+//!
+//! ```no_run
+//! use candle_core::Device;
+//! use conv_style::{LossConfig, LossNetwork, Painting, paint};
+//! use conv_vision::{Limits, Picture, Pretrained};
+//! let open = |path: &str| Picture::open(path.as_ref(), &Limits::default());
+//! let vgg = Pretrained::open("vgg16.safetensors".as_ref(), &Device::Cpu)?;
+//! let losses = LossNetwork::new(&vgg, LossConfig::of(vgg.architecture))?;
+//! let painted = paint(&losses, &open("photo.jpg")?, &open("painting.jpg")?, &Painting::default(), |_| true)?;
+//! std::fs::write("painted.png", painted.picture.to_png()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A bank of filters with values that are drawn, and a mixture:
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use conv_nn::Parameters;
+//! use conv_style::{Config, Mixture, style_bank};
+//! let config = Config::new(["wave".into(), "night".into()]);
+//! let bank = style_bank(&config, &Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+//! let photo = Tensor::zeros((1, 3, 30, 45), DType::F32, &Device::Cpu)?;
+//! let mixture = Mixture::parse("wave=0.25,night=0.75", &config.styles)?;
+//! assert_eq!(bank.paint(&photo, &mixture)?.dims(), [1, 3, 30, 45]);
+//! # Ok::<(), conv_style::Error>(())
+//! ```
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod card;
+mod config;
+mod contents;
+mod error;
+mod gatys;
+mod infer;
+mod inspect;
+pub mod losses;
+mod mixture;
+mod model;
+mod perceptual;
+mod recipe;
+mod train;
+
+pub use card::card;
+pub use config::Config;
+pub use contents::{Contents, Style};
+pub use error::{Error, Result};
+pub use gatys::{End, Painted, Painting, Start, Stroke, paint};
+pub use infer::Painter;
+pub use inspect::ModelInspection;
+pub use mixture::Mixture;
+pub use model::{StyleBank, style_bank};
+pub use perceptual::{LayerWeight, LossConfig, LossNetwork, Targets, Terms};
+pub use recipe::Recipe;
+pub use train::{Branch, Crops, Training};

@@ -1,0 +1,72 @@
+//! The settings of a training run.
+
+use crate::{LossConfig, Result};
+use conv_hub::InvalidField;
+use conv_train::batch::{BatchSize, Batching};
+use conv_train::{Decay, Direction, FitConfig, Interval, MonitoredMetric, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// A training run's settings, as they stand in a configuration file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Sides of the squares that are cut out of photographs, in pixels, 16 to 2,048.
+    pub crop: usize,
+    /// The longer side of the paintings in pixels, 16 to 4,096.
+    pub style_size: usize,
+    /// T: painting steps between two of the auto-encoder, at least 1 (section 3.3 of the paper, where it is 2).
+    pub painting_steps: usize,
+    /// The weight of the auto-encoder's loss, at least 0.
+    pub reconstruction_weight: f64,
+    /// What a painted picture is to be like.
+    pub losses: LossConfig,
+    /// The loop's settings.
+    pub fit: FitConfig,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            crop: 128,
+            style_size: 256,
+            painting_steps: 2,
+            reconstruction_weight: 0.1,
+            losses: LossConfig::default(),
+            fit: FitConfig {
+                epochs: 2,
+                batching: Batching { size: BatchSize::Examples(1), window: 1 },
+                learning_rate: 2e-3,
+                schedule: Schedule {
+                    decay: Decay::Cosine { steps: None, floor: 0.0 },
+                    ..Schedule::default()
+                },
+                evaluate_every: Interval::Steps(200),
+                monitor: Some(MonitoredMetric {
+                    metric: "loss".into(),
+                    direction: Direction::Minimize,
+                }),
+                ..FitConfig::default()
+            },
+        }
+    }
+}
+
+impl Recipe {
+    /// The first field out of its range.
+    ///
+    /// # Errors
+    /// It is named.
+    pub fn check(&self) -> Result<()> {
+        let check = InvalidField::unless;
+        check((16..=2048).contains(&self.crop), "crop", &self.crop, "16 to 2048")?;
+        let fits = (16..=4096).contains(&self.style_size);
+        check(fits, "style_size", &self.style_size, "16 to 4096")?;
+        let steps = &self.painting_steps;
+        check((1..=1000).contains(steps), "painting_steps", steps, "1 to 1000")?;
+        let weight = self.reconstruction_weight;
+        let fits = weight.is_finite() && weight >= 0.0;
+        check(fits, "reconstruction_weight", &weight, "a finite number of at least 0")?;
+        self.losses.check()?;
+        Ok(self.fit.check()?)
+    }
+}
