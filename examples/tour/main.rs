@@ -11,9 +11,11 @@ mod translation;
 mod vision;
 
 use anyhow::{Context, Result, bail};
+use candle_core::Device;
 use clap::{Parser, ValueEnum};
 use conv_train::report::{Environment, Report};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,23 +53,16 @@ fn main() -> ExitCode {
     conv_cli::run(|arguments: Arguments| {
         let begun = Instant::now();
         let device = arguments.common.start()?;
-        let report = Report::new("Tour", "What the shipped models say of sample inputs");
+        let mut report = Report::new("Tour", "What the shipped models say of sample inputs");
         let data = shipped(&arguments.data)?;
-        let has = |part: Part| arguments.part.is_none_or(|only| only == part);
-        let (sentences, report) = section(has(Part::Sentence), report, |report| {
-            sentence::section(&data, &device, report)
-        })?;
-        let (translations, report) = section(has(Part::Translation), report, |report| {
-            translation::section(&data, &device, report)
-        })?;
-        let (recordings, report) =
-            section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
-        let (pictures, report) =
-            section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
-        let (styles, report) =
-            section(has(Part::Style), report, |report| style::section(&data, &device, report))?;
-        let (units, report) =
-            section(has(Part::Lens), report, |report| lens::section(&data, &device, report))?;
+        let mut sections = Vec::new();
+        for (part, name, run) in PARTS {
+            if arguments.part.is_none_or(|only| only == part) {
+                let (found, longer) = run(&data, &device, report)?;
+                report = longer;
+                sections.push((name, found));
+            }
+        }
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -77,67 +72,66 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour =
-            Tour { sentences, translations, recordings, pictures, styles, units, seconds, report: report_file };
-        conv_cli::print(arguments.common.json, &tour)
+        conv_cli::print(arguments.common.json, &Tour { sections, seconds, report: report_file })
     })
 }
 
-/// A section, if it is asked for.
-fn section<T>(
-    is_wanted: bool,
-    report: Report,
-    run: impl FnOnce(Report) -> Result<(T, Report)>,
-) -> Result<(Option<T>, Report)> {
-    if !is_wanted {
-        return Ok((None, report));
-    }
-    let (found, report) = run(report)?;
-    Ok((Some(found), report))
+/// A part with the name of what it finds in JSON, in the order in which they are shown.
+const PARTS: [(Part, &str, Section); 6] = [
+    (Part::Sentence, "sentences", |data, device, report| {
+        found(sentence::section(data, device, report))
+    }),
+    (Part::Translation, "translations", |data, device, report| {
+        found(translation::section(data, device, report))
+    }),
+    (Part::Speech, "recordings", |data, device, report| {
+        found(speech::section(data, device, report))
+    }),
+    (Part::Vision, "pictures", |data, device, report| found(vision::section(data, device, report))),
+    (Part::Style, "styles", |data, device, report| found(style::section(data, device, report))),
+    (Part::Lens, "units", |data, device, report| found(lens::section(data, device, report))),
+];
+
+/// Runs a part and adds what it found to the report.
+type Section = fn(&Path, &Device, Report) -> Result<(Found, Report)>;
+
+/// What a part found, as JSON and as text.
+struct Found {
+    json: Value,
+    text: String,
 }
 
-/// What the sections found.
-#[derive(Debug, Serialize)]
+fn found<T: Serialize + fmt::Display>(section: Result<(T, Report)>) -> Result<(Found, Report)> {
+    let (found, report) = section?;
+    Ok((Found { json: serde_json::to_value(&found)?, text: found.to_string() }, report))
+}
+
+/// What all parts found.
 struct Tour {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sentences: Option<sentence::Sentences>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    translations: Option<translation::Translations>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recordings: Option<speech::Speech>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pictures: Option<vision::Pictures>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    styles: Option<style::Styles>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    units: Option<lens::Units>,
+    sections: Vec<(&'static str, Found)>,
     seconds: f64,
     report: PathBuf,
 }
 
+impl Serialize for Tour {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, found) in &self.sections {
+            map.serialize_entry(name, &found.json)?;
+        }
+        map.serialize_entry("seconds", &self.seconds)?;
+        map.serialize_entry("report", &self.report)?;
+        map.end()
+    }
+}
+
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, styles, units, seconds, report } = self;
-        if let Some(sentences) = sentences {
-            writeln!(f, "{sentences}\n")?;
+        for (_, found) in &self.sections {
+            writeln!(f, "{}\n", found.text)?;
         }
-        if let Some(translations) = translations {
-            writeln!(f, "{translations}\n")?;
-        }
-        if let Some(recordings) = recordings {
-            writeln!(f, "{recordings}\n")?;
-        }
-        if let Some(pictures) = pictures {
-            writeln!(f, "{pictures}\n")?;
-        }
-        if let Some(styles) = styles {
-            writeln!(f, "{styles}\n")?;
-        }
-        if let Some(units) = units {
-            writeln!(f, "{units}\n")?;
-        }
-        let report = report.display();
-        write!(f, "{seconds:.1} s; the report, to open in a browser: {report}")
+        let report = self.report.display();
+        write!(f, "{:.1} s; the report, to open in a browser: {report}", self.seconds)
     }
 }
 
