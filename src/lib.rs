@@ -1,5 +1,6 @@
 //! Convoke: convolutional networks for text, speech and vision on candle.
 pub use conv_core as ops;
+pub use conv_dialog as dialog;
 pub use conv_hub as hub;
 pub use conv_nn as nn;
 pub use conv_sentence as sentence;

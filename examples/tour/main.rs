@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod dialog;
 mod sentence;
 mod speech;
 mod translation;
@@ -41,6 +42,7 @@ enum Part {
     Translation,
     Speech,
     Vision,
+    Dialog,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
             section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
         let (pictures, report) =
             section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
+        let (dialog, report) =
+            section(has(Part::Dialog), report, |report| dialog::section(&data, &device, report))?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -70,7 +74,7 @@ fn main() -> ExitCode {
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
         let tour =
-            Tour { sentences, translations, recordings, pictures, seconds, report: report_file };
+            Tour { sentences, translations, recordings, pictures, dialog, seconds, report: report_file };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -99,13 +103,15 @@ struct Tour {
     recordings: Option<speech::Speech>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<vision::Pictures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialog: Option<dialog::Dialog>,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, dialog, seconds, report } = self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
@@ -117,6 +123,9 @@ impl fmt::Display for Tour {
         }
         if let Some(pictures) = pictures {
             writeln!(f, "{pictures}\n")?;
+        }
+        if let Some(dialog) = dialog {
+            writeln!(f, "{dialog}\n")?;
         }
         let report = report.display();
         write!(f, "{seconds:.1} s; the report, to open in a browser: {report}")
