@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod dialog;
 mod lens;
 mod sentence;
 mod speech;
@@ -47,6 +48,7 @@ enum Part {
     Vision,
     Style,
     Lens,
+    Dialog,
 }
 
 fn main() -> ExitCode {
@@ -77,7 +79,7 @@ fn main() -> ExitCode {
 }
 
 /// A part with the name of what it finds in JSON, in the order in which they are shown.
-const PARTS: [(Part, &str, Section); 6] = [
+const PARTS: [(Part, &str, Section); 7] = [
     (Part::Sentence, "sentences", |data, device, report| {
         found(sentence::section(data, device, report))
     }),
@@ -90,6 +92,7 @@ const PARTS: [(Part, &str, Section); 6] = [
     (Part::Vision, "pictures", |data, device, report| found(vision::section(data, device, report))),
     (Part::Style, "styles", |data, device, report| found(style::section(data, device, report))),
     (Part::Lens, "units", |data, device, report| found(lens::section(data, device, report))),
+    (Part::Dialog, "dialog", |data, device, report| found(dialog::section(data, device, report))),
 ];
 
 /// Runs a part and adds what it found to the report.

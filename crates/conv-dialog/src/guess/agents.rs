@@ -1,0 +1,153 @@
+//! The networks of the two agents.
+
+use super::scene::FEATURES;
+use super::talk::{PAD, VOCABULARY};
+use crate::Result;
+use candle_core::{Module, Tensor};
+use conv_hub::{InvalidField, ModelConfig};
+use conv_nn::{
+    Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, LstmState, Mode, VarBuilder, embedding, linear, lstm, relu,
+};
+use serde::{Deserialize, Serialize};
+
+/// The sizes of both agents, as `config.json` holds them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentsConfig {
+    /// Words that both know.
+    pub vocabulary: usize,
+    /// Numbers that describe a scene.
+    pub features: usize,
+    /// Numbers of a word's vector.
+    pub dimension: usize,
+    /// Units of Q-Bot's recurrent layer.
+    pub asking_units: usize,
+    /// Units of A-Bot's.
+    pub answering_units: usize,
+}
+
+impl ModelConfig for AgentsConfig {
+    const MODEL_TYPE: &'static str = "conv-dialog-guess-agents";
+
+    fn check(&self) -> Result<(), InvalidField> {
+        let Self { vocabulary, features, dimension, asking_units, answering_units } = self;
+        let same = |name, found: &usize, expected: usize| {
+            InvalidField::unless(*found == expected, name, found, &format!("{expected}, as this version has"))
+        };
+        same("vocabulary", vocabulary, VOCABULARY)?;
+        same("features", features, FEATURES)?;
+        for (name, size) in
+            [("dimension", dimension), ("asking_units", asking_units), ("answering_units", answering_units)]
+        {
+            InvalidField::unless((1..=4096).contains(size), name, size, "1 to 4096")?;
+        }
+        Ok(())
+    }
+}
+
+/// Q-Bot: one recurrent layer reads the dialog word by word. From its state come the next word of a question, and the features of the scene
+/// as it then takes it to be.
+#[derive(Debug, Clone)]
+pub struct QBot {
+    words: Embedding,
+    dialog: Lstm,
+    next: Linear,
+    hidden: Linear,
+    scene: Linear,
+}
+
+/// A-Bot: a recurrent layer reads the question, and its state gates what is looked at of the scene's features.
+#[derive(Debug, Clone)]
+pub struct ABot {
+    words: Embedding,
+    question: Lstm,
+    gate: Linear,
+    scene: Linear,
+    hidden: Linear,
+    answer: Linear,
+}
+
+/// What features are put in order by: their means and deviations over drawn scenes, `[F]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Scale {
+    pub mean: Tensor,
+    pub deviation: Tensor,
+}
+
+/// Both agents from a builder, under `qbot`, `abot` and, two buffers, `scene`.
+pub(crate) fn agents(
+    config: &AgentsConfig,
+    scale: Option<[Vec<f32>; 2]>,
+    vb: &VarBuilder,
+) -> Result<(QBot, ABot, Scale)> {
+    config.check()?;
+    let AgentsConfig { vocabulary, features, dimension, asking_units, answering_units } = *config;
+    let (asking, answering, scene) = (vb.pp("qbot"), vb.pp("abot"), vb.pp("scene"));
+    let padded = EmbeddingConfig { padding_index: Some(PAD) };
+    let questioner = QBot {
+        words: embedding(vocabulary, dimension, padded, asking.pp("words"))?,
+        dialog: lstm(dimension, asking_units, LstmConfig::default(), asking.pp("dialog"))?,
+        next: linear(asking_units, vocabulary, asking.pp("next"))?,
+        hidden: linear(asking_units, asking_units, asking.pp("hidden"))?,
+        scene: linear(asking_units, features, asking.pp("scene"))?,
+    };
+    let answerer = ABot {
+        words: embedding(vocabulary, dimension, padded, answering.pp("words"))?,
+        question: lstm(dimension, answering_units, LstmConfig::default(), answering.pp("question"))?,
+        gate: linear(answering_units, answering_units, answering.pp("gate"))?,
+        scene: linear(features, answering_units, answering.pp("scene"))?,
+        hidden: linear(2 * answering_units, answering_units, answering.pp("hidden"))?,
+        answer: linear(answering_units, vocabulary, answering.pp("answer"))?,
+    };
+    let [mean, deviation] = scale.map_or([None, None], |scale| scale.map(Some));
+    let buffer = |name: &str, given: Option<Vec<f32>>, constant| -> Result<Tensor> {
+        let init = match given {
+            Some(values) => Init::Value(Tensor::from_vec(values, features, vb.device())?),
+            None => Init::Const(constant),
+        };
+        Ok(scene.get_with_hints(features, name, Init::Buffer(Box::new(init)))?)
+    };
+    let scale = Scale { mean: buffer("mean", mean, 0.0)?, deviation: buffer("deviation", deviation, 1.0)? };
+    Ok((questioner, answerer, scale))
+}
+
+impl QBot {
+    /// States `[B, T, H]` behind each word of `words` `[B, T]`, and the state to go on from.
+    pub(crate) fn read(
+        &self,
+        words: &Tensor,
+        lengths: Option<&[usize]>,
+        state: Option<&LstmState>,
+        mode: &mut Mode,
+    ) -> Result<(Tensor, LstmState)> {
+        Ok(self.dialog.forward(&self.words.forward(words)?, lengths, state, mode)?)
+    }
+
+    /// Logits `[N, V]` of the word that follows states `[N, H]`.
+    pub(crate) fn next(&self, states: &Tensor) -> Result<Tensor> {
+        Ok(self.next.forward(states)?)
+    }
+
+    /// The scene's features `[N, F]`, put in order, as states `[N, H]` have it.
+    pub(crate) fn imagine(&self, states: &Tensor) -> Result<Tensor> {
+        Ok(self.scene.forward(&relu(&self.hidden.forward(states)?)?)?)
+    }
+}
+
+impl ABot {
+    /// Logits `[N, V]` of the answers to questions `[N, T]` about scenes `[N, F]`, put in order.
+    pub(crate) fn answer(
+        &self,
+        questions: &Tensor,
+        lengths: &[usize],
+        scenes: &Tensor,
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let x = self.words.forward(questions)?;
+        let (_, state) = self.question.forward(&x, Some(lengths), None, mode)?;
+        let question = state.h.squeeze(0)?;
+        let seen = (self.gate.forward(&question)? * self.scene.forward(scenes)?)?;
+        let hidden = relu(&self.hidden.forward(&Tensor::cat(&[question, seen], 1)?)?)?;
+        Ok(self.answer.forward(&hidden)?)
+    }
+}

@@ -1,0 +1,19 @@
+//! The image-guessing game of Das et al. (2017), "Learning Cooperative Visual Dialog Agents with Deep Reinforcement Learning", on scenes in
+//! the manner of CLEVR (Johnson et al. 2017).
+//!
+//! A-Bot sees a scene; Q-Bot is told a sentence about it. In each round Q-Bot asks, A-Bot answers, and Q-Bot says of what features it now
+//! takes the scene to be: a pool of scenes is ranked by their distance to that. Both are networks here, supervised by dialogs that the
+//! program writes itself; when they play, nobody counts objects for them.
+
+mod agents;
+mod game;
+mod page;
+mod scene;
+mod talk;
+mod train;
+
+pub use agents::{ABot, AgentsConfig, QBot};
+pub use game::{Agents, Game, Nearest, Played};
+pub use page::section;
+pub use scene::{Object, Scene, draw_scenes, read_scenes};
+pub use train::{AgentsRecipe, AgentsTraining, Batch, agents_card};

@@ -1,0 +1,106 @@
+//! A ranker, ready for use.
+
+use crate::counts::Counts;
+use crate::model::{Asked, LateFusion, scores};
+use crate::words::{Turn, words};
+use crate::{Config, Result, stored};
+use candle_core::Device;
+use conv_text::tokenizer::Tokenizer;
+use std::path::Path;
+
+/// A question with its dialog so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What the image shows.
+    pub caption: &'a str,
+    /// Questions and answers before.
+    pub history: &'a [[&'a str; 2]],
+    /// The question.
+    pub text: &'a str,
+}
+
+/// Ranks answers to a question. `Send + Sync`: one serves many threads.
+#[derive(Debug)]
+pub struct AnswerRanker {
+    model: LateFusion,
+    tokenizer: Tokenizer,
+    counts: Counts,
+    device: Device,
+}
+
+/// The scores of some candidates, the higher the better: those of the network, and of counting alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The network's.
+    pub network: Vec<f32>,
+    /// How often each answer was given in what was trained on.
+    pub frequency: Vec<f32>,
+    /// How often it was given to questions with the same first three words; the frequency breaks ties.
+    pub three_words: Vec<f32>,
+}
+
+impl AnswerRanker {
+    /// Opens a model folder.
+    ///
+    /// # Errors
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        let (model, tokenizer, counts) = stored::open(folder, device)?;
+        Ok(Self::new(model, tokenizer, counts, device))
+    }
+
+    pub(crate) fn new(model: LateFusion, tokenizer: Tokenizer, counts: Counts, device: &Device) -> Self {
+        Self { model, tokenizer, counts, device: device.clone() }
+    }
+
+    /// What the network is made of.
+    pub fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// Scores candidates of one question; the same as among others.
+    ///
+    /// # Errors
+    /// A score that is not finite.
+    pub fn scores(&self, question: &Question, candidates: &[&str]) -> Result<Scores> {
+        let mut all = self.scores_of_all(&[(*question, candidates.to_vec())], |_| question.text.into())?;
+        Ok(all.swap_remove(0))
+    }
+
+    /// Scores the candidates of each question; `name` says of an error where it is.
+    pub(crate) fn scores_of_all(
+        &self,
+        questions: &[(Question, Vec<&str>)],
+        name: impl Fn(usize) -> String,
+    ) -> Result<Vec<Scores>> {
+        let words = |text: &str| words(&self.tokenizer, text);
+        let mut prepared = Vec::new();
+        for (Question { caption, history, text }, candidates) in questions {
+            let mut before = Vec::new();
+            for said in history.iter().flatten() {
+                before.extend(words(said)?);
+            }
+            let turn = Turn { caption: words(caption)?, history: before, question: words(text)? };
+            let candidates = candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
+            prepared.push((turn, candidates));
+        }
+        let asked: Vec<Asked> = prepared
+            .iter()
+            .map(|(turn, candidates)| {
+                let candidates: Vec<&[u32]> = candidates.iter().map(Vec::as_slice).collect();
+                let counted = self.counts.features(turn, &candidates);
+                Asked { turn, candidates, counted }
+            })
+            .collect();
+        let network = scores(&self.model, &asked, name, &self.device)?;
+        let counted = |Asked { turn, candidates, .. }: &Asked, network| {
+            let score = |of: &dyn Fn(&[u32]) -> f64| candidates.iter().map(|answer| of(answer) as f32).collect();
+            Scores {
+                network,
+                frequency: score(&|answer| self.counts.frequency(answer)),
+                three_words: score(&|answer| self.counts.three_words(&turn.question, answer)),
+            }
+        };
+        Ok(asked.iter().zip(network).map(|(asked, network)| counted(asked, network)).collect())
+    }
+}

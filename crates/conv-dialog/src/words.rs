@@ -1,0 +1,57 @@
+//! Rounds of dialogs as the numbers of their words.
+
+use crate::data::TextDialog;
+use crate::Result;
+use conv_text::tokenizer::{Tokenizer, UNK};
+
+/// A question with what was said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// What the image shows.
+    pub caption: Vec<u32>,
+    /// Questions and answers before, one after the other.
+    pub history: Vec<u32>,
+    /// The question.
+    pub question: Vec<u32>,
+}
+
+/// A turn and its true answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    /// Which dialog it is of.
+    pub dialog: usize,
+    pub turn: Turn,
+    pub answer: Vec<u32>,
+}
+
+/// A text's words, or one that nobody knows where it has none, so that every text is a sequence.
+pub(crate) fn words(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
+    let ids = tokenizer.ids(text)?;
+    Ok(if ids.is_empty() { vec![UNK] } else { ids })
+}
+
+/// Each round of the dialogs.
+pub(crate) fn rounds(dialogs: &[&TextDialog], tokenizer: &Tokenizer) -> Result<Vec<Answered>> {
+    let mut all = Vec::new();
+    for (dialog, TextDialog { caption, rounds, .. }) in dialogs.iter().enumerate() {
+        let caption = words(tokenizer, caption)?;
+        let mut history = Vec::new();
+        for [question, answer] in rounds {
+            let [question, answer] = [words(tokenizer, question)?, words(tokenizer, answer)?];
+            let next = [&history[..], &question, &answer].concat();
+            let turn = Turn { caption: caption.clone(), history, question };
+            all.push(Answered { dialog, turn, answer });
+            history = next;
+        }
+    }
+    Ok(all)
+}
+
+impl Turn {
+    /// The caption and as much of the latest history as `most` words have room for.
+    pub fn heard(&self, most: usize) -> Vec<u32> {
+        let caption = &self.caption[..self.caption.len().min(most)];
+        let room = (most - caption.len()).min(self.history.len());
+        [caption, &self.history[self.history.len() - room..]].concat()
+    }
+}

@@ -1,0 +1,120 @@
+//! Rankers and agents from training to use, and runs that are stopped and go on.
+#![allow(clippy::unwrap_used)]
+
+use candle_core::Device;
+use conv_dialog::data::TextDialog;
+use conv_dialog::guess::{Agents, AgentsRecipe, AgentsTraining, draw_scenes};
+use conv_dialog::{AnswerRanker, Question, Recipe, Training, card};
+use conv_train::{End, Event, Interval, Learner, Run, fit};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Dialogs in which the caption's colour is asked for, and other things that are always so.
+fn dialogs() -> Vec<TextDialog> {
+    const COLORS: [&str; 6] = ["red", "blue", "green", "white", "black", "brown"];
+    let dialog = |number: usize| {
+        let color = COLORS[number % 6];
+        let round = |question: &str, answer: &str| [question.to_string(), answer.to_string()];
+        TextDialog {
+            image_id: number as u64,
+            name: format!("dialog {number}"),
+            caption: format!("a {color} cat"),
+            rounds: vec![
+                round("is it a dog ?", "no"),
+                round("what color is the cat ?", color),
+                round("is it a cat ?", "yes"),
+                round("what is it doing ?", ["sleeping", "running", "eating", "sitting"][number / 6 % 4]),
+            ],
+        }
+    };
+    (0..120).map(dialog).collect()
+}
+
+fn recipe() -> Recipe {
+    let mut recipe = Recipe { dimension: 16, units: 16, candidates: 12, negatives: 11, dropout: 0.0, ..Recipe::default() };
+    recipe.fit.epochs = 12;
+    recipe.fit.learning_rate = 1e-2;
+    recipe.fit.schedule.warmup_steps = 0;
+    recipe
+}
+
+#[test]
+fn a_ranker_learns_what_counting_cannot_know_and_is_the_same_opened_again() {
+    let place = tempfile::tempdir().unwrap();
+    let recipe = recipe();
+    let training = Training::new(&recipe, &dialogs(), &Device::Cpu).unwrap();
+    fit(&training, &recipe.fit, Run::new(place.path())).unwrap();
+    let figures = training.measure().unwrap();
+    // Counting knows the kind of answer, the network the caption's colour.
+    assert!(figures["mrr"] > figures["mrr_three_words"] + 0.05, "{figures:?}");
+    assert!(figures["mrr_three_words"] > figures["mrr_frequency"], "{figures:?}");
+
+    let folder = place.path().join("model");
+    conv_train::task::save(&training, &folder, &card("made-up dialogs", figures), false).unwrap();
+    let opened = AnswerRanker::open(&folder, &Device::Cpu).unwrap();
+    let history = [["is it a dog ?", "no"]];
+    let question = Question { caption: "a green cat", history: &history, text: "what color is the cat ?" };
+    let candidates = ["no", "green", "a thing never said", "", "red"];
+    let scores = opened.scores(&question, &candidates).unwrap();
+    assert_eq!(scores, training.ranker().scores(&question, &candidates).unwrap());
+    assert!(scores.network[1] > scores.network[4] && scores.network[1] > scores.network[0], "{scores:?}");
+    // A candidate's score does not depend on the others.
+    let alone = opened.scores(&question, &candidates[1..3]).unwrap();
+    assert_eq!(alone.network[..], scores.network[1..3]);
+}
+
+/// A run that is stopped and goes on ends in the same bits.
+fn goes_on<L: Learner>(make: impl Fn() -> L, config: &conv_train::FitConfig) {
+    let weights = |learner: &L| -> Vec<(String, Vec<f32>)> {
+        let tensors = learner.parameters().tensors().into_iter();
+        tensors.map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap())).collect()
+    };
+    let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let once = make();
+    fit(&once, config, Run::new(whole.path())).unwrap();
+    let stop = AtomicBool::new(false);
+    let mut observer = |event: &Event| {
+        if matches!(event, Event::Step(record) if record.step == 3) {
+            stop.store(true, Ordering::SeqCst);
+        }
+    };
+    let first = Run { stop: Some(&stop), observer: Some(&mut observer), ..Run::new(parts.path()) };
+    assert_eq!(fit(&make(), config, first).unwrap().end, End::Interrupted);
+    let again = make();
+    fit(&again, config, Run { resume: true, ..Run::new(parts.path()) }).unwrap();
+    assert!(weights(&once) == weights(&again));
+}
+
+#[test]
+fn stopped_runs_go_on_to_the_same_bits() {
+    let mut recipe = Recipe { dropout: 0.3, ..recipe() };
+    recipe.fit.epochs = 2;
+    let dialogs = dialogs();
+    goes_on(|| Training::new(&recipe, &dialogs, &Device::Cpu).unwrap(), &recipe.fit);
+    let mut recipe = AgentsRecipe { asking_units: 12, answering_units: 12, rounds: 2, games: 96, ..AgentsRecipe::default() };
+    recipe.fit.epochs = 2;
+    goes_on(|| AgentsTraining::new(&recipe, &Device::Cpu).unwrap(), &recipe.fit);
+}
+
+#[test]
+fn agents_play_the_same_game_opened_again() {
+    let place = tempfile::tempdir().unwrap();
+    let mut recipe = AgentsRecipe { asking_units: 24, answering_units: 24, rounds: 3, games: 640, ..AgentsRecipe::default() };
+    recipe.fit.epochs = 3;
+    recipe.fit.evaluate_every = Interval::Epochs(3);
+    let training = AgentsTraining::new(&recipe, &Device::Cpu).unwrap();
+    let before = training.evaluate().unwrap();
+    fit(&training, &recipe.fit, Run::new(place.path())).unwrap();
+    let after = training.evaluate().unwrap();
+    assert!(after["perplexity of questions"] < 0.5 * before["perplexity of questions"], "{after:?}");
+    assert!(after["right answers"] > before["right answers"], "{after:?}");
+    let folder = place.path().join("model");
+    conv_train::task::save(&training, &folder, &conv_dialog::guess::agents_card(after), true).unwrap();
+    let pool = draw_scenes(50, 1);
+    assert_eq!(pool, draw_scenes(50, 1));
+    let agents = Agents::open(&folder, &Device::Cpu).unwrap();
+    let game = agents.play(&pool, 7, 3, 1).unwrap();
+    assert_eq!((game.rounds.len(), game.pool, game.scene.as_str()), (3, 50, "scene 7"));
+    assert_eq!(game, agents.play(&pool, 7, 3, 1).unwrap());
+    assert!(game.rounds.iter().all(|round| (0.0..=100.0).contains(&round.percentile)));
+    assert!(agents.play(&pool, 50, 3, 1).is_err());
+}

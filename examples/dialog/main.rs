@@ -1,0 +1,55 @@
+//! Visual dialog (Das et al. 2017): trains and measures rankers of answers, and shows agents that learn to cooperate.
+//!
+//!     cargo run --release --example dialog -- toy
+//!     cargo run --release --example dialog -- eval --data visdial_1.0_val.json
+
+mod eval;
+mod inspect;
+mod play;
+mod toy;
+mod train;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Visual dialog after Das et al. (2017): answers ranked, and agents that cooperate.
+#[derive(Parser)]
+#[command(name = "dialog", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    common: conv_cli::Common,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Trains two agents on a world of 64 objects, in seconds, and prints the language that they invent
+    Toy(toy::Options),
+    /// Trains a ranker of answers on dialogs as text
+    Train(Box<train::Options>),
+    /// Measures a ranker on a VisDial file
+    Eval(eval::Options),
+    /// Plays one guessing game and prints what is said and how the ranking changes
+    Play(play::Options),
+    /// Trains the two agents of the guessing game
+    TrainBots(Box<play::TrainOptions>),
+    /// Looks into a model folder, or prints a VisDial file as text
+    Inspect(inspect::Options),
+}
+
+fn main() -> ExitCode {
+    conv_cli::run(|arguments: Arguments| -> Result<()> {
+        let common = &arguments.common;
+        let device = common.start()?;
+        match arguments.verb {
+            Verb::Toy(options) => options.run(common),
+            Verb::Train(options) => train::run(&options, common, &device),
+            Verb::Eval(options) => options.run(common, &device),
+            Verb::Play(options) => options.run(common, &device),
+            Verb::TrainBots(options) => play::train(&options, common, &device),
+            Verb::Inspect(options) => options.run(common),
+        }
+    })
+}

@@ -1,0 +1,80 @@
+//! `play`: one guessing game; `train-bots`: the agents that play it.
+
+use anyhow::{Result, bail};
+use candle_core::Device;
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use conv_cli::settings;
+use conv_cli::train::{FitFlags, TrainFlags};
+use conv_dialog::guess::{
+    Agents, AgentsRecipe, AgentsTraining, agents_card, draw_scenes, read_scenes, section,
+};
+use conv_train::report::Report;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const SHIPPED: &str = "data/models/guess-agents";
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A model folder, or an id on the hub; its default learnt from scenes and dialogs that the program draws
+    #[arg(long, default_value = SHIPPED)]
+    model: String,
+    /// Scene graphs of CLEVR; several files make one pool
+    #[arg(long, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Scenes of the pool, where no files give it
+    #[arg(long, default_value = "1000", value_parser = RangedU64ValueParser::<usize>::new().range(2..=100_000))]
+    pool: usize,
+    /// Which scene of the pool A-Bot sees
+    #[arg(long, default_value = "0")]
+    target: usize,
+    #[arg(long, default_value = "10", value_parser = RangedU64ValueParser::<usize>::new().range(1..=40))]
+    rounds: usize,
+    /// An HTML page of the game
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Options {
+    pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
+        conv_cli::check_shipped(&self.model, SHIPPED, "dialog train-bots --out DIR")?;
+        let agents = Agents::open(&conv_hub::resolve(&self.model)?, device)?;
+        let pool = match &self.data[..] {
+            [] => draw_scenes(self.pool, common.seed()),
+            files => read_scenes(files)?,
+        };
+        if self.target >= pool.len() {
+            bail!("--target {}, expected 0 to {}", self.target, pool.len().saturating_sub(1));
+        }
+        let game = agents.play(&pool, self.target, self.rounds, common.seed())?;
+        if let Some(path) = &self.out {
+            let subtitle = format!("Q-Bot and A-Bot on {}, after Das et al. (2017)", game.scene);
+            Report::new("A guessing game", &subtitle).section("The game", section(&game)).write(path)?;
+        }
+        conv_cli::print(common.json, &game)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct TrainOptions {
+    #[command(flatten)]
+    fit: FitFlags,
+    /// Games drawn for an epoch
+    #[arg(long)]
+    games: Option<usize>,
+    #[command(flatten)]
+    train: TrainFlags,
+}
+
+pub fn train(options: &TrainOptions, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    if options.train.overfit.is_none() {
+        options.train.run_folder()?;
+    }
+    let mut recipe = options.fit.over(&AgentsRecipe::default(), |recipe| &mut recipe.fit, common)?;
+    settings::set(&mut recipe.games, options.games);
+    let training = AgentsTraining::new(&recipe, device)?;
+    let figures = || -> Result<BTreeMap<String, f64>> { Ok(conv_train::Learner::evaluate(&training)?) };
+    let subtitle = "drawn scenes and dialogs about them";
+    options.train.run(&training, subtitle, figures, agents_card, common)
+}

@@ -1,0 +1,63 @@
+//! `train`: from dialogs as text to a ranker and a report.
+
+use anyhow::Result;
+use candle_core::Device;
+use clap::Args;
+use conv_cli::settings;
+use conv_cli::train::{FitFlags, TrainFlags};
+use conv_dialog::data::{ReadOptions, VisDial, read_text, without_images};
+use conv_dialog::{Recipe, Training, card};
+use conv_train::batch::BatchSize;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Dialogs as text, JSON lines as VisPro has them; several files are read as one
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// A VisDial file whose images are left out, since it is going to be measured on
+    #[arg(long)]
+    without: Option<PathBuf>,
+    #[command(flatten)]
+    fit: FitFlags,
+    /// Rounds a batch
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Share of the dialogs that the best weights are chosen by
+    #[arg(long)]
+    dev: Option<f64>,
+    /// Share that is dropped of words' vectors and encodings in training
+    #[arg(long)]
+    dropout: Option<f64>,
+    #[command(flatten)]
+    train: TrainFlags,
+}
+
+pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    if options.train.overfit.is_none() {
+        options.train.run_folder()?;
+    }
+    let mut recipe = options.fit.over(&Recipe::default(), |recipe| &mut recipe.fit, common)?;
+    settings::set(&mut recipe.fit.batching.size, options.batch_size.map(BatchSize::Examples));
+    settings::set(&mut recipe.dev, options.dev);
+    settings::set(&mut recipe.dropout, options.dropout);
+    if recipe.dev == 0.0 {
+        recipe.fit.monitor = None;
+    }
+    let mut dialogs = read_text(&options.data)?;
+    let mut left_out = String::new();
+    if let Some(path) = &options.without {
+        let measured = VisDial::read(path, ReadOptions::default())?;
+        let (kept, count) = without_images(dialogs, &measured.images());
+        dialogs = kept;
+        left_out = format!(", {count} about images of the measured file left out");
+        conv_cli::note(format_args!("{count} dialogs about images of {} are left out", measured.name));
+    }
+    let training = Training::new(&recipe, &dialogs, device)?;
+    let data = format!("{} dialogs as text{left_out}", dialogs.len());
+    let figures = || {
+        let figures = if recipe.dev > 0.0 { training.measure()? } else { Default::default() };
+        Ok(figures.into_iter().map(|(name, value)| (format!("dev {name}"), value)).collect())
+    };
+    options.train.run(&training, &data, figures, |metrics| card(&data, metrics), common)
+}
