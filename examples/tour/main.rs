@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod detection;
 mod dialog;
 mod lens;
 mod sentence;
@@ -46,6 +47,7 @@ enum Part {
     Translation,
     Speech,
     Vision,
+    Detection,
     Style,
     Lens,
     Dialog,
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
 }
 
 /// A part with the name of what it finds in JSON, in the order in which they are shown.
-const PARTS: [(Part, &str, Section); 7] = [
+const PARTS: [(Part, &str, Section); 8] = [
     (Part::Sentence, "sentences", |data, device, report| {
         found(sentence::section(data, device, report))
     }),
@@ -90,6 +92,9 @@ const PARTS: [(Part, &str, Section); 7] = [
         found(speech::section(data, device, report))
     }),
     (Part::Vision, "pictures", |data, device, report| found(vision::section(data, device, report))),
+    (Part::Detection, "scenes", |data, device, report| {
+        found(detection::section(data, device, report))
+    }),
     (Part::Style, "styles", |data, device, report| found(style::section(data, device, report))),
     (Part::Lens, "units", |data, device, report| found(lens::section(data, device, report))),
     (Part::Dialog, "dialog", |data, device, report| found(dialog::section(data, device, report))),
