@@ -77,8 +77,16 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour =
-            Tour { sentences, translations, recordings, pictures, styles, units, seconds, report: report_file };
+        let tour = Tour {
+            sentences,
+            translations,
+            recordings,
+            pictures,
+            styles,
+            units,
+            seconds,
+            report: report_file,
+        };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -117,7 +125,8 @@ struct Tour {
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, styles, units, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, styles, units, seconds, report } =
+            self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
