@@ -37,8 +37,14 @@ fn a_unit_is_rendered_and_compared() {
         let assert = program(folder, &arguments).assert().success();
         String::from_utf8(assert.get_output().stdout.clone()).unwrap()
     };
-    let text = run(render("bn4:101", &["--out", "strip.png", "--picture", "last.png", "--photos", &crops]));
-    assert!(text.contains("it beats ") && text.contains(" of 48 photographs; the best, "), "{text}");
+    let text = run(render(
+        "bn4:101",
+        &["--out", "strip.png", "--picture", "last.png", "--photos", &crops],
+    ));
+    assert!(
+        text.contains("it beats ") && text.contains(" of 48 photographs; the best, "),
+        "{text}"
+    );
     let open = |name: &str| Picture::open(&folder.join(name), &Limits::default()).unwrap();
     let (strip, last) = (open("strip.png"), open("last.png"));
     assert_eq!((strip.width(), strip.height(), last.width()), (3 * 48 + 8, 48, 48));
@@ -52,7 +58,10 @@ fn a_unit_is_rendered_and_compared() {
     let one = found("1", "one.png");
     assert!(one["value"].as_f64().unwrap() > one["noise"].as_f64().unwrap(), "{one}");
     found("2", "two.png");
-    assert_eq!(fs::read(folder.join("one.png")).unwrap(), fs::read(folder.join("two.png")).unwrap());
+    assert_eq!(
+        fs::read(folder.join("one.png")).unwrap(),
+        fs::read(folder.join("two.png")).unwrap()
+    );
 
     let refused = |arguments: Vec<String>| {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -65,8 +74,8 @@ fn a_unit_is_rendered_and_compared() {
     fs::create_dir(folder.join("empty")).unwrap();
     let text = refused(render("bn4:101", &["--out", "x.png", "--photos", "empty"]));
     assert!(text.contains("error: empty: no photograph"), "{text}");
-    let text = refused(render("bn4:101", &["--out", "x.png", "--size", "2"]));
-    assert!(text.contains("layer \"pool2\""), "{text}");
+    let text = refused(render("bn4:101@9,9", &["--out", "x.png"]));
+    assert!(text.contains("layer \"bn4\" has "), "{text}");
     let text = error(folder, &["render", "bn4:101", "--out", "x.png"]);
     assert!(text.starts_with("error: no weights"), "{text}");
 }

@@ -57,7 +57,9 @@ fn prepare(folder: &Path) {
     }
     fs::write(folder.join("photos/notes.jpg"), "no picture").unwrap();
     save("stripes.png", 50, 40, &|x, _| if x % 6 < 3 { [240, 40, 40] } else { [20, 20, 90] });
-    save("the checks.png", 40, 50, &|x, y| if (x / 4 + y / 4) % 2 == 0 { [250; 3] } else { [0, 90, 0] });
+    save("the checks.png", 40, 50, &|x, y| {
+        if (x / 4 + y / 4) % 2 == 0 { [250; 3] } else { [0, 90, 0] }
+    });
 }
 
 const LOSSES: [&str; 2] = ["--loss-network", "weights.safetensors"];
@@ -68,13 +70,20 @@ fn a_photograph_is_painted_by_descent() {
     let folder = place.path();
     prepare(folder);
     let paint = |more: &[&'static str]| {
-        let arguments = ["paint", "photos/1.png", "--style", "stripes.png", "--size", "48", "--steps", "6"];
+        let arguments =
+            ["paint", "photos/1.png", "--style", "stripes.png", "--size", "48", "--steps", "6"];
         [&arguments, &LOSSES[..], more].concat()
     };
     let text = output(folder, &paint(&["--out", "o.png"]));
-    assert!(text.starts_with("o.png: 48 × 36 pixels\nloss ") && text.contains("in 6 steps"), "{text}");
+    assert!(
+        text.starts_with("o.png: 48 × 36 pixels\nloss ") && text.contains("in 6 steps"),
+        "{text}"
+    );
     let page = fs::read_to_string(folder.join("runs/style.html")).unwrap();
-    assert!(page.contains("style term: textures of the lower layers") && page.contains("data:image/png;base64,"));
+    assert!(
+        page.contains("style term: textures of the lower layers")
+            && page.contains("data:image/png;base64,")
+    );
     for outside in ["http:", "https:", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -88,15 +97,33 @@ fn a_photograph_is_painted_by_descent() {
 
     // A loss that is not finite: the picture that there was, the step, and an exit status.
     let text = error(folder, &paint(&["--out", "r.png", "--style-weight", "1e38"]));
-    assert!(text.contains("error: the loss at step 1 is ") && text.contains("r.png holds the picture"), "{text}");
+    assert!(
+        text.contains("error: the loss at step 1 is ") && text.contains("r.png holds the picture"),
+        "{text}"
+    );
     assert!(folder.join("r.png").exists());
     let text = error(folder, &paint(&["--out", "r.jpg"]));
     assert!(text.contains("expected a name that ends in .png"), "{text}");
     let text = error(folder, &paint(&["--out", "none/r.png"]));
     assert!(text.contains("there is no folder none"), "{text}");
-    let text = error(folder, &["paint", "photos/1.png", "--style", "stripes.png", "--out", "s.png", "--size", "20", LOSSES[0], LOSSES[1]]);
+    let text = error(
+        folder,
+        &[
+            "paint",
+            "photos/1.png",
+            "--style",
+            "stripes.png",
+            "--out",
+            "s.png",
+            "--size",
+            "20",
+            LOSSES[0],
+            LOSSES[1],
+        ],
+    );
     assert!(text.contains("is too small: of fire7/concat has 1"), "{text}");
-    let text = error(folder, &["paint", "photos/1.png", "--style", "stripes.png", "--out", "s.png"]);
+    let text =
+        error(folder, &["paint", "photos/1.png", "--style", "stripes.png", "--out", "s.png"]);
     assert!(text.starts_with("error: no loss network"), "{text}");
 }
 
@@ -107,8 +134,19 @@ fn a_bank_is_trained_and_paints() {
     prepare(folder);
     let train = |more: &[&'static str]| {
         let arguments = [
-            "train", "--data", "photos", "--style", "stripes.png", "--style", "the checks.png", "--crop", "32", "--epochs", "3",
-            "--batch-size", "1",
+            "train",
+            "--data",
+            "photos",
+            "--style",
+            "stripes.png",
+            "--style",
+            "the checks.png",
+            "--crop",
+            "32",
+            "--epochs",
+            "3",
+            "--batch-size",
+            "1",
         ];
         [&arguments, &LOSSES[..], more].concat()
     };
@@ -124,13 +162,18 @@ fn a_bank_is_trained_and_paints() {
     let card = fs::read_to_string(folder.join("run/model/README.md")).unwrap();
     assert!(card.contains("StyleBank of stripes, the_checks"));
 
-    let apply = |more: &[&'static str]| {
-        [&["apply", "photos/2.png", "--model", "run/model"], more].concat()
-    };
+    let apply =
+        |more: &[&'static str]| [&["apply", "photos/2.png", "--model", "run/model"], more].concat();
     let text = output(folder, &apply(&["--style", "stripes", "--out", "a.png"]));
     assert!(text.starts_with("a.png: 60 × 44 pixels in 1 stripes, "), "{text}");
-    let mixed = json(folder, &apply(&["--mix", "stripes=0.5,the_checks=0.5", "--size", "30", "--out", "b.png"]));
-    assert_eq!((&mixed["width"], &mixed["mixture"]), (&30.into(), &"0.5 stripes + 0.5 the_checks".into()));
+    let mixed = json(
+        folder,
+        &apply(&["--mix", "stripes=0.5,the_checks=0.5", "--size", "30", "--out", "b.png"]),
+    );
+    assert_eq!(
+        (&mixed["width"], &mixed["mixture"]),
+        (&30.into(), &"0.5 stripes + 0.5 the_checks".into())
+    );
     output(folder, &apply(&["--style", "the_checks", "--out", "c.png"]));
     assert_ne!(fs::read(folder.join("a.png")).unwrap(), fs::read(folder.join("c.png")).unwrap());
     let text = error(folder, &apply(&["--style", "sea", "--out", "d.png"]));

@@ -4,7 +4,9 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_hub::files::write_atomic;
-use conv_lens::{End, Jitter, Kind, Objective, Photographs, Rendered, Rendering, excitement, render};
+use conv_lens::{
+    End, Jitter, Kind, Objective, Photographs, Rendered, Rendering, excitement, render,
+};
 use conv_train::report::{Environment, Html, Report};
 use conv_train::{EvaluationRecord, Record};
 use conv_vision::page::Gallery;
@@ -164,8 +166,11 @@ impl Options {
             _ => "",
         };
         let name = model.network.name();
-        let mut report = Report::new(&self.objective, &format!("What {name} responds to, after Olah et al. (2017)"))
-            .section("From noise", Html::trusted(format!("{}<p>{note}</p>", pictures.section())));
+        let mut report = Report::new(
+            &self.objective,
+            &format!("What {name} responds to, after Olah et al. (2017)"),
+        )
+        .section("From noise", Html::trusted(format!("{}<p>{note}</p>", pictures.section())));
         if let Some(found) = compared {
             let mut best = Gallery::default();
             for excitement in found.ranking.iter().take(SHOWN) {
@@ -173,14 +178,22 @@ impl Options {
                 let file = excitement.path.file_name().unwrap_or_default().to_string_lossy();
                 best.add(&file, &photo, &format!("{:.2}", excitement.value))?;
             }
-            let head = format!("The rendered picture has {value:.2}; the photographs that excite it most:");
+            let head = format!(
+                "The rendered picture has {value:.2}; the photographs that excite it most:"
+            );
             let body = format!("<p>{}</p>{}", Html::text(&head), best.section());
             report = report.section("Photographs", Html::trusted(body));
         }
         let record = |step: &conv_lens::Step| {
             let metrics = BTreeMap::from([("objective".to_string(), step.objective)]);
             let (step, seconds) = (step.step as u64, step.seconds);
-            Record::Evaluation(EvaluationRecord { step, epoch: 0, metrics, improved: false, seconds })
+            Record::Evaluation(EvaluationRecord {
+                step,
+                epoch: 0,
+                metrics,
+                improved: false,
+                seconds,
+            })
         };
         let records: Vec<Record> = rendered.steps.iter().map(record).collect();
         if let Some(folder) = path.parent() {
@@ -240,8 +253,15 @@ struct Answer<'a> {
 
 impl fmt::Display for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { picture, network, units, steps, seconds, noise, value, photographs, page, .. } = self;
-        writeln!(f, "{}: {network} {}, {steps} steps, {seconds:.1} s", picture.display(), units.join(", "))?;
+        let Self {
+            picture, network, units, steps, seconds, noise, value, photographs, page, ..
+        } = self;
+        writeln!(
+            f,
+            "{}: {network} {}, {steps} steps, {seconds:.1} s",
+            picture.display(),
+            units.join(", ")
+        )?;
         write!(f, "objective {noise:.3} for noise, {value:.3} for the picture")?;
         if let Some(found) = photographs {
             let Compared { photographs, best, best_value, best_side, beaten, times_best } = found;
@@ -252,7 +272,9 @@ impl fmt::Display for Answer<'_> {
             )?;
         }
         match page {
-            Some(page) => write!(f, "\nthe pictures and the course of the ascent: {}", page.display()),
+            Some(page) => {
+                write!(f, "\nthe pictures and the course of the ascent: {}", page.display())
+            }
             None => Ok(()),
         }
     }

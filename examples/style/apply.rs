@@ -54,7 +54,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let (width, height) = (photo.width(), photo.height());
     if width * height > MOST {
-        bail!("{} has {width} × {height} pixels, more than the {MOST} that are painted in one piece: give a --size", options.photo.display());
+        bail!(
+            "{} has {width} × {height} pixels, more than the {MOST} that are painted in one piece: give a --size",
+            options.photo.display()
+        );
     }
     let begun = Instant::now();
     let picture = painter.paint(&photo, &mixture)?;

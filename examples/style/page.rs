@@ -50,12 +50,15 @@ pub fn write(
             ("seconds", last.seconds),
         ]
     });
-    Report::new("A photograph in the manner of a painting", "Gatys et al. (2016): the sum of a content and a style loss is minimised over the pixels")
-        .section("Pictures", Html::trusted(format!("{}<p>{}.</p>", row.row(), Html::text(told))))
-        .metrics(figures.into_iter().flatten())
-        .course("step of the descent", &records)?
-        .configuration(settings)
-        .environment(&Environment::collect(seconds))
-        .write(path)?;
+    Report::new(
+        "A photograph in the manner of a painting",
+        "Gatys et al. (2016): the sum of a content and a style loss is minimised over the pixels",
+    )
+    .section("Pictures", Html::trusted(format!("{}<p>{}.</p>", row.row(), Html::text(told))))
+    .metrics(figures.into_iter().flatten())
+    .course("step of the descent", &records)?
+    .configuration(settings)
+    .environment(&Environment::collect(seconds))
+    .write(path)?;
     Ok(())
 }

@@ -105,7 +105,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 
 fn stroke_line(stroke: &Stroke) -> String {
     let Stroke { step, loss, content, style, seconds, .. } = stroke;
-    format!("step {step}, {seconds:.0} s  loss {loss:.4e}  content {content:.4e}  style {style:.4e}")
+    format!(
+        "step {step}, {seconds:.0} s  loss {loss:.4e}  content {content:.4e}  style {style:.4e}"
+    )
 }
 
 #[derive(Serialize)]
@@ -127,7 +129,10 @@ impl fmt::Display for Answer<'_> {
         if let (Some(start), Some(end)) = (start, end) {
             let Stroke { step, evaluations, loss, content, seconds, .. } = end;
             let (from, share) = (start.loss, 100.0 * content / loss);
-            write!(f, "\nloss {from:.4e} to {loss:.4e} ({share:.0} % content) in {step} steps, {evaluations} evaluations, {seconds:.1} s")?;
+            write!(
+                f,
+                "\nloss {from:.4e} to {loss:.4e} ({share:.0} % content) in {step} steps, {evaluations} evaluations, {seconds:.1} s"
+            )?;
         }
         match ended {
             End::Stalled(stall) => write!(f, "\nended early: {stall}")?,
@@ -135,7 +140,9 @@ impl fmt::Display for Answer<'_> {
             _ => {}
         }
         match page {
-            Some(page) => write!(f, "\nthe pictures and the course of the losses: {}", page.display()),
+            Some(page) => {
+                write!(f, "\nthe pictures and the course of the losses: {}", page.display())
+            }
             None => Ok(()),
         }
     }

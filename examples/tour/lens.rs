@@ -59,7 +59,11 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Units, R
             None => text.to_string(),
         };
         let mut row = Gallery::default();
-        row.add(&format!("{named} after {STEPS} steps"), rendered.picture(), &format!("{value:.2}"))?;
+        row.add(
+            &format!("{named} after {STEPS} steps"),
+            rendered.picture(),
+            &format!("{value:.2}"),
+        )?;
         for frame in rendered.frames.iter().take(2) {
             row.add(&format!("after {} steps", frame.step), &frame.picture, "")?;
         }
@@ -90,7 +94,11 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Units, R
 
 impl fmt::Display for Units {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pictures that units of {} respond to, after Olah et al. (2017)\n", self.network)?;
+        write!(
+            f,
+            "Pictures that units of {} respond to, after Olah et al. (2017)\n",
+            self.network
+        )?;
         for Rendered { unit, value, noise, best, best_value, beaten, crops } in &self.units {
             let best = best.file_name().unwrap_or(best.as_os_str()).to_string_lossy();
             write!(

@@ -101,7 +101,8 @@ fn colour(x: f64, y: f64) -> [f64; 3] {
     if within((0.96, 0.55), (1.00, 0.80)) {
         return [92.0, 62.0, 38.0];
     }
-    if y > 0.82 && (x - 0.48 - 0.25 * (y - 0.82) * (12.0 * y).sin()).abs() < 0.03 + 0.3 * (y - 0.82) {
+    if y > 0.82 && (x - 0.48 - 0.25 * (y - 0.82) * (12.0 * y).sin()).abs() < 0.03 + 0.3 * (y - 0.82)
+    {
         return [206.0 + shade, 186.0 + shade, 148.0];
     }
     if y > near_hill {
@@ -120,9 +121,15 @@ fn colour(x: f64, y: f64) -> [f64; 3] {
 impl fmt::Display for Styles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { width, height, painted } = self;
-        write!(f, "A scene of {width} × {height} pixels in the styles of a bank, after Chen et al. (2017)\n")?;
+        write!(
+            f,
+            "A scene of {width} × {height} pixels in the styles of a bank, after Chen et al. (2017)\n"
+        )?;
         for Painted { mixture, seconds, changed } in painted {
-            write!(f, "\n  {mixture}: {seconds:.2} s, {changed:.0} grey levels from the scene in the mean")?;
+            write!(
+                f,
+                "\n  {mixture}: {seconds:.2} s, {changed:.0} grey levels from the scene in the mean"
+            )?;
         }
         Ok(())
     }

@@ -21,7 +21,9 @@ pub enum Error {
     #[error("the objective is the same for every picture: there is nothing to climb")]
     Constant,
     /// A position that a layer does not have.
-    #[error("layer {layer:?} has {rows} × {columns} positions for this picture; row {row}, column {column} is asked for")]
+    #[error(
+        "layer {layer:?} has {rows} × {columns} positions for this picture; row {row}, column {column} is asked for"
+    )]
     NoPosition {
         /// The layer.
         layer: String,

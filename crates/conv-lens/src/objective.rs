@@ -114,9 +114,7 @@ impl Objective {
 
     fn collect(&self, layers: &mut Vec<Address>) {
         match self {
-            Objective::Part(
-                Part::Unit(Unit { address, .. }) | Part::Layer { address, .. },
-            ) => {
+            Objective::Part(Part::Unit(Unit { address, .. }) | Part::Layer { address, .. }) => {
                 let whole = Address { channel: None, ..address.clone() };
                 if !layers.contains(&whole) {
                     layers.push(whole);
@@ -168,9 +166,13 @@ impl Objective {
                 (a * b)?
             }
             Objective::Part(part) => match part {
-                Part::Number(value) => Tensor::full(*value, (), pixels.device())?.to_dtype(pixels.dtype())?,
+                Part::Number(value) => {
+                    Tensor::full(*value, (), pixels.device())?.to_dtype(pixels.dtype())?
+                }
                 Part::Smoothness => smoothness(pixels)?,
-                Part::Layer { address, .. } => of(address).ok_or(Error::Constant)?.sqr()?.mean_all()?,
+                Part::Layer { address, .. } => {
+                    of(address).ok_or(Error::Constant)?.sqr()?.mean_all()?
+                }
                 Part::Unit(unit) => {
                     unit.map(of(&unit.address).ok_or(Error::Constant)?)?.mean_all()?
                 }
@@ -191,7 +193,13 @@ impl Unit {
             Position::At(row, column) => (row, column),
         };
         if row >= rows || column >= columns {
-            return Err(Error::NoPosition { layer: self.layer.clone(), rows, columns, row, column });
+            return Err(Error::NoPosition {
+                layer: self.layer.clone(),
+                rows,
+                columns,
+                row,
+                column,
+            });
         }
         Ok(channel.narrow(2, row, 1)?.narrow(3, column, 1)?)
     }
@@ -249,7 +257,9 @@ fn smoothness(pixels: &Tensor) -> Result<Tensor> {
     let apart = |dim: usize, side: usize| -> Result<Tensor> {
         match side {
             1 => Ok((x.sum_all()? * 0.0)?),
-            _ => Ok((x.narrow(dim, 1, side - 1)? - x.narrow(dim, 0, side - 1)?)?.sqr()?.sum_all()?),
+            _ => {
+                Ok((x.narrow(dim, 1, side - 1)? - x.narrow(dim, 0, side - 1)?)?.sqr()?.sum_all()?)
+            }
         }
     };
     Ok(((apart(2, height)? + apart(3, width)?)? / -(x.elem_count() as f64))?)

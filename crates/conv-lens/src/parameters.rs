@@ -1,7 +1,7 @@
 //! The picture that climbs, as numbers: pixels or waves, of colours that are independent in photographs.
 
-use crate::spectrum::{scales, spectrum};
 use crate::Result;
+use crate::spectrum::{scales, spectrum};
 use candle_core::{DType, Device, Tensor};
 use conv_core::Conv2dConfig;
 use conv_nn::{Init, Parameters};

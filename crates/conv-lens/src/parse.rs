@@ -29,7 +29,9 @@ impl Objective {
         let mut reader = Reader { text, characters, at: 0, parts: 0, model };
         let objective = reader.sum(0)?;
         if let Some(found) = reader.peek() {
-            return Err(reader.wrong(reader.at, format!("found {found:?}, expected +, -, * or the end")));
+            return Err(
+                reader.wrong(reader.at, format!("found {found:?}, expected +, -, * or the end"))
+            );
         }
         if objective.depends() { Ok(objective) } else { Err(Error::Constant) }
     }
@@ -78,10 +80,14 @@ impl Reader<'_> {
 
     fn factor(&mut self, depth: usize) -> Result<Objective> {
         let Some(next) = self.peek() else {
-            return Err(self.wrong(self.at, "it ends here, expected a unit, a layer, tv or a number".into()));
+            return Err(self
+                .wrong(self.at, "it ends here, expected a unit, a layer, tv or a number".into()));
         };
         if depth == DEEPEST {
-            return Err(self.wrong(self.at, format!("expected at most {DEEPEST} parentheses and signs within each other")));
+            return Err(self.wrong(
+                self.at,
+                format!("expected at most {DEEPEST} parentheses and signs within each other"),
+            ));
         }
         self.parts += 1;
         if self.parts > MOST {
@@ -104,7 +110,10 @@ impl Reader<'_> {
             }
             c if c.is_ascii_digit() || c == '.' => self.number(start),
             c if c.is_ascii_alphabetic() => self.named(start),
-            other => Err(self.wrong(start, format!("found {other:?}, expected a unit, a layer, tv or a number"))),
+            other => Err(self.wrong(
+                start,
+                format!("found {other:?}, expected a unit, a layer, tv or a number"),
+            )),
         }
     }
 
@@ -145,7 +154,10 @@ impl Reader<'_> {
         let part = part(&name, position, self.model);
         let part = part.map_err(|error| self.wrong(start, error.to_string()))?;
         if position.is_some() && matches!(part, Part::Layer { .. }) {
-            return Err(self.wrong(start, format!("{name:?} has no channel, expected LAYER:CHANNEL before @")));
+            return Err(self.wrong(
+                start,
+                format!("{name:?} has no channel, expected LAYER:CHANNEL before @"),
+            ));
         }
         Ok(Objective::Part(part))
     }

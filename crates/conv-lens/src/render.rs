@@ -150,7 +150,8 @@ pub fn render(
     mut watch: impl FnMut(&Step) -> bool,
 ) -> Result<Rendered> {
     rendering.check()?;
-    let &Rendering { size, steps, parameters, jitter, learning_rate, redirected, seed, .. } = rendering;
+    let &Rendering { size, steps, parameters, jitter, learning_rate, redirected, seed, .. } =
+        rendering;
     let image = Image::new(parameters, (size, size), seed)?;
     let (plain, open) = (model.network.clone(), model.network.clone().redirected());
     let mut optimizer = Optimizer::new(OptimizerConfig::Adam(Adam::default()))?;

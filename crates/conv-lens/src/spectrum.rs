@@ -16,10 +16,17 @@ use rustfft::{FftNum, FftPlanner};
 /// Another shape than a picture of that width has; other types than f32 and f64; a device that is not the CPU.
 pub fn spectrum(waves: &Tensor, width: usize) -> Result<Tensor> {
     let shape = match *waves.dims() {
-        [channels, height, half, 2] if half == width / 2 + 1 && width > 0 => [channels, height, width],
+        [channels, height, half, 2] if half == width / 2 + 1 && width > 0 => {
+            [channels, height, width]
+        }
         _ => {
             let expected = format!("waves of [C, H, {}, 2] for a width of {width}", width / 2 + 1);
-            return Err(conv_hub::InvalidField::new("spectrum", format!("{:?}", waves.dims()), expected).into());
+            return Err(conv_hub::InvalidField::new(
+                "spectrum",
+                format!("{:?}", waves.dims()),
+                expected,
+            )
+            .into());
         }
     };
     Ok(waves.contiguous()?.apply_op1(Inverse { shape })?)

@@ -87,6 +87,9 @@ mod tests {
         assert_ne!(numbers(0), numbers(1));
         assert_eq!(numbers(1), numbers(1));
         let same = Jitter::NONE.apply(&x, 1, 0).unwrap();
-        assert!((same - &x).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap() < 1e-12);
+        assert!(
+            (same - &x).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap()
+                < 1e-12
+        );
     }
 }

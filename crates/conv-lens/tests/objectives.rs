@@ -58,9 +58,15 @@ fn reductions_are_those_of_the_documentation() {
 fn errors_point_at_the_character() {
     let model = model();
     for (text, expected) in [
-        ("bn3:5 - 0.5*bn9:1", "character 13: Conv-4 has no layer \"bn9:1\"; its 13 layers go from data to prob"),
+        (
+            "bn3:5 - 0.5*bn9:1",
+            "character 13: Conv-4 has no layer \"bn9:1\"; its 16 layers go from data to prob",
+        ),
         ("bn3:5 -", "character 8: it ends here, expected a unit, a layer, tv or a number"),
-        ("bn3:128", "character 1: layer \"bn3\" has 128 channels, numbered from 0; channel 128 is asked for"),
+        (
+            "bn3:128",
+            "character 1: layer \"bn3\" has 128 channels, numbered from 0; channel 128 is asked for",
+        ),
         ("2*(bn3:1", "character 3: this parenthesis is not closed"),
         ("bn3:1 bn3:2", "character 7: found 'b', expected +, -, * or the end"),
         ("bn3:1 + 1e", "character 9: \"1e\" is no number"),
@@ -97,28 +103,35 @@ fn a_neuron_is_raised_by_its_own_field_alone() {
         .map(|(row, column, _)| (row, column))
         .collect();
     assert!(!touched.is_empty());
-    assert!(touched.iter().all(|(row, column)| (2..5).contains(row) && (2..5).contains(column)), "{touched:?}");
+    assert!(
+        touched.iter().all(|(row, column)| (2..5).contains(row) && (2..5).contains(column)),
+        "{touched:?}"
+    );
 }
 
 #[test]
 fn a_unit_climbs_by_waves_and_by_pixels_and_its_bits_are_the_seeds() {
     let model = model();
-    let objective = Objective::parse("bn4:17", &model).unwrap();
+    // Noise does not excite this one at all: the redirected rectifier leads to it.
+    let objective = Objective::parse("bn4:101", &model).unwrap();
     for parameters in [Kind::Spectrum, Kind::Pixels] {
-        let rendering = Rendering { size: 48, steps: 24, keep: vec![0, 4], parameters, ..Rendering::default() };
+        let rendering =
+            Rendering { size: 48, steps: 24, keep: vec![0, 4], parameters, ..Rendering::default() };
         let rendered = render(&model, &objective, &rendering, |_| true).unwrap();
         let steps: Vec<usize> = rendered.frames.iter().map(|frame| frame.step).collect();
         assert_eq!((steps, rendered.end), (vec![0, 4, 24], End::Completed));
-        let [noise, last] = [0, 2].map(|at| {
-            excitement(&model, &objective, &rendered.frames[at].picture).unwrap()
-        });
+        let [noise, last] =
+            [0, 2].map(|at| excitement(&model, &objective, &rendered.frames[at].picture).unwrap());
         assert!(last > noise + 0.1, "{parameters:?}: {noise} to {last}");
         let strip = rendered.strip().unwrap();
         assert_eq!((strip.width(), strip.height()), (3 * 48 + 2 * 4, 48));
         let again = render(&model, &objective, &rendering, |_| true).unwrap();
         assert_eq!(again.picture(), rendered.picture());
         let other = Rendering { seed: 2, ..rendering };
-        assert_ne!(render(&model, &objective, &other, |_| true).unwrap().picture(), rendered.picture());
+        assert_ne!(
+            render(&model, &objective, &other, |_| true).unwrap().picture(),
+            rendered.picture()
+        );
     }
 }
 
@@ -126,7 +139,8 @@ fn a_unit_climbs_by_waves_and_by_pixels_and_its_bits_are_the_seeds() {
 fn what_cannot_climb_is_told_and_what_there_is_is_kept() {
     let model = model();
     let objective = Objective::parse("bn4:17", &model).unwrap();
-    let rendering = |steps| Rendering { size: 48, steps, jitter: Jitter::NONE, ..Rendering::default() };
+    let rendering =
+        |steps| Rendering { size: 48, steps, jitter: Jitter::NONE, ..Rendering::default() };
     let none = render(&model, &objective, &rendering(0), |_| true).unwrap();
     assert_eq!((none.frames.len(), none.steps.len()), (1, 0));
     let stopped = render(&model, &objective, &rendering(9), |step| step.step < 2).unwrap();
@@ -135,8 +149,9 @@ fn what_cannot_climb_is_told_and_what_there_is_is_kept() {
     let rendered = render(&model, &infinite, &rendering(5), |_| true).unwrap();
     assert!(matches!(rendered.end, End::NotFinite { step: 0 }), "{:?}", rendered.end);
     assert_eq!(rendered.frames.len(), 2);
-    let small = Rendering { size: 2, ..rendering(3) };
-    let error = render(&model, &objective, &small, |_| true).unwrap_err().to_string();
-    assert!(error.contains("layer \"pool2\""), "{error}");
+    // Its pools take a single pixel.
+    let small = Rendering { size: 1, ..rendering(3) };
+    let one = render(&model, &objective, &small, |_| true).unwrap();
+    assert_eq!((one.picture().width(), one.end), (1, End::Completed));
     assert!(render(&model, &objective, &Rendering { size: 0, ..rendering(3) }, |_| true).is_err());
 }

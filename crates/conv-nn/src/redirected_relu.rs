@@ -23,7 +23,8 @@ pub fn redirected_relu(x: &Tensor) -> Result<Tensor> {
     }
     if !x.device().is_cpu() {
         let place = x.device().location();
-        let text = format!("{} computes gradients on the CPU, not on {place:?}", RedirectedRelu::NAME);
+        let text =
+            format!("{} computes gradients on the CPU, not on {place:?}", RedirectedRelu::NAME);
         return Err(candle_core::Error::Msg(text).into());
     }
     let samples = x.dims().first().copied().unwrap_or(1).max(1);
@@ -63,11 +64,14 @@ mod tests {
     use candle_core::{Device, Var};
 
     #[test]
-    fn a_closed_sample_gets_what_raises_it_and_an_open_one_what_passes() -> candle_core::Result<()> {
-        let x = Var::new(&[[-1f32, 0.0, -2.0], [-1.0, 3.0, -2.0], [-1.0, 3.0, -2.0]], &Device::Cpu)?;
+    fn a_closed_sample_gets_what_raises_it_and_an_open_one_what_passes() -> candle_core::Result<()>
+    {
+        let x =
+            Var::new(&[[-1f32, 0.0, -2.0], [-1.0, 3.0, -2.0], [-1.0, 3.0, -2.0]], &Device::Cpu)?;
         let y = redirected_relu(&x)?;
         assert_eq!(y.to_vec2::<f32>()?, [[0.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 0.0]]);
-        let dy = Tensor::new(&[[-1f32, -2.0, 4.0], [-1.0, 5.0, 4.0], [-1.0, 0.0, 4.0]], &Device::Cpu)?;
+        let dy =
+            Tensor::new(&[[-1f32, -2.0, 4.0], [-1.0, 5.0, 4.0], [-1.0, 0.0, 4.0]], &Device::Cpu)?;
         let gradients = y.mul(&dy)?.sum_all()?.backward()?;
         let dx = gradients.get(&x).map(|dx| dx.to_vec2::<f32>()).transpose()?;
         // Of the third sample an element is open, but no gradient comes to it.

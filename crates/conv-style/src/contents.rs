@@ -60,7 +60,8 @@ impl Contents {
                 readable.push(files[at].clone());
                 fingerprint.number((picture.width() as u64) << 32 | picture.height() as u64);
                 picture.pixels().chunks(8).for_each(|bytes| {
-                    let number = bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+                    let number =
+                        bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
                     fingerprint.number(number);
                 });
             }

@@ -187,20 +187,18 @@ pub fn paint(
         };
         evaluations += found.evaluations;
         let seconds = begun.elapsed().as_secs_f64();
-        let stroke = |step, [loss, content, style, total_variation]: [f64; 4], evaluations| Stroke {
-            step,
-            evaluations,
-            loss,
-            content,
-            style,
-            total_variation,
-            seconds,
+        let stroke = |step, [loss, content, style, total_variation]: [f64; 4], evaluations| {
+            Stroke { step, evaluations, loss, content, style, total_variation, seconds }
         };
-        if step == 1 && let Some(&first) = seen.first() {
+        if step == 1
+            && let Some(&first) = seen.first()
+        {
             strokes.push(stroke(0, first, 1));
         }
         let here = seen.iter().find(|terms| terms[0] == found.value);
-        if found.evaluations > 0 && let Some(&here) = here {
+        if found.evaluations > 0
+            && let Some(&here) = here
+        {
             strokes.push(stroke(step, here, evaluations));
             if !watch(&strokes[strokes.len() - 1]) {
                 end = End::Stopped;

@@ -55,7 +55,9 @@ pub fn style_bank(config: &Config, vb: &VarBuilder) -> Result<StyleBank> {
     let decoder = vb.pp("decoder");
     let bank = |style: &String| -> Result<Vec<Normalised>> {
         let vb = vb.pp("bank").pp(style);
-        (1..=config.bank).map(|n| normalised([third, third], [3, 1], vb.pp(n.to_string()))).collect()
+        (1..=config.bank)
+            .map(|n| normalised([third, third], [3, 1], vb.pp(n.to_string())))
+            .collect()
     };
     Ok(StyleBank {
         encoder: [

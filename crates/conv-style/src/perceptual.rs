@@ -243,10 +243,12 @@ impl LossNetwork {
             terms.into_iter().zip(layers).try_fold(zero, add)
         };
         let pairs = of_content.iter().zip(&targets.content);
-        let terms = pairs.map(|(found, target)| losses::content(found, target)).collect::<Result<_>>()?;
+        let terms =
+            pairs.map(|(found, target)| losses::content(found, target)).collect::<Result<_>>()?;
         let content = sum(terms, &config.content, config.content_weight)?;
         let pairs = of_style.iter().zip(&targets.style);
-        let of_pair = |(found, target): (&Tensor, &Tensor)| losses::style(&losses::gram(found)?, target);
+        let of_pair =
+            |(found, target): (&Tensor, &Tensor)| losses::style(&losses::gram(found)?, target);
         let terms = pairs.map(of_pair).collect::<Result<_>>()?;
         let style = sum(terms, &config.style, config.style_weight)?;
         let total_variation = (losses::total_variation(&x)? * config.total_variation_weight)?;

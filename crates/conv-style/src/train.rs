@@ -121,7 +121,8 @@ impl Training {
         let target = (side as f64 * stretch).round();
         let scaled = |length: usize| ((length as f64 * target / shorter as f64) as usize).max(side);
         let (width, height) = (scaled(picture.width()), scaled(picture.height()));
-        let mut place = |room: usize| rng.as_mut().map_or(room / 2, |rng| rng.random_range(0..=room));
+        let mut place =
+            |room: usize| rng.as_mut().map_or(room / 2, |rng| rng.random_range(0..=room));
         let (left, top) = (place(width - side), place(height - side));
         let region = Region { left, top, width: side, height: side };
         let crop = picture.resize_region((width, height), region, Filter::Bilinear)?;
@@ -163,7 +164,8 @@ impl Training {
         let features = self.bank.encode(pixels)?;
         let (mut parts, mut from) = (Vec::new(), 0);
         for run in styles.chunk_by(|a, b| a == b) {
-            parts.push(self.bank.bank(&features.narrow(0, from, run.len())?.contiguous()?, run[0])?);
+            parts
+                .push(self.bank.bank(&features.narrow(0, from, run.len())?.contiguous()?, run[0])?);
             from += run.len();
         }
         self.bank.decode(&Tensor::cat(&parts, 0)?, (height, width))
@@ -185,7 +187,8 @@ impl Training {
     /// The middles of some held-out photographs.
     fn held_out(&self, count: usize) -> Result<Vec<Picture>> {
         let paths: Vec<_> = self.contents.dev.iter().take(count).collect();
-        let read = |path: &&std::path::PathBuf| self.crop(&Picture::open(path, &self.limits)?, None);
+        let read =
+            |path: &&std::path::PathBuf| self.crop(&Picture::open(path, &self.limits)?, None);
         paths.par_iter().map(read).collect()
     }
 

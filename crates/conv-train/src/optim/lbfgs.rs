@@ -204,8 +204,12 @@ impl<T: Float> Lbfgs<T> {
         self.numbers = moved(&self.numbers, &direction, found.step);
         let change = largest(&direction) * found.step.abs();
         let stall = match () {
-            () if largest(&found.gradient) <= self.config.gradient_tolerance => Some(Stall::Gradient),
-            () if change <= smallest || (found.value - value).abs() < smallest => Some(Stall::Change),
+            () if largest(&found.gradient) <= self.config.gradient_tolerance => {
+                Some(Stall::Gradient)
+            }
+            () if change <= smallest || (found.value - value).abs() < smallest => {
+                Some(Stall::Change)
+            }
             () => None,
         };
         self.last = Some(Last { direction, step: found.step, gradient: start.gradient });
@@ -288,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_bowl_is_found_in_f32_and_its_end_is_told() -> Result<(), String> {
-        let mut descent = Lbfgs::new(LbfgsConfig { history: 2, ..Default::default() }, vec![9.0; 6]);
+        let mut descent =
+            Lbfgs::new(LbfgsConfig { history: 2, ..Default::default() }, vec![9.0; 6]);
         let mut last = descent.step(bowl)?;
         for _ in 0..100 {
             if last.stall.is_some() {

@@ -107,8 +107,7 @@ pub(super) fn strong_wolfe<G: Clone, E>(
 /// Where the cubic through two points with their slopes is lowest, within the bounds; their middle where it has no minimum.
 fn minimum_of_cubic<G>(a: &Point<G>, b: &Point<G>, (least, most): (f64, f64)) -> f64 {
     let (left, right) = if a.step <= b.step { (a, b) } else { (b, a) };
-    let d1 = left.slope + right.slope
-        - 3.0 * (left.value - right.value) / (left.step - right.step);
+    let d1 = left.slope + right.slope - 3.0 * (left.value - right.value) / (left.step - right.step);
     let square = d1 * d1 - left.slope * right.slope;
     if square < 0.0 || square.is_nan() {
         return (least + most) / 2.0;

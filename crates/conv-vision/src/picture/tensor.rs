@@ -63,13 +63,19 @@ mod tests {
     fn pixels_come_back_and_others_are_rounded() {
         let picture = Picture::new(2, 3, (0..18).map(|at| at * 13).collect()).unwrap();
         let tensor = picture.tensor(&Device::Cpu).unwrap();
-        assert_eq!(tensor.get(0).unwrap().get(1).unwrap().to_vec2::<f32>().unwrap()[0], [13.0, 52.0]);
+        assert_eq!(
+            tensor.get(0).unwrap().get(1).unwrap().to_vec2::<f32>().unwrap()[0],
+            [13.0, 52.0]
+        );
         assert_eq!(Picture::from_tensor(&tensor).unwrap(), picture);
         let moved = (tensor * 1.5).unwrap();
         let found = Picture::from_tensor(&moved.get(0).unwrap()).unwrap();
         assert_eq!((found.pixels()[1], found.pixels()[17]), (20, 255));
         let bad = Tensor::new(&[[[f32::NAN]], [[0.0]], [[0.0]]], &Device::Cpu).unwrap();
-        assert!(Picture::from_tensor(&bad).is_err() && Picture::from_tensor(&moved.get(0).unwrap().get(0).unwrap()).is_err());
+        assert!(
+            Picture::from_tensor(&bad).is_err()
+                && Picture::from_tensor(&moved.get(0).unwrap().get(0).unwrap()).is_err()
+        );
     }
 
     #[test]
