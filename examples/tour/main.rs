@@ -73,8 +73,15 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let tour =
-            Tour { sentences, translations, recordings, pictures, dialog, seconds, report: report_file };
+        let tour = Tour {
+            sentences,
+            translations,
+            recordings,
+            pictures,
+            dialog,
+            seconds,
+            report: report_file,
+        };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
