@@ -50,7 +50,9 @@ impl Options {
         let game = agents.play(&pool, self.target, self.rounds, common.seed())?;
         if let Some(path) = &self.out {
             let subtitle = format!("Q-Bot and A-Bot on {}, after Das et al. (2017)", game.scene);
-            Report::new("A guessing game", &subtitle).section("The game", section(&game)).write(path)?;
+            Report::new("A guessing game", &subtitle)
+                .section("The game", section(&game))
+                .write(path)?;
         }
         conv_cli::print(common.json, &game)
     }
@@ -71,10 +73,12 @@ pub fn train(options: &TrainOptions, common: &conv_cli::Common, device: &Device)
     if options.train.overfit.is_none() {
         options.train.run_folder()?;
     }
-    let mut recipe = options.fit.over(&AgentsRecipe::default(), |recipe| &mut recipe.fit, common)?;
+    let mut recipe =
+        options.fit.over(&AgentsRecipe::default(), |recipe| &mut recipe.fit, common)?;
     settings::set(&mut recipe.games, options.games);
     let training = AgentsTraining::new(&recipe, device)?;
-    let figures = || -> Result<BTreeMap<String, f64>> { Ok(conv_train::Learner::evaluate(&training)?) };
+    let figures =
+        || -> Result<BTreeMap<String, f64>> { Ok(conv_train::Learner::evaluate(&training)?) };
     let subtitle = "drawn scenes and dialogs about them";
     options.train.run(&training, subtitle, figures, agents_card, common)
 }

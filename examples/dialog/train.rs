@@ -5,7 +5,7 @@ use candle_core::Device;
 use clap::Args;
 use conv_cli::settings;
 use conv_cli::train::{FitFlags, TrainFlags};
-use conv_dialog::data::{ReadOptions, VisDial, read_text, without_images};
+use conv_dialog::data::{CANDIDATES, ReadOptions, VisDial, read_text, without_images};
 use conv_dialog::{Recipe, Training, card};
 use conv_train::batch::BatchSize;
 use std::path::PathBuf;
@@ -18,6 +18,9 @@ pub struct Options {
     /// A VisDial file whose images are left out, since it is going to be measured on
     #[arg(long)]
     without: Option<PathBuf>,
+    /// Candidates of each round of that file
+    #[arg(long, default_value_t = CANDIDATES)]
+    candidates: usize,
     #[command(flatten)]
     fit: FitFlags,
     /// Rounds a batch
@@ -47,11 +50,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let mut dialogs = read_text(&options.data)?;
     let mut left_out = String::new();
     if let Some(path) = &options.without {
-        let measured = VisDial::read(path, ReadOptions::default())?;
+        let measured = VisDial::read(path, ReadOptions { candidates: options.candidates })?;
         let (kept, count) = without_images(dialogs, &measured.images());
         dialogs = kept;
         left_out = format!(", {count} about images of the measured file left out");
-        conv_cli::note(format_args!("{count} dialogs about images of {} are left out", measured.name));
+        conv_cli::note(format_args!(
+            "{count} dialogs about images of {} are left out",
+            measured.name
+        ));
     }
     let training = Training::new(&recipe, &dialogs, device)?;
     let data = format!("{} dialogs as text{left_out}", dialogs.len());

@@ -28,7 +28,12 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Dialog, 
     let seconds = begun.elapsed().as_secs_f64();
     let accuracy = agents.accuracy(&world.seen).unwrap_or_default();
     let language = Language::of(&agents, &world.seen);
-    let game = Agents::open(&data.join("models/guess-agents"), device)?.play(&draw_scenes(1000, 1), 0, 10, 1)?;
+    let game = Agents::open(&data.join("models/guess-agents"), device)?.play(
+        &draw_scenes(1000, 1),
+        0,
+        10,
+        1,
+    )?;
     let written = Html::trusted(format!("<pre>{}</pre>", Html::text(&language.to_string())));
     let report = report
         .section("A language that two agents invented", written)
@@ -39,7 +44,11 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Dialog, 
 impl fmt::Display for Dialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { accuracy, seconds, language, game } = self;
-        writeln!(f, "A language that two agents invented in {seconds:.1} s (Das et al. 2017), {:.1} % of tasks right\n", 100.0 * accuracy)?;
+        writeln!(
+            f,
+            "A language that two agents invented in {seconds:.1} s (Das et al. 2017), {:.1} % of tasks right\n",
+            100.0 * accuracy
+        )?;
         writeln!(f, "{language}\n")?;
         write!(f, "A guessing game\n\n{game}")
     }

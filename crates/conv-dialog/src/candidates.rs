@@ -41,7 +41,10 @@ pub(crate) fn candidates(
         let mut chosen = vec![&round.answer];
         let mut seen = HashSet::from([&round.answer]);
         for other in similar.nearest(place).into_iter().map(|other| fold[other]) {
-            if chosen.len() < most.min(1 + SIMILAR) && other.dialog != round.dialog && seen.insert(&other.answer) {
+            if chosen.len() < most.min(1 + SIMILAR)
+                && other.dialog != round.dialog
+                && seen.insert(&other.answer)
+            {
                 chosen.push(&other.answer);
             }
         }
@@ -84,7 +87,9 @@ impl Similarity {
                 bag
             })
             .collect();
-        bags.iter().flat_map(BTreeMap::keys).for_each(|&word| *counts.entry(word).or_default() += 1.0);
+        bags.iter()
+            .flat_map(BTreeMap::keys)
+            .for_each(|&word| *counts.entry(word).or_default() += 1.0);
         let mut places: HashMap<u32, Vec<(usize, f32)>> = HashMap::new();
         let mut questions = Vec::new();
         for (place, bag) in bags.into_iter().enumerate() {
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn the_truth_comes_first_and_once_and_no_answer_of_the_same_dialog_for_being_similar() {
-        let fold: Vec<Answered> = (0..40).map(|at| round(at / 2, &[3, 4 + at as u32 % 7], 50 + at as u32)).collect();
+        let fold: Vec<Answered> =
+            (0..40).map(|at| round(at / 2, &[3, 4 + at as u32 % 7], 50 + at as u32)).collect();
         let fold: Vec<&Answered> = fold.iter().collect();
         let lists = candidates(&fold, &popular(fold.iter().copied().take(3)), 20, 1);
         for (round, list) in fold.iter().zip(&lists) {

@@ -35,7 +35,12 @@ impl ModelConfig for Config {
             InvalidField::unless((1..=MOST).contains(size), name, size, "1 to 1048576")
         };
         size("vocabulary", vocabulary)?;
-        InvalidField::unless((2..=*vocabulary).contains(known), "known", known, "2 to the vocabulary")?;
+        InvalidField::unless(
+            (2..=*vocabulary).contains(known),
+            "known",
+            known,
+            "2 to the vocabulary",
+        )?;
         size("dimension", dimension)?;
         size("units", units)?;
         size("history", history)?;

@@ -106,18 +106,22 @@ impl Counts {
 
     /// How often it was given to a question with the same first three words; where that says nothing, how often at all.
     pub fn three_words(&self, question: &[u32], answer: &[u32]) -> f64 {
-        let after = self.get(&mut Key::default(), kind::START_ANSWER + 2, &[&start(question, START), answer]);
+        let after = self.get(
+            &mut Key::default(),
+            kind::START_ANSWER + 2,
+            &[&start(question, START), answer],
+        );
         after + self.frequency(answer) / (f64::from(self.rounds) + 1.0)
     }
 
     /// The features of each of some candidates: logarithms of smoothed probabilities, each backing off to the one before, lifts beside the
     /// question's words, lengths and shares of words that were said before.
     pub fn features(&self, turn: &Turn, candidates: &[&[u32]]) -> Vec<[f32; FEATURES]> {
-        let (asked, total, mut key) = (distinct(&turn.question), f64::from(self.rounds), Key::default());
+        let (asked, total, mut key) =
+            (distinct(&turn.question), f64::from(self.rounds), Key::default());
         let starts: Vec<[u32; START]> = (1..=START).map(|k| start(&turn.question, k)).collect();
-        let of_starts: Vec<f64> = (0..START)
-            .map(|k| self.get(&mut key, kind::START + k as u32, &[&starts[k]]))
-            .collect();
+        let of_starts: Vec<f64> =
+            (0..START).map(|k| self.get(&mut key, kind::START + k as u32, &[&starts[k]])).collect();
         let of_words: Vec<f64> =
             asked.iter().map(|word| self.get(&mut key, kind::QUESTION_WORD, &[&[*word]])).collect();
         let mut all = Vec::new();
@@ -132,8 +136,10 @@ impl Counts {
                 p = (together + 3.0 * p) / (seen + 3.0);
                 features.push(p.ln());
             }
-            let first = (self.get(&mut key, kind::FIRST_WORD, &[&answer[..1]]) + 0.1) / (total + 100.0);
-            let together = self.get(&mut key, kind::START_FIRST_WORD, &[&starts[START - 1], &answer[..1]]);
+            let first =
+                (self.get(&mut key, kind::FIRST_WORD, &[&answer[..1]]) + 0.1) / (total + 100.0);
+            let together =
+                self.get(&mut key, kind::START_FIRST_WORD, &[&starts[START - 1], &answer[..1]]);
             features.push(((together + 3.0 * first) / (of_starts[START - 1] + 3.0)).ln());
             features.push(first.ln());
             let (mut most, mut sum) = (0f64, 0.0);
@@ -159,7 +165,9 @@ impl Counts {
             features.extend([sum / words, most, frequency / words, unseen / words]);
             let is = |yes: bool| f64::from(u8::from(yes));
             features.extend([answer.len() as f64 / 5.0, is(answer.len() == 1), is(count == 0.0)]);
-            features.extend([&turn.question, &turn.caption, &turn.history].map(|words| share(&said, words)));
+            features.extend(
+                [&turn.question, &turn.caption, &turn.history].map(|words| share(&said, words)),
+            );
             // How much is known of such questions.
             features.push(of_starts[START - 1].ln_1p());
             all.push(std::array::from_fn(|at| features[at] as f32));
@@ -220,9 +228,17 @@ mod tests {
 
     #[test]
     fn three_words_count_first_and_frequency_breaks_ties() {
-        let rounds = [round(&[2, 3, 4, 5], &[6]), round(&[2, 3, 4], &[6]), round(&[2], &[7]), round(&[3], &[7, 6])];
+        let rounds = [
+            round(&[2, 3, 4, 5], &[6]),
+            round(&[2, 3, 4], &[6]),
+            round(&[2], &[7]),
+            round(&[3], &[7, 6]),
+        ];
         let counts = Counts::of(&rounds);
-        assert_eq!([counts.frequency(&[6]), counts.frequency(&[7, 6]), counts.frequency(&[8])], [2.0, 1.0, 0.0]);
+        assert_eq!(
+            [counts.frequency(&[6]), counts.frequency(&[7, 6]), counts.frequency(&[8])],
+            [2.0, 1.0, 0.0]
+        );
         let score = |answer: &[u32]| counts.three_words(&[2, 3, 4, 8], answer);
         assert!(score(&[6]) > 2.0 && score(&[7]) < 1.0 && score(&[7]) > score(&[8]));
         assert_eq!(counts.three_words(&[2], &[7]) as u32, 1);

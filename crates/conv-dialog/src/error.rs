@@ -57,7 +57,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// A network gave something else than numbers.
-    #[error("the network gives {value} for {name}, expected finite numbers: its weights are too large")]
+    #[error(
+        "the network gives {value} for {name}, expected finite numbers: its weights are too large"
+    )]
     NotFinite {
         /// The first such value.
         value: f32,

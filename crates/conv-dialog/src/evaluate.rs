@@ -42,7 +42,12 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// A file that says no true answer, such as the test split, or a score that is not finite, by dialog and round.
-pub fn evaluate(ranker: &AnswerRanker, data: &VisDial, dense: Option<&Dense>, seed: u64) -> Result<Evaluation> {
+pub fn evaluate(
+    ranker: &AnswerRanker,
+    data: &VisDial,
+    dense: Option<&Dense>,
+    seed: u64,
+) -> Result<Evaluation> {
     let (mut network, mut frequency, mut three_words) = (Vec::new(), Vec::new(), Vec::new());
     let (mut gains, mut three_gains) = (Vec::new(), Vec::new());
     let mut candidates = 0;
@@ -50,20 +55,34 @@ pub fn evaluate(ranker: &AnswerRanker, data: &VisDial, dense: Option<&Dense>, se
         let said: Vec<[&str; 2]> = dialog
             .rounds
             .iter()
-            .map(|round| [data.question(round.question), round.answer.map_or("", |answer| data.answer(answer))])
+            .map(|round| {
+                [
+                    data.question(round.question),
+                    round.answer.map_or("", |answer| data.answer(answer)),
+                ]
+            })
             .collect();
         let (mut asked, mut known) = (Vec::new(), Vec::new());
         for (place, round) in dialog.rounds.iter().enumerate() {
             let Some(truth) = round.truth else { continue };
             candidates = round.candidates.len();
-            let question =
-                Question { caption: &dialog.caption, history: &said[..place], text: data.question(round.question) };
+            let question = Question {
+                caption: &dialog.caption,
+                history: &said[..place],
+                text: data.question(round.question),
+            };
             let texts = round.candidates.iter().map(|&answer| data.answer(answer)).collect();
             asked.push((question, texts));
             known.push((place, truth));
         }
         let name = |at: usize| {
-            format!("{}, dialog {} (image {}), round {}", data.name, number + 1, dialog.image_id, known[at].0 + 1)
+            format!(
+                "{}, dialog {} (image {}), round {}",
+                data.name,
+                number + 1,
+                dialog.image_id,
+                known[at].0 + 1
+            )
         };
         let mut of_dialog = [const { Vec::new() }; 3];
         for (scores, &(place, truth)) in ranker.scores_of_all(&asked, name)?.iter().zip(&known) {
@@ -84,16 +103,24 @@ pub fn evaluate(ranker: &AnswerRanker, data: &VisDial, dense: Option<&Dense>, se
     let rounds = network.iter().map(Vec::len).sum();
     if rounds == 0 {
         let (place, found) = (data.name.clone(), "no round whose true answer is known".into());
-        return Err(Error::Empty { place, found, expected: "a split with `gt_index`, such as val" });
+        return Err(Error::Empty {
+            place,
+            found,
+            expected: "a split with `gt_index`, such as val",
+        });
     }
     let reciprocals = |places: &[Vec<Placed>]| -> Vec<Vec<f64>> {
-        places.iter().map(|dialog| dialog.iter().map(|placed| placed.reciprocal()).collect()).collect()
+        places
+            .iter()
+            .map(|dialog| dialog.iter().map(|placed| placed.reciprocal()).collect())
+            .collect()
     };
     let own = reciprocals(&network);
     let gain = |other: &[Vec<Placed>]| {
         let pairs = own.iter().zip(reciprocals(other));
-        let differences: Vec<Vec<f64>> =
-            pairs.map(|(own, other)| own.iter().zip(other).map(|(own, other)| own - other).collect()).collect();
+        let differences: Vec<Vec<f64>> = pairs
+            .map(|(own, other)| own.iter().zip(other).map(|(own, other)| own - other).collect())
+            .collect();
         bootstrap(&differences, seed)
     };
     let annotated = |gains: &[Vec<f64>]| (!gains.is_empty()).then(|| bootstrap(gains, seed));
@@ -132,14 +159,23 @@ impl fmt::Display for Evaluation {
         for (name, value, Interval { mean, low, high }) in gains {
             line(name, value, format!("  gain {mean:+.4} ({low:+.4} to {high:+.4})"))?;
         }
-        for (name, gain) in [("NDCG", self.ndcg), ("NDCG by first three words", self.ndcg_three_words)] {
+        for (name, gain) in
+            [("NDCG", self.ndcg), ("NDCG by first three words", self.ndcg_three_words)]
+        {
             if let Some(Interval { mean, low, high }) = gain {
                 line(name, mean, format!("  ({low:.4} to {high:.4})"))?;
             }
         }
         if !self.is_standard {
-            writeln!(f, "not comparable: {candidates} candidates a round, published figures are of {CANDIDATES}")?;
+            writeln!(
+                f,
+                "not comparable: {candidates} candidates a round, published figures are of {CANDIDATES}"
+            )?;
         }
-        write!(f, "{:<32} {dialogs} dialogs, {rounds} rounds; intervals of 95 % by bootstrap over dialogs", "measured on")
+        write!(
+            f,
+            "{:<32} {dialogs} dialogs, {rounds} rounds; intervals of 95 % by bootstrap over dialogs",
+            "measured on"
+        )
     }
 }

@@ -49,7 +49,12 @@ impl AnswerRanker {
         Ok(Self::new(model, tokenizer, counts, device))
     }
 
-    pub(crate) fn new(model: LateFusion, tokenizer: Tokenizer, counts: Counts, device: &Device) -> Self {
+    pub(crate) fn new(
+        model: LateFusion,
+        tokenizer: Tokenizer,
+        counts: Counts,
+        device: &Device,
+    ) -> Self {
         Self { model, tokenizer, counts, device: device.clone() }
     }
 
@@ -63,7 +68,8 @@ impl AnswerRanker {
     /// # Errors
     /// A score that is not finite.
     pub fn scores(&self, question: &Question, candidates: &[&str]) -> Result<Scores> {
-        let mut all = self.scores_of_all(&[(*question, candidates.to_vec())], |_| question.text.into())?;
+        let mut all =
+            self.scores_of_all(&[(*question, candidates.to_vec())], |_| question.text.into())?;
         Ok(all.swap_remove(0))
     }
 
@@ -81,7 +87,8 @@ impl AnswerRanker {
                 before.extend(words(said)?);
             }
             let turn = Turn { caption: words(caption)?, history: before, question: words(text)? };
-            let candidates = candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
+            let candidates =
+                candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
             prepared.push((turn, candidates));
         }
         let asked: Vec<Asked> = prepared
@@ -94,7 +101,9 @@ impl AnswerRanker {
             .collect();
         let network = scores(&self.model, &asked, name, &self.device)?;
         let counted = |Asked { turn, candidates, .. }: &Asked, network| {
-            let score = |of: &dyn Fn(&[u32]) -> f64| candidates.iter().map(|answer| of(answer) as f32).collect();
+            let score = |of: &dyn Fn(&[u32]) -> f64| {
+                candidates.iter().map(|answer| of(answer) as f32).collect()
+            };
             Scores {
                 network,
                 frequency: score(&|answer| self.counts.frequency(answer)),

@@ -29,7 +29,8 @@ impl ModelInspection {
 
 impl fmt::Display for ModelInspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { vocabulary, known, dimension, units, history, counting_units, .. } = &self.config;
+        let Config { vocabulary, known, dimension, units, history, counting_units, .. } =
+            &self.config;
         writeln!(f, "{:<16} {vocabulary}, {known} with vectors of {dimension}", "words")?;
         writeln!(f, "{:<16} {units} units each over question, history and answer", "recurrent")?;
         writeln!(f, "{:<16} {history} words", "history")?;

@@ -61,7 +61,8 @@ pub fn ndcg(scores: &[f32], relevance: &[f32]) -> Option<f64> {
     let gained: f64 = scores.iter().zip(relevance).map(gain).sum();
     let mut ideal: Vec<f32> = relevance.to_vec();
     ideal.sort_by(|a, b| b.total_cmp(a));
-    let most: f64 = ideal.iter().enumerate().map(|(place, &value)| f64::from(value) * discount(place)).sum();
+    let most: f64 =
+        ideal.iter().enumerate().map(|(place, &value)| f64::from(value) * discount(place)).sum();
     (k > 0).then(|| gained / most)
 }
 

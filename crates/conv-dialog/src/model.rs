@@ -7,7 +7,8 @@ use candle_core::{D, Device, Module, Tensor};
 use conv_core::Precision;
 use conv_hub::ModelConfig;
 use conv_nn::{
-    Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, Mode, VarBuilder, dropout, embedding, linear, lstm,
+    Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, Mode, VarBuilder, dropout,
+    embedding, linear, lstm,
 };
 use conv_text::tokenizer::{PAD, UNK};
 use std::collections::HashMap;
@@ -73,7 +74,8 @@ impl Batch {
         }
         let count = chosen.len();
         let each = count / rounds.len().max(1);
-        let counted = rounds.iter().flat_map(|round| round.counted.as_flattened()).copied().collect();
+        let counted =
+            rounds.iter().flat_map(|round| round.counted.as_flattened()).copied().collect();
         Ok(Self {
             question: texts(&|turn| turn.question.clone())?,
             history: texts(&|turn| turn.heard(config.history))?,
@@ -137,7 +139,12 @@ pub(crate) fn late_fusion(
         of_counting.get_with_hints(FEATURES, name, Init::Buffer(Box::new(init)))
     };
     Ok(LateFusion {
-        words: embedding(known, dimension, EmbeddingConfig { padding_index: Some(PAD) }, vb.pp("words"))?,
+        words: embedding(
+            known,
+            dimension,
+            EmbeddingConfig { padding_index: Some(PAD) },
+            vb.pp("words"),
+        )?,
         question: reader("question")?,
         history: reader("history")?,
         answer: reader("answer")?,
@@ -179,7 +186,8 @@ impl LateFusion {
         let precision = precision(mode);
         let question = self.read(&self.question, &batch.question, mode)?;
         let history = self.read(&self.history, &batch.history, mode)?;
-        let fused = self.fusion.at(precision).forward(&Tensor::cat(&[question, history], 1)?)?.tanh()?;
+        let fused =
+            self.fusion.at(precision).forward(&Tensor::cat(&[question, history], 1)?)?.tanh()?;
         let answers = self.read(&self.answer, &batch.answers, mode)?;
         let (rounds, each, _) = batch.counted.dims3()?;
         let answers = answers.index_select(&batch.candidates, 0)?.reshape((rounds, each, ()))?;
@@ -205,7 +213,8 @@ pub(crate) fn scores(
     // Rounds of as many candidates share a batch.
     for some in rounds.chunk_by(|a, b| a.candidates.len() == b.candidates.len()) {
         for some in some.chunks(ROUNDS_AT_ONCE) {
-            let scores = model.forward(&Batch::new(some, &model.config, device)?, &mut Mode::Eval)?;
+            let scores =
+                model.forward(&Batch::new(some, &model.config, device)?, &mut Mode::Eval)?;
             all.extend(scores.to_vec2::<f32>()?);
         }
     }

@@ -53,9 +53,15 @@ impl Default for Recipe {
                 batching: Batching { size: BatchSize::Examples(32), window: 20 },
                 optimizer: OptimizerConfig::Adam(Adam::w()),
                 learning_rate: 2e-3,
-                schedule: Schedule { warmup_steps: 50, decay: Decay::Cosine { steps: None, floor: 0.0 } },
+                schedule: Schedule {
+                    warmup_steps: 50,
+                    decay: Decay::Cosine { steps: None, floor: 0.0 },
+                },
                 clip_norm: Some(5.0),
-                monitor: Some(MonitoredMetric { metric: "mrr".into(), direction: Direction::Maximize }),
+                monitor: Some(MonitoredMetric {
+                    metric: "mrr".into(),
+                    direction: Direction::Maximize,
+                }),
                 ..FitConfig::default()
             },
         }
@@ -67,9 +73,19 @@ impl Recipe {
         let Self { dev, folds, candidates, negatives, .. } = self;
         InvalidField::unless((0.0..1.0).contains(dev), "dev", dev, "at least 0 and below 1")?;
         InvalidField::unless((2..=100).contains(folds), "folds", folds, "2 to 100")?;
-        InvalidField::unless((2..=1000).contains(candidates), "candidates", candidates, "2 to 1000")?;
+        InvalidField::unless(
+            (2..=1000).contains(candidates),
+            "candidates",
+            candidates,
+            "2 to 1000",
+        )?;
         let range = 1..*candidates;
-        InvalidField::unless(range.contains(negatives), "negatives", negatives, "1 to the other candidates")?;
+        InvalidField::unless(
+            range.contains(negatives),
+            "negatives",
+            negatives,
+            "1 to the other candidates",
+        )?;
         Ok(self.fit.check()?)
     }
 

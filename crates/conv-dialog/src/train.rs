@@ -81,7 +81,8 @@ impl<'a> Training<'a> {
         let tokenizer = Tokenizer::fit(Style::Kim, &texts)?;
         let counted = tokenizer.counts(&tokenizer.ids_of_all(&texts)?);
         // Words stand in the order of their frequency, behind padding and the unknown word.
-        let rare = counted.iter().skip(2).take_while(|&&count| count >= recipe.least.max(1)).count();
+        let rare =
+            counted.iter().skip(2).take_while(|&&count| count >= recipe.least.max(1)).count();
         let config = recipe.network(tokenizer.vocabulary().len(), 2 + rare);
         config.check()?;
 
@@ -117,16 +118,22 @@ impl<'a> Training<'a> {
         for fold in 0..recipe.folds {
             let is_in = |round: &&(String, Answered)| round.1.dialog % recipe.folds == fold;
             let others = all.iter().copied().filter(|round| round.dialog % recipe.folds != fold);
-            train_examples.extend(examples(train_rounds.iter().filter(is_in).collect(), &Counts::of(others)));
+            train_examples
+                .extend(examples(train_rounds.iter().filter(is_in).collect(), &Counts::of(others)));
         }
         let dev_examples = examples(dev_rounds.iter().collect(), &counts);
-        let fewest = train_examples.iter().map(|example| example.candidates.len()).min().unwrap_or(0);
+        let fewest =
+            train_examples.iter().map(|example| example.candidates.len()).min().unwrap_or(0);
         if fewest < 2 {
-            return Err(empty("a fold with one answer only".into(), "different answers to choose from"));
+            return Err(empty(
+                "a fold with one answer only".into(),
+                "different answers to choose from",
+            ));
         }
         let statistics = statistics(&train_examples);
         let parameters = Parameters::new(seed);
-        let model = late_fusion(&config, Some(&statistics), &parameters.builder(DType::F32, device))?;
+        let model =
+            late_fusion(&config, Some(&statistics), &parameters.builder(DType::F32, device))?;
         let length = |example: &Example| {
             example.round.turn.heard(config.history).len() + example.round.turn.question.len()
         };
@@ -148,7 +155,12 @@ impl<'a> Training<'a> {
 
     /// The ranker with its present parameters.
     pub fn ranker(&self) -> AnswerRanker {
-        AnswerRanker::new(self.model.clone(), self.tokenizer.clone(), self.counts.clone(), &self.device)
+        AnswerRanker::new(
+            self.model.clone(),
+            self.tokenizer.clone(),
+            self.counts.clone(),
+            &self.device,
+        )
     }
 
     /// Figures of the dev part: those of the network, and of counting alone.
@@ -158,7 +170,8 @@ impl<'a> Training<'a> {
     pub fn measure(&self) -> Result<BTreeMap<String, f64>> {
         let asked: Vec<Asked> =
             self.dev.iter().map(|example| example.asked(0..example.candidates.len())).collect();
-        let scores = scores(&self.model, &asked, |number| self.dev[number].name.clone(), &self.device)?;
+        let scores =
+            scores(&self.model, &asked, |number| self.dev[number].name.clone(), &self.device)?;
         let places: Vec<Placed> = scores.iter().map(|scores| Placed::of(scores, 0)).collect();
         let Ranking { mrr, r1, r5, r10, mean_rank } = Ranking::of(&places);
         let counted = |score: &dyn Fn(&Example, &[u32]) -> f64| {
@@ -240,7 +253,10 @@ impl Learner for Training<'_> {
             let example = &self.train[index];
             let mut others: Vec<usize> = (1..example.candidates.len()).collect();
             if let Some(epoch) = epoch {
-                others.shuffle(&mut seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}")));
+                others.shuffle(&mut seeded(
+                    self.recipe.fit.seed,
+                    &format!("augment {epoch} {index}"),
+                ));
             }
             others.truncate(self.negatives);
             let places: Vec<usize> = [0].into_iter().chain(others).collect();
@@ -253,7 +269,8 @@ impl Learner for Training<'_> {
         let scores = self.model.forward(batch, mode)?;
         let rounds = scores.dim(0)?;
         let targets = Tensor::zeros(rounds, DType::U32, &self.device)?;
-        let value = cross_entropy(&scores, &targets, &CrossEntropyConfig::default()).map_err(Error::from)?;
+        let value = cross_entropy(&scores, &targets, &CrossEntropyConfig::default())
+            .map_err(Error::from)?;
         Ok(Loss { value, weight: rounds as f64 })
     }
 
@@ -268,8 +285,7 @@ impl Learner for Training<'_> {
 
 impl Task for Training<'_> {
     type Config = Config;
-    const NETWORK: &'static str =
-        "A late-fusion encoder with a discriminative decoder after Das et al. (2017), on text and counts";
+    const NETWORK: &'static str = "A late-fusion encoder with a discriminative decoder after Das et al. (2017), on text and counts";
 
     fn config(&self) -> &Config {
         self.model.config()
@@ -291,7 +307,10 @@ impl Task for Training<'_> {
 
     fn files(&self) -> conv_train::Result<Vec<(&'static str, Vec<u8>)>> {
         let tokenizer = self.tokenizer.to_json().map_err(Error::from)?;
-        Ok(vec![(folder::TOKENIZER, tokenizer.into_bytes()), (crate::stored::COUNTS, self.counts.to_json())])
+        Ok(vec![
+            (folder::TOKENIZER, tokenizer.into_bytes()),
+            (crate::stored::COUNTS, self.counts.to_json()),
+        ])
     }
 
     /// Vectors, gates and states of the words of history and question, and of four words of each candidate.

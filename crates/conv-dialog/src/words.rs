@@ -1,7 +1,7 @@
 //! Rounds of dialogs as the numbers of their words.
 
-use crate::data::TextDialog;
 use crate::Result;
+use crate::data::TextDialog;
 use conv_text::tokenizer::{Tokenizer, UNK};
 
 /// A question with what was said before.

@@ -22,7 +22,10 @@ fn dialogs() -> Vec<TextDialog> {
                 round("is it a dog ?", "no"),
                 round("what color is the cat ?", color),
                 round("is it a cat ?", "yes"),
-                round("what is it doing ?", ["sleeping", "running", "eating", "sitting"][number / 6 % 4]),
+                round(
+                    "what is it doing ?",
+                    ["sleeping", "running", "eating", "sitting"][number / 6 % 4],
+                ),
             ],
         }
     };
@@ -30,7 +33,14 @@ fn dialogs() -> Vec<TextDialog> {
 }
 
 fn recipe() -> Recipe {
-    let mut recipe = Recipe { dimension: 16, units: 16, candidates: 12, negatives: 11, dropout: 0.0, ..Recipe::default() };
+    let mut recipe = Recipe {
+        dimension: 16,
+        units: 16,
+        candidates: 12,
+        negatives: 11,
+        dropout: 0.0,
+        ..Recipe::default()
+    };
     recipe.fit.epochs = 12;
     recipe.fit.learning_rate = 1e-2;
     recipe.fit.schedule.warmup_steps = 0;
@@ -52,11 +62,15 @@ fn a_ranker_learns_what_counting_cannot_know_and_is_the_same_opened_again() {
     conv_train::task::save(&training, &folder, &card("made-up dialogs", figures), false).unwrap();
     let opened = AnswerRanker::open(&folder, &Device::Cpu).unwrap();
     let history = [["is it a dog ?", "no"]];
-    let question = Question { caption: "a green cat", history: &history, text: "what color is the cat ?" };
+    let question =
+        Question { caption: "a green cat", history: &history, text: "what color is the cat ?" };
     let candidates = ["no", "green", "a thing never said", "", "red"];
     let scores = opened.scores(&question, &candidates).unwrap();
     assert_eq!(scores, training.ranker().scores(&question, &candidates).unwrap());
-    assert!(scores.network[1] > scores.network[4] && scores.network[1] > scores.network[0], "{scores:?}");
+    assert!(
+        scores.network[1] > scores.network[4] && scores.network[1] > scores.network[0],
+        "{scores:?}"
+    );
     // A candidate's score does not depend on the others.
     let alone = opened.scores(&question, &candidates[1..3]).unwrap();
     assert_eq!(alone.network[..], scores.network[1..3]);
@@ -66,7 +80,9 @@ fn a_ranker_learns_what_counting_cannot_know_and_is_the_same_opened_again() {
 fn goes_on<L: Learner>(make: impl Fn() -> L, config: &conv_train::FitConfig) {
     let weights = |learner: &L| -> Vec<(String, Vec<f32>)> {
         let tensors = learner.parameters().tensors().into_iter();
-        tensors.map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap())).collect()
+        tensors
+            .map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap()))
+            .collect()
     };
     let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let once = make();
@@ -90,7 +106,13 @@ fn stopped_runs_go_on_to_the_same_bits() {
     recipe.fit.epochs = 2;
     let dialogs = dialogs();
     goes_on(|| Training::new(&recipe, &dialogs, &Device::Cpu).unwrap(), &recipe.fit);
-    let mut recipe = AgentsRecipe { asking_units: 12, answering_units: 12, rounds: 2, games: 96, ..AgentsRecipe::default() };
+    let mut recipe = AgentsRecipe {
+        asking_units: 12,
+        answering_units: 12,
+        rounds: 2,
+        games: 96,
+        ..AgentsRecipe::default()
+    };
     recipe.fit.epochs = 2;
     goes_on(|| AgentsTraining::new(&recipe, &Device::Cpu).unwrap(), &recipe.fit);
 }
@@ -98,17 +120,27 @@ fn stopped_runs_go_on_to_the_same_bits() {
 #[test]
 fn agents_play_the_same_game_opened_again() {
     let place = tempfile::tempdir().unwrap();
-    let mut recipe = AgentsRecipe { asking_units: 24, answering_units: 24, rounds: 3, games: 640, ..AgentsRecipe::default() };
+    let mut recipe = AgentsRecipe {
+        asking_units: 24,
+        answering_units: 24,
+        rounds: 3,
+        games: 640,
+        ..AgentsRecipe::default()
+    };
     recipe.fit.epochs = 3;
     recipe.fit.evaluate_every = Interval::Epochs(3);
     let training = AgentsTraining::new(&recipe, &Device::Cpu).unwrap();
     let before = training.evaluate().unwrap();
     fit(&training, &recipe.fit, Run::new(place.path())).unwrap();
     let after = training.evaluate().unwrap();
-    assert!(after["perplexity of questions"] < 0.5 * before["perplexity of questions"], "{after:?}");
+    assert!(
+        after["perplexity of questions"] < 0.5 * before["perplexity of questions"],
+        "{after:?}"
+    );
     assert!(after["right answers"] > before["right answers"], "{after:?}");
     let folder = place.path().join("model");
-    conv_train::task::save(&training, &folder, &conv_dialog::guess::agents_card(after), true).unwrap();
+    conv_train::task::save(&training, &folder, &conv_dialog::guess::agents_card(after), true)
+        .unwrap();
     let pool = draw_scenes(50, 1);
     assert_eq!(pool, draw_scenes(50, 1));
     let agents = Agents::open(&folder, &Device::Cpu).unwrap();

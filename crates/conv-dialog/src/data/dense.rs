@@ -30,11 +30,17 @@ impl Dense {
     /// nothing is asked, another number of candidates, or a relevance outside 0 to 1: by image and round.
     pub fn read(path: &Path, data: &VisDial) -> Result<Self> {
         let annotations: Vec<Annotation> = json(path)?;
-        let places: HashMap<u64, usize> =
-            data.dialogs.iter().enumerate().map(|(place, dialog)| (dialog.image_id, place)).collect();
+        let places: HashMap<u64, usize> = data
+            .dialogs
+            .iter()
+            .enumerate()
+            .map(|(place, dialog)| (dialog.image_id, place))
+            .collect();
         let mut relevance = HashMap::new();
         let mut of_dialog = HashMap::new();
-        for (number, Annotation { image_id, round_id, gt_relevance }) in annotations.into_iter().enumerate() {
+        for (number, Annotation { image_id, round_id, gt_relevance }) in
+            annotations.into_iter().enumerate()
+        {
             let round = usize::try_from(round_id).unwrap_or(usize::MAX);
             let refuse = |reason: String| {
                 let dialog = format!("annotation {} (image {image_id})", number + 1);
@@ -45,7 +51,9 @@ impl Dense {
                 return refuse(format!("no such image, expected one of {}", data.name));
             };
             if let Some(earlier) = of_dialog.insert(image_id, round) {
-                return refuse(format!("round {earlier} of the same image is annotated too, expected one round"));
+                return refuse(format!(
+                    "round {earlier} of the same image is annotated too, expected one round"
+                ));
             }
             let rounds = &data.dialogs[place].rounds;
             let Some(asked) = round.checked_sub(1).and_then(|round| rounds.get(round)) else {
@@ -53,7 +61,9 @@ impl Dense {
             };
             if gt_relevance.len() != asked.candidates.len() {
                 let (found, expected) = (gt_relevance.len(), asked.candidates.len());
-                return refuse(format!("relevance of {found} candidates, expected {expected} as the round has"));
+                return refuse(format!(
+                    "relevance of {found} candidates, expected {expected} as the round has"
+                ));
             }
             if let Some(value) = gt_relevance.iter().find(|value| !(0.0..=1.0).contains(*value)) {
                 return refuse(format!("relevance {value}, expected 0 to 1"));

@@ -137,14 +137,19 @@ impl VisDial {
         let (mut dialogs, mut images) = (Vec::new(), HashSet::new());
         for (number, RawDialog { image_id, caption, dialog }) in raw.into_iter().enumerate() {
             let mut at = At { file: &name, dialog: format!("dialog {}", number + 1), round: None };
-            let Some(image_id) = image_id else { return at.refuse("no `image_id`, expected the image's number") };
+            let Some(image_id) = image_id else {
+                return at.refuse("no `image_id`, expected the image's number");
+            };
             at.dialog = format!("dialog {} (image {image_id})", number + 1);
             if !images.insert(image_id) {
                 return at.refuse("an earlier dialog has the same image, expected each once");
             }
-            let Some(caption) = caption else { return at.refuse("no `caption`, expected a sentence") };
+            let Some(caption) = caption else {
+                return at.refuse("no `caption`, expected a sentence");
+            };
             let raw = dialog.unwrap_or_default();
-            let complete = if is_test { (1..=ROUNDS).contains(&raw.len()) } else { raw.len() == ROUNDS };
+            let complete =
+                if is_test { (1..=ROUNDS).contains(&raw.len()) } else { raw.len() == ROUNDS };
             if !complete {
                 let expected = if is_test { "1 to 10" } else { "10" };
                 return at.refuse(format_args!("{} rounds, expected {expected}", raw.len()));
@@ -184,7 +189,9 @@ fn round(
     (is_test, asked): (bool, bool),
     expected: usize,
 ) -> Result<Round> {
-    let Some(question) = raw.question else { return at.refuse("no `question`, expected its number") };
+    let Some(question) = raw.question else {
+        return at.refuse("no `question`, expected its number");
+    };
     let question = at.place(question, questions, "question")?;
     let answer = raw.answer.map(|answer| at.place(answer, answers, "answer")).transpose()?;
     if answer.is_none() && !(is_test && asked) {
@@ -212,7 +219,9 @@ fn round(
         && candidates[truth] != answer
     {
         let found = candidates[truth];
-        return at.refuse(format_args!("candidate {truth} is answer {found}, expected {answer}, the true one"));
+        return at.refuse(format_args!(
+            "candidate {truth} is answer {found}, expected {answer}, the true one"
+        ));
     }
     Ok(Round { question, answer, candidates, truth })
 }
@@ -226,7 +235,12 @@ impl fmt::Display for VisDial {
             for (number, Round { question, answer, candidates, .. }) in rounds.iter().enumerate() {
                 let answer = answer.map_or("(not said)", |answer| self.answer(answer));
                 let question = self.question(*question).trim_end_matches('?');
-                write!(f, "\n{:>4}. {question}? {answer}  ({} candidates)", number + 1, candidates.len())?;
+                write!(
+                    f,
+                    "\n{:>4}. {question}? {answer}  ({} candidates)",
+                    number + 1,
+                    candidates.len()
+                )?;
             }
             writeln!(f)?;
         }

@@ -6,7 +6,8 @@ use crate::Result;
 use candle_core::{Module, Tensor};
 use conv_hub::{InvalidField, ModelConfig};
 use conv_nn::{
-    Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, LstmState, Mode, VarBuilder, embedding, linear, lstm, relu,
+    Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, LstmState, Mode, VarBuilder,
+    embedding, linear, lstm, relu,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,26 +33,36 @@ impl ModelConfig for AgentsConfig {
     fn check(&self) -> Result<(), InvalidField> {
         let Self { vocabulary, features, dimension, asking_units, answering_units } = self;
         let same = |name, found: &usize, expected: usize| {
-            InvalidField::unless(*found == expected, name, found, &format!("{expected}, as this version has"))
+            InvalidField::unless(
+                *found == expected,
+                name,
+                found,
+                &format!("{expected}, as this version has"),
+            )
         };
         same("vocabulary", vocabulary, VOCABULARY)?;
         same("features", features, FEATURES)?;
-        for (name, size) in
-            [("dimension", dimension), ("asking_units", asking_units), ("answering_units", answering_units)]
-        {
+        for (name, size) in [
+            ("dimension", dimension),
+            ("asking_units", asking_units),
+            ("answering_units", answering_units),
+        ] {
             InvalidField::unless((1..=4096).contains(size), name, size, "1 to 4096")?;
         }
         Ok(())
     }
 }
 
-/// Q-Bot: one recurrent layer reads the dialog word by word. From its state come the next word of a question, and the features of the scene
-/// as it then takes it to be.
+/// Q-Bot: a recurrent layer reads the dialog word by word and says the next word of a question. Another reads each fact, which is the
+/// caption or a question with its answer; the sum of what it makes of the facts so far gives the features of the scene as Q-Bot takes it
+/// to be. The paper has a third layer in the place of the sum; facts about counts have no order.
 #[derive(Debug, Clone)]
 pub struct QBot {
     words: Embedding,
     dialog: Lstm,
     next: Linear,
+    fact: Lstm,
+    known: Linear,
     hidden: Linear,
     scene: Linear,
 }
@@ -88,12 +99,19 @@ pub(crate) fn agents(
         words: embedding(vocabulary, dimension, padded, asking.pp("words"))?,
         dialog: lstm(dimension, asking_units, LstmConfig::default(), asking.pp("dialog"))?,
         next: linear(asking_units, vocabulary, asking.pp("next"))?,
+        fact: lstm(dimension, asking_units, LstmConfig::default(), asking.pp("fact"))?,
+        known: linear(asking_units, asking_units, asking.pp("known"))?,
         hidden: linear(asking_units, asking_units, asking.pp("hidden"))?,
         scene: linear(asking_units, features, asking.pp("scene"))?,
     };
     let answerer = ABot {
         words: embedding(vocabulary, dimension, padded, answering.pp("words"))?,
-        question: lstm(dimension, answering_units, LstmConfig::default(), answering.pp("question"))?,
+        question: lstm(
+            dimension,
+            answering_units,
+            LstmConfig::default(),
+            answering.pp("question"),
+        )?,
         gate: linear(answering_units, answering_units, answering.pp("gate"))?,
         scene: linear(features, answering_units, answering.pp("scene"))?,
         hidden: linear(2 * answering_units, answering_units, answering.pp("hidden"))?,
@@ -107,7 +125,8 @@ pub(crate) fn agents(
         };
         Ok(scene.get_with_hints(features, name, Init::Buffer(Box::new(init)))?)
     };
-    let scale = Scale { mean: buffer("mean", mean, 0.0)?, deviation: buffer("deviation", deviation, 1.0)? };
+    let scale =
+        Scale { mean: buffer("mean", mean, 0.0)?, deviation: buffer("deviation", deviation, 1.0)? };
     Ok((questioner, answerer, scale))
 }
 
@@ -128,9 +147,20 @@ impl QBot {
         Ok(self.next.forward(states)?)
     }
 
-    /// The scene's features `[N, F]`, put in order, as states `[N, H]` have it.
-    pub(crate) fn imagine(&self, states: &Tensor) -> Result<Tensor> {
-        Ok(self.scene.forward(&relu(&self.hidden.forward(states)?)?)?)
+    /// The scene's features, put in order, after each of B · N facts `[B · N, T]` of B dialogs: `[B, N, F]`.
+    pub(crate) fn imagine(
+        &self,
+        facts: &Tensor,
+        lengths: &[usize],
+        dialogs: usize,
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let (_, state) =
+            self.fact.forward(&self.words.forward(facts)?, Some(lengths), None, mode)?;
+        let known = relu(&self.known.forward(&state.h.squeeze(0)?)?)?;
+        let (facts, units) = known.dims2()?;
+        let known = known.reshape((dialogs, facts / dialogs.max(1), units))?.cumsum(1)?;
+        Ok(self.scene.forward(&relu(&self.hidden.forward(&known)?)?)?)
     }
 }
 

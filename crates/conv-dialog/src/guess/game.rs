@@ -3,6 +3,7 @@
 use super::agents::{ABot, AgentsConfig, QBot, Scale, agents};
 use super::scene::{FEATURES, Object, Scene};
 use super::talk::{ASKED, LONGEST, Question, START, caption, text};
+use super::train::padded;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::Stored;
@@ -83,7 +84,8 @@ impl Agents {
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let stored = Stored::<AgentsConfig>::open(folder)?;
         let parameters = Parameters::frozen(stored.tensors);
-        let (questioner, answerer, scale) = agents(&stored.config, None, &parameters.builder(DType::F32, device))?;
+        let (questioner, answerer, scale) =
+            agents(&stored.config, None, &parameters.builder(DType::F32, device))?;
         Ok(Self::new(questioner, answerer, scale, device))
     }
 
@@ -105,7 +107,11 @@ impl Agents {
     pub fn play(&self, pool: &[Scene], target: usize, rounds: usize, seed: u64) -> Result<Game> {
         let Some(scene) = pool.get(target) else {
             let found = format!("scene {target} of {}", pool.len());
-            return Err(Error::Empty { place: "the pool".into(), found, expected: "a scene of the pool" });
+            return Err(Error::Empty {
+                place: "the pool".into(),
+                found,
+                expected: "a scene of the pool",
+            });
         };
         let mut rng = seeded(seed, &format!("game {target}"));
         let features = self.ordered(pool)?;
@@ -113,7 +119,8 @@ impl Agents {
         let all = features.to_vec2::<f32>()?;
         let mut said = [&[START], &caption(scene, &mut rng)[..]].concat();
         let told = text(&said[1..]);
-        let (percentile, nearest) = self.guess(&said, pool, &all, target)?;
+        let mut facts = vec![said[1..].to_vec()];
+        let (percentile, nearest) = self.guess(&facts, pool, &all, target)?;
         let (mut asked, mut played) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let mut question = self.ask(&said, &mut rng)?;
@@ -126,14 +133,23 @@ impl Agents {
             let answer = self.answer(&question, &seen)?;
             said.extend_from_slice(&question);
             said.push(answer);
-            let (percentile, nearest) = self.guess(&said, pool, &all, target)?;
+            facts.push([&question[..], &[answer]].concat());
+            let (percentile, nearest) = self.guess(&facts, pool, &all, target)?;
             let is_true = Question::parse(&question).map(|asked| asked.answer(scene) == answer);
             let (question_text, answer) = (text(&question), text(&[answer]));
             asked.push(question);
             played.push(Played { question: question_text, answer, is_true, percentile, nearest });
         }
         let (name, objects) = (scene.name.clone(), scene.objects.clone());
-        Ok(Game { scene: name, objects, pool: pool.len(), caption: told, percentile, nearest, rounds: played })
+        Ok(Game {
+            scene: name,
+            objects,
+            pool: pool.len(),
+            caption: told,
+            percentile,
+            nearest,
+            rounds: played,
+        })
     }
 
     /// Q-Bot's state `[1, H]` behind what was said.
@@ -146,10 +162,13 @@ impl Agents {
     fn ask(&self, said: &[u32], rng: &mut ChaCha8Rng) -> Result<Vec<u32>> {
         let (mut said, before) = (said.to_vec(), said.len());
         while said.len() < before + LONGEST && said[before..].last() != Some(&ASKED) {
-            let shares = softmax(&self.questioner.next(&self.state(&said)?)?, 1)?.squeeze(0)?.to_vec1::<f32>()?;
+            let shares = softmax(&self.questioner.next(&self.state(&said)?)?, 1)?
+                .squeeze(0)?
+                .to_vec1::<f32>()?;
             finite(&shares, "a word of a question")?;
             let mut left = rng.random::<f32>();
-            let likeliest = (0..shares.len()).fold(0, |best, word| if shares[word] > shares[best] { word } else { best });
+            let likeliest = (0..shares.len())
+                .fold(0, |best, word| if shares[word] > shares[best] { word } else { best });
             let drawn = shares.iter().position(|share| {
                 left -= share;
                 left < 0.0
@@ -164,12 +183,22 @@ impl Agents {
         let logits = self.answerer.answer(&words, &[question.len()], scene, &mut Mode::Eval)?;
         let logits = logits.squeeze(0)?.to_vec1::<f32>()?;
         finite(&logits, "an answer")?;
-        Ok((0..logits.len()).fold(0, |best, word| if logits[word] > logits[best] { word } else { best }) as u32)
+        Ok((0..logits.len())
+            .fold(0, |best, word| if logits[word] > logits[best] { word } else { best })
+            as u32)
     }
 
     /// The right scene's percentile and the nearest scenes.
-    fn guess(&self, said: &[u32], pool: &[Scene], all: &[Vec<f32>], target: usize) -> Result<(f64, Vec<Nearest>)> {
-        let imagined = self.questioner.imagine(&self.state(said)?)?.squeeze(0)?.to_vec1::<f32>()?;
+    fn guess(
+        &self,
+        facts: &[Vec<u32>],
+        pool: &[Scene],
+        all: &[Vec<f32>],
+        target: usize,
+    ) -> Result<(f64, Vec<Nearest>)> {
+        let (words, lengths) = padded(facts, &self.device)?;
+        let imagined = self.questioner.imagine(&words, &lengths, 1, &mut Mode::Eval)?;
+        let imagined = imagined.get(0)?.get(facts.len() - 1)?.to_vec1::<f32>()?;
         finite(&imagined, "an imagined scene")?;
         let distance = |features: &Vec<f32>| -> f32 {
             features.iter().zip(&imagined).map(|(a, b)| (a - b) * (a - b)).sum()

@@ -26,10 +26,17 @@ pub fn section(game: &Game) -> Html {
     );
     let said = |question: &str, answer: &str, is_wrong: bool| {
         let class = if is_wrong { " class=\"wrong\" title=\"not true\"" } else { "" };
-        Html::trusted(format!("{} <strong{class}>{}</strong>", Html::text(question), Html::text(answer)))
+        Html::trusted(format!(
+            "{} <strong{class}>{}</strong>",
+            Html::text(question),
+            Html::text(answer)
+        ))
     };
     let row = |number: String, said: Html, percentile: f64, nearest: &[Nearest]| {
-        let figures = nearest.iter().map(|one| figure(&one.scene, &one.objects, one.is_right)).collect::<String>();
+        let figures = nearest
+            .iter()
+            .map(|one| figure(&one.scene, &one.objects, one.is_right))
+            .collect::<String>();
         let bar = format!(
             "{percentile:.1}<div class=\"bar\" role=\"img\" aria-label=\"{percentile:.1} percent\"><i style=\"width:{percentile:.1}%\"></i></div>"
         );
@@ -40,7 +47,9 @@ pub fn section(game: &Game) -> Html {
         let said = said(&round.question, &round.answer, round.is_true == Some(false));
         rows.push(row((number + 1).to_string(), said, round.percentile, &round.nearest));
     }
-    let columns = ["round", "said", "percentile of the right scene", "nearest to what Q-Bot imagines"].map(Html::text);
+    let columns =
+        ["round", "said", "percentile of the right scene", "nearest to what Q-Bot imagines"]
+            .map(Html::text);
     let _ = write!(body, "{}</div>", Html::table("samples", &columns, &rows));
     Html::trusted(body)
 }
@@ -75,7 +84,10 @@ fn drawn(objects: &[Object], described: &Html) -> String {
         let (left, top, side) = (x - half, y - half, 2 * half);
         let _ = match VALUES[*shape] {
             "sphere" => write!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{half}\" fill=\"{fill}\"/>"),
-            "cube" => write!(svg, "<rect x=\"{left}\" y=\"{top}\" width=\"{side}\" height=\"{side}\" fill=\"{fill}\"/>"),
+            "cube" => write!(
+                svg,
+                "<rect x=\"{left}\" y=\"{top}\" width=\"{side}\" height=\"{side}\" fill=\"{fill}\"/>"
+            ),
             _ => write!(
                 svg,
                 "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{side}\" rx=\"{}\" ry=\"4\" fill=\"{fill}\"/>",
@@ -85,7 +97,13 @@ fn drawn(objects: &[Object], described: &Html) -> String {
             ),
         };
         if VALUES[*material] == "metal" {
-            let _ = write!(svg, "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"#fff\" opacity=\".8\"/>", x - half / 3, y - half / 3, half / 4 + 1);
+            let _ = write!(
+                svg,
+                "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"#fff\" opacity=\".8\"/>",
+                x - half / 3,
+                y - half / 3,
+                half / 4 + 1
+            );
         }
     }
     svg + "</svg>"

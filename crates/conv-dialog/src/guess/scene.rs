@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// The values of all attributes, one attribute after the other.
 pub(crate) const VALUES: [&str; 15] = [
-    "small", "large", "gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow", "rubber", "metal", "cube", "sphere",
-    "cylinder",
+    "small", "large", "gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow",
+    "rubber", "metal", "cube", "sphere", "cylinder",
 ];
 /// The attributes, and where their values begin and end.
 pub(crate) const ATTRIBUTES: [(&str, usize, usize); 4] =
@@ -60,7 +60,8 @@ impl Scene {
         for (place, (_, begin, end)) in ATTRIBUTES.iter().enumerate() {
             for (_, other, last) in &ATTRIBUTES[place + 1..] {
                 for value in *begin..*end {
-                    features.extend((*other..*last).map(|other| self.count(&[value, other]) as f32));
+                    features
+                        .extend((*other..*last).map(|other| self.count(&[value, other]) as f32));
                 }
             }
         }
@@ -69,16 +70,21 @@ impl Scene {
 
     /// 3 to 10 objects, each value of each attribute as likely.
     pub(crate) fn draw(name: String, rng: &mut impl Rng) -> Self {
-        let object = |rng: &mut dyn FnMut(usize, usize) -> usize| Object(ATTRIBUTES.map(|(_, begin, end)| rng(begin, end)));
+        let object = |rng: &mut dyn FnMut(usize, usize) -> usize| {
+            Object(ATTRIBUTES.map(|(_, begin, end)| rng(begin, end)))
+        };
         let count = rng.random_range(3..=MOST_OBJECTS);
-        let objects = (0..count).map(|_| object(&mut |begin, end| rng.random_range(begin..end))).collect();
+        let objects =
+            (0..count).map(|_| object(&mut |begin, end| rng.random_range(begin..end))).collect();
         Self { name, objects }
     }
 }
 
 /// So many scenes, which depend on the seed alone.
 pub fn draw_scenes(count: usize, seed: u64) -> Vec<Scene> {
-    let scene = |number| Scene::draw(format!("scene {number}"), &mut seeded(seed, &format!("scene {number}")));
+    let scene = |number| {
+        Scene::draw(format!("scene {number}"), &mut seeded(seed, &format!("scene {number}")))
+    };
     (0..count).map(scene).collect()
 }
 
@@ -113,7 +119,9 @@ pub fn read_scenes<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Scene>> {
             let refuse = |reason| Error::Json { path: path.into(), reason };
             if raw.is_empty() || raw.len() > MOST_OBJECTS {
                 let found = raw.len();
-                return Err(refuse(format!("scene {number} has {found} objects, expected 1 to {MOST_OBJECTS}")));
+                return Err(refuse(format!(
+                    "scene {number} has {found} objects, expected 1 to {MOST_OBJECTS}"
+                )));
             }
             let mut objects = Vec::new();
             for (place, RawObject { size, color, material, shape }) in raw.into_iter().enumerate() {

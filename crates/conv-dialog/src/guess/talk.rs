@@ -13,9 +13,40 @@ pub(crate) const ASKED: u32 = 2;
 const STOP: u32 = 3;
 /// Words besides the attributes' values.
 const WORDS: [&str; 34] = [
-    "[PAD]", "[START]", "?", ".", "there", "is", "a", "how", "many", "any", "what", "the", "thing", "things", "cubes", "spheres",
-    "cylinders", "size", "color", "material", "shape", "yes", "no", "several", "zero", "one", "two", "three", "four", "five", "six",
-    "seven", "eight", "nine",
+    "[PAD]",
+    "[START]",
+    "?",
+    ".",
+    "there",
+    "is",
+    "a",
+    "how",
+    "many",
+    "any",
+    "what",
+    "the",
+    "thing",
+    "things",
+    "cubes",
+    "spheres",
+    "cylinders",
+    "size",
+    "color",
+    "material",
+    "shape",
+    "yes",
+    "no",
+    "several",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
 ];
 /// One more number than fits the line above.
 const TEN: u32 = WORDS.len() as u32;
@@ -78,7 +109,9 @@ impl Question {
         let mut two = || {
             let first = rng.random_range(0..ATTRIBUTES.len());
             let second = (first + rng.random_range(1..ATTRIBUTES.len())) % ATTRIBUTES.len();
-            let mut of = |attribute: usize| rng.random_range(ATTRIBUTES[attribute].1..ATTRIBUTES[attribute].2);
+            let mut of = |attribute: usize| {
+                rng.random_range(ATTRIBUTES[attribute].1..ATTRIBUTES[attribute].2)
+            };
             let mut values = vec![of(first), of(second)];
             values.sort_unstable();
             (values, first, second)
@@ -89,7 +122,9 @@ impl Question {
             5..8 => Self::Count(values),
             8 => Self::Exist(values),
             _ => {
-                let of = values.into_iter().find(|&value| value >= ATTRIBUTES[second].1 && value < ATTRIBUTES[second].2);
+                let of = values
+                    .into_iter()
+                    .find(|&value| value >= ATTRIBUTES[second].1 && value < ATTRIBUTES[second].2);
                 Self::Attribute { asked: first, of: of.unwrap_or_default() }
             }
         }
@@ -106,10 +141,18 @@ impl Question {
             words
         };
         match self {
-            Self::Count(values) => [vec![number("how"), number("many")], things(values), vec![ASKED]].concat(),
+            Self::Count(values) => {
+                [vec![number("how"), number("many")], things(values), vec![ASKED]].concat()
+            }
             Self::Exist(values) => [vec![number("any")], things(values), vec![ASKED]].concat(),
             Self::Attribute { asked, of } => {
-                let mut words = vec![number("what"), number("size") + *asked as u32, number("is"), number("the"), value(*of)];
+                let mut words = vec![
+                    number("what"),
+                    number("size") + *asked as u32,
+                    number("is"),
+                    number("the"),
+                    value(*of),
+                ];
                 if *of < ATTRIBUTES[3].1 {
                     words.push(number("thing"));
                 }
@@ -122,10 +165,15 @@ impl Question {
     /// What a question's words ask; `None` of words that ask nothing.
     pub fn parse(words: &[u32]) -> Option<Self> {
         let shapes = ATTRIBUTES[3].1;
-        let is_value = |word: u32| word.checked_sub(VALUE).map(|value| value as usize).filter(|&value| value < VALUES.len());
+        let is_value = |word: u32| {
+            word.checked_sub(VALUE)
+                .map(|value| value as usize)
+                .filter(|&value| value < VALUES.len())
+        };
         let of_things = |words: &[u32]| {
             let (&noun, values) = words.strip_suffix(&[ASKED])?.split_last()?;
-            let mut values = values.iter().map(|&word| is_value(word)).collect::<Option<Vec<_>>>()?;
+            let mut values =
+                values.iter().map(|&word| is_value(word)).collect::<Option<Vec<_>>>()?;
             match noun.checked_sub(number("things"))? {
                 0 => {}
                 shape @ 1..=3 => values.push(shapes + shape as usize - 1),
@@ -134,7 +182,9 @@ impl Question {
             Some(values)
         };
         let question = match words {
-            [how, many, rest @ ..] if [*how, *many] == [number("how"), number("many")] => Self::Count(of_things(rest)?),
+            [how, many, rest @ ..] if [*how, *many] == [number("how"), number("many")] => {
+                Self::Count(of_things(rest)?)
+            }
             [any, rest @ ..] if *any == number("any") => Self::Exist(of_things(rest)?),
             [what, asked, _, _, of, ..] if *what == number("what") => {
                 let asked = asked.checked_sub(number("size")).filter(|&asked| asked < 4)? as usize;

@@ -46,7 +46,10 @@ impl Default for AgentsRecipe {
                 epochs: 6,
                 batching: Batching { size: BatchSize::Examples(32), window: 1 },
                 learning_rate: 3e-3,
-                schedule: Schedule { warmup_steps: 50, decay: Decay::Cosine { steps: None, floor: 0.0 } },
+                schedule: Schedule {
+                    warmup_steps: 50,
+                    decay: Decay::Cosine { steps: None, floor: 0.0 },
+                },
                 clip_norm: Some(5.0),
                 evaluate_every: Interval::Epochs(1),
                 ..FitConfig::default()
@@ -82,7 +85,8 @@ impl Scripted {
                 asked.push(question);
             }
         }
-        let rounds = asked.iter().map(|question| (question.words(), question.answer(&scene))).collect();
+        let rounds =
+            asked.iter().map(|question| (question.words(), question.answer(&scene))).collect();
         Self { scene, caption, rounds }
     }
 }
@@ -95,8 +99,11 @@ pub struct Batch {
     lengths: Vec<usize>,
     /// Places in `[B · T]` whose next word is of a question, and that word.
     asking: [Tensor; 2],
-    /// Places behind the caption and each answer, and the scene's features there, put in order `[N, F]`.
-    imagining: [Tensor; 2],
+    /// The caption and each question with its answer, `[B · (1 + R), T]`, and their lengths.
+    facts: Tensor,
+    fact_lengths: Vec<usize>,
+    /// Each scene's features, put in order, `[B, 1, F]`.
+    imagined: Tensor,
     /// Questions `[N, T]`, their lengths, the scenes `[N, F]` and the answers.
     questions: Tensor,
     question_lengths: Vec<usize>,
@@ -124,13 +131,24 @@ impl<'a> AgentsTraining<'a> {
     /// # Errors
     /// A recipe out of range.
     pub fn new(recipe: &'a AgentsRecipe, device: &Device) -> Result<Self> {
-        let AgentsRecipe { dimension, asking_units, answering_units, rounds, games, ref fit } = *recipe;
+        let AgentsRecipe { dimension, asking_units, answering_units, rounds, games, ref fit } =
+            *recipe;
         fit.check()?;
         for (name, size, most) in [("rounds", rounds, 40), ("games", games, 1 << 24)] {
-            conv_hub::InvalidField::unless((1..=most).contains(&size), name, &size, &format!("1 to {most}"))?;
+            conv_hub::InvalidField::unless(
+                (1..=most).contains(&size),
+                name,
+                &size,
+                &format!("1 to {most}"),
+            )?;
         }
-        let config =
-            AgentsConfig { vocabulary: VOCABULARY, features: FEATURES, dimension, asking_units, answering_units };
+        let config = AgentsConfig {
+            vocabulary: VOCABULARY,
+            features: FEATURES,
+            dimension,
+            asking_units,
+            answering_units,
+        };
         let order = order(fit.seed);
         let parameters = Parameters::new(fit.seed);
         let vb = parameters.builder(DType::F32, device);
@@ -142,12 +160,17 @@ impl<'a> AgentsTraining<'a> {
 
     /// The agents with their present parameters.
     pub fn agents(&self) -> Agents {
-        Agents::new(self.questioner.clone(), self.answerer.clone(), self.scale.clone(), &self.device)
+        Agents::new(
+            self.questioner.clone(),
+            self.answerer.clone(),
+            self.scale.clone(),
+            &self.device,
+        )
     }
 
     fn batch(&self, games: &[Scripted]) -> Result<Batch> {
         let [mean, deviation] = &self.order;
-        let (mut dialogs, mut asking, mut imagining) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut dialogs, mut asking, mut facts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut next, mut imagined, mut scenes, mut questions, mut answers) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (game, Scripted { scene, caption, rounds }) in games.iter().enumerate() {
@@ -158,11 +181,8 @@ impl<'a> AgentsTraining<'a> {
                 .map(|(value, (mean, deviation))| (value - mean) / deviation)
                 .collect();
             let mut words = [&[START], &caption[..]].concat();
-            let mut imagine = |words: &[u32]| {
-                imagining.push((game, words.len() - 1));
-                imagined.extend_from_slice(&features);
-            };
-            imagine(&words);
+            imagined.extend_from_slice(&features);
+            facts.push(caption.clone());
             for (question, answer) in rounds {
                 for &word in question {
                     asking.push((game, words.len() - 1));
@@ -170,7 +190,7 @@ impl<'a> AgentsTraining<'a> {
                     words.push(word);
                 }
                 words.push(*answer);
-                imagine(&words);
+                facts.push([&question[..], &[*answer]].concat());
                 questions.push(question.clone());
                 answers.push(*answer);
                 scenes.extend_from_slice(&features);
@@ -179,18 +199,24 @@ impl<'a> AgentsTraining<'a> {
         }
         let device = &self.device;
         let (words, lengths) = padded(&dialogs, device)?;
+        let (facts, fact_lengths) = padded(&facts, device)?;
         let (questions, question_lengths) = padded(&questions, device)?;
         let longest = words.dim(1)?;
         let places = |of: &[(usize, usize)]| {
-            let places: Vec<u32> = of.iter().map(|(game, word)| (game * longest + word) as u32).collect();
+            let places: Vec<u32> =
+                of.iter().map(|(game, word)| (game * longest + word) as u32).collect();
             Tensor::new(places, device)
         };
-        let rows = |values: Vec<f32>| Tensor::from_vec(values.clone(), (values.len() / FEATURES, FEATURES), device);
+        let rows = |values: Vec<f32>| {
+            Tensor::from_vec(values.clone(), (values.len() / FEATURES, FEATURES), device)
+        };
         Ok(Batch {
             words,
             lengths,
             asking: [places(&asking)?, Tensor::new(next, device)?],
-            imagining: [places(&imagining)?, rows(imagined)?],
+            facts,
+            fact_lengths,
+            imagined: rows(imagined)?.unsqueeze(1)?,
             questions,
             question_lengths,
             scenes: rows(scenes)?,
@@ -205,10 +231,10 @@ impl<'a> AgentsTraining<'a> {
         let (games, words, units) = states.dims3()?;
         let states = states.reshape((games * words, units))?;
         let [places, next] = &batch.asking;
-        let asking = cross_entropy(&self.questioner.next(&states.index_select(places, 0)?)?, next, &plain)?;
-        let [places, features] = &batch.imagining;
-        let imagined = self.questioner.imagine(&states.index_select(places, 0)?)?;
-        let imagining = (imagined - features)?.sqr()?.mean_all()?;
+        let asking =
+            cross_entropy(&self.questioner.next(&states.index_select(places, 0)?)?, next, &plain)?;
+        let imagined = self.questioner.imagine(&batch.facts, &batch.fact_lengths, games, mode)?;
+        let imagining = imagined.broadcast_sub(&batch.imagined)?.sqr()?.mean_all()?;
         let Batch { questions, question_lengths, scenes, answers, .. } = batch;
         let answered = self.answerer.answer(questions, question_lengths, scenes, mode)?;
         Ok([asking, imagining, cross_entropy(&answered, answers, &plain)?])
@@ -226,11 +252,18 @@ impl<'a> AgentsTraining<'a> {
             *value = f64::from(loss.to_scalar::<f32>()?);
         }
         let Batch { questions, question_lengths, scenes, answers, .. } = &batch;
-        let answered = self.answerer.answer(questions, question_lengths, scenes, &mut Mode::Eval)?;
-        let right = answered.argmax(1)?.eq(answers)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
+        let answered =
+            self.answerer.answer(questions, question_lengths, scenes, &mut Mode::Eval)?;
+        let right = answered
+            .argmax(1)?
+            .eq(answers)?
+            .to_dtype(DType::F32)?
+            .mean_all()?
+            .to_scalar::<f32>()?;
         let mut pool: Vec<Scene> = games.into_iter().take(20).map(|game| game.scene).collect();
         let played = pool.len();
-        let others = (0..POOL - played).map(|scene| Scripted::draw(seed, &format!("pool {scene}"), 0).scene);
+        let others =
+            (0..POOL - played).map(|scene| Scripted::draw(seed, &format!("pool {scene}"), 0).scene);
         pool.extend(others);
         let agents = self.agents();
         let (mut first, mut last) = (0.0, 0.0);
@@ -278,7 +311,9 @@ fn order(seed: u64) -> [Vec<f32>; 2] {
     }
     let count = MEASURED as f64;
     let means = sums.iter().map(|sum| (sum / count) as f32).collect();
-    let deviation = |(sum, square): (&f64, &f64)| ((square / count - (sum / count).powi(2)).max(1e-6).sqrt()) as f32;
+    let deviation = |(sum, square): (&f64, &f64)| {
+        ((square / count - (sum / count).powi(2)).max(1e-6).sqrt()) as f32
+    };
     [means, sums.iter().zip(&squares).map(deviation).collect()]
 }
 
@@ -300,13 +335,15 @@ impl Learner for AgentsTraining<'_> {
     fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Batch> {
         let (seed, rounds) = (self.recipe.fit.seed, self.recipe.rounds);
         let epoch = epoch.unwrap_or(0);
-        let game = |index: &usize| Scripted::draw(seed, &format!("augment {epoch} {index}"), rounds);
+        let game =
+            |index: &usize| Scripted::draw(seed, &format!("augment {epoch} {index}"), rounds);
         Ok(self.batch(&indexes.iter().map(game).collect::<Vec<_>>())?)
     }
 
     fn loss(&self, batch: &Batch, mode: &mut Mode) -> conv_train::Result<Loss> {
         let [asking, imagining, answering] = self.losses(batch, mode)?;
-        let value = ((asking + imagining).map_err(Error::from)? + answering).map_err(Error::from)?;
+        let value =
+            ((asking + imagining).map_err(Error::from)? + answering).map_err(Error::from)?;
         Ok(Loss { value, weight: batch.lengths.len() as f64 })
     }
 
@@ -338,7 +375,11 @@ impl Task for AgentsTraining<'_> {
     /// Gates and states of a dialog's words, and of its questions.
     fn activations(&self, [examples, _]: [usize; 2]) -> usize {
         let words = 8 * (1 + self.recipe.rounds);
-        examples * words * (self.config.asking_units + self.config.answering_units) * 6 * size_of::<f32>()
+        examples
+            * words
+            * (self.config.asking_units + self.config.answering_units)
+            * 6
+            * size_of::<f32>()
     }
 }
 

@@ -62,11 +62,16 @@ impl Language {
                     continue;
                 }
                 let told: Vec<f64> = of_question.iter().map(told).collect();
-                let attribute = (1..3).fold(0, |best, a| if told[a] > told[best] { a } else { best });
+                let attribute =
+                    (1..3).fold(0, |best, a| if told[a] > told[best] { a } else { best });
                 let table = &of_question[attribute];
                 let mut answers = vec![Vec::new(); 4];
                 for (value, name) in VALUES[attribute].iter().enumerate() {
-                    let said = (1..4).fold(0, |best, a| if table[a][value] > table[best][value] { a } else { best });
+                    let said =
+                        (1..4).fold(
+                            0,
+                            |best, a| if table[a][value] > table[best][value] { a } else { best },
+                        );
                     if table[said][value] > 0 {
                         answers[said].push(*name);
                     }
@@ -88,13 +93,21 @@ impl Language {
 fn told(table: &[[u32; 4]; 4]) -> f64 {
     let all: f64 = table.as_flattened().iter().map(|&count| f64::from(count)).sum();
     let entropy = |counts: &[f64]| -> f64 {
-        counts.iter().filter(|&&count| count > 0.0).map(|&count| -(count / all) * (count / all).log2()).sum()
+        counts
+            .iter()
+            .filter(|&&count| count > 0.0)
+            .map(|&count| -(count / all) * (count / all).log2())
+            .sum()
     };
     let cells: Vec<f64> = table.as_flattened().iter().map(|&count| f64::from(count)).collect();
     let answers: Vec<f64> = cells.chunks(4).map(|row| row.iter().sum()).collect();
     let values: Vec<f64> = (0..4).map(|value| cells.iter().skip(value).step_by(4).sum()).collect();
     let of_values = entropy(&values);
-    if of_values > 0.0 { (entropy(&answers) + of_values - entropy(&cells)) / of_values } else { 0.0 }
+    if of_values > 0.0 {
+        (entropy(&answers) + of_values - entropy(&cells)) / of_values
+    } else {
+        0.0
+    }
 }
 
 impl fmt::Display for Language {
@@ -127,7 +140,9 @@ mod tests {
 
     #[test]
     fn all_of_an_attribute_is_told_by_a_code_and_nothing_by_one_answer() {
-        let code = std::array::from_fn(|answer| std::array::from_fn(|value| u32::from(answer == 3 - value) * 5));
+        let code = std::array::from_fn(|answer| {
+            std::array::from_fn(|value| u32::from(answer == 3 - value) * 5)
+        });
         assert!((told(&code) - 1.0).abs() < 1e-12);
         assert!(told(&[[5; 4], [0; 4], [0; 4], [0; 4]]).abs() < 1e-12);
     }

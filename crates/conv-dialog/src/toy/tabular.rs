@@ -34,14 +34,30 @@ pub struct TabularConfig {
 
 impl Default for TabularConfig {
     fn default() -> Self {
-        Self { memory: true, episodes: 2_000_000, exploration: 0.6, guessing: 0.0, asking_rate: 0.02, answering_rate: 0.15, first: 0.7 }
+        Self {
+            memory: true,
+            episodes: 2_000_000,
+            exploration: 0.6,
+            guessing: 0.0,
+            asking_rate: 0.02,
+            answering_rate: 0.15,
+            first: 0.7,
+        }
     }
 }
 
 impl TabularConfig {
     /// What suits an A-Bot without memory, whose answer in one round is its answer in the other.
     pub fn memoryless() -> Self {
-        Self { memory: false, exploration: 0.2, guessing: 0.6, asking_rate: 0.15, answering_rate: 0.3, first: 0.5, ..Self::default() }
+        Self {
+            memory: false,
+            exploration: 0.2,
+            guessing: 0.6,
+            asking_rate: 0.15,
+            answering_rate: 0.3,
+            first: 0.5,
+            ..Self::default()
+        }
     }
 }
 
@@ -115,12 +131,15 @@ impl Tabular {
             second: Table::new(TASKS.len() * dialogs, first, &mut rng),
             guess: Table::new(TASKS.len() * dialogs * dialogs, first, &mut rng),
             answer: Table::new(OBJECTS * ASKED, first, &mut rng),
-            remembering: config.memory.then(|| Table::new(OBJECTS * dialogs * ASKED, first, &mut rng)),
+            remembering: config
+                .memory
+                .then(|| Table::new(OBJECTS * dialogs * ASKED, first, &mut rng)),
         };
         let seen = world.seen.len() as u64;
         for episode in 0..config.episodes {
             let left = 1.0 - episode as f32 / config.episodes as f32;
-            let exploration = [config.exploration, config.guessing].map(|share| (share * left * 65536.0) as u32);
+            let exploration =
+                [config.exploration, config.guessing].map(|share| (share * left * 65536.0) as u32);
             let drawn = rng.next_u64();
             let object = world.seen[((drawn >> 32) * seen >> 32) as usize];
             let task = ((drawn & 0xffff_ffff) * TASKS.len() as u64 >> 32) as usize;
@@ -172,14 +191,18 @@ impl Tabular {
         self.first.learn(states[0], asked, reward, asking);
         self.answer.learn(states[1], answered, reward, answering);
         self.second.learn(states[2], again, reward, asking);
-        self.remembering.as_mut().unwrap_or(&mut self.answer).learn(states[3], last, reward, answering);
+        self.remembering
+            .as_mut()
+            .unwrap_or(&mut self.answer)
+            .learn(states[3], last, reward, answering);
         self.guess.learn(states[4], guess, reward, asking);
     }
 
     /// The share of tasks on `objects` that they do right, 0 to 1, without exploration; `None` of no objects.
     pub fn accuracy(&self, objects: &[usize]) -> Option<f64> {
         let right = |object: usize| {
-            let is_right = |&task: &usize| self.play(object, task, [0; 2], || 0).guess == target(object, task);
+            let is_right =
+                |&task: &usize| self.play(object, task, [0; 2], || 0).guess == target(object, task);
             (0..TASKS.len()).filter(is_right).count()
         };
         let right: usize = objects.iter().map(|&object| right(object)).sum();
@@ -195,9 +218,12 @@ mod tests {
     #[test]
     fn all_seeds_learn_the_world_with_memory_and_eight_of_ten_without() {
         let perfect = |memory| {
-            let config = if memory { TabularConfig::default() } else { TabularConfig::memoryless() };
+            let config =
+                if memory { TabularConfig::default() } else { TabularConfig::memoryless() };
             let world = World::all();
-            let learnt = |seed: &u64| Tabular::train(&config, &world, *seed).accuracy(&world.seen) == Some(1.0);
+            let learnt = |seed: &u64| {
+                Tabular::train(&config, &world, *seed).accuracy(&world.seen) == Some(1.0)
+            };
             (1..=10).filter(learnt).count()
         };
         assert_eq!(perfect(true), 10);
@@ -214,7 +240,8 @@ mod tests {
         let changed = |a: &[f32], b: &[f32]| a.iter().zip(b).filter(|(a, b)| a != b).count();
         assert_eq!(changed(before.first.0.as_flattened(), after.first.0.as_flattened()), 1);
         assert_eq!(changed(before.guess.0.as_flattened(), after.guess.0.as_flattened()), 1);
-        let [old, new] = [before.guess.0[game.states[4]][game.guess], after.guess.0[game.states[4]][game.guess]];
+        let [old, new] =
+            [before.guess.0[game.states[4]][game.guess], after.guess.0[game.states[4]][game.guess]];
         assert!((new - (old + 0.5 * (1.0 - old))).abs() < 1e-6);
     }
 }

@@ -53,11 +53,12 @@ impl World {
     pub fn read(path: &Path) -> Result<Self> {
         let File { attributes, split } = json(path)?;
         let refuse = |reason: String| Error::Json { path: path.into(), reason };
-        let order = ATTRIBUTES.map(|name| {
-            attributes.iter().position(|found| found.trim_end_matches('s') == name)
-        });
+        let order = ATTRIBUTES
+            .map(|name| attributes.iter().position(|found| found.trim_end_matches('s') == name));
         let [Some(color), Some(shape), Some(style)] = order else {
-            return Err(refuse(format!("field `attributes` is {attributes:?}, expected colors, shapes and styles")));
+            return Err(refuse(format!(
+                "field `attributes` is {attributes:?}, expected colors, shapes and styles"
+            )));
         };
         let mut is_there = [false; OBJECTS];
         let mut part = |objects: &[[String; 3]], name: &str| {
@@ -70,12 +71,16 @@ impl World {
                     let known = VALUES[attribute].iter().position(|known| *known == value);
                     let known = known.ok_or_else(|| {
                         let (kind, known) = (ATTRIBUTES[attribute], VALUES[attribute].join(", "));
-                        refuse(format!("field `split.{name}`: {kind} {value:?}, expected one of {known}"))
+                        refuse(format!(
+                            "field `split.{name}`: {kind} {value:?}, expected one of {known}"
+                        ))
                     })?;
                     number |= known << (2 * attribute);
                 }
                 if std::mem::replace(&mut is_there[number], true) {
-                    return Err(refuse(format!("field `split.{name}`: {object:?} again, expected each object once")));
+                    return Err(refuse(format!(
+                        "field `split.{name}`: {object:?} again, expected each object once"
+                    )));
                 }
                 numbers.push(number);
             }
@@ -118,12 +123,16 @@ mod tests {
                 (name.to_string(), part.into_iter().map(object).collect::<Vec<_>>())
             });
             let split: std::collections::HashMap<_, _> = split.into();
-            let file = serde_json::json!({ "attributes": ["styles", "colors", "shapes"], "split": split });
+            let file =
+                serde_json::json!({ "attributes": ["styles", "colors", "shapes"], "split": split });
             std::fs::write(&path, file.to_string()).unwrap();
             World::read(&path)
         };
         let (train, test): (Vec<usize>, Vec<usize>) = (0..64).partition(|number| number % 5 > 0);
-        assert_eq!(write(train.clone(), test.clone()).unwrap(), World { seen: train.clone(), unseen: test.clone() });
+        assert_eq!(
+            write(train.clone(), test.clone()).unwrap(),
+            World { seen: train.clone(), unseen: test.clone() }
+        );
         let text = write(train.clone(), train.clone()).unwrap_err().to_string();
         assert!(text.contains("expected each object once"), "{text}");
         let text = write(train, vec![]).unwrap_err().to_string();
