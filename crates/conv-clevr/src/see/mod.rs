@@ -1,0 +1,141 @@
+//! From a picture to a scene graph: what a detector sees, where it stands, and so who lies where.
+
+mod ground;
+mod masks;
+
+pub use ground::{Ground, Standing};
+pub use masks::rendered;
+
+use crate::{Error, Graph, Relation, Result, Traits};
+use conv_vision::{Filter, Picture};
+use serde::Serialize;
+
+/// Columns that every picture is read with, whatever its height: the original's, of 480, become 320 × 213.
+pub const WIDTH: usize = 320;
+
+/// An object that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Seen {
+    /// What it is like.
+    #[serde(flatten)]
+    pub traits: Traits,
+    /// Left, top, right and bottom of what shows of it, in pixels of the picture as it is read, [`WIDTH`] wide.
+    pub bounds: [f64; 4],
+    /// How sure the detector is, 0 to 1.
+    pub score: f64,
+    /// How far right of and behind the ground's middle it stands, where the detector itself says so.
+    #[serde(skip)]
+    pub place: Option<[f64; 2]>,
+}
+
+impl Seen {
+    /// Column and row of its middle.
+    pub fn centre(&self) -> [f64; 2] {
+        let [left, top, right, bottom] = self.bounds;
+        [(left + right) / 2.0, (top + bottom) / 2.0]
+    }
+}
+
+/// What finds objects in pictures. A trained detector is one; so is a file of scenes whose objects are known.
+pub trait See: Send + Sync {
+    /// The objects of a picture that is [`WIDTH`] pixels wide.
+    ///
+    /// # Errors
+    /// The detector's own.
+    fn see(&self, picture: &Picture) -> Result<Vec<Seen>>;
+}
+
+/// A picture's scene as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sight {
+    /// The objects; programs name them by their place here.
+    pub objects: Vec<Seen>,
+    /// Where each stands, right of and behind the middle of the ground, in units of the scene.
+    pub places: Vec<[f64; 2]>,
+    /// What follows from it.
+    #[serde(skip)]
+    pub graph: Graph,
+}
+
+impl Sight {
+    /// The scene of a picture: it is resized to [`WIDTH`], looked at, and each object put on the ground by its box.
+    ///
+    /// # Errors
+    /// [`Error::NoObject`] by the name `image`, where nothing is seen; the detector's own.
+    pub fn new(see: &dyn See, ground: &Ground, picture: &Picture, image: &str) -> Result<Self> {
+        let read = as_read(picture)?;
+        let objects = see.see(&read)?;
+        if objects.is_empty() {
+            return Err(Error::NoObject { image: image.into() });
+        }
+        let height = read.height() as f64;
+        let standing = |seen: &Seen| {
+            let Traits { size, shape, .. } = seen.traits;
+            let by_box = || ground.place(&Standing { bounds: seen.bounds, height, size, shape });
+            seen.place.unwrap_or_else(by_box)
+        };
+        let places: Vec<[f64; 2]> = objects.iter().map(standing).collect();
+        let graph = graph(objects.iter().map(|seen| seen.traits).collect(), &places)?;
+        Ok(Self { objects, places, graph })
+    }
+}
+
+/// The picture, [`WIDTH`] wide.
+///
+/// # Errors
+/// Only those of resizing.
+pub fn as_read(picture: &Picture) -> Result<Picture> {
+    let (width, height) = (picture.width(), picture.height());
+    if width == WIDTH {
+        return Ok(picture.clone());
+    }
+    let height = (height * WIDTH + width / 2) / width;
+    Ok(picture.resize(WIDTH, height.clamp(1, 64 * WIDTH), Filter::Bilinear)?)
+}
+
+/// The graph of objects that stand at these places. A scene of CLEVR leaves at least 0.4 between any two objects along each direction, so
+/// that of two estimates the sign decides: one is left of the other or right of it, and behind it or in front of it.
+pub(crate) fn graph(traits: Vec<Traits>, places: &[[f64; 2]]) -> Result<Graph> {
+    let mut related = [const { Vec::new() }; 4];
+    for (lists, relation) in related.iter_mut().zip(Relation::ALL) {
+        let lies = |[from, to]: [[f64; 2]; 2]| match relation {
+            Relation::Left => to[0] < from[0],
+            Relation::Right => to[0] > from[0],
+            Relation::Behind => to[1] > from[1],
+            Relation::Front => to[1] < from[1],
+        };
+        let of = |from: usize| {
+            let there = |&to: &usize| to != from && lies([places[from], places[to]]);
+            (0..places.len()).filter(there).collect()
+        };
+        *lists = (0..places.len()).map(of).collect();
+    }
+    Graph::new(traits, related).map_err(|reason| Error::Scene { image: "what was seen".into(), reason })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{Color, Material, Shape, Size};
+
+    #[test]
+    fn each_is_left_or_right_and_behind_or_in_front() {
+        let traits =
+            Traits { size: Size::Small, color: Color::Red, material: Material::Metal, shape: Shape::Cube };
+        let graph = graph(vec![traits; 3], &[[0.0, 0.0], [1.0, -1.0], [-1.0, -0.1]]).unwrap();
+        assert_eq!(graph.related(Relation::Right, 0), [1]);
+        assert_eq!(graph.related(Relation::Left, 1), [0, 2]);
+        assert_eq!(graph.related(Relation::Behind, 1), [0, 2]);
+        assert_eq!(graph.related(Relation::Front, 0), [1, 2]);
+    }
+
+    #[test]
+    fn pictures_are_read_at_one_width() {
+        let picture = |width, height| Picture::new(width, height, vec![9; width * height * 3]).unwrap();
+        for (width, height, expected) in [(480, 320, 213), (320, 240, 240), (64, 1, 5), (3000, 1, 1)] {
+            let read = as_read(&picture(width, height)).unwrap();
+            assert_eq!((read.width(), read.height()), (WIDTH, expected));
+        }
+    }
+}
