@@ -1,6 +1,7 @@
 //! Convoke: convolutional networks for text, speech and vision on candle.
 pub use conv_clevr as clevr;
 pub use conv_core as ops;
+pub use conv_detect as detect;
 pub use conv_hub as hub;
 pub use conv_nn as nn;
 pub use conv_sentence as sentence;

@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod reasoning;
 mod sentence;
 mod speech;
 mod translation;
@@ -17,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures with the shipped models, shows
-/// which words decided, what was read, what was heard and which pictures are alike, and writes an HTML report.
+/// Classifies and translates sample sentences, writes down sample recordings, names sample pictures and answers questions about a scene with the shipped
+/// models, shows which words decided, what was read, what was heard, which pictures are alike and what each step of an answer selected, and
+/// writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -41,6 +43,7 @@ enum Part {
     Translation,
     Speech,
     Vision,
+    Reasoning,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,9 @@ fn main() -> ExitCode {
             section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
         let (pictures, report) =
             section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
+        let (reasoning, report) = section(has(Part::Reasoning), report, |report| {
+            reasoning::section(&data, &device, report)
+        })?;
         let environment = Environment {
             commit: conv_cli::commit(&[]),
             ..Environment::collect(begun.elapsed().as_secs_f64())
@@ -69,8 +75,9 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
+        let report = report_file;
         let tour =
-            Tour { sentences, translations, recordings, pictures, seconds, report: report_file };
+            Tour { sentences, translations, recordings, pictures, reasoning, seconds, report };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -99,13 +106,15 @@ struct Tour {
     recordings: Option<speech::Speech>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<vision::Pictures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<reasoning::Reasoning>,
     seconds: f64,
     report: PathBuf,
 }
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, reasoning, seconds, report } = self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
@@ -117,6 +126,9 @@ impl fmt::Display for Tour {
         }
         if let Some(pictures) = pictures {
             writeln!(f, "{pictures}\n")?;
+        }
+        if let Some(reasoning) = reasoning {
+            writeln!(f, "{reasoning}\n")?;
         }
         let report = report.display();
         write!(f, "{seconds:.1} s; the report, to open in a browser: {report}")

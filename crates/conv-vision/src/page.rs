@@ -147,7 +147,8 @@ impl Neighbours {
     }
 }
 
-fn page(title: &str, body: &str) -> String {
+/// A page of this title around markup, which is not escaped.
+pub fn page(title: &str, body: &str) -> String {
     let head = HEAD.replace("TITLE", &Html::text(title).to_string());
     format!("{head}{body}</body></html>\n")
 }
@@ -163,14 +164,23 @@ fn figure(path: &Path, picture: &Picture, below: &str) -> Result<String> {
     let side = |side: usize| (side * SIDE.min(longer) / longer).max(1);
     let small = picture.resize(side(width), side(height), Filter::Bilinear)?;
     let name = Html::text(&path.display().to_string());
+    let source = if is_small(picture) { data_url(picture) } else { data_url(&small) }?;
+    Ok(format!(
+        "<figure><img alt=\"{name}\" src=\"{source}\">{below}<figcaption>{name}</figcaption></figure>\n"
+    ))
+}
+
+/// A picture as the address of its own content, as `<img src>` takes it on a page that refers to nothing outside itself: without loss where
+/// it is small, as JPEG otherwise.
+///
+/// # Errors
+/// A side of more than 65,535 pixels.
+pub fn data_url(picture: &Picture) -> Result<String> {
     let (kind, bytes) = match is_small(picture) {
         true => ("png", picture.to_png()?),
-        false => ("jpeg", small.to_jpeg(85)?),
+        false => ("jpeg", picture.to_jpeg(85)?),
     };
-    Ok(format!(
-        "<figure><img alt=\"{name}\" src=\"data:image/{kind};base64,{}\">{below}<figcaption>{name}</figcaption></figure>\n",
-        base64(&bytes)
-    ))
+    Ok(format!("data:image/{kind};base64,{}", base64(&bytes)))
 }
 
 /// RFC 4648, section 4.

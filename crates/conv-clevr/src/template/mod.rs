@@ -68,9 +68,7 @@ impl Templates {
         let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(Error::io(folder))?.path();
-            let is_other = ["synonyms.json", "metadata.json"].map(AsRef::as_ref);
-            let name = path.file_name().unwrap_or_default();
-            if path.extension().is_some_and(|end| end == "json") && !is_other.contains(&name) {
+            if path.extension().is_some_and(|end| end == "json") {
                 paths.push(path);
             }
         }
@@ -79,8 +77,12 @@ impl Templates {
         let mut read = Self { folder: folder.into(), templates: Vec::new(), synonyms };
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let templates: Vec<Template> = json::read(&path)?;
+            // Synonyms, metadata and properties are objects, not lists.
+            let Value::Array(templates) = json::read(&path)? else { continue };
             for (index, template) in templates.into_iter().enumerate() {
+                let template = serde_json::from_value(template).map_err(|error| {
+                    Error::Template { path: path.clone(), index, reason: error.to_string() }
+                })?;
                 read.templates.push((name.clone(), index, template));
             }
         }

@@ -1,0 +1,208 @@
+//! What `config.json` of a detector holds: plain data.
+
+use crate::anchors::Anchors;
+use conv_hub::{InvalidField, ModelConfig};
+use serde::{Deserialize, Serialize};
+
+/// A Mask R-CNN's sizes and the thresholds of its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Classes of instances, the background not counted: as many as `labels.txt` has lines.
+    pub classes: usize,
+    /// How large the network sees a picture.
+    pub input: Input,
+    /// The convolutions below the pyramid.
+    pub backbone: Backbone,
+    /// Channels of each level of the feature pyramid (Lin et al. 2017).
+    pub pyramid: usize,
+    /// The boxes that proposals start from.
+    pub anchors: Anchors,
+    /// How the region proposal network's answers become proposals.
+    pub proposals: Proposals,
+    /// Features of a box: the width of both fully connected layers.
+    pub box_features: usize,
+    /// 3 × 3 convolutions before a mask.
+    pub mask_layers: usize,
+    /// Channels of these.
+    pub mask_channels: usize,
+    /// Further questions about an instance, each answered by a softmax over the features of its box.
+    pub attributes: Vec<Attribute>,
+    /// Further numbers of an instance, each a regression from the features and the place of its box.
+    pub measures: Vec<Measure>,
+    /// Which of the boxes are the answer.
+    pub detections: Detections,
+}
+
+/// How large the network sees a picture: its aspect is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// What the shorter side becomes, in pixels,
+    pub short_side: usize,
+    /// unless the longer one would become longer than this.
+    pub long_side: usize,
+}
+
+/// A small residual network (He et al. 2016) with group normalisation (Wu and He 2018): a stem of 5 × 5 with stride 2, then four stages of
+/// one block of two 3 × 3 convolutions, each with stride 2, so that the levels have strides 4, 8, 16 and 32.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backbone {
+    /// Channels of the stem.
+    pub stem: usize,
+    /// Channels of the stages.
+    pub stages: [usize; 4],
+    /// Groups that every normalisation has.
+    pub groups: usize,
+}
+
+/// How the region proposal network's answers become proposals.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposals {
+    /// The best of each level that are looked at.
+    pub before_nms: usize,
+    /// The best of a picture that stay in training, of which some are drawn.
+    pub in_training: usize,
+    /// The best of a picture that stay otherwise.
+    pub in_detection: usize,
+    /// The IoU above which the lower of two proposals of a level is dropped.
+    pub nms: f32,
+}
+
+/// Which of the boxes are the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detections {
+    /// The score that an instance has at least.
+    pub score: f32,
+    /// The IoU above which the lower of two boxes of a class is dropped.
+    pub nms: f32,
+    /// The best of a picture that stay.
+    pub in_picture: usize,
+}
+
+/// A question about an instance with a fixed list of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Such as `color`.
+    pub name: String,
+    /// Such as `blue`, `red`.
+    pub values: Vec<String>,
+}
+
+/// A number of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// Such as `right`.
+    pub name: String,
+    /// Whether it becomes its negative when the picture is mirrored.
+    pub mirrors: bool,
+}
+
+impl Default for Config {
+    /// The slim network: 2.1 million parameters.
+    fn default() -> Self {
+        Self {
+            classes: 1,
+            input: Input { short_side: 240, long_side: 320 },
+            backbone: Backbone { stem: 32, stages: [32, 64, 128, 192], groups: 8 },
+            pyramid: 64,
+            anchors: Anchors::default(),
+            proposals: Proposals {
+                before_nms: 300,
+                in_training: 200,
+                in_detection: 64,
+                nms: 0.7,
+            },
+            box_features: 256,
+            mask_layers: 2,
+            mask_channels: 64,
+            attributes: Vec::new(),
+            measures: Vec::new(),
+            detections: Detections { score: 0.05, nms: 0.5, in_picture: 100 },
+        }
+    }
+}
+
+impl ModelConfig for Config {
+    const MODEL_TYPE: &'static str = "mask-rcnn";
+
+    fn check(&self) -> Result<(), InvalidField> {
+        let count = |field: &'static str, found: usize, most: usize| {
+            let expected = format!("1 to {most}");
+            InvalidField::unless((1..=most).contains(&found), field, &found, &expected)
+        };
+        count("classes", self.classes, 1 << 16)?;
+        count("input.short_side", self.input.short_side, 1 << 13)?;
+        count("input.long_side", self.input.long_side, 1 << 13)?;
+        count("backbone.stem", self.backbone.stem, 1 << 12)?;
+        count("pyramid", self.pyramid, 1 << 12)?;
+        count("proposals.before_nms", self.proposals.before_nms, 1 << 14)?;
+        count("proposals.in_training", self.proposals.in_training, 1 << 14)?;
+        count("proposals.in_detection", self.proposals.in_detection, 1 << 14)?;
+        count("box_features", self.box_features, 1 << 14)?;
+        count("mask_layers", self.mask_layers, 16)?;
+        count("mask_channels", self.mask_channels, 1 << 12)?;
+        count("detections.in_picture", self.detections.in_picture, 1 << 14)?;
+        count("backbone.groups", self.backbone.groups, 1 << 12)?;
+        for channels in [&[self.backbone.stem], &self.backbone.stages[..]].concat() {
+            count("backbone.stages", channels, 1 << 12)?;
+            let expected = format!("a divisor of {channels} channels");
+            let groups = self.backbone.groups;
+            InvalidField::unless(channels % groups == 0, "backbone.groups", &groups, &expected)?;
+        }
+        for (field, share) in [
+            ("proposals.nms", self.proposals.nms),
+            ("detections.nms", self.detections.nms),
+            ("detections.score", self.detections.score),
+        ] {
+            InvalidField::unless((0.0..=1.0).contains(&share), field, &share, "0 to 1")?;
+        }
+        for Attribute { name, values } in &self.attributes {
+            check_name("attributes.name", name)?;
+            count("attributes.values", values.len(), 1 << 12)?;
+        }
+        self.measures.iter().try_for_each(|measure| check_name("measures.name", &measure.name))?;
+        let names = self.attributes.iter().map(|attribute| &attribute.name);
+        let mut names: Vec<_> = names.chain(self.measures.iter().map(|m| &m.name)).collect();
+        names.sort();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(InvalidField::new("attributes.name", pair[0], "each name once"));
+        }
+        self.anchors.check()
+    }
+}
+
+/// A name is part of the names of parameters.
+fn check_name(field: &'static str, name: &str) -> Result<(), InvalidField> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(is_word);
+    InvalidField::unless(is_name, field, &format!("{name:?}"), "up to 64 letters, digits, _ and -")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_has_its_range() {
+        assert_eq!(Config::default().check(), Ok(()));
+        let text = |change: &dyn Fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.check().err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(text(&|c| c.classes = 0), "classes is 0, expected 1 to 65536");
+        assert!(text(&|c| c.backbone.groups = 7).contains("a divisor of 32"));
+        assert!(text(&|c| c.detections.nms = f32::NAN).contains("detections.nms is NaN"));
+        assert!(text(&|c| c.anchors.sizes = [0.0; 4]).contains("anchors.sizes"));
+        let attribute = Attribute { name: "a/b".into(), values: vec!["c".into()] };
+        assert!(text(&|c| c.attributes = vec![attribute.clone()]).contains("attributes.name"));
+        let twice = Measure { name: "x".into(), mirrors: false };
+        assert!(text(&|c| c.measures = vec![twice.clone(); 2]).contains("each name once"));
+    }
+}

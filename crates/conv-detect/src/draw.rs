@@ -1,0 +1,232 @@
+//! Instances drawn into their picture, as in figure 2 of He et al. (2017): a colour each, mask, box, class and score.
+
+use crate::data::{Dataset, Example};
+use crate::infer::{Detector, Instance};
+use crate::{BoundingBox, Result, RunLength};
+use conv_train::report::{Html, Report};
+use conv_vision::{Limits, Picture};
+use font8x8::UnicodeFonts;
+
+/// The score from which on instances are drawn in reports.
+const SHOWN: f32 = 0.5;
+
+/// The longer side of a drawing at least, in pixels: small pictures are enlarged, so that text on them can be read.
+const SIDE: usize = 960;
+
+/// Colours that stand apart, red, green and blue.
+const COLOURS: [[u8; 3]; 10] = [
+    [230, 25, 75],
+    [60, 180, 75],
+    [0, 130, 200],
+    [245, 130, 48],
+    [145, 30, 180],
+    [70, 240, 240],
+    [240, 50, 230],
+    [255, 225, 25],
+    [0, 128, 128],
+    [170, 110, 40],
+];
+
+/// The share of its colour that a mask's pixel gets.
+const COVER: f32 = 0.45;
+
+/// Something to be drawn.
+struct Figure<'a> {
+    bounding_box: &'a BoundingBox,
+    mask: &'a RunLength,
+    text: String,
+}
+
+/// A picture with its instances: of small pictures a whole number of times as large.
+///
+/// # Errors
+/// Sides that exceed memory.
+pub fn draw(picture: &Picture, instances: &[Instance]) -> Result<Picture> {
+    let figures = instances.iter().map(|instance| Figure {
+        bounding_box: &instance.bounding_box,
+        mask: &instance.mask,
+        text: caption(instance),
+    });
+    paint(picture, &figures.collect::<Vec<_>>())
+}
+
+/// A picture of a data set with its objects.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_truth(picture: &Picture, data: &Dataset, example: &Example) -> Result<Picture> {
+    let figures = example.objects.iter().map(|object| {
+        let words = data.attributes.iter().zip(&object.attributes);
+        let words = words.filter_map(|(of, value)| Some(of.values[(*value)? as usize].as_str()));
+        let words: Vec<&str> = words.collect();
+        let label = &data.labels[object.class];
+        let text = if words.is_empty() { label.clone() } else { words.join(" ") };
+        Figure { bounding_box: &object.bounding_box, mask: &object.mask, text }
+    });
+    paint(picture, &figures.collect::<Vec<_>>())
+}
+
+/// Class, or attributes where there are some, and the score with one decimal, as in the paper's figures.
+fn caption(instance: &Instance) -> String {
+    let words: Vec<&str> = instance.attributes.iter().map(|answer| answer.value.as_str()).collect();
+    let name = if words.is_empty() { instance.label.clone() } else { words.join(" ") };
+    format!("{name} {:.1}", instance.score)
+}
+
+fn paint(picture: &Picture, figures: &[Figure]) -> Result<Picture> {
+    let (width, height) = (picture.width(), picture.height());
+    let scale = SIDE.div_ceil(width.max(height)).max(1);
+    let mut canvas = Canvas::enlarged(picture, scale)?;
+    for (at, figure) in figures.iter().enumerate() {
+        canvas.mask(figure.mask, scale, COLOURS[at % COLOURS.len()]);
+    }
+    for (at, figure) in figures.iter().enumerate() {
+        let factor = scale as f32;
+        canvas.frame(&figure.bounding_box.scaled(factor, factor), COLOURS[at % COLOURS.len()]);
+    }
+    let mut written: Vec<BoundingBox> = Vec::new();
+    for (at, figure) in figures.iter().enumerate() {
+        let [left, top] = [figure.bounding_box.left, figure.bounding_box.top];
+        let factor = scale as f32;
+        canvas.text(&figure.text, [left * factor, top * factor], COLOURS[at % COLOURS.len()], &mut written);
+    }
+    Ok(Picture::new(canvas.width, canvas.height, canvas.pixels)?)
+}
+
+struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    fn enlarged(picture: &Picture, scale: usize) -> Result<Self> {
+        let (width, height) = (picture.width() * scale, picture.height() * scale);
+        let smooth = match scale {
+            1 => picture.clone(),
+            _ => picture.resize(width, height, conv_vision::Filter::Bicubic)?,
+        };
+        Ok(Self { width, height, pixels: smooth.pixels().to_vec() })
+    }
+
+    /// Mixes a pixel with a colour; nothing beyond the edges.
+    fn blend(&mut self, x: usize, y: usize, colour: [u8; 3], share: f32) {
+        if x < self.width && y < self.height {
+            let pixel = &mut self.pixels[3 * (y * self.width + x)..][..3];
+            for (value, own) in pixel.iter_mut().zip(colour) {
+                *value = (f32::from(*value) * (1.0 - share) + f32::from(own) * share).round() as u8;
+            }
+        }
+    }
+
+    /// Covers the pixels of a mask; those at its edge wholly.
+    fn mask(&mut self, mask: &RunLength, scale: usize, colour: [u8; 3]) {
+        let bitmap = mask.bitmap();
+        let has = |x: Option<usize>, y: Option<usize>| match (x, y) {
+            (Some(x), Some(y)) => bitmap.get(x, y),
+            _ => false,
+        };
+        for y in 0..bitmap.height() * scale {
+            for x in 0..bitmap.width() * scale {
+                if !bitmap.get(x / scale, y / scale) {
+                    continue;
+                }
+                let (left, above) = (x.checked_sub(1), y.checked_sub(1));
+                let down = |at: Option<usize>| at.map(|at| at / scale);
+                let is_within = has(down(left), Some(y / scale))
+                    && has(Some((x + 1) / scale), Some(y / scale))
+                    && has(Some(x / scale), down(above))
+                    && has(Some(x / scale), Some((y + 1) / scale));
+                self.blend(x, y, colour, if is_within { COVER } else { 1.0 });
+            }
+        }
+    }
+
+    /// The edges of a box, two pixels wide.
+    fn frame(&mut self, found: &BoundingBox, colour: [u8; 3]) {
+        let whole = found.clipped(self.width as f32, self.height as f32);
+        let [left, top, right, bottom] = whole.corners().map(|edge| edge.round() as usize);
+        let (right, bottom) = (right.max(left + 2), bottom.max(top + 2));
+        for x in left..right {
+            [top, top + 1, bottom - 2, bottom - 1]
+                .into_iter()
+                .for_each(|y| self.blend(x, y, colour, 1.0));
+        }
+        for y in top..bottom {
+            [left, left + 1, right - 2, right - 1]
+                .into_iter()
+                .for_each(|x| self.blend(x, y, colour, 1.0));
+        }
+    }
+
+    /// Text in white on its colour, above the place where there is room, and not over other text.
+    fn text(&mut self, text: &str, [x, y]: [f32; 2], colour: [u8; 3], written: &mut Vec<BoundingBox>) {
+        /// Twice the font's eight pixels, with one of margin on each side.
+        const SIZE: usize = 2;
+        const HEIGHT: usize = 8 * SIZE + 4;
+        let width = text.chars().count() * 8 * SIZE + 4;
+        let left = (x.max(0.0) as usize).min(self.width.saturating_sub(width));
+        let mut top = (y.max(0.0) as usize).saturating_sub(HEIGHT);
+        let place = |top: usize| {
+            let [left, top, right, bottom] = [left, top, left + width, top + HEIGHT].map(|v| v as f32);
+            BoundingBox::new(left, top, right, bottom)
+        };
+        while let Some(other) = written.iter().find(|other| other.intersection(&place(top)) > 0.0) {
+            let below = other.bottom as usize;
+            if below + HEIGHT > self.height {
+                break;
+            }
+            top = below;
+        }
+        written.push(place(top));
+        for y in top..top + HEIGHT {
+            (left..left + width).for_each(|x| self.blend(x, y, colour, 0.85));
+        }
+        for (at, character) in text.chars().enumerate() {
+            let glyph = font8x8::BASIC_FONTS.get(character).unwrap_or([0x7e; 8]);
+            for (row, bits) in glyph.iter().enumerate() {
+                for column in (0..8).filter(|column| bits >> column & 1 == 1) {
+                    let (x, y) = (left + 2 + (at * 8 + column) * SIZE, top + 2 + row * SIZE);
+                    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                        self.blend(x + dx, y + dy, [255; 3], 1.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Pictures in a report at most.
+const IN_REPORT: usize = 6;
+
+/// Some pictures of `data`, evenly spread, with what `detector` finds on them.
+///
+/// # Errors
+/// A picture that cannot be read.
+pub fn section(
+    detector: &Detector,
+    data: &Dataset,
+    limits: &Limits,
+    report: Report,
+) -> Result<Report> {
+    let count = data.examples.len();
+    let mut body = String::new();
+    for example in data.examples.iter().step_by(count.div_ceil(IN_REPORT).max(1)) {
+        let picture = Picture::open(&example.path, limits)?;
+        let mut found = detector.detect(&picture)?;
+        found.retain(|instance| instance.score >= SHOWN);
+        let name = example.path.file_name().unwrap_or_default().to_string_lossy();
+        body += &figure(&draw(&picture, &found)?, &name)?;
+    }
+    Ok(if body.is_empty() { report } else { report.section("Held-out pictures", Html::trusted(body)) })
+}
+
+/// A drawing as it stands on a page.
+///
+/// # Errors
+/// Sides of more than 65,535 pixels.
+pub fn figure(drawing: &Picture, name: &str) -> Result<String> {
+    let data = conv_vision::page::data_url(drawing)?;
+    let name = Html::text(name);
+    Ok(format!("<figure><img alt=\"{name}\" style=\"max-width:100%\" src=\"{data}\"><figcaption>{name}</figcaption></figure>\n"))
+}

@@ -1,0 +1,221 @@
+//! How well a detector does on pictures whose objects are known.
+
+use crate::average_precision::{AveragePrecision, Comparison, MOST, average_precision};
+use crate::data::{Dataset, Object};
+use crate::infer::{Detector, Instance};
+use crate::{Error, Result};
+use conv_vision::{Limits, Picture};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The score and the IoU from which on an instance counts as found, where its attributes are counted.
+const FOUND: (f32, f32) = (0.5, 0.5);
+
+/// What an evaluation found. AP is COCO's, over boxes and over masks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Pictures that were looked at.
+    pub pictures: usize,
+    /// Objects on them.
+    pub objects: usize,
+    /// Boxes.
+    #[serde(rename = "box")]
+    pub boxes: AveragePrecision,
+    /// Masks.
+    pub mask: AveragePrecision,
+    /// Objects that an instance with a score of 0.5 has an IoU of 0.5 with.
+    pub matched: usize,
+    /// Instances with a score of 0.5 that are no object.
+    pub false_alarms: usize,
+    /// Of the matched objects whose attribute is known, the share for which it is right.
+    pub attributes: BTreeMap<String, f64>,
+    /// The mean distance of each measure from the truth, over matched objects.
+    pub measures: BTreeMap<String, f64>,
+    /// Pictures that could not be read, each with its reason.
+    pub skipped: Vec<String>,
+}
+
+/// Detects on every picture of `data` and compares. A data set of one class is compared without regard to the classes of the model.
+///
+/// # Errors
+/// A model whose classes are others than the data's, or numbers that are not finite. A picture that cannot be read is skipped.
+pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Evaluation> {
+    check_labels(detector, data)?;
+    if data.examples.is_empty() {
+        let (place, found) = (data.name.clone(), "no picture with annotations".to_string());
+        return Err(Error::Empty { place, found, expected: "some to measure on" });
+    }
+    let classes = data.labels.len();
+    let (mut boxes, mut masks) = (Vec::new(), Vec::new());
+    let (mut tally, mut skipped, mut pictures, mut objects) = (Tally::default(), Vec::new(), 0, 0);
+    for example in &data.examples {
+        let picture = match Picture::open(&example.path, limits) {
+            Ok(picture) => picture,
+            Err(error) => {
+                skipped.push(error.to_string());
+                continue;
+            }
+        };
+        let found = detector.detect(&picture)?;
+        pictures += 1;
+        objects += example.objects.len();
+        for class in 0..classes {
+            let of_class = |instance: &&Instance| classes == 1 || instance.class == class;
+            let found: Vec<&Instance> = found.iter().filter(of_class).take(MOST).collect();
+            let truth: Vec<&Object> =
+                example.objects.iter().filter(|object| object.class == class).collect();
+            boxes.push(compare(class, &found, &truth, |instance, object| {
+                (f64::from(instance.bounding_box.area()), f64::from(instance.bounding_box.iou(&object.bounding_box)))
+            }));
+            masks.push(compare(class, &found, &truth, |instance, object| {
+                (instance.mask.area() as f64, instance.mask.iou(&object.mask))
+            }));
+        }
+        tally.add(data, &found, &example.objects);
+    }
+    let (attributes, measures) = tally.shares();
+    Ok(Evaluation {
+        pictures,
+        objects,
+        boxes: average_precision(&boxes),
+        mask: average_precision(&masks),
+        matched: tally.matched,
+        false_alarms: tally.false_alarms,
+        attributes,
+        measures,
+        skipped,
+    })
+}
+
+/// A data set of one class asks only where things are; one of several needs the model's classes.
+fn check_labels(detector: &Detector, data: &Dataset) -> Result<()> {
+    if data.labels.len() == 1 || data.labels == detector.labels() {
+        return Ok(());
+    }
+    Err(Error::Differs {
+        place: data.name.clone(),
+        what: "the classes are",
+        found: data.labels.join(", "),
+        expected: format!("the model's: {}", detector.labels().join(", ")),
+    })
+}
+
+/// `measure` gives the area of an instance and its IoU with an object. An object's area is its mask's, as COCO's annotations have it.
+fn compare(
+    class: usize,
+    found: &[&Instance],
+    truth: &[&Object],
+    measure: impl Fn(&Instance, &Object) -> (f64, f64),
+) -> Comparison {
+    let nothing = Object {
+        bounding_box: crate::BoundingBox::default(),
+        mask: crate::RunLength::from(&crate::Bitmap::empty(0, 0)),
+        class,
+        attributes: Vec::new(),
+        measures: Vec::new(),
+    };
+    Comparison {
+        class,
+        scores: found.iter().map(|instance| instance.score).collect(),
+        found_areas: found.iter().map(|instance| measure(instance, &nothing).0).collect(),
+        areas: truth.iter().map(|object| object.mask.area() as f64).collect(),
+        crowds: vec![false; truth.len()],
+        ious: found
+            .iter()
+            .map(|instance| truth.iter().map(|object| measure(instance, object).1).collect())
+            .collect(),
+    }
+}
+
+/// What is counted of instances that are objects.
+#[derive(Default)]
+struct Tally {
+    matched: usize,
+    false_alarms: usize,
+    /// Right and known, by attribute.
+    attributes: BTreeMap<String, [usize; 2]>,
+    /// Sum of distances and how many, by measure.
+    measures: BTreeMap<String, (f64, usize)>,
+}
+
+impl Tally {
+    /// Pairs instances, the surest first, with the object of the highest IoU that is not taken.
+    fn add(&mut self, data: &Dataset, found: &[Instance], objects: &[Object]) {
+        let mut taken = vec![false; objects.len()];
+        for instance in found.iter().filter(|instance| instance.score >= FOUND.0) {
+            let free = (0..objects.len()).filter(|&at| !taken[at]);
+            let near = free.map(|at| (at, instance.bounding_box.iou(&objects[at].bounding_box)));
+            let best = near.filter(|(_, iou)| *iou >= FOUND.1).max_by(|a, b| a.1.total_cmp(&b.1));
+            let Some((at, _)) = best else {
+                self.false_alarms += 1;
+                continue;
+            };
+            taken[at] = true;
+            self.matched += 1;
+            for (attribute, truth) in data.attributes.iter().zip(&objects[at].attributes) {
+                let said = instance.attribute(&attribute.name);
+                if let (Some(said), Some(truth)) = (said, truth) {
+                    let [right, known] = self.attributes.entry(attribute.name.clone()).or_default();
+                    *known += 1;
+                    *right += usize::from(said.value == attribute.values[*truth as usize]);
+                }
+            }
+            for (measure, truth) in data.measures.iter().zip(&objects[at].measures) {
+                if let (Some(said), Some(truth)) = (instance.measure(&measure.name), truth) {
+                    let (sum, count) = self.measures.entry(measure.name.clone()).or_default();
+                    *sum += f64::from((said - truth).abs());
+                    *count += 1;
+                }
+            }
+        }
+    }
+
+    fn shares(&self) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {
+        let attributes = self.attributes.iter().map(|(name, [right, known])| {
+            (name.clone(), *right as f64 / (*known).max(1) as f64)
+        });
+        let measures = self.measures.iter().map(|(name, (sum, count))| {
+            (name.clone(), sum / (*count).max(1) as f64)
+        });
+        (attributes.collect(), measures.collect())
+    }
+}
+
+impl Evaluation {
+    /// The figures that stand in reports, by name.
+    pub fn figures(&self) -> BTreeMap<String, f64> {
+        let of = |kind: &str, figures: &AveragePrecision| {
+            let named = [("AP", figures.ap), ("AP50", figures.ap50), ("AP75", figures.ap75)];
+            named.map(|(name, value)| (format!("{kind} {name}"), value))
+        };
+        let precisions = of("box", &self.boxes).into_iter().chain(of("mask", &self.mask));
+        let figures = precisions.filter_map(|(name, value)| Some((name, value?)));
+        let attributes = self.attributes.iter().map(|(name, share)| (name.clone(), *share));
+        figures.chain(attributes).collect()
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |value: Option<f64>| {
+            value.map_or("    –".into(), |value| format!("{:5.1}", 100.0 * value))
+        };
+        writeln!(f, "{} pictures with {} objects", self.pictures, self.objects)?;
+        writeln!(f, "       AP   AP50   AP75    APs    APm    APl     AR")?;
+        for (name, figures) in [("box ", &self.boxes), ("mask", &self.mask)] {
+            let AveragePrecision { ap, ap50, ap75, small, medium, large, recall, .. } = *figures;
+            let all = [ap, ap50, ap75, small, medium, large, recall].map(percent);
+            writeln!(f, "{name}{}", all.map(|value| format!("  {value}")).concat())?;
+        }
+        let Self { matched, objects, false_alarms, .. } = self;
+        write!(f, "{matched} of {objects} found at a score and an IoU of 0.5, {false_alarms} false alarms")?;
+        for (name, share) in &self.attributes {
+            write!(f, "\n{name:<10} {:5.1} % right", 100.0 * share)?;
+        }
+        for (name, distance) in &self.measures {
+            write!(f, "\n{name:<10} {distance:.3} from the truth")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! A detector: pictures to instances.
+
+use crate::input::batch;
+use crate::model::{Found, MaskRcnn, mask_rcnn};
+use crate::paste::paste;
+use crate::{BoundingBox, Config, Error, Result, RunLength};
+use candle_core::{DType, Device};
+use conv_hub::Stored;
+use conv_nn::Parameters;
+use conv_vision::Picture;
+use serde::Serialize;
+use std::path::Path;
+
+/// The probability above which a pixel is an instance's.
+const MASK_THRESHOLD: f32 = 0.5;
+
+/// One thing on a picture: where it is, what it is, which pixels are its own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Instance {
+    /// Its box, in pixels of the picture.
+    #[serde(rename = "box")]
+    pub bounding_box: BoundingBox,
+    /// How sure the network is, 0 to 1.
+    pub score: f32,
+    /// The number of its class, from 0.
+    pub class: usize,
+    /// The name of its class.
+    pub label: String,
+    /// Its pixels, in a picture as large as the one that was given.
+    pub mask: RunLength,
+    /// What it is like, in the order of [`Config::attributes`].
+    pub attributes: Vec<Answer>,
+    /// Numbers that are estimated of it, in the order of [`Config::measures`].
+    pub measures: Vec<Measured>,
+}
+
+/// An attribute's value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The attribute, such as `color`.
+    pub name: String,
+    /// Its most probable value, such as `blue`.
+    pub value: String,
+    /// How probable that is, 0 to 1.
+    pub probability: f32,
+    /// The probability of every value, in the order of the configuration's.
+    pub probabilities: Vec<f32>,
+}
+
+/// A measure's value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// The measure, such as `right`.
+    pub name: String,
+    /// Its value, in the units of the training data.
+    pub value: f32,
+}
+
+impl Instance {
+    /// The value of an attribute by its name.
+    pub fn attribute(&self, name: &str) -> Option<&Answer> {
+        self.attributes.iter().find(|answer| answer.name == name)
+    }
+
+    /// A measure by its name.
+    pub fn measure(&self, name: &str) -> Option<f32> {
+        Some(self.measures.iter().find(|measured| measured.name == name)?.value)
+    }
+}
+
+/// Tells where on a picture what is. `Send + Sync`: one serves many threads. A picture's instances do not depend on others: each is
+/// computed alone.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    model: MaskRcnn,
+    labels: Vec<String>,
+    device: Device,
+}
+
+impl Detector {
+    /// Opens a model folder, as `detect train` leaves it.
+    ///
+    /// # Errors
+    /// A damaged file, a folder of another task, a parameter that is missing or misshapen, or a `labels.txt` that does not name its
+    /// classes.
+    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        let Stored { folder, config, tensors } = Stored::<Config>::open(path)?;
+        let labels = folder.labels()?;
+        let vb = Parameters::frozen(tensors).builder(DType::F32, device);
+        Self::new(mask_rcnn(&config, &vb)?, labels, device)
+    }
+
+    /// From a network and the names of its classes.
+    ///
+    /// # Errors
+    /// Another number of names than of classes; a device other than the CPU.
+    pub fn new(model: MaskRcnn, labels: Vec<String>, device: &Device) -> Result<Self> {
+        check_device(device)?;
+        let (found, expected) = (labels.len(), model.config().classes);
+        if found != expected {
+            return Err(Error::Differs {
+                place: "labels.txt".into(),
+                what: "the number of classes is",
+                found: found.to_string(),
+                expected: format!("{expected} as in config.json"),
+            });
+        }
+        Ok(Self { model, labels, device: device.clone() })
+    }
+
+    /// The network's sizes.
+    pub fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// The names of the classes.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The network.
+    pub fn model(&self) -> &MaskRcnn {
+        &self.model
+    }
+
+    /// What is on a picture, by falling score: all instances with at least the configuration's score, which is low, so that one can choose
+    /// among them.
+    ///
+    /// ```no_run
+    /// use candle_core::Device;
+    /// use conv_detect::{Detector, Limits, Picture};
+    /// let detector = Detector::open("data/models/clevr-objects".as_ref(), &Device::Cpu)?;
+    /// let scene = Picture::open("scene.png".as_ref(), &Limits::default())?;
+    /// for instance in detector.detect(&scene)?.iter().filter(|instance| instance.score >= 0.5) {
+    ///     let color = instance.attribute("color").map_or("", |color| &color.value);
+    ///     println!("{color} {} at {:?}", instance.label, instance.bounding_box);
+    /// }
+    /// # Ok::<(), conv_detect::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Numbers that are not finite, of damaged weights; what the tensor library refuses.
+    pub fn detect(&self, picture: &Picture) -> Result<Vec<Instance>> {
+        let (width, height) = (picture.width(), picture.height());
+        let seen = self.config().input.resize(picture.clone())?;
+        let sides = (seen.width(), seen.height());
+        let x = batch(&[seen], &self.device)?;
+        let (across, down) = (width as f32 / sides.0 as f32, height as f32 / sides.1 as f32);
+        let found = self.model.find(&x, sides)?;
+        let found = found.into_iter().map(|found| {
+            let bounding_box = found.bounding_box.scaled(across, down);
+            self.instance(found, bounding_box, (width, height))
+        });
+        Ok(found.collect())
+    }
+
+    fn instance(
+        &self,
+        found: Found,
+        bounding_box: BoundingBox,
+        sides: (usize, usize),
+    ) -> Instance {
+        let Found { score, class, mask, attributes, measures, .. } = found;
+        let answers = self.config().attributes.iter().zip(attributes);
+        let answers = answers.map(|(attribute, probabilities)| {
+            let best = largest(&probabilities);
+            Answer {
+                name: attribute.name.clone(),
+                value: attribute.values[best].clone(),
+                probability: probabilities[best],
+                probabilities,
+            }
+        });
+        let named = self.config().measures.iter().zip(measures);
+        Instance {
+            mask: paste(&mask, &bounding_box, sides, MASK_THRESHOLD),
+            bounding_box,
+            score,
+            class,
+            label: self.labels[class].clone(),
+            attributes: answers.collect(),
+            measures: named
+                .map(|(measure, value)| Measured { name: measure.name.clone(), value })
+                .collect(),
+        }
+    }
+}
+
+/// The place of the largest number, of equals the first.
+fn largest(numbers: &[f32]) -> usize {
+    (0..numbers.len()).fold(0, |best, at| if numbers[at] > numbers[best] { at } else { best })
+}
+
+/// RoIAlign and the losses have kernels for the CPU only.
+pub(crate) fn check_device(device: &Device) -> Result<()> {
+    let found = format!("{:?}", device.location());
+    Ok(conv_hub::InvalidField::unless(device.is_cpu(), "device", &found, "cpu")?)
+}

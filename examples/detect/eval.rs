@@ -1,0 +1,44 @@
+//! `eval`: average precision of boxes and masks.
+
+use crate::model::{Model, data};
+use anyhow::Result;
+use candle_core::Device;
+use clap::Args;
+use conv_detect::{Evaluation, Limits, Part, evaluate};
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    /// A folder with scenes.json, images/ and masks/
+    #[arg(long)]
+    data: PathBuf,
+    /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are held out of every training
+    #[arg(long, default_value = "all")]
+    part: Part,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    part: Part,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.evaluation.fmt(f)
+    }
+}
+
+pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    let detector = options.model.open(device)?;
+    let limits = Limits::default();
+    let data = data(&options.data, &limits)?.part(options.part);
+    let evaluation = evaluate(&detector, &data, &limits)?;
+    evaluation.skipped.iter().for_each(|file| conv_cli::note(format_args!("  {file}")));
+    conv_cli::print(common.json, &Measured { part: options.part, evaluation })
+}

@@ -1,0 +1,96 @@
+//! `inspect`: a model folder in numbers, or pictures with their annotations.
+
+use crate::model::{SHIPPED, data};
+use anyhow::{Context, Result};
+use clap::Args;
+use conv_detect::{Dataset, Limits, ModelInspection, Picture, draw_truth, figure};
+use conv_train::report::{Html, Report};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A model folder, or an id on the hub
+    #[arg(default_value = SHIPPED, conflicts_with = "data")]
+    model: String,
+    /// A data set instead: counts its objects and draws some of its pictures with their annotations
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Pictures that are drawn at most
+    #[arg(long, default_value = "12", requires = "data")]
+    pictures: usize,
+    /// Where the drawings go
+    #[arg(long, default_value = "runs/annotations.html", requires = "data")]
+    page: PathBuf,
+}
+
+pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
+    let Some(folder) = &options.data else {
+        conv_cli::check_shipped(&options.model, SHIPPED, "detect train --data FOLDER --out DIR")?;
+        let model = conv_hub::resolve(&options.model)?;
+        return conv_cli::print(common.json, &ModelInspection::open(&model)?);
+    };
+    let limits = Limits::default();
+    let data = data(folder, &limits)?;
+    write(&data, options.pictures, &options.page, &limits)?;
+    conv_cli::print(common.json, &Counts::new(&data, &options.page))
+}
+
+/// Some pictures, evenly spread, with their annotations.
+fn write(data: &Dataset, pictures: usize, page: &Path, limits: &Limits) -> Result<()> {
+    let mut body = String::new();
+    let step = data.examples.len().div_ceil(pictures.max(1)).max(1);
+    for example in data.examples.iter().step_by(step) {
+        let picture = Picture::open(&example.path, limits)?;
+        let name = example.path.file_name().unwrap_or_default().to_string_lossy();
+        body += &figure(&draw_truth(&picture, data, example)?, &name)?;
+    }
+    if let Some(folder) = page.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    let report = Report::new(&data.name, "Pictures with their annotations");
+    Ok(report.section("Pictures", Html::trusted(body)).write(page)?)
+}
+
+/// What a data set holds.
+#[derive(Serialize)]
+struct Counts<'a> {
+    pictures: usize,
+    without_objects: usize,
+    objects: usize,
+    left_out: usize,
+    classes: BTreeMap<&'a str, usize>,
+    page: &'a Path,
+}
+
+impl<'a> Counts<'a> {
+    fn new(data: &'a Dataset, page: &'a Path) -> Self {
+        let mut classes: BTreeMap<&str, usize> =
+            data.labels.iter().map(|label| (label.as_str(), 0)).collect();
+        for object in data.examples.iter().flat_map(|example| &example.objects) {
+            *classes.entry(&data.labels[object.class]).or_default() += 1;
+        }
+        Self {
+            pictures: data.examples.len(),
+            without_objects: data.examples.iter().filter(|e| e.objects.is_empty()).count(),
+            objects: data.objects(),
+            left_out: data.left_out.len(),
+            classes,
+            page,
+        }
+    }
+}
+
+impl fmt::Display for Counts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pictures, without_objects, objects, left_out, classes, page } = self;
+        writeln!(f, "{pictures} pictures, {without_objects} of them without objects")?;
+        writeln!(f, "{objects} objects, left out {left_out}")?;
+        for (label, count) in classes {
+            writeln!(f, "  {label:<16} {count}")?;
+        }
+        write!(f, "drawn: {}", page.display())
+    }
+}
