@@ -35,7 +35,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         for (question, parsed) in questions.iter().zip(parser.parse_all(&texts)?) {
             let Some(program) = question.program().transpose()? else { continue };
             refused += usize::from(parsed.is_err());
-            let is_right = parsed.as_ref().is_ok_and(|parsed| parsed.program == program);
+            let is_right = parsed.as_ref().is_ok_and(|parsed| parsed.program.is_same(&program));
             exact.add(is_right);
             if !is_right {
                 let found = parsed.map_or_else(|error| error.to_string(), |parsed| parsed.program.to_string());

@@ -10,7 +10,7 @@ use conv_hub::Card;
 use conv_train::Learner;
 use conv_translate::{PairFiles, Training, Vocabularies, card};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -29,14 +29,7 @@ pub struct Options {
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let out = options.train.run_folder()?;
     let recipe = options.fit.over(&recipe()?, |recipe| &mut recipe.fit, common)?;
-    let folder = match &options.templates {
-        Some(folder) => folder.clone(),
-        None => PathBuf::from(std::env::var_os("CONVOKE_DATA").context(
-            "no templates: name their folder by --templates, or set CONVOKE_DATA (docs/datasets.md)",
-        )?)
-        .join("clevr/templates"),
-    };
-    let templates = Templates::read(&folder)?;
+    let templates = templates(options.templates.as_deref())?;
     let temporary = tempfile::tempdir()?;
     let folder = out.unwrap_or(temporary.path());
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -60,12 +53,24 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         title: "Parser of CLEVR's questions".into(),
         purpose: "Turns a question about a picture of CLEVR into the program that asks it, in prefix notation.".into(),
         limits: "It reads the wordings of its templates. Words that it has not seen are refused by name, and so are texts of known words of which \
-                 it makes no program, or one that it thinks less probable than even or that names other things."
+                 it makes no program, or one that names other things than the question."
             .into(),
         ..card("question-program", "question templates", metrics)
     };
     let subtitle = format!("Questions of {} templates to programs", templates.len());
     options.train.run(&training, &subtitle, figures, card, common)
+}
+
+/// The templates of a folder, or of the data that CONVOKE_DATA names.
+pub fn templates(folder: Option<&Path>) -> Result<Templates> {
+    let folder = match folder {
+        Some(folder) => folder.to_path_buf(),
+        None => PathBuf::from(std::env::var_os("CONVOKE_DATA").context(
+            "no templates: name their folder by --templates, or set CONVOKE_DATA (docs/datasets.md)",
+        )?)
+        .join("clevr/templates"),
+    };
+    Ok(Templates::read(&folder)?)
 }
 
 /// The share of questions whose program is exactly the one that they were made from.
@@ -79,7 +84,7 @@ fn exact(parser: &Parser, files: &PairFiles) -> Result<f64> {
     }
     let parsed = parser.parse_all(&questions)?;
     let right = parsed.iter().zip(&programs).filter(|(parsed, program)| {
-        parsed.as_ref().is_ok_and(|parsed| parsed.program == **program)
+        parsed.as_ref().is_ok_and(|parsed| parsed.program.is_same(program))
     });
     Ok(right.count() as f64 / programs.len() as f64)
 }

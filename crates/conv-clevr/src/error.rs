@@ -82,6 +82,14 @@ pub enum Error {
         /// Why it is none of a program.
         reason: String,
     },
+    /// A detector of other things than CLEVR's.
+    #[error("{} {reason}, expected a detector of CLEVR's objects", folder.display())]
+    NotADetector {
+        /// Its model folder.
+        folder: PathBuf,
+        /// What it lacks or knows too much.
+        reason: String,
+    },
     /// A template of questions that cannot be used.
     #[error("{}: template {index}: {reason}", path.display())]
     Template {
@@ -103,10 +111,12 @@ pub enum Error {
         expected: &'static str,
     },
     /// A picture in which nothing of CLEVR's was seen.
-    #[error("no CLEVR object found in {image}")]
+    #[error("no CLEVR object found in {image}{reason}")]
     NoObject {
         /// The picture.
         image: String,
+        /// Why none was looked for; empty or beginning with a colon.
+        reason: String,
     },
     /// A field of a configuration is out of its range.
     #[error(transparent)]
@@ -117,6 +127,9 @@ pub enum Error {
     /// A picture cannot be used.
     #[error(transparent)]
     Picture(#[from] conv_vision::Error),
+    /// The detector refused.
+    #[error(transparent)]
+    Detect(#[from] conv_detect::Error),
     /// The parser's network refused.
     #[error(transparent)]
     Translate(#[from] conv_translate::Error),

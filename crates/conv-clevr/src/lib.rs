@@ -44,4 +44,4 @@ pub use program::{Execution, Function, Output, Program};
 pub use question::{Family, Question, QuestionFile};
 pub use reason::{Answered, Reasoner};
 pub use scene::{Graph, Scene, SceneFile};
-pub use template::{Drawn, Templates};
+pub use template::{Drawn, Generator, Templates};

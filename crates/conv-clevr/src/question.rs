@@ -169,7 +169,7 @@ mod tests {
                 "{\"questions\":[{\"image_filename\":\"a\",\"question\":\"?\",\"answer\":\"perhaps\"}]}",
                 "questions.json questions[0].answer: \"perhaps\", expected yes",
             ),
-            (&"[".repeat(100_000), "questions.json: "),
+            (&"[".repeat(100_000), "questions.json [0]: invalid type"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = QuestionFile::read(&path).unwrap_err().to_string();

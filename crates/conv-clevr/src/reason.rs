@@ -97,10 +97,11 @@ impl Answered {
     /// The steps with what each gave.
     pub fn trace(&self) -> Vec<Traced<'_>> {
         let steps = self.program.steps().iter().zip(&self.outputs);
-        let traced = |(step, output): (&'_ crate::program::Step, _)| (step.function.to_string(), output);
-        let functions = steps.map(traced);
-        let inputs = self.program.steps().iter().map(|step| step.inputs.as_slice());
-        functions.zip(inputs).map(|((function, output), inputs)| Traced { function, inputs, output }).collect()
+        steps
+            .map(|(step, output)| {
+                Traced { function: step.function.to_string(), inputs: &step.inputs, output }
+            })
+            .collect()
     }
 }
 

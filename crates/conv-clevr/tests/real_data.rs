@@ -1,7 +1,7 @@
 //! Scenes, questions and programs of CLEVR itself. Needs CONVOKE_DATA.
 #![allow(clippy::unwrap_used)]
 
-use conv_clevr::{QuestionFile, SceneFile};
+use conv_clevr::{Answer, Generator, QuestionFile, SceneFile, Templates};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -75,4 +75,34 @@ fn every_question_has_the_stored_answer() {
         }
     }
     assert_eq!(right, 18_670);
+}
+
+/// The original's templates about rendered scenes: no two questions of a picture by one template, and over ninety pictures every template as often as any
+/// other, but for those that few scenes allow.
+#[test]
+fn questions_are_balanced() {
+    let Some(data) = data() else { return };
+    let templates = Templates::read(&data.join("templates")).unwrap();
+    assert_eq!(templates.len(), 90);
+    let scenes = SceneFile::read(&data.join("rendered/scenes.json")).unwrap().scenes;
+    let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "questions"));
+    let (mut families, mut answers, mut all) = (BTreeMap::new(), BTreeMap::new(), 0);
+    for scene in &scenes[..90] {
+        let graph = scene.graph().unwrap();
+        let questions = generator.scene(scene, 10).unwrap();
+        assert_eq!(questions.len(), 10);
+        let mut here = std::collections::BTreeSet::new();
+        for question in questions {
+            assert!(here.insert(question.family()), "{}", question.question);
+            let found = question.program().unwrap().unwrap().execute(&graph).unwrap().answer;
+            assert_eq!(Some(found), question.answer, "{}", question.question);
+            *families.entry(question.family()).or_insert(0) += 1;
+            *answers.entry(found).or_insert(0) += 1;
+            all += 1;
+        }
+    }
+    assert_eq!(all, 900);
+    assert!(families.len() > 85 && families.values().all(|&count| count <= 14), "{families:?}");
+    let [yes, no] = [true, false].map(|value| f64::from(answers[&Answer::Bool(value)]));
+    assert!((0.8..1.25).contains(&(yes / no)), "{yes} {no}");
 }

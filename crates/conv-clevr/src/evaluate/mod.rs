@@ -106,7 +106,7 @@ impl View {
     pub fn of_scene(scene: &Scene) -> Result<Self> {
         let seen = |object: &crate::scene::Object| {
             let [x, y] = object.pixel();
-            Seen { traits: object.traits(), bounds: [x, y, x, y], score: 1.0, place: None }
+            Seen { traits: object.traits(), bounds: [x, y, x, y], score: 1.0 }
         };
         let objects = scene.objects.iter().map(seen).collect();
         let places = scene.objects.iter().map(|object| [object.coords[0], object.coords[1]]).collect();
@@ -230,7 +230,7 @@ pub fn evaluate<'s>(
             let (Some(expected), program) = (question.answer, question.program().transpose()?) else { continue };
             let said = parsed.as_ref().ok().map(|parsed| &parsed.program);
             if let Some(program) = &program {
-                programs.add(said == Some(program));
+                programs.add(said.is_some_and(|said| said.is_same(program)));
             }
             let last = program.as_ref().or(said).map(Program::last);
             let answered = answer(&parsed, &view.sight);
@@ -241,7 +241,7 @@ pub fn evaluate<'s>(
             let is_right = found == Some(expected);
             let fault = (!is_right).then(|| match (said, &program) {
                 (None, _) => Ok(Fault::Parse),
-                (Some(said), Some(program)) if said != program => Ok(Fault::Parse),
+                (Some(said), Some(program)) if !said.is_same(program) => Ok(Fault::Parse),
                 (Some(said), _) => match (&truth, &view.sight) {
                     (Some((scene, graph, matched)), Ok(sight)) => {
                         whose(said, expected, sight, (scene, graph), matched)

@@ -24,7 +24,7 @@ fn scene() -> Scene {
 fn sight(traits: &[Traits], places: &[[f64; 2]], centres: &[[f64; 2]]) -> Sight {
     let seen = |(traits, [x, y]): (&Traits, &[f64; 2])| {
         let bounds = [x - 9.0, y - 9.0, x + 9.0, y + 9.0];
-        Seen { traits: *traits, bounds, score: 1.0, place: None }
+        Seen { traits: *traits, bounds, score: 1.0 }
     };
     let graph = crate::see::graph(traits.to_vec(), places).unwrap();
     Sight { objects: traits.iter().zip(centres).map(seen).collect(), places: places.to_vec(), graph }

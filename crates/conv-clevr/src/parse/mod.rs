@@ -8,15 +8,17 @@ pub use words::tokens;
 
 use crate::{Error, Function, Program, Result};
 use candle_core::Device;
-use conv_translate::{SearchConfig, Stored, Translator};
+use conv_translate::{SearchConfig, Stored, Translation, Translator};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 use words::Named;
 
-/// The least probability that a program must have to be taken for what the question asks. Of the questions that templates make
-/// none comes near it; word salad stays below.
-const LEAST: f32 = 0.5;
+/// The least probability that a program must have to be taken for what the question asks.
+const LEAST: f32 = 0.1;
+
+/// Programs that are considered where the likeliest does not say what the question names.
+const BEAM: usize = 5;
 
 /// Questions that are parsed together.
 const TOGETHER: usize = 256;
@@ -69,7 +71,7 @@ impl Parser {
     ///
     /// # Errors
     /// [`Error::UnknownWords`], and [`Error::NotAQuestion`] for a text of known words that is none: the network's program is no program,
-    /// names other things than the question, or is less probable than even.
+    /// names other things than the question, or has a probability of less than 0.1.
     pub fn parse(&self, question: &str) -> Result<Parsed> {
         self.parse_all(&[question])?.pop().unwrap_or_else(|| Err(none("it has no word")))
     }
@@ -79,20 +81,39 @@ impl Parser {
     /// # Errors
     /// Only those of the network itself.
     pub fn parse_all(&self, questions: &[impl AsRef<str>]) -> Result<Vec<Result<Parsed>>> {
-        let search = SearchConfig { beam: 1, n_best: 1, ..SearchConfig::default() };
         let mut parsed = Vec::with_capacity(questions.len());
         for questions in questions.chunks(TOGETHER) {
             let read: Vec<_> = questions.iter().map(|text| self.read(text.as_ref())).collect();
-            let texts: Vec<String> = read.iter().flatten().map(|tokens| tokens.join(" ")).collect();
-            let mut found = self.translator.translate_batch(&texts, &search)?.into_iter();
+            let texts: Vec<&[String]> = read.iter().flatten().map(Vec::as_slice).collect();
+            // The likeliest program word by word is what the question asks but for one in some hundred; of these more are looked at.
+            let mut found = self.search(&texts, 1)?;
+            let wrong: Vec<usize> = (0..found.len()).filter(|&at| found[at].is_err()).collect();
+            let again: Vec<&[String]> = wrong.iter().map(|&at| texts[at]).collect();
+            for (at, again) in wrong.into_iter().zip(self.search(&again, BEAM)?) {
+                if again.is_ok() {
+                    found[at] = again;
+                }
+            }
+            let mut found = found.into_iter();
             for read in read {
-                parsed.push(read.and_then(|tokens| {
-                    let best = found.next().and_then(|mut found| found.pop());
-                    program(&tokens, &best.ok_or_else(|| none("the network finds no program"))?)
-                }));
+                let next = || found.next().unwrap_or_else(|| Err(none("the network finds no program")));
+                parsed.push(read.and_then(|_| next()));
             }
         }
         Ok(parsed)
+    }
+
+    /// For each question the first of the `beam` likeliest programs that it can be; else why the likeliest is not.
+    fn search(&self, questions: &[&[String]], beam: usize) -> Result<Vec<Result<Parsed>>> {
+        let search = SearchConfig { beam, n_best: beam, ..SearchConfig::default() };
+        let texts: Vec<String> = questions.iter().map(|tokens| tokens.join(" ")).collect();
+        let found = self.translator.translate_batch(&texts, &search)?;
+        let first = |(tokens, found): (&&[String], Vec<Translation>)| {
+            let mut programs = found.iter().map(|found| program(tokens, found));
+            let likeliest = programs.next().unwrap_or_else(|| Err(none("the network finds no program")));
+            likeliest.or_else(|error| programs.find_map(Result::ok).ok_or(error))
+        };
+        Ok(questions.iter().zip(found).map(first).collect())
     }
 
     /// A question's tokens, all of them known.
@@ -115,7 +136,7 @@ impl Parser {
 const LONGEST: usize = 80;
 
 /// What a translation is a program of.
-fn program(tokens: &[String], found: &conv_translate::Translation) -> Result<Parsed> {
+fn program(tokens: &[String], found: &Translation) -> Result<Parsed> {
     let functions = found.tokens.iter().map(|token| token.parse()).collect::<Result<Vec<Function>, _>>();
     let functions = functions.map_err(|reason| none(&reason))?;
     let program = Program::from_prefix(&functions)

@@ -35,8 +35,10 @@ impl Named {
     /// What a question names, by the synonyms of CLEVR's.
     pub fn in_question(tokens: &[String]) -> Self {
         let mut named = Self::default();
-        for token in tokens {
-            if let Some(word) = value(token) {
+        for (at, token) in tokens.iter().enumerate() {
+            // "How big is it?" asks for a size and names none.
+            let asks = at > 0 && tokens[at - 1] == "how";
+            if let Some(word) = value(token).filter(|_| !asks) {
                 *named.0.entry(word).or_default() += 1;
             }
         }
@@ -98,7 +100,8 @@ mod tests {
     fn what_is_named_is_compared() {
         let named = |question| Named::in_question(&tokens(question));
         let question = named("How many tiny matte balls are left of the big red shiny block?");
-        assert_eq!(question.0.len(), 8 - 1);
+        assert_eq!(question.0.len(), 8);
+        assert_eq!(named("There is a ball; how big is it?"), named("Is there a ball?"));
         assert_eq!(question.differs(&named("the large red metal cube to the left of small rubber spheres")), None);
         assert_eq!(question.differs(&named("red tiny matte balls left of the big red shiny block")), Some("red"));
     }

@@ -1,6 +1,6 @@
 //! The executor: a program's answer on a scene graph, and what each step gave.
 
-use super::{Function, Program, Step};
+use super::{Function, Program};
 use crate::{Answer, Attribute, Error, Graph, Result};
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -91,7 +91,7 @@ impl Program {
     pub fn trace(&self, graph: &Graph) -> (Vec<Output>, Option<Error>) {
         let mut outputs: Vec<Output> = Vec::with_capacity(self.0.len());
         for (at, step) in self.0.iter().enumerate() {
-            match output(step, graph, &outputs) {
+            match execute_step(step.function, &step.inputs, graph, &outputs) {
                 Ok(output) => outputs.push(output),
                 Err(found) => {
                     let function = step.function.name();
@@ -104,8 +104,13 @@ impl Program {
 }
 
 /// What a step gives; or, where it needs one object, how many there were.
-fn output(step: &Step, graph: &Graph, outputs: &[Output]) -> Result<Output, usize> {
-    let input = |at: usize| &outputs[step.inputs[at]];
+pub(crate) fn execute_step(
+    function: Function,
+    inputs: &[usize],
+    graph: &Graph,
+    outputs: &[Output],
+) -> Result<Output, usize> {
+    let input = |at: usize| &outputs[inputs[at]];
     let objects = |at: usize| input(at).objects();
     let object = |at: usize| objects(at)[0];
     let integer = |at: usize| match input(at) {
@@ -116,7 +121,7 @@ fn output(step: &Step, graph: &Graph, outputs: &[Output]) -> Result<Output, usiz
         Output::Objects((0..graph.len()).filter(|&object| keep(object)).collect())
     };
     let traits = graph.traits();
-    Ok(match step.function {
+    Ok(match function {
         Function::Scene => those(&|_| true),
         Function::Filter(value) => {
             let is_so = |object: &usize| traits[*object].get(value.kind()) == value;

@@ -5,6 +5,7 @@ mod function;
 mod prefix;
 
 pub use execute::{Execution, Output};
+pub(crate) use execute::execute_step;
 pub use function::{Function, Type};
 
 use crate::{Error, Result};

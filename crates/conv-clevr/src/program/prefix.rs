@@ -23,6 +23,11 @@ impl Program {
         Ok(prefix)
     }
 
+    /// Whether it is the same program, in whatever order its steps stand.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self == other || matches!((self.prefix(), other.prefix()), (Ok(own), Ok(others)) if own == others)
+    }
+
     /// The program that is written so, its steps in the order in which the original's have them: inputs before what takes them, the
     /// first input first.
     ///
@@ -84,6 +89,16 @@ mod tests {
         assert_eq!(program.prefix().unwrap(), tokens(text));
         let names: Vec<_> = program.steps().iter().map(|step| step.function.name()).collect();
         assert_eq!(names[..4], ["scene", "filter_shape", "unique", "query_color"]);
+        // As the generator orders it: both objects first, then what is asked of them.
+        let mut raw = program.raw();
+        let asked = raw.remove(3);
+        raw.insert(8, asked);
+        for (at, inputs) in [(3, vec![]), (4, vec![3]), (5, vec![4]), (6, vec![5]), (7, vec![6]), (8, vec![2]), (9, vec![7]), (10, vec![8, 9])] {
+            raw[at].inputs = inputs;
+        }
+        let other = Program::new(&raw).unwrap();
+        assert!(other != program && other.is_same(&program));
+        assert!(!other.is_same(&Program::from_prefix(&tokens("count scene")).unwrap()));
     }
 
     #[test]
@@ -114,7 +129,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_functions(picked in proptest::collection::vec(0..44usize, 0..40)) {
+        fn any_functions(picked in proptest::collection::vec(0..41usize, 0..40)) {
             let all = Function::all();
             let prefix: Vec<_> = picked.iter().map(|&at| all[at]).collect();
             if let Ok(program) = Program::from_prefix(&prefix) {

@@ -21,7 +21,7 @@ pub struct Drawn {
 }
 
 /// The values of slots by name, in the order in which they were filled; empty for a slot left empty.
-type Values<'t> = Vec<(&'t str, &'static str)>;
+pub(super) type Values<'t> = Vec<(&'t str, &'static str)>;
 
 /// Fills a template.
 ///
@@ -34,8 +34,18 @@ pub(super) fn draw(
 ) -> Result<(String, Program), String> {
     let (steps, values) = fill(template, rng)?;
     let program = Program::new(&steps).map_err(|error| error.to_string())?;
+    Ok((wording(template, synonyms, &values, rng)?, program))
+}
+
+/// A text of the template with its slots filled, each by any synonym.
+pub(super) fn wording(
+    template: &Template,
+    synonyms: &BTreeMap<String, Vec<String>>,
+    values: &Values,
+    rng: &mut impl Rng,
+) -> Result<String, String> {
     let mut text = template.text.choose(rng).ok_or("no text")?.clone();
-    for (name, value) in &values {
+    for (name, value) in values {
         let value = match synonyms.get(*value) {
             Some(words) => words.choose(rng).map_or(*value, |word| word),
             None => value,
@@ -43,7 +53,7 @@ pub(super) fn draw(
         text = text.replace(name, value);
     }
     let text = single_blanks(&without_brackets(&text, rng));
-    Ok((other(text, &values), program))
+    Ok(other(text, values))
 }
 
 /// The steps, and what the slots were filled with.
@@ -94,7 +104,10 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
             match part {
                 "relate" => {
                     let name = slots.next().ok_or_else(|| format!("node {at} has no slot"))?;
-                    kind_of(name)?;
+                    let kind = kind_of(name)?;
+                    if kind != "Relation" {
+                        return Err(format!("slot `{name}` is of type `{kind}`, expected Relation"));
+                    }
                     let value = relation(rng);
                     values.push((name, value));
                     end = push("relate", Some(value), vec![end]);
@@ -130,7 +143,7 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
 }
 
 /// The functions that a composite node stands for, and whether it is one: `relate_filter_unique` and its like.
-fn parts(function: &str) -> (Vec<&str>, bool) {
+pub(super) fn parts(function: &str) -> (Vec<&str>, bool) {
     let parts: Vec<&str> = function.split('_').collect();
     let kinds = Kind::ALL.iter().any(|kind| parts.contains(&kind.word()));
     let is_composite = !kinds

@@ -1,8 +1,10 @@
 //! The original's templates of questions: texts and a program with the same slots (Johnson et al. 2016, section 3.3).
 
 mod draw;
+mod generate;
 
 pub use draw::Drawn;
+pub use generate::Generator;
 
 use crate::{Error, Result, json};
 use rand::Rng;
@@ -162,6 +164,41 @@ mod tests {
             assert!(filters <= 1 && filters == colors, "{question}: {program}");
         }
         assert!((60..140).contains(&optional) && synonym > 60, "{optional} {synonym}");
+    }
+
+    #[test]
+    fn a_scenes_questions_have_their_one_object_and_balanced_answers() {
+        let folder = folder(HOP);
+        let templates = Templates::read(folder.path()).unwrap();
+        let object = |color: &str, x: f64| {
+            serde_json::json!({"color": color, "size": "small", "shape": "cube", "material": "metal",
+                "3d_coords": [x, 0.0, 0.35], "pixel_coords": [0, 0, 1.0]})
+        };
+        let objects = ["red", "red", "blue", "green", "cyan"].iter().zip(0..).map(|(color, x)| object(color, f64::from(x)));
+        let objects: Vec<_> = objects.collect();
+        // A cube alone is no "the cube" here, and the template allows no colour for it: only a sphere can be spoken of.
+        let mut scene: crate::Scene = serde_json::from_value(serde_json::json!({"image_index": 0, "image_filename": "a.png",
+            "objects": objects, "directions": {"left": [-1, 0, 0], "right": [1, 0, 0], "behind": [0, 1, 0], "front": [0, -1, 0]}}))
+        .unwrap();
+        let make = |scene: &crate::Scene| {
+            let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "test"));
+            (0..60).flat_map(|_| generator.scene(scene, 10).unwrap()).collect::<Vec<_>>()
+        };
+        assert!(make(&scene).is_empty());
+        scene.objects[2].shape = crate::Shape::Sphere;
+        let (made, graph) = (make(&scene), scene.graph().unwrap());
+        assert_eq!(make(&scene), made);
+        let mut counts = std::collections::BTreeMap::new();
+        for question in &made {
+            let answer = question.program().unwrap().unwrap().execute(&graph).unwrap().answer;
+            assert_eq!(Some(answer), question.answer, "{}", question.question);
+            *counts.entry(answer).or_insert(0) += 1;
+        }
+        // No two cubes are left of the sphere and of one colour but the red ones; none of four can be.
+        assert!(made.len() > 10 && counts.len() >= 3, "{counts:?}");
+        let mut sorted: Vec<i32> = counts.values().copied().collect();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        assert!(f64::from(sorted[0]) <= 1.1 * f64::from(sorted[1]) + 1.0, "{counts:?}");
     }
 
     #[test]
