@@ -39,17 +39,26 @@ fn a_question_is_answered_step_by_step() {
     let page_flag = ["--page", page.to_str().unwrap()];
     let (json, notes) = output(&[&ask[..], &page_flag, &["--json"]].concat());
     let found: Value = serde_json::from_str(&json).unwrap();
-    let scene: Value = serde_json::from_str(&fs::read_to_string("data/samples/scenes/scenes.json").unwrap()).unwrap();
+    let scene: Value =
+        serde_json::from_str(&fs::read_to_string("data/samples/scenes/scenes.json").unwrap())
+            .unwrap();
     let objects = scene["scenes"][0]["objects"].as_array().unwrap().len();
     assert_eq!(found["answer"], objects.to_string());
-    assert_eq!(found["program"][1], json!({"function": "count", "inputs": [0], "value_inputs": []}));
+    assert_eq!(
+        found["program"][1],
+        json!({"function": "count", "inputs": [0], "value_inputs": []})
+    );
     assert_eq!(found["trace"][0]["output"].as_array().unwrap().len(), objects);
     assert!(notes.contains("trace.html"));
     let html = fs::read_to_string(&page).unwrap();
     assert!(html.contains("data:image/jpeg;base64,") && html.contains("0. scene: {0, 1"));
     assert!(!html.contains("http"), "the page refers to something outside itself");
     let (text, _) = output(&ask);
-    assert!(text.contains("program   count(scene)") && text.ends_with(&format!("answer    {objects}\n")), "{text}");
+    assert!(
+        text.contains("program   count(scene)")
+            && text.ends_with(&format!("answer    {objects}\n")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -59,7 +68,10 @@ fn what_is_no_question_or_no_scene_is_refused_by_name() {
     assert_eq!(text, "error: the question has words that are not known: elephants, pink\n");
     for salad in ["the the the of", "red?", "What is it of the same left things?", "?"] {
         let text = ask(salad);
-        assert!(text.starts_with("error: no question of CLEVR's kind: ") && text.lines().count() == 1, "{salad}: {text}");
+        assert!(
+            text.starts_with("error: no question of CLEVR's kind: ") && text.lines().count() == 1,
+            "{salad}: {text}"
+        );
     }
 
     let place = tempfile::tempdir().unwrap();
@@ -67,7 +79,11 @@ fn what_is_no_question_or_no_scene_is_refused_by_name() {
     let question = ["--question", "How many things are there?"];
     let look = |name: &str| error(&[&["answer", "--image", &path(name)], &question[..]].concat());
     // A grey ground, a sky, and a picture that ends too early.
-    fs::write(path("grey.png"), Picture::new(320, 240, vec![120; 320 * 240 * 3]).unwrap().to_png().unwrap()).unwrap();
+    fs::write(
+        path("grey.png"),
+        Picture::new(320, 240, vec![120; 320 * 240 * 3]).unwrap().to_png().unwrap(),
+    )
+    .unwrap();
     let sky = (0..240).flat_map(|row| [90u8, 150, 255 - row as u8 / 4].repeat(320)).collect();
     fs::write(path("sky.png"), Picture::new(320, 240, sky).unwrap().to_png().unwrap()).unwrap();
     for name in ["grey.png", "sky.png"] {
@@ -86,9 +102,7 @@ fn prepare(folder: &Path) -> [String; 3] {
     fs::create_dir_all(folder.join("images")).unwrap();
     fs::copy(SCENE, folder.join("images").join(name)).unwrap();
     let count = json!([{"function": "scene", "inputs": []}, {"function": "count", "inputs": [0]}]);
-    let question = |image: &str, text: &str, answer: &str| {
-        json!({"image_filename": image, "question": text, "program": count, "answer": answer})
-    };
+    let question = |image: &str, text: &str, answer: &str| json!({"image_filename": image, "question": text, "program": count, "answer": answer});
     let asked = json!({"questions": [
         question(name, "How many things are there?", "99"),
         question(name, "What number of unicorns are there?", "0"),
@@ -107,7 +121,10 @@ fn files_of_questions_are_measured_or_answered() {
     let [images, asked, test] = prepare(place.path());
     let (json, notes) = output(&["eval", "--images", &images, "--questions", &asked, "--json"]);
     let found: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&found["questions"], &found["accuracy"], &found["refused"]), (&2.into(), &0.0.into(), &1.into()));
+    assert_eq!(
+        (&found["questions"], &found["accuracy"], &found["refused"]),
+        (&2.into(), &0.0.into(), &1.into())
+    );
     assert_eq!(found["faults"], json!({"parse": 1, "seeing": 1}));
     assert!(notes.contains("1 questions are about other pictures"), "{notes}");
 
@@ -120,7 +137,14 @@ fn files_of_questions_are_measured_or_answered() {
 
     // The same through scenes that are known.
     let scenes = "data/samples/scenes/scenes.json";
-    let (json, _) = output(&["eval", "--questions", "data/samples/scenes/questions.json", "--scenes", scenes, "--json"]);
+    let (json, _) = output(&[
+        "eval",
+        "--questions",
+        "data/samples/scenes/questions.json",
+        "--scenes",
+        scenes,
+        "--json",
+    ]);
     let found: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&found["accuracy"], &found["seeing"]["recall"]), (&1.0.into(), &1.0.into()));
 }
@@ -136,7 +160,10 @@ fn files_are_inspected_and_contradictions_named() {
     let path = place.path().join("scenes.json");
     let original = fs::read_to_string("data/samples/scenes/scenes.json").unwrap();
     let mut scenes: Value = serde_json::from_str(&original).unwrap();
-    for (list, expected) in [(json!([0]), "relates object 0 (left) to itself"), (json!([77]), "to object 77, but has only")] {
+    for (list, expected) in [
+        (json!([0]), "relates object 0 (left) to itself"),
+        (json!([77]), "to object 77, but has only"),
+    ] {
         scenes["scenes"][0]["relationships"]["left"][0] = list;
         fs::write(&path, scenes.to_string()).unwrap();
         let text = error(&["inspect", "--scenes", path.to_str().unwrap()]);
@@ -158,12 +185,30 @@ fn a_parser_learns_from_templates() {
     fs::write(path("small.toml"), "embedding = 16\noutput_embedding = 16\nencoder_layers = \"[(16, 3)]\"\ndecoder_layers = \"[(16, 3)]\"\n\
         dropout = 0.0\n[fit]\nlearning_rate = 0.02\n[fit.schedule]\nwarmup_steps = 20\n").unwrap();
     let (templates, run) = (path("templates"), path("run"));
-    let train = ["train", "--templates", &templates, "--questions", "1500", "--epochs", "4", "--config", &path("small.toml"), "--out", &run];
+    let train = [
+        "train",
+        "--templates",
+        &templates,
+        "--questions",
+        "1500",
+        "--epochs",
+        "4",
+        "--config",
+        &path("small.toml"),
+        "--out",
+        &run,
+    ];
     let (json, _) = output(&[&train[..], &["--json", "--threads", "1"]].concat());
     let found: Value = serde_json::from_str(&json).unwrap();
     assert!(found["metrics"]["dev exact programs"].as_f64().unwrap() > 0.9, "{json}");
     fs::create_dir(folder.join("model")).unwrap();
     fs::rename(folder.join("run/model"), folder.join("model/parser")).unwrap();
-    let (text, _) = output(&["parse", "--question", "how many red blocks are there", "--model", &path("model")]);
+    let (text, _) = output(&[
+        "parse",
+        "--question",
+        "how many red blocks are there",
+        "--model",
+        &path("model"),
+    ]);
     assert!(text.starts_with("count(filter_shape[cube](filter_color[red](scene)))"), "{text}");
 }

@@ -47,7 +47,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let answered = reasoner.answer(question, sight)?;
     if let Some(target) = &options.page {
         if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("creating {}", folder.display()))?;
         }
         let html = page::html("How it was answered", &picture, &answered)?;
         std::fs::write(target, html).with_context(|| format!("writing {}", target.display()))?;
@@ -86,11 +87,24 @@ fn all(
                 Err(reason) => (None, Some(reason)),
             };
             let Question { question_index, question, .. } = question;
-            conv_cli::print(common.json, &Line { question_index: *question_index, image: name, question, answer, refused: reason })?;
+            conv_cli::print(
+                common.json,
+                &Line {
+                    question_index: *question_index,
+                    image: name,
+                    question,
+                    answer,
+                    refused: reason,
+                },
+            )?;
         }
     }
     if answered == 0 {
-        anyhow::bail!("none of {} questions is about a picture of {}", questions.len(), folder.display());
+        anyhow::bail!(
+            "none of {} questions is about a picture of {}",
+            questions.len(),
+            folder.display()
+        );
     }
     conv_cli::note(format_args!(
         "{answered} of {} questions are about pictures of {}; {refused} refused",
@@ -125,7 +139,9 @@ impl fmt::Display for Line<'_> {
         let Self { image, question, answer, refused, .. } = self;
         match (answer, refused) {
             (Some(answer), _) => write!(f, "{image}  {question}  {answer}"),
-            (None, reason) => write!(f, "{image}  {question}  refused: {}", reason.as_deref().unwrap_or_default()),
+            (None, reason) => {
+                write!(f, "{image}  {question}  refused: {}", reason.as_deref().unwrap_or_default())
+            }
         }
     }
 }

@@ -47,7 +47,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                 // A picture that cannot be read is one that nothing is seen in.
                 let picture = Picture::open(&path, &Limits::default());
                 let width = picture.as_ref().map_or(0, Picture::width);
-                let sight = picture.map_err(Error::from).and_then(|picture| reasoner.look(&picture, name));
+                let sight =
+                    picture.map_err(Error::from).and_then(|picture| reasoner.look(&picture, name));
                 Ok(Some(View { sight, width }))
             };
             evaluate(reasoner.parser(), &questions, scene, look, seed)?
@@ -61,11 +62,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if let Some(path) = &options.errors {
         let wrong = evaluation.outcomes.iter().filter(|outcome| !outcome.is_right());
         let lines: Result<Vec<_>, _> = wrong.map(serde_json::to_string).collect();
-        std::fs::write(path, lines?.join("\n")).with_context(|| format!("writing {}", path.display()))?;
+        std::fs::write(path, lines?.join("\n"))
+            .with_context(|| format!("writing {}", path.display()))?;
     }
     let others = questions.len() - evaluation.questions;
     if others > 0 {
-        conv_cli::note(format_args!("{others} questions are about other pictures, or have no answer"));
+        conv_cli::note(format_args!(
+            "{others} questions are about other pictures, or have no answer"
+        ));
     }
     conv_cli::print(common.json, &evaluation)
 }
@@ -90,6 +94,8 @@ impl Options {
 /// `CLEVR_val_scenes.json` beside `CLEVR_val_questions.json`, if it is there.
 fn beside(questions: &Path) -> Option<PathBuf> {
     let name = questions.file_name()?.to_str()?;
-    let scenes = name.contains("questions").then(|| questions.with_file_name(name.replace("questions", "scenes")));
+    let scenes = name
+        .contains("questions")
+        .then(|| questions.with_file_name(name.replace("questions", "scenes")));
     scenes.filter(|path| path.is_file())
 }

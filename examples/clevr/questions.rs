@@ -39,7 +39,11 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let made = Made { questions: questions.len(), scenes: scenes.len(), per_second: questions.len() as f64 / seconds };
+    let made = Made {
+        questions: questions.len(),
+        scenes: scenes.len(),
+        per_second: questions.len() as f64 / seconds,
+    };
     let text = serde_json::to_vec(&QuestionFile { info, questions })?;
     conv_hub::files::write_atomic(&options.out, &text).context("questions")?;
     conv_cli::print(common.json, &made)

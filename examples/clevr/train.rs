@@ -36,7 +36,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let pairs = Pairs::draw(&templates, options.questions, recipe.fit.seed, folder)?;
     let vocabularies = Vocabularies::train(&pairs.train, &recipe)?;
     let dev = vocabularies.dev(&pairs.dev, &recipe)?;
-    let (store, cleaned) = vocabularies.store(&pairs.train, &recipe, &folder.join("train.pairs"))?;
+    let (store, cleaned) =
+        vocabularies.store(&pairs.train, &recipe, &folder.join("train.pairs"))?;
     conv_cli::note(format_args!("{} templates: {cleaned}", templates.len()));
     let encoders = vocabularies.encoders();
     let training = Training::new(&recipe, &store, &dev, encoders, BTreeMap::new(), device)?;
@@ -49,13 +50,15 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         figures.insert("dev exact programs".into(), exact(&parser, &pairs.dev)?);
         Ok(figures)
     };
-    let card = |metrics| Card {
+    let card = |metrics| {
+        Card {
         title: "Parser of CLEVR's questions".into(),
         purpose: "Turns a question about a picture of CLEVR into the program that asks it, in prefix notation.".into(),
         limits: "It reads the wordings of its templates. Words that it has not seen are refused by name, and so are texts of known words of which \
                  it makes no program, or one that names other things than the question."
             .into(),
         ..card("question-program", "question templates", metrics)
+    }
     };
     let subtitle = format!("Questions of {} templates to programs", templates.len());
     options.train.run(&training, &subtitle, figures, card, common)

@@ -48,7 +48,8 @@ fn write(data: &Dataset, pictures: usize, page: &Path, limits: &Limits) -> Resul
         body += &figure(&draw_truth(&picture, data, example)?, &name)?;
     }
     if let Some(folder) = page.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
     }
     let report = Report::new(&data.name, "Pictures with their annotations");
     Ok(report.section("Pictures", Html::trusted(body)).write(page)?)

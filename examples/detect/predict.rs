@@ -87,7 +87,11 @@ impl Target {
         let is_png = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
         let folder = match (files, is_png) {
             ([_], true) => out.parent().filter(|folder| !folder.as_os_str().is_empty()),
-            (_, true) => bail!("--out {} is one file, expected a folder for {} pictures", out.display(), files.len()),
+            (_, true) => bail!(
+                "--out {} is one file, expected a folder for {} pictures",
+                out.display(),
+                files.len()
+            ),
             _ => Some(out.as_path()),
         };
         if let Some(folder) = folder {

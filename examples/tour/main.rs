@@ -114,7 +114,8 @@ struct Tour {
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, reasoning, seconds, report } = self;
+        let Self { sentences, translations, recordings, pictures, reasoning, seconds, report } =
+            self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }

@@ -56,10 +56,13 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Reasonin
         answers.push(Row { question: text, program, answer, expected });
     }
     let columns = ["question", "program", "answer"].map(Html::text);
-    let row = |row: &Row| [&row.question, &row.program, &row.answer].map(|text| Html::text(text)).to_vec();
+    let row = |row: &Row| {
+        [&row.question, &row.program, &row.answer].map(|text| Html::text(text)).to_vec()
+    };
     let rows: Vec<_> = answers.iter().map(row).collect();
     let shown: Answered = shown.context("the first sample question has no answer")?;
-    let body = format!("{}{}", Html::table("samples", &columns, &rows), page::section(&picture, &shown)?);
+    let body =
+        format!("{}{}", Html::table("samples", &columns, &rows), page::section(&picture, &shown)?);
     let right = answers.iter().filter(|row| row.answer == row.expected).count();
     let report = report
         .metrics([("sample questions about a scene right", right as f64 / answers.len() as f64)])
@@ -75,7 +78,8 @@ impl fmt::Display for Reasoning {
         }
         writeln!(f)?;
         for Row { question, answer, expected, .. } in &self.answers {
-            let wrong = if answer == expected { String::new() } else { format!(" (wrong: {expected})") };
+            let wrong =
+                if answer == expected { String::new() } else { format!(" (wrong: {expected})") };
             writeln!(f, "  {question}  {answer}{wrong}")?;
         }
         write!(f, "  {} of {} right", self.right, self.answers.len())

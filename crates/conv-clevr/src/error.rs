@@ -52,7 +52,9 @@ pub enum Error {
     #[error("the program has no step")]
     NoSteps,
     /// A program that asks of this scene what it does not say.
-    #[error("step {step} of the program ({function}) has {found} objects, expected exactly one: the question does not fit the picture")]
+    #[error(
+        "step {step} of the program ({function}) has {found} objects, expected exactly one: the question does not fit the picture"
+    )]
     NotUnique {
         /// The step, from 0.
         step: usize,

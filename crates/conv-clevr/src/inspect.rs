@@ -30,7 +30,10 @@ pub struct Questions {
 }
 
 /// Keys as they are written.
-fn named<K: fmt::Display, S: Serializer>(counts: &BTreeMap<K, usize>, serializer: S) -> Result<S::Ok, S::Error> {
+fn named<K: fmt::Display, S: Serializer>(
+    counts: &BTreeMap<K, usize>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(counts.iter().map(|(key, count)| (key.to_string(), count)))
 }
 
@@ -100,7 +103,9 @@ impl Scenes {
             let graph = scene.graph()?;
             counts.objects += graph.len();
             *counts.sizes.entry(graph.len()).or_default() += 1;
-            for (traits, kind) in graph.traits().iter().flat_map(|t| Kind::ALL.iter().map(move |k| (t, *k))) {
+            for (traits, kind) in
+                graph.traits().iter().flat_map(|t| Kind::ALL.iter().map(move |k| (t, *k)))
+            {
                 let words = counts.attributes.entry(kind).or_default();
                 *words.entry(traits.get(kind).word()).or_default() += 1;
             }
@@ -126,7 +131,12 @@ fn histogram<'a, K: fmt::Display>(
     let most = counts.clone().map(|(_, count)| *count).max().unwrap_or(1).max(1);
     write!(f, "\n\n{title}")?;
     for (key, count) in counts {
-        write!(f, "\n  {:<20} {count:>6}  {}", key.to_string(), "█".repeat((24 * count).div_ceil(most)))?;
+        write!(
+            f,
+            "\n  {:<20} {count:>6}  {}",
+            key.to_string(),
+            "█".repeat((24 * count).div_ceil(most))
+        )?;
     }
     Ok(())
 }
@@ -143,11 +153,15 @@ mod tests {
                 "question_family_index": 3, "program": [{"function": "scene", "inputs": []}, {"function": "exist", "inputs": [0]}]})
         };
         let questions: Vec<_> = (0..3).map(question).collect();
-        let file: QuestionFile = serde_json::from_value(serde_json::json!({ "questions": questions })).unwrap();
+        let file: QuestionFile =
+            serde_json::from_value(serde_json::json!({ "questions": questions })).unwrap();
         let counts = Questions::of(&file).unwrap();
         assert_eq!((counts.images, counts.families.len(), counts.lengths[&2]), (1, 1, 3));
         let text = counts.to_string();
-        assert!(text.contains("zero_hop 3                3  ████") && text.contains("yes "), "{text}");
+        assert!(
+            text.contains("zero_hop 3                3  ████") && text.contains("yes "),
+            "{text}"
+        );
         assert_eq!(serde_json::to_value(&counts).unwrap()["answers"]["no"], 1);
     }
 }

@@ -30,16 +30,18 @@ pub fn section(picture: &Picture, answered: &Answered) -> Result<Html> {
         size.0,
         size.1,
     );
-    for (at, Traced { function, inputs, output }) in answered.trace().iter().enumerate() {
+    for (at, traced) in answered.trace().iter().enumerate() {
+        let Traced { function, inputs, output, .. } = traced;
         let inputs: Vec<_> = inputs.iter().map(ToString::to_string).collect();
-        let of = if inputs.is_empty() { String::new() } else { format!(" of {}", inputs.join(", ")) };
+        let of =
+            if inputs.is_empty() { String::new() } else { format!(" of {}", inputs.join(", ")) };
         // A count or a yes has selected nothing of its own.
         let is_set = matches!(output, Output::Objects(_) | Output::Object(_));
         body += "<figure>";
         if is_set {
             body += &drawn(answered, output.objects(), size);
         }
-        let caption = Html::text(&format!("{at}. {function}{of}: {output}"));
+        let caption = Html::text(&format!("{at}. {function}{of}: {}", traced.given()));
         let _ = write!(body, "<figcaption>{caption}</figcaption></figure>\n");
     }
     Ok(Html::trusted(body + "</div>"))
@@ -67,7 +69,8 @@ fn drawn(answered: &Answered, selected: &[usize], (width, height): (usize, usize
             bottom - top
         );
         if !kind.is_empty() {
-            let _ = write!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{at}</text>", left + 2.0, top + 11.0);
+            let _ =
+                write!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{at}</text>", left + 2.0, top + 11.0);
         }
     }
     svg + "</svg>"

@@ -130,7 +130,9 @@ mod tests {
     fn families_are_told_by_file_or_by_the_published_order() {
         assert_eq!(FAMILIES.iter().map(|(_, count)| count).sum::<u64>(), 90);
         let family = |more: &str| {
-            read(&format!(r#"{{"image_filename":"a.png","question":"?"{more}}}"#)).family().to_string()
+            read(&format!(r#"{{"image_filename":"a.png","question":"?"{more}}}"#))
+                .family()
+                .to_string()
         };
         for (more, expected) in [
             ("", "unknown"),
@@ -164,7 +166,10 @@ mod tests {
         for (text, expected) in [
             ("", "questions.json: EOF"),
             ("{\"questions\":[]}", "questions.json: no question, expected at least one"),
-            ("{\"questions\":[{\"image_filename\":\"a\"}]}", "questions.json questions[0]: missing field `question`"),
+            (
+                "{\"questions\":[{\"image_filename\":\"a\"}]}",
+                "questions.json questions[0]: missing field `question`",
+            ),
             (
                 "{\"questions\":[{\"image_filename\":\"a\",\"question\":\"?\",\"answer\":\"perhaps\"}]}",
                 "questions.json questions[0].answer: \"perhaps\", expected yes",

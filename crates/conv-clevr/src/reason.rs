@@ -55,7 +55,14 @@ impl Reasoner {
         let Parsed { program, probability } = self.parser.parse(question)?;
         let execution = program.execute(&sight.graph)?;
         let question = question.into();
-        Ok(Answered { question, answer: execution.answer, program, probability, outputs: execution.outputs, sight })
+        Ok(Answered {
+            question,
+            answer: execution.answer,
+            program,
+            probability,
+            outputs: execution.outputs,
+            sight,
+        })
     }
 }
 
@@ -91,6 +98,19 @@ pub struct Traced<'a> {
     pub inputs: &'a [usize],
     /// What it gave.
     pub output: &'a Output,
+    /// Of `unique`, where not exactly one object fits: how many do. It then gave the likeliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likeliest_of: Option<usize>,
+}
+
+impl Traced<'_> {
+    /// What it gave, and where that is the likeliest only, that it is.
+    pub fn given(&self) -> String {
+        match self.likeliest_of {
+            Some(fit) => format!("{}, the likeliest: {fit} fit", self.output),
+            None => self.output.to_string(),
+        }
+    }
 }
 
 impl Answered {
@@ -99,7 +119,16 @@ impl Answered {
         let steps = self.program.steps().iter().zip(&self.outputs);
         steps
             .map(|(step, output)| {
-                Traced { function: step.function.to_string(), inputs: &step.inputs, output }
+                let fit =
+                    step.inputs.first().map_or(1, |&input| self.outputs[input].objects().len());
+                let is_likeliest = step.function == crate::Function::Unique && fit != 1;
+                let likeliest_of = is_likeliest.then_some(fit);
+                Traced {
+                    function: step.function.to_string(),
+                    inputs: &step.inputs,
+                    output,
+                    likeliest_of,
+                }
             })
             .collect()
     }
@@ -134,7 +163,9 @@ impl Serialize for Answered {
 impl fmt::Display for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "question  {}\nseen", self.question)?;
-        for (at, (seen, [right, behind])) in self.sight.objects.iter().zip(&self.sight.places).enumerate() {
+        for (at, (seen, [right, behind])) in
+            self.sight.objects.iter().zip(&self.sight.places).enumerate()
+        {
             let [x, y] = seen.centre();
             let traits = seen.traits.to_string();
             writeln!(
@@ -144,10 +175,12 @@ impl fmt::Display for Answered {
             )?;
         }
         writeln!(f, "program   {}\ntrace", self.program)?;
-        for (at, Traced { function, inputs, output }) in self.trace().iter().enumerate() {
+        for (at, traced) in self.trace().iter().enumerate() {
+            let Traced { function, inputs, .. } = traced;
             let inputs: Vec<_> = inputs.iter().map(ToString::to_string).collect();
-            let of = if inputs.is_empty() { String::new() } else { format!("of {}", inputs.join(", ")) };
-            writeln!(f, "  {at:>2}  {function:<26} {of:<10} {output}")?;
+            let of =
+                if inputs.is_empty() { String::new() } else { format!("of {}", inputs.join(", ")) };
+            writeln!(f, "  {at:>2}  {function:<26} {of:<10} {}", traced.given())?;
         }
         write!(f, "answer    {}", self.answer)
     }

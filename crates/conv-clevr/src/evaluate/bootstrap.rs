@@ -17,10 +17,12 @@ impl Interval {
     pub fn of(shares: &[Share], seed: u64) -> Self {
         let mut rng = conv_nn::rng::seeded(seed, "bootstrap by picture");
         let mut draw = || {
-            let drawn: Vec<_> = (0..shares.len()).map(|_| shares[rng.random_range(0..shares.len())]).collect();
+            let drawn: Vec<_> =
+                (0..shares.len()).map(|_| shares[rng.random_range(0..shares.len())]).collect();
             mean(&drawn)
         };
-        let mut means: Vec<f64> = (0..DRAWS).map(|_| if shares.is_empty() { 0.0 } else { draw() }).collect();
+        let mut means: Vec<f64> =
+            (0..DRAWS).map(|_| if shares.is_empty() { 0.0 } else { draw() }).collect();
         means.sort_by(f64::total_cmp);
         Self(means[DRAWS * 25 / 1000], means[DRAWS * 975 / 1000 - 1])
     }

@@ -1,5 +1,6 @@
 //! Which object that was seen is which of the scene, and what is right about it.
 
+use crate::scene::Beliefs;
 use crate::see::Sight;
 use crate::{Error, Graph, Kind, Relation, Result, Scene};
 use serde::Serialize;
@@ -54,7 +55,12 @@ pub fn set_right(
     });
     let related: Vec<Vec<Vec<usize>>> = related.collect();
     let related = related.try_into().unwrap_or_default();
+    let beliefs = (0..count).map(|at| match of(at) {
+        Some(of) if traits => Beliefs::certain(&truth.traits()[of]),
+        _ => sight.graph.beliefs()[at],
+    });
     Graph::new((0..count).map(right_traits).collect(), related)
+        .and_then(|graph| graph.with_beliefs(beliefs.collect()))
         .map_err(|reason| Error::Scene { image: scene.image_filename.clone(), reason })
 }
 

@@ -6,6 +6,7 @@ mod matching;
 pub use bootstrap::Interval;
 pub use matching::{Seeing, Share};
 
+use crate::scene::Beliefs;
 use crate::see::{Seen, Sight, WIDTH};
 use crate::{Answer, Error, Function, Parsed, Parser, Program, Question, Result, Scene};
 use matching::{matched, set_right};
@@ -37,7 +38,9 @@ impl Type {
         match last {
             Function::Exist => Self::Exist,
             Function::Count => Self::Count,
-            Function::EqualInteger | Function::LessThan | Function::GreaterThan => Self::CompareInteger,
+            Function::EqualInteger | Function::LessThan | Function::GreaterThan => {
+                Self::CompareInteger
+            }
             Function::Query(_) => Self::QueryAttribute,
             Function::Equal(_) | Function::EqualObject => Self::CompareAttribute,
             _ => Self::Unknown,
@@ -105,11 +108,12 @@ impl View {
     /// A scene that contradicts itself.
     pub fn of_scene(scene: &Scene) -> Result<Self> {
         let seen = |object: &crate::scene::Object| {
-            let [x, y] = object.pixel();
-            Seen { traits: object.traits(), bounds: [x, y, x, y], score: 1.0 }
+            let ([x, y], traits) = (object.pixel(), object.traits());
+            Seen { traits, bounds: [x, y, x, y], score: 1.0, beliefs: Beliefs::certain(&traits) }
         };
         let objects = scene.objects.iter().map(seen).collect();
-        let places = scene.objects.iter().map(|object| [object.coords[0], object.coords[1]]).collect();
+        let places =
+            scene.objects.iter().map(|object| [object.coords[0], object.coords[1]]).collect();
         let sight = Sight { objects, places, graph: scene.graph()? };
         Ok(Self { sight: Ok(sight), width: WIDTH })
     }
@@ -201,11 +205,16 @@ pub fn evaluate<'s>(
     for question in questions.iter().filter(|question| question.answer.is_some()) {
         by_image.entry(&question.image_filename).or_default().push(question);
     }
-    let empty = |found: &str, expected| Error::Empty { place: "questions".into(), found: found.into(), expected };
+    let empty = |found: &str, expected| Error::Empty {
+        place: "questions".into(),
+        found: found.into(),
+        expected,
+    };
     if by_image.is_empty() {
         return Err(empty("none has an answer, as in a test split", "answers to compare with"));
     }
-    let (mut outcomes, mut programs, mut seeing) = (Vec::new(), Share::default(), Seeing::default());
+    let (mut outcomes, mut programs, mut seeing) =
+        (Vec::new(), Share::default(), Seeing::default());
     let (mut images, mut functions) = (0, Vec::new());
     for (image, questions) in by_image {
         let Some(view) = look(image)? else { continue };
@@ -227,7 +236,10 @@ pub fn evaluate<'s>(
         };
         let texts: Vec<_> = questions.iter().map(|question| question.question.as_str()).collect();
         for (question, parsed) in questions.iter().zip(parser.parse_all(&texts)?) {
-            let (Some(expected), program) = (question.answer, question.program().transpose()?) else { continue };
+            let (Some(expected), program) = (question.answer, question.program().transpose()?)
+            else {
+                continue;
+            };
             let said = parsed.as_ref().ok().map(|parsed| &parsed.program);
             if let Some(program) = &program {
                 programs.add(said.is_some_and(|said| said.is_same(program)));
@@ -312,10 +324,15 @@ fn summary(
         *counts.entry(name(last)).or_default().entry(outcome.expected).or_default() += 1;
     }
     let most = |answers: &BTreeMap<Answer, usize>| {
-        answers.iter().max_by_key(|(answer, count)| (**count, std::cmp::Reverse(**answer))).map(|(answer, _)| *answer)
+        answers
+            .iter()
+            .max_by_key(|(answer, count)| (**count, std::cmp::Reverse(**answer)))
+            .map(|(answer, _)| *answer)
     };
-    let most: BTreeMap<&str, Option<Answer>> = counts.iter().map(|(name, answers)| (*name, most(answers))).collect();
-    let (mut types, mut faults): (BTreeMap<Type, OfType>, BTreeMap<Fault, usize>) = Default::default();
+    let most: BTreeMap<&str, Option<Answer>> =
+        counts.iter().map(|(name, answers)| (*name, most(answers))).collect();
+    let (mut types, mut faults): (BTreeMap<Type, OfType>, BTreeMap<Fault, usize>) =
+        Default::default();
     let mut by_image: BTreeMap<&str, [Share; 2]> = BTreeMap::new();
     for (outcome, last) in outcomes.iter().zip(functions) {
         let frequent = most[name(last)] == Some(outcome.expected);
@@ -357,7 +374,8 @@ impl fmt::Display for Evaluation {
         writeln!(f, "{} questions about {} pictures\n", self.questions, self.images)?;
         writeln!(f, "{:<18} {:>9}  {:>8}  {:>14}", "", "questions", "right", "most frequent")?;
         for (name, of_type) in &self.types {
-            let [right, most] = [of_type.accuracy, of_type.most_frequent].map(|share| percent(share.value()));
+            let [right, most] =
+                [of_type.accuracy, of_type.most_frequent].map(|share| percent(share.value()));
             writeln!(f, "{name:<18} {:>9}  {right:>8}  {most:>14}", of_type.questions)?;
         }
         let [right, most] = [self.accuracy, self.most_frequent].map(percent);
@@ -365,7 +383,11 @@ impl fmt::Display for Evaluation {
         let [own, base] = [self.interval, self.most_frequent_interval].map(|i| i.to_string());
         writeln!(f, "{:<18} {:>9}  {own:>8}  {base:>14}", "95 % by picture", "")?;
         if self.programs.all > 0 {
-            writeln!(f, "\nprograms exactly right  {} of {}", self.programs.right, self.programs.all)?;
+            writeln!(
+                f,
+                "\nprograms exactly right  {} of {}",
+                self.programs.right, self.programs.all
+            )?;
         }
         write!(f, "refused                 {}", self.refused)?;
         for (fault, count) in &self.faults {

@@ -5,8 +5,12 @@ use crate::{Color, Kind, Material, Shape, Size, Traits};
 
 const CUBE: Traits =
     Traits { size: Size::Large, color: Color::Red, material: Material::Metal, shape: Shape::Cube };
-const BALL: Traits =
-    Traits { size: Size::Small, color: Color::Blue, material: Material::Rubber, shape: Shape::Sphere };
+const BALL: Traits = Traits {
+    size: Size::Small,
+    color: Color::Blue,
+    material: Material::Rubber,
+    shape: Shape::Sphere,
+};
 
 /// A cube, and a ball right of it and in front.
 fn scene() -> Scene {
@@ -14,7 +18,8 @@ fn scene() -> Scene {
         serde_json::json!({"color": traits.color, "size": traits.size, "shape": traits.shape, "material": traits.material,
             "3d_coords": coords, "pixel_coords": [pixel[0], pixel[1], 10.0]})
     };
-    let objects = [object(CUBE, [0.0, 0.0, 0.7], [200, 150]), object(BALL, [2.0, -1.0, 0.35], [300, 200])];
+    let objects =
+        [object(CUBE, [0.0, 0.0, 0.7], [200, 150]), object(BALL, [2.0, -1.0, 0.35], [300, 200])];
     serde_json::from_value(serde_json::json!({"image_index": 0, "image_filename": "a.png", "objects": objects,
         "directions": {"left": [-1, 0, 0], "right": [1, 0, 0], "behind": [0, 1, 0], "front": [0, -1, 0]}}))
     .unwrap()
@@ -24,10 +29,14 @@ fn scene() -> Scene {
 fn sight(traits: &[Traits], places: &[[f64; 2]], centres: &[[f64; 2]]) -> Sight {
     let seen = |(traits, [x, y]): (&Traits, &[f64; 2])| {
         let bounds = [x - 9.0, y - 9.0, x + 9.0, y + 9.0];
-        Seen { traits: *traits, bounds, score: 1.0 }
+        Seen { traits: *traits, bounds, score: 1.0, beliefs: Beliefs::certain(traits) }
     };
     let graph = crate::see::graph(traits.to_vec(), places).unwrap();
-    Sight { objects: traits.iter().zip(centres).map(seen).collect(), places: places.to_vec(), graph }
+    Sight {
+        objects: traits.iter().zip(centres).map(seen).collect(),
+        places: places.to_vec(),
+        graph,
+    }
 }
 
 fn program(prefix: &str) -> Program {
@@ -62,7 +71,11 @@ fn an_error_is_whose_correction_corrects_it() {
     assert_eq!(fault(right_of, "blue", &both), Fault::AttributeAndRelation);
     let missed = sight(&[CUBE], &PLACES[..1], &CENTRES[..1]);
     assert_eq!(fault("count scene", "2", &missed), Fault::Object);
-    let invented = sight(&[CUBE, BALL, BALL], &[PLACES[0], PLACES[1], [3.0, 3.0]], &[CENTRES[0], CENTRES[1], [20.0, 20.0]]);
+    let invented = sight(
+        &[CUBE, BALL, BALL],
+        &[PLACES[0], PLACES[1], [3.0, 3.0]],
+        &[CENTRES[0], CENTRES[1], [20.0, 20.0]],
+    );
     assert_eq!(fault(ball, "blue", &invented), Fault::Object);
 }
 
@@ -71,7 +84,11 @@ fn what_was_seen_is_compared_with_what_is_there() {
     let scene = scene();
     let graph = scene.graph().unwrap();
     let green = Traits { color: Color::Green, ..BALL };
-    let sight = sight(&[green, CUBE, BALL], &[PLACES[1], PLACES[0], [3.0, 3.0]], &[CENTRES[1], CENTRES[0], [20.0, 20.0]]);
+    let sight = sight(
+        &[green, CUBE, BALL],
+        &[PLACES[1], PLACES[0], [3.0, 3.0]],
+        &[CENTRES[1], CENTRES[0], [20.0, 20.0]],
+    );
     let found = matched(&sight, &scene, 320.0 / 480.0);
     assert_eq!(found, [Some(1), Some(0), None]);
     let mut seeing = Seeing::default();

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use words::Named;
 
-/// The least probability that a program must have to be taken for what the question asks.
-const LEAST: f32 = 0.1;
+/// The least probability that a program must have to be taken for what the question asks, as a share of what is left by likelier ones that it
+/// cannot ask.
+const LEAST: f32 = 0.5;
 
 /// Programs that are considered where the likeliest does not say what the question names.
 const BEAM: usize = 5;
@@ -71,7 +72,7 @@ impl Parser {
     ///
     /// # Errors
     /// [`Error::UnknownWords`], and [`Error::NotAQuestion`] for a text of known words that is none: the network's program is no program,
-    /// names other things than the question, or has a probability of less than 0.1.
+    /// names other things than the question, or is less probable than even.
     pub fn parse(&self, question: &str) -> Result<Parsed> {
         self.parse_all(&[question])?.pop().unwrap_or_else(|| Err(none("it has no word")))
     }
@@ -96,7 +97,8 @@ impl Parser {
             }
             let mut found = found.into_iter();
             for read in read {
-                let next = || found.next().unwrap_or_else(|| Err(none("the network finds no program")));
+                let mut next =
+                    || found.next().unwrap_or_else(|| Err(none("the network finds no program")));
                 parsed.push(read.and_then(|_| next()));
             }
         }
@@ -108,12 +110,7 @@ impl Parser {
         let search = SearchConfig { beam, n_best: beam, ..SearchConfig::default() };
         let texts: Vec<String> = questions.iter().map(|tokens| tokens.join(" ")).collect();
         let found = self.translator.translate_batch(&texts, &search)?;
-        let first = |(tokens, found): (&&[String], Vec<Translation>)| {
-            let mut programs = found.iter().map(|found| program(tokens, found));
-            let likeliest = programs.next().unwrap_or_else(|| Err(none("the network finds no program")));
-            likeliest.or_else(|error| programs.find_map(Result::ok).ok_or(error))
-        };
-        Ok(questions.iter().zip(found).map(first).collect())
+        Ok(questions.iter().zip(found).map(|(tokens, found)| first(tokens, &found)).collect())
     }
 
     /// A question's tokens, all of them known.
@@ -135,21 +132,45 @@ impl Parser {
 /// Words that a question has at most: the longest of CLEVR's have some 45.
 const LONGEST: usize = 80;
 
+/// The first of these translations, the likeliest first, that is a program of the question's.
+fn first(tokens: &[String], found: &[Translation]) -> Result<Parsed> {
+    let (mut left, mut reason) = (1.0, None);
+    for found in found {
+        match program(tokens, found) {
+            Ok(parsed) if parsed.probability >= LEAST * left => return Ok(parsed),
+            Ok(Parsed { program, probability }) => {
+                let text = format!(
+                    "the likeliest program, {program}, has a probability of {probability:.2}"
+                );
+                return Err(reason.unwrap_or_else(|| none(&text)));
+            }
+            Err(error) => {
+                left -= probability(found);
+                reason.get_or_insert(error);
+            }
+        }
+    }
+    Err(reason.unwrap_or_else(|| none("the network finds no program")))
+}
+
+fn probability(found: &Translation) -> f32 {
+    found.positional.iter().sum::<f32>().exp()
+}
+
 /// What a translation is a program of.
 fn program(tokens: &[String], found: &Translation) -> Result<Parsed> {
-    let functions = found.tokens.iter().map(|token| token.parse()).collect::<Result<Vec<Function>, _>>();
+    let functions =
+        found.tokens.iter().map(|token| token.parse()).collect::<Result<Vec<Function>, _>>();
     let functions = functions.map_err(|reason| none(&reason))?;
     let program = Program::from_prefix(&functions)
         .map_err(|error| none(&format!("what is made of it is no program, {error}")))?;
     let [asked, said] = [Named::in_question(tokens), Named::in_program(&functions)];
     if let Some(word) = asked.differs(&said) {
-        return Err(none(&format!("what is made of it, {program}, does not say {word:?} as often")));
+        return Err(none(&format!(
+            "what is made of it, {program}, does not say {word:?} as often"
+        )));
     }
-    let probability = found.positional.iter().sum::<f32>().exp();
-    if probability < LEAST {
-        return Err(none(&format!("the likeliest program, {program}, has a probability of {probability:.2}")));
-    }
-    Ok(Parsed { program, probability })
+    Ok(Parsed { program, probability: probability(found) })
 }
 
 fn none(reason: &str) -> Error {

@@ -23,7 +23,8 @@ pub fn recipe() -> Result<Recipe> {
         vocabulary: 1000,
         ..SubwordConfig::default()
     };
-    let perplexity = MonitoredMetric { metric: "perplexity".into(), direction: Direction::Minimize };
+    let perplexity =
+        MonitoredMetric { metric: "perplexity".into(), direction: Direction::Minimize };
     Ok(Recipe {
         subwords,
         joint: false,
@@ -73,10 +74,11 @@ impl Pairs {
     /// A template that makes no program, or a folder that cannot be written.
     pub fn draw(templates: &Templates, count: usize, seed: u64, folder: &Path) -> Result<Self> {
         let mut held_out = HashSet::new();
-        let dev = table(templates, count.div_ceil(20), &mut seeded(seed, "dev questions"), |text| {
-            held_out.insert(text.to_string());
-            true
-        })?;
+        let dev =
+            table(templates, count.div_ceil(20), &mut seeded(seed, "dev questions"), |text| {
+                held_out.insert(text.to_string());
+                true
+            })?;
         let mut kept = 0;
         let train = table(templates, count, &mut seeded(seed, "train questions"), |text| {
             let keeps = !held_out.contains(text);
@@ -105,7 +107,8 @@ fn table(
         let drawn = templates.draw(at % templates.len(), rng)?;
         let question = tokens(&drawn.question).join(" ");
         if keep(&question) {
-            let functions: Vec<_> = drawn.program.prefix()?.iter().map(ToString::to_string).collect();
+            let functions: Vec<_> =
+                drawn.program.prefix()?.iter().map(ToString::to_string).collect();
             let _ = writeln!(table, "{question}\t{}", functions.join(" "));
         }
     }

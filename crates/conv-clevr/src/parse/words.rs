@@ -102,7 +102,14 @@ mod tests {
         let question = named("How many tiny matte balls are left of the big red shiny block?");
         assert_eq!(question.0.len(), 8);
         assert_eq!(named("There is a ball; how big is it?"), named("Is there a ball?"));
-        assert_eq!(question.differs(&named("the large red metal cube to the left of small rubber spheres")), None);
-        assert_eq!(question.differs(&named("red tiny matte balls left of the big red shiny block")), Some("red"));
+        assert_eq!(
+            question
+                .differs(&named("the large red metal cube to the left of small rubber spheres")),
+            None
+        );
+        assert_eq!(
+            question.differs(&named("red tiny matte balls left of the big red shiny block")),
+            Some("red")
+        );
     }
 }

@@ -59,6 +59,12 @@ impl fmt::Display for Output {
     }
 }
 
+/// The least probability with which an object is what a question calls it, to be taken for the one that it speaks of.
+const LIKELY: f32 = 0.02;
+
+/// How likely the second best may be at most, as a share of the best's probability.
+const CLEAR: f32 = 0.9;
+
 /// A program's answer, and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -69,10 +75,11 @@ pub struct Execution {
 }
 
 impl Program {
-    /// Executes it.
+    /// Executes it. A question that speaks of *the* green cube says that there is exactly one. Where none was seen, or several, `unique` gives the
+    /// object that is most probably so by the graph's beliefs, if that is clear; where all is certain it never is.
     ///
     /// # Errors
-    /// [`Error::NotUnique`], where the question speaks of *the* such object and there is none, or several.
+    /// [`Error::NotUnique`], where the question speaks of *the* such object and there is none, or several, and no object clearly likelier.
     pub fn execute(&self, graph: &Graph) -> Result<Execution> {
         let (outputs, failed) = self.trace(graph);
         if let Some(error) = failed {
@@ -91,7 +98,10 @@ impl Program {
     pub fn trace(&self, graph: &Graph) -> (Vec<Output>, Option<Error>) {
         let mut outputs: Vec<Output> = Vec::with_capacity(self.0.len());
         for (at, step) in self.0.iter().enumerate() {
-            match execute_step(step.function, &step.inputs, graph, &outputs) {
+            let exact = execute_step(step.function, &step.inputs, graph, &outputs);
+            match exact.or_else(|found| {
+                self.likeliest(at, graph, &outputs).map(Output::Object).ok_or(found)
+            }) {
                 Ok(output) => outputs.push(output),
                 Err(found) => {
                     let function = step.function.name();
@@ -100,6 +110,24 @@ impl Program {
             }
         }
         (outputs, None)
+    }
+
+    /// The object that step `at`, `unique`, most probably means: of those that the filters before it were given, the likeliest to pass them all.
+    fn likeliest(&self, at: usize, graph: &Graph, outputs: &[Output]) -> Option<usize> {
+        let (mut from, mut filters) = (*self.0[at].inputs.first()?, Vec::new());
+        while let Function::Filter(value) = self.0[from].function {
+            filters.push(value);
+            from = *self.0[from].inputs.first()?;
+        }
+        let probability = |object: usize| -> f32 {
+            filters.iter().map(|value| graph.beliefs()[object].of(*value)).product()
+        };
+        let mut likely: Vec<(f32, usize)> =
+            outputs[from].objects().iter().map(|&object| (probability(object), object)).collect();
+        likely.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let (best, object) = *likely.first()?;
+        let second = likely.get(1).map_or(0.0, |second| second.0);
+        (best >= LIKELY && second <= CLEAR * best).then_some(object)
     }
 }
 
@@ -157,6 +185,7 @@ pub(crate) fn execute_step(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::scene::Beliefs;
     use crate::{Color, Material, Shape, Size, Traits};
 
     /// A large red metal cube, a small red rubber sphere right of it and a small blue metal cube right of both.
@@ -210,12 +239,37 @@ mod tests {
     #[test]
     fn an_object_that_is_not_there_or_not_alone_is_named() {
         for (prefix, expected) in [
-            ("query_size unique filter_color[green] scene", "step 2 of the program (unique) has 0 objects"),
-            ("query_size unique filter_color[red] scene", "step 2 of the program (unique) has 2 objects"),
+            (
+                "query_size unique filter_color[green] scene",
+                "step 2 of the program (unique) has 0 objects",
+            ),
+            (
+                "query_size unique filter_color[red] scene",
+                "step 2 of the program (unique) has 2 objects",
+            ),
         ] {
             let error = answer(prefix).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn of_what_was_seen_the_likeliest_is_meant_if_it_is_clear() {
+        let traits = graph().traits().to_vec();
+        let with = |sphere: f32, others: f32| {
+            let mut beliefs: Vec<_> = traits.iter().map(Beliefs::certain).collect();
+            beliefs[1].set(Attribute::Color(Color::Green), sphere);
+            beliefs[2].set(Attribute::Color(Color::Green), others);
+            graph().with_beliefs(beliefs).unwrap()
+        };
+        let asked = ["query_shape", "unique", "filter_color[green]", "scene"];
+        let program = Program::from_prefix(&asked.map(|token| token.parse().unwrap())).unwrap();
+        let answer =
+            |graph| program.execute(&graph).map(|execution| execution.answer.to_string()).ok();
+        assert_eq!(answer(with(0.3, 0.1)).as_deref(), Some("sphere"));
+        assert_eq!(answer(with(0.1, 0.3)).as_deref(), Some("cube"));
+        assert_eq!(answer(with(0.3, 0.29)), None);
+        assert_eq!(answer(with(0.01, 0.0)), None);
     }
 
     #[test]

@@ -95,10 +95,9 @@ impl Function {
         let of = |kind: Kind, names: [&'static str; 4]| names[kind as usize];
         match self {
             Self::Scene => "scene",
-            Self::Filter(value) => of(
-                value.kind(),
-                ["filter_size", "filter_color", "filter_material", "filter_shape"],
-            ),
+            Self::Filter(value) => {
+                of(value.kind(), ["filter_size", "filter_color", "filter_material", "filter_shape"])
+            }
             Self::Unique => "unique",
             Self::Relate(_) => "relate",
             Self::Same(kind) => {

@@ -4,8 +4,8 @@ mod execute;
 mod function;
 mod prefix;
 
-pub use execute::{Execution, Output};
 pub(crate) use execute::execute_step;
+pub use execute::{Execution, Output};
 pub use function::{Function, Type};
 
 use crate::{Error, Result};

@@ -25,7 +25,8 @@ impl Program {
 
     /// Whether it is the same program, in whatever order its steps stand.
     pub fn is_same(&self, other: &Self) -> bool {
-        self == other || matches!((self.prefix(), other.prefix()), (Ok(own), Ok(others)) if own == others)
+        self == other
+            || matches!((self.prefix(), other.prefix()), (Ok(own), Ok(others)) if own == others)
     }
 
     /// The program that is written so, its steps in the order in which the original's have them: inputs before what takes them, the
@@ -93,7 +94,16 @@ mod tests {
         let mut raw = program.raw();
         let asked = raw.remove(3);
         raw.insert(8, asked);
-        for (at, inputs) in [(3, vec![]), (4, vec![3]), (5, vec![4]), (6, vec![5]), (7, vec![6]), (8, vec![2]), (9, vec![7]), (10, vec![8, 9])] {
+        for (at, inputs) in [
+            (3, vec![]),
+            (4, vec![3]),
+            (5, vec![4]),
+            (6, vec![5]),
+            (7, vec![6]),
+            (8, vec![2]),
+            (9, vec![7]),
+            (10, vec![8, 9]),
+        ] {
             raw[at].inputs = inputs;
         }
         let other = Program::new(&raw).unwrap();
@@ -117,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_result_that_is_taken_again_and_again_is_refused() {
-        let mut raw = vec![RawStep { function: "scene".into(), inputs: vec![], value_inputs: vec![] }];
+        let mut raw =
+            vec![RawStep { function: "scene".into(), inputs: vec![], value_inputs: vec![] }];
         for at in 0..60 {
             let value_inputs = Vec::new();
             raw.push(RawStep { function: "union".into(), inputs: vec![at, at], value_inputs });

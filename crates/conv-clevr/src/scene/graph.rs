@@ -1,14 +1,16 @@
 //! A scene graph: objects with their traits, and who lies where seen from whom.
 
+use super::Beliefs;
 use crate::{Relation, Traits};
-use serde::Serialize;
 
 /// What a program is executed on. Every list names objects of it, none twice and none itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Graph {
     traits: Vec<Traits>,
     /// By relation in the order of [`Relation::ALL`], then by object.
     related: [Vec<Vec<usize>>; 4],
+    /// By object.
+    beliefs: Vec<Beliefs>,
 }
 
 impl Graph {
@@ -42,7 +44,28 @@ impl Graph {
                 }
             }
         }
-        Ok(Self { traits, related })
+        let beliefs = traits.iter().map(Beliefs::certain).collect();
+        Ok(Self { traits, related, beliefs })
+    }
+
+    /// The same of objects that were seen, of whose traits one is only so sure.
+    ///
+    /// # Errors
+    /// In words: beliefs that are not one an object.
+    pub fn with_beliefs(self, beliefs: Vec<Beliefs>) -> Result<Self, String> {
+        if beliefs.len() != self.len() {
+            return Err(format!(
+                "has beliefs of {} objects, expected {}",
+                beliefs.len(),
+                self.len()
+            ));
+        }
+        Ok(Self { beliefs, ..self })
+    }
+
+    /// How sure one is of what each object is like.
+    pub fn beliefs(&self) -> &[Beliefs] {
+        &self.beliefs
     }
 
     /// How many objects there are.

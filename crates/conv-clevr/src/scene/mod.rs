@@ -1,8 +1,10 @@
 //! Scenes as CLEVR's files have them: read, checked and written unchanged.
 
+mod beliefs;
 mod graph;
 mod ordered;
 
+pub use beliefs::Beliefs;
 pub use graph::Graph;
 pub use ordered::Ordered;
 

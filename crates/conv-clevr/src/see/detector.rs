@@ -1,7 +1,8 @@
 //! conv-detect's network as what sees.
 
 use super::{See, Seen};
-use crate::{Error, Result, Traits};
+use crate::scene::Beliefs;
+use crate::{Attribute, Error, Kind, Result, Traits};
 use candle_core::Device;
 use conv_detect::Instance;
 use conv_vision::Picture;
@@ -44,24 +45,41 @@ impl Detector {
 impl See for Detector {
     fn see(&self, picture: &Picture) -> Result<Vec<Seen>> {
         let instances = self.detector.detect(picture)?;
-        instances.iter().filter(|instance| instance.score >= LEAST).map(seen).collect()
+        let sure = instances.iter().filter(|instance| instance.score >= LEAST);
+        sure.map(|instance| seen(&self.detector, instance)).collect()
     }
 }
 
 /// What is said of an instance.
-fn seen(instance: &Instance) -> Result<Seen> {
-    let word = |kind: &'static str| instance.attribute(kind).map_or("", |answer| answer.value.as_str());
-    let wrong = |error: crate::UnknownWord| Error::Scene { image: "what was seen".into(), reason: error.to_string() };
+fn seen(detector: &conv_detect::Detector, instance: &Instance) -> Result<Seen> {
+    let word =
+        |kind: &'static str| instance.attribute(kind).map_or("", |answer| answer.value.as_str());
+    let wrong = |error: crate::UnknownWord| Error::Scene {
+        image: "what was seen".into(),
+        reason: error.to_string(),
+    };
     let traits = Traits {
         size: word("size").parse().map_err(wrong)?,
         color: word("color").parse().map_err(wrong)?,
         material: word("material").parse().map_err(wrong)?,
         shape: word("shape").parse().map_err(wrong)?,
     };
+    let mut beliefs = Beliefs::none();
+    for (kind, answer) in
+        Kind::ALL.iter().filter_map(|kind| Some((*kind, instance.attribute(kind.word())?)))
+    {
+        let values =
+            detector.config().attributes.iter().find(|attribute| attribute.name == kind.word());
+        let values = values.map_or(&[][..], |attribute| &attribute.values);
+        for (value, probability) in values.iter().zip(&answer.probabilities) {
+            beliefs.set(Attribute::of(kind, value).map_err(wrong)?, *probability);
+        }
+    }
     // Its own measures of where the object stands are less exact than what its box says: see docs/clevr.md.
     Ok(Seen {
         traits,
         bounds: instance.bounding_box.corners().map(f64::from),
         score: f64::from(instance.score),
+        beliefs,
     })
 }

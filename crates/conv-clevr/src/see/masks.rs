@@ -14,7 +14,8 @@ use std::path::Path;
 pub fn rendered(folder: &Path) -> Result<Vec<(u64, (Standing, [f64; 2]))>> {
     let mut examples = Vec::new();
     for scene in SceneFile::read(&folder.join("scenes.json"))?.scenes {
-        let mask = Picture::open(&folder.join("masks").join(&scene.image_filename), &Limits::default())?;
+        let mask =
+            Picture::open(&folder.join("masks").join(&scene.image_filename), &Limits::default())?;
         examples.extend(of_scene(&scene, &mask)?.into_iter().map(|one| (scene.image_index, one)));
     }
     Ok(examples)
@@ -46,7 +47,10 @@ fn bounds(mask: &Picture, count: usize) -> Vec<Option<[usize; 4]>> {
     let mut boxes: Vec<Option<[usize; 4]>> = vec![None; count];
     for (at, pixel) in mask.pixels().chunks_exact(3).enumerate() {
         let (x, y) = (at % mask.width(), at / mask.width());
-        let Some(found) = usize::from(pixel[0]).checked_sub(1).and_then(|of| boxes.get_mut(of)) else { continue };
+        let Some(found) = usize::from(pixel[0]).checked_sub(1).and_then(|of| boxes.get_mut(of))
+        else {
+            continue;
+        };
         let [left, top, right, bottom] = found.unwrap_or([x, y, x, y]);
         *found = Some([left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)]);
     }

@@ -8,6 +8,7 @@ pub use detector::Detector;
 pub use ground::{Ground, Standing};
 pub use masks::rendered;
 
+use crate::scene::Beliefs;
 use crate::{Error, Graph, Relation, Result, Traits};
 use conv_vision::{Filter, Picture};
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub struct Seen {
     pub bounds: [f64; 4],
     /// How sure the detector is, 0 to 1.
     pub score: f64,
+    /// How sure it is of each value; the likeliest are the traits.
+    #[serde(skip)]
+    pub beliefs: Beliefs,
 }
 
 impl Seen {
@@ -71,7 +75,9 @@ impl Sight {
         let ground_share = grey_ground(&read);
         if ground_share < LEAST_GROUND {
             let percent = (100.0 * ground_share).round();
-            return none(format!(": {percent} % of it look like CLEVR's grey ground, expected most"));
+            return none(format!(
+                ": {percent} % of it look like CLEVR's grey ground, expected most"
+            ));
         }
         let objects = see.see(&read)?;
         if objects.is_empty() {
@@ -84,6 +90,9 @@ impl Sight {
         };
         let places: Vec<[f64; 2]> = objects.iter().map(standing).collect();
         let graph = graph(objects.iter().map(|seen| seen.traits).collect(), &places)?;
+        let beliefs = objects.iter().map(|seen| seen.beliefs).collect();
+        let wrong = |reason| Error::Scene { image: image.into(), reason };
+        let graph = graph.with_beliefs(beliefs).map_err(wrong)?;
         Ok(Self { objects, places, graph })
     }
 }
@@ -106,13 +115,16 @@ fn grey_ground(picture: &Picture) -> f64 {
     let (width, height) = (picture.width(), picture.height());
     let pixel = |x: usize, y: usize| {
         let at = (y * width + x) * 3;
-        let rgb: [f64; 3] = std::array::from_fn(|channel| f64::from(picture.pixels()[at + channel]));
-        let [low, high] = [rgb.iter().copied().fold(255.0, f64::min), rgb.iter().copied().fold(0.0, f64::max)];
+        let rgb: [f64; 3] =
+            std::array::from_fn(|channel| f64::from(picture.pixels()[at + channel]));
+        let [low, high] =
+            [rgb.iter().copied().fold(255.0, f64::min), rgb.iter().copied().fold(0.0, f64::max)];
         (rgb.iter().sum::<f64>() / 3.0, high - low)
     };
     let mut grey = 0;
     for (x, y) in (1..height).flat_map(|y| (1..width).map(move |x| (x, y))) {
-        let ((here, color), (before, _), (above, _)) = (pixel(x, y), pixel(x - 1, y), pixel(x, y - 1));
+        let ((here, color), (before, _), (above, _)) =
+            (pixel(x, y), pixel(x - 1, y), pixel(x, y - 1));
         let is_smooth = (here - before).abs() + (here - above).abs() < 12.0;
         grey += usize::from(is_smooth && color < 24.0 && (40.0..230.0).contains(&here));
     }
@@ -136,7 +148,8 @@ pub(crate) fn graph(traits: Vec<Traits>, places: &[[f64; 2]]) -> Result<Graph> {
         };
         *lists = (0..places.len()).map(of).collect();
     }
-    Graph::new(traits, related).map_err(|reason| Error::Scene { image: "what was seen".into(), reason })
+    Graph::new(traits, related)
+        .map_err(|reason| Error::Scene { image: "what was seen".into(), reason })
 }
 
 #[cfg(test)]
@@ -147,8 +160,12 @@ mod tests {
 
     #[test]
     fn each_is_left_or_right_and_behind_or_in_front() {
-        let traits =
-            Traits { size: Size::Small, color: Color::Red, material: Material::Metal, shape: Shape::Cube };
+        let traits = Traits {
+            size: Size::Small,
+            color: Color::Red,
+            material: Material::Metal,
+            shape: Shape::Cube,
+        };
         let graph = graph(vec![traits; 3], &[[0.0, 0.0], [1.0, -1.0], [-1.0, -0.1]]).unwrap();
         assert_eq!(graph.related(Relation::Right, 0), [1]);
         assert_eq!(graph.related(Relation::Left, 1), [0, 2]);
@@ -171,15 +188,22 @@ mod tests {
         };
         assert_eq!(look(vec![120; 320 * 200 * 3]), "no CLEVR object found in x.png");
         let blue = look([90, 150, 230].repeat(320 * 200));
-        assert_eq!(blue, "no CLEVR object found in x.png: 0 % of it look like CLEVR's grey ground, expected most");
-        let stripes = look((0..320 * 200).flat_map(|at| [if at % 4 < 2 { 100 } else { 140 }; 3]).collect());
+        assert_eq!(
+            blue,
+            "no CLEVR object found in x.png: 0 % of it look like CLEVR's grey ground, expected most"
+        );
+        let stripes =
+            look((0..320 * 200).flat_map(|at| [if at % 4 < 2 { 100 } else { 140 }; 3]).collect());
         assert!(stripes.contains(": 50 % of it"), "{stripes}");
     }
 
     #[test]
     fn pictures_are_read_at_one_width() {
-        let picture = |width, height| Picture::new(width, height, vec![9; width * height * 3]).unwrap();
-        for (width, height, expected) in [(480, 320, 213), (320, 240, 240), (64, 1, 5), (3000, 1, 1)] {
+        let picture =
+            |width, height| Picture::new(width, height, vec![9; width * height * 3]).unwrap();
+        for (width, height, expected) in
+            [(480, 320, 213), (320, 240, 240), (64, 1, 5), (3000, 1, 1)]
+        {
             let read = as_read(&picture(width, height)).unwrap();
             assert_eq!((read.width(), read.height()), (WIDTH, expected));
         }

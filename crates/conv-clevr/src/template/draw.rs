@@ -57,7 +57,10 @@ pub(super) fn wording(
 }
 
 /// The steps, and what the slots were filled with.
-fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>, Values<'t>), String> {
+fn fill<'t>(
+    template: &'t Template,
+    rng: &mut impl Rng,
+) -> Result<(Vec<RawStep>, Values<'t>), String> {
     if template.nodes.len().max(template.params.len()) > MOST {
         return Err(format!("more than {MOST} nodes or slots"));
     }
@@ -75,7 +78,8 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
         };
         let kind_of = |name: &str| {
             let slot = template.params.iter().find(|slot| slot.name == name);
-            slot.map(|slot| slot.kind.as_str()).ok_or_else(|| format!("node {at}: no slot `{name}`"))
+            slot.map(|slot| slot.kind.as_str())
+                .ok_or_else(|| format!("node {at}: no slot `{name}`"))
         };
         let relation = |rng: &mut _| Relation::ALL.choose(rng).map_or("", |value| value.word());
         let (parts, is_composite) = parts(&node.function);
@@ -106,7 +110,9 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
                     let name = slots.next().ok_or_else(|| format!("node {at} has no slot"))?;
                     let kind = kind_of(name)?;
                     if kind != "Relation" {
-                        return Err(format!("slot `{name}` is of type `{kind}`, expected Relation"));
+                        return Err(format!(
+                            "slot `{name}` is of type `{kind}`, expected Relation"
+                        ));
                     }
                     let value = relation(rng);
                     values.push((name, value));
@@ -115,8 +121,13 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
                 // The generator never says "the thing" of any object, nor "either things or things".
                 "filter" => {
                     let names: Vec<_> = slots.by_ref().collect();
-                    let must = !matches!(node.function.as_str(), "filter_count" | "filter_exist")
-                        && !node.function.starts_with("relate");
+                    // Where it is looked for among what lies somewhere, "the thing" may be said.
+                    let of_all = node
+                        .inputs
+                        .first()
+                        .is_some_and(|&input| template.nodes[input].function == "scene");
+                    let must =
+                        node.function == "filter" || node.function == "filter_unique" && of_all;
                     let filled = filters(template, &names, must, &kind_of, rng)?;
                     for (name, kind, value) in filled {
                         let Some(value) = value else {
@@ -146,8 +157,7 @@ fn fill<'t>(template: &'t Template, rng: &mut impl Rng) -> Result<(Vec<RawStep>,
 pub(super) fn parts(function: &str) -> (Vec<&str>, bool) {
     let parts: Vec<&str> = function.split('_').collect();
     let kinds = Kind::ALL.iter().any(|kind| parts.contains(&kind.word()));
-    let is_composite = !kinds
-        && (parts[0] == "filter" || parts[0] == "relate" && parts.len() > 1);
+    let is_composite = !kinds && (parts[0] == "filter" || parts[0] == "relate" && parts.len() > 1);
     (parts, is_composite)
 }
 
@@ -184,7 +194,9 @@ fn value_of(name: &str, kind: &str, rng: &mut impl Rng) -> Result<Attribute, Str
     let values = of.map(|of| Attribute::all(*of)).unwrap_or_default();
     let value = values.choose(rng).copied();
     value.ok_or_else(|| {
-        format!("slot `{name}` is of type `{kind}`, expected Size, Color, Material, Shape or Relation")
+        format!(
+            "slot `{name}` is of type `{kind}`, expected Size, Color, Material, Shape or Relation"
+        )
     })
 }
 

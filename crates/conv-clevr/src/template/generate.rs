@@ -4,7 +4,10 @@
 use super::draw::{Values, parts, wording};
 use super::{Node, Template, Templates};
 use crate::program::{Output, RawStep, execute_step};
-use crate::{Answer, Attribute, Error, Function, Graph, Kind, Program, Question, Relation, Result, Scene, Traits};
+use crate::{
+    Answer, Attribute, Error, Function, Graph, Kind, Program, Question, Relation, Result, Scene,
+    Traits,
+};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,9 +73,16 @@ impl<'t, R: Rng> Generator<'t, R> {
                 break;
             }
             let (file, index, template) = &self.templates.templates[at];
-            let wrong = |reason| Error::Template { path: self.templates.folder.join(file), index: *index, reason };
-            let Some((state, answer)) = self.fill(at, template, &graph).map_err(wrong)? else { continue };
-            let question = wording(template, &self.templates.synonyms, &state.values, &mut self.rng);
+            let wrong = |reason| Error::Template {
+                path: self.templates.folder.join(file),
+                index: *index,
+                reason,
+            };
+            let Some((state, answer)) = self.fill(at, template, &graph).map_err(wrong)? else {
+                continue;
+            };
+            let question =
+                wording(template, &self.templates.synonyms, &state.values, &mut self.rng);
             self.used[at] += 1;
             questions.push(Question {
                 image_filename: scene.image_filename.clone(),
@@ -89,8 +99,14 @@ impl<'t, R: Rng> Generator<'t, R> {
 
     /// A filling of a template that the scene answers, depth first; none where there is none, or where all have an answer of which
     /// there are too many.
-    fn fill(&mut self, at: usize, template: &'t Template, graph: &Graph) -> Result<Option<(State<'t>, Answer)>, String> {
-        let empty = State { steps: vec![], inputs: vec![], outputs: vec![], ends: vec![], values: vec![] };
+    fn fill(
+        &mut self,
+        at: usize,
+        template: &'t Template,
+        graph: &Graph,
+    ) -> Result<Option<(State<'t>, Answer)>, String> {
+        let empty =
+            State { steps: vec![], inputs: vec![], outputs: vec![], ends: vec![], values: vec![] };
         let mut states = vec![empty];
         for _ in 0..TRIES {
             let Some(state) = states.pop() else { return Ok(None) };
@@ -101,7 +117,9 @@ impl<'t, R: Rng> Generator<'t, R> {
                 let program = Program::new(&raw(&state)).map_err(|error| error.to_string())?;
                 let Ok(execution) = program.execute(graph) else { continue };
                 let answer = execution.answer;
-                if self.is_rare(at, program.last(), answer) && !is_degenerate(template, &state, graph, answer) {
+                if self.is_rare(at, program.last(), answer)
+                    && !is_degenerate(template, &state, graph, answer)
+                {
                     *self.answers[at].entry(answer).or_default() += 1;
                     return Ok(Some((state, answer)));
                 }
@@ -117,7 +135,8 @@ impl<'t, R: Rng> Generator<'t, R> {
     /// Whether a template has given an answer not much more often than its other answers.
     fn is_rare(&self, at: usize, last: Function, answer: Answer) -> bool {
         let counts = &self.answers[at];
-        let mut all: Vec<usize> = possible(last).iter().map(|a| counts.get(a).copied().unwrap_or(0)).collect();
+        let mut all: Vec<usize> =
+            possible(last).iter().map(|a| counts.get(a).copied().unwrap_or(0)).collect();
         all.sort_unstable();
         let count = counts.get(&answer).copied().unwrap_or(0) as f64;
         let second = all.len().checked_sub(2).map_or(0, |second| all[second]) as f64;
@@ -149,7 +168,9 @@ fn raw(state: &State) -> Vec<RawStep> {
 fn meets(template: &Template, state: &State) -> bool {
     template.constraints.iter().all(|constraint| match constraint.kind.as_str() {
         "NULL" => {
-            let is_it = |(name, _): &&(&str, &str)| constraint.params.first().and_then(|p| p.as_str()) == Some(*name);
+            let is_it = |(name, _): &&(&str, &str)| {
+                constraint.params.first().and_then(|p| p.as_str()) == Some(*name)
+            };
             state.values.iter().find(is_it).is_none_or(|(_, value)| matches!(*value, "" | "thing"))
         }
         "OUT_NEQ" => {
@@ -169,7 +190,8 @@ fn is_degenerate(template: &Template, state: &State, graph: &Graph, answer: Answ
     if !template.nodes.iter().any(|node| node.function == "relate") {
         return false;
     }
-    let relations = (0..state.steps.len()).filter(|&at| matches!(state.steps[at], Function::Relate(_)));
+    let relations =
+        (0..state.steps.len()).filter(|&at| matches!(state.steps[at], Function::Relate(_)));
     relations.into_iter().any(|at| {
         let mut without = state.clone();
         without.steps[at] = Function::Scene;
@@ -188,11 +210,14 @@ fn expand<'t>(
     rng: &mut impl Rng,
 ) -> Result<Vec<State<'t>>, String> {
     let at = state.ends.len();
-    let input = |&input: &usize| state.ends.get(input).copied().ok_or_else(|| format!("node {at} takes node {input}"));
+    let input = |&input: &usize| {
+        state.ends.get(input).copied().ok_or_else(|| format!("node {at} takes node {input}"))
+    };
     let inputs = node.inputs.iter().map(input).collect::<Result<Vec<_>, _>>()?;
     let kind_of = |name: &str| {
         let slot = template.params.iter().find(|slot| slot.name == name);
-        slot.map(|slot| slot.kind.to_lowercase()).ok_or_else(|| format!("node {at}: no slot `{name}`"))
+        slot.map(|slot| slot.kind.to_lowercase())
+            .ok_or_else(|| format!("node {at}: no slot `{name}`"))
     };
     let (parts, is_composite) = parts(&node.function);
     if !is_composite {
@@ -238,7 +263,8 @@ fn expand<'t>(
             if let Some(value) = value {
                 next = step(next, graph, Function::Filter(value));
             }
-            let word = value.map_or(if *kind == Kind::Shape { "thing" } else { "" }, Attribute::word);
+            let word =
+                value.map_or(if *kind == Kind::Shape { "thing" } else { "" }, Attribute::word);
             if let Some((state, _)) = &mut next {
                 state.values.push((name.as_str(), word));
             }
@@ -263,11 +289,17 @@ fn values_of(kind: &str) -> Vec<&'static str> {
         return Relation::ALL.iter().map(|relation| relation.word()).collect();
     }
     let kind = Kind::ALL.iter().find(|known| known.word() == kind);
-    kind.map_or_else(Vec::new, |kind| Attribute::all(*kind).into_iter().map(Attribute::word).collect())
+    kind.map_or_else(Vec::new, |kind| {
+        Attribute::all(*kind).into_iter().map(Attribute::word).collect()
+    })
 }
 
 /// The state with a step behind what was filled last.
-fn step<'t>(state: Option<(State<'t>, usize)>, graph: &Graph, function: Function) -> Option<(State<'t>, usize)> {
+fn step<'t>(
+    state: Option<(State<'t>, usize)>,
+    graph: &Graph,
+    function: Function,
+) -> Option<(State<'t>, usize)> {
     let (state, from) = state?;
     let state = push(state, graph, function, vec![from])?;
     let last = state.steps.len() - 1;
@@ -280,7 +312,12 @@ fn end(mut state: State) -> State {
 }
 
 /// The state with one more step, if it can be executed.
-fn push<'t>(mut state: State<'t>, graph: &Graph, function: Function, inputs: Vec<usize>) -> Option<State<'t>> {
+fn push<'t>(
+    mut state: State<'t>,
+    graph: &Graph,
+    function: Function,
+    inputs: Vec<usize>,
+) -> Option<State<'t>> {
     let takes = function.inputs();
     let found = inputs.iter().map(|&input| state.steps[input].output());
     if inputs.len() != takes.len() || !found.eq(takes.iter().copied()) {
@@ -294,11 +331,16 @@ fn push<'t>(mut state: State<'t>, graph: &Graph, function: Function, inputs: Vec
 }
 
 /// What objects of the scene can be called by these kinds, each with all objects that are so.
-fn descriptions(graph: &Graph, kinds: &[Kind]) -> BTreeMap<Vec<Option<Attribute>>, BTreeSet<usize>> {
+fn descriptions(
+    graph: &Graph,
+    kinds: &[Kind],
+) -> BTreeMap<Vec<Option<Attribute>>, BTreeSet<usize>> {
     let mut descriptions: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
     for (at, traits) in graph.traits().iter().enumerate() {
         for mask in 0..1u32 << kinds.len().min(8) {
-            let named = |(bit, kind): (usize, &Kind)| (mask >> bit & 1 == 1).then(|| Traits::get(traits, *kind));
+            let named = |(bit, kind): (usize, &Kind)| {
+                (mask >> bit & 1 == 1).then(|| Traits::get(traits, *kind))
+            };
             let description: Vec<_> = kinds.iter().enumerate().map(named).collect();
             descriptions.entry(description).or_default().insert(at);
         }
@@ -307,9 +349,18 @@ fn descriptions(graph: &Graph, kinds: &[Kind]) -> BTreeMap<Vec<Option<Attribute>
 }
 
 /// The filters that a node may have on these objects.
-fn filtered(graph: &Graph, objects: &[usize], kinds: &[Kind], function: &str, rng: &mut impl Rng) -> Vec<Choice> {
+fn filtered(
+    graph: &Graph,
+    objects: &[usize],
+    kinds: &[Kind],
+    function: &str,
+    rng: &mut impl Rng,
+) -> Vec<Choice> {
     let within = |(description, those): (Vec<_>, BTreeSet<usize>)| {
-        (description, objects.iter().copied().filter(|object| those.contains(object)).collect::<Vec<_>>())
+        (
+            description,
+            objects.iter().copied().filter(|object| those.contains(object)).collect::<Vec<_>>(),
+        )
     };
     let mut choices: Vec<Choice> = descriptions(graph, kinds).into_iter().map(within).collect();
     if function == "filter" {
@@ -344,13 +395,15 @@ fn related(
     rng: &mut impl Rng,
 ) -> Vec<(Option<Relation>, Choice)> {
     let [of] = of else { return Vec::new() };
-    let (unique, with_none) = (function.ends_with("unique"), function.ends_with("count") || function.ends_with("exist"));
+    let (unique, with_none) =
+        (function.ends_with("unique"), function.ends_with("count") || function.ends_with("exist"));
     let (mut choices, mut trivial) = (Vec::new(), Vec::new());
     let descriptions = descriptions(graph, kinds);
     for relation in Relation::ALL {
         let there = graph.related(*relation, *of);
         for (description, those) in &descriptions {
-            let both: Vec<usize> = there.iter().copied().filter(|object| those.contains(object)).collect();
+            let both: Vec<usize> =
+                there.iter().copied().filter(|object| those.contains(object)).collect();
             if unique && both.len() != 1 || !with_none && both.is_empty() {
                 continue;
             }

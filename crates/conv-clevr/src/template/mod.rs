@@ -118,10 +118,17 @@ impl Templates {
     /// Where there are no so many templates.
     pub fn draw(&self, at: usize, rng: &mut impl Rng) -> Result<Drawn> {
         let (file, index, template) = &self.templates[at];
-        let drawn = draw::draw(template, &self.synonyms, rng).map_err(|reason| {
-            Error::Template { path: self.folder.join(file), index: *index, reason }
+        let drawn = draw::draw(template, &self.synonyms, rng).map_err(|reason| Error::Template {
+            path: self.folder.join(file),
+            index: *index,
+            reason,
         });
-        drawn.map(|(question, program)| Drawn { question, program, file: file.clone(), index: *index })
+        drawn.map(|(question, program)| Drawn {
+            question,
+            program,
+            file: file.clone(),
+            index: *index,
+        })
     }
 }
 
@@ -174,7 +181,10 @@ mod tests {
             serde_json::json!({"color": color, "size": "small", "shape": "cube", "material": "metal",
                 "3d_coords": [x, 0.0, 0.35], "pixel_coords": [0, 0, 1.0]})
         };
-        let objects = ["red", "red", "blue", "green", "cyan"].iter().zip(0..).map(|(color, x)| object(color, f64::from(x)));
+        let objects = ["red", "red", "blue", "green", "cyan"]
+            .iter()
+            .zip(0..)
+            .map(|(color, x)| object(color, f64::from(x)));
         let objects: Vec<_> = objects.collect();
         // A cube alone is no "the cube" here, and the template allows no colour for it: only a sphere can be spoken of.
         let mut scene: crate::Scene = serde_json::from_value(serde_json::json!({"image_index": 0, "image_filename": "a.png",
@@ -207,13 +217,20 @@ mod tests {
             ("\"inputs\":[1]", "\"inputs\":[2]", "node 2 takes node 2"),
             ("relate_filter_count", "relate_count", "node 2: `relate_count`"),
             ("\"<R>\",\"<C2>\"", "\"<R>\",\"<C9>\"", "node 2: no slot `<C9>`"),
-            ("\"name\":\"<R>\",\"type\":\"Relation\"", "\"name\":\"<R>\",\"type\":\"Place\"", "slot `<R>` is of type `Place`"),
+            (
+                "\"name\":\"<R>\",\"type\":\"Relation\"",
+                "\"name\":\"<R>\",\"type\":\"Place\"",
+                "slot `<R>` is of type `Place`",
+            ),
             ("relate_filter_count", "relate_filter_unique", "gives an object"),
             ("[\"How many <C2> <S2>s are [there] <R> the <C> <S>?\"]", "[]", "no text"),
         ] {
             let folder = folder(&HOP.replacen(from, to, 1));
             let error = Templates::read(folder.path()).unwrap_err().to_string();
-            assert!(error.contains("own.json: template 0: ") && error.contains(expected), "{error}");
+            assert!(
+                error.contains("own.json: template 0: ") && error.contains(expected),
+                "{error}"
+            );
         }
         let folder = folder("[]");
         let error = Templates::read(folder.path()).unwrap_err().to_string();
