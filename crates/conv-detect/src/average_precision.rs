@@ -76,12 +76,8 @@ impl Comparison {
     /// The verdict on each that was found, and how many objects count.
     fn judge(&self, threshold: f64, (smallest, largest): (f64, f64)) -> (Vec<Verdict>, usize) {
         let is_out = |area: f64| area < smallest || area > largest;
-        let ignored: Vec<bool> = self
-            .areas
-            .iter()
-            .zip(&self.crowds)
-            .map(|(area, crowd)| *crowd || is_out(*area))
-            .collect();
+        let ignored: Vec<bool> =
+            self.areas.iter().zip(&self.crowds).map(|(area, crowd)| *crowd || is_out(*area)).collect();
         // Those that count first.
         let mut order: Vec<usize> = (0..self.areas.len()).collect();
         order.sort_by_key(|&at| ignored[at]);

@@ -112,7 +112,12 @@ impl Default for Config {
             backbone: Backbone { stem: 32, stages: [32, 64, 128, 192], groups: 8 },
             pyramid: 64,
             anchors: Anchors::default(),
-            proposals: Proposals { before_nms: 300, in_training: 200, in_detection: 64, nms: 0.7 },
+            proposals: Proposals {
+                before_nms: 300,
+                in_training: 200,
+                in_detection: 64,
+                nms: 0.7,
+            },
             box_features: 256,
             mask_layers: 2,
             mask_channels: 64,

@@ -74,9 +74,7 @@ pub enum Error {
         expected: String,
     },
     /// The network gave something else than numbers.
-    #[error(
-        "the network gives {value} for {name}, expected finite numbers: are its weights damaged?"
-    )]
+    #[error("the network gives {value} for {name}, expected finite numbers: are its weights damaged?")]
     NotFinite {
         /// The first such value.
         value: f32,

@@ -66,10 +66,7 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
             let truth: Vec<&Object> =
                 example.objects.iter().filter(|object| object.class == class).collect();
             boxes.push(compare(class, &found, &truth, |instance, object| {
-                (
-                    f64::from(instance.bounding_box.area()),
-                    f64::from(instance.bounding_box.iou(&object.bounding_box)),
-                )
+                (f64::from(instance.bounding_box.area()), f64::from(instance.bounding_box.iou(&object.bounding_box)))
             }));
             masks.push(compare(class, &found, &truth, |instance, object| {
                 (instance.mask.area() as f64, instance.mask.iou(&object.mask))
@@ -175,14 +172,12 @@ impl Tally {
     }
 
     fn shares(&self) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|(name, [right, known])| (name.clone(), *right as f64 / (*known).max(1) as f64));
-        let measures = self
-            .measures
-            .iter()
-            .map(|(name, (sum, count))| (name.clone(), sum / (*count).max(1) as f64));
+        let attributes = self.attributes.iter().map(|(name, [right, known])| {
+            (name.clone(), *right as f64 / (*known).max(1) as f64)
+        });
+        let measures = self.measures.iter().map(|(name, (sum, count))| {
+            (name.clone(), sum / (*count).max(1) as f64)
+        });
         (attributes.collect(), measures.collect())
     }
 }
@@ -214,10 +209,7 @@ impl fmt::Display for Evaluation {
             writeln!(f, "{name}{}", all.map(|value| format!("  {value}")).concat())?;
         }
         let Self { matched, objects, false_alarms, .. } = self;
-        write!(
-            f,
-            "{matched} of {objects} found at a score and an IoU of 0.5, {false_alarms} false alarms"
-        )?;
+        write!(f, "{matched} of {objects} found at a score and an IoU of 0.5, {false_alarms} false alarms")?;
         for (name, share) in &self.attributes {
             write!(f, "\n{name:<10} {:5.1} % right", 100.0 * share)?;
         }

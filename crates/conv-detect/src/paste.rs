@@ -31,11 +31,10 @@ pub(crate) fn paste(
         let low = (at as usize).min(PADDED - 1);
         (low, (low + 1).min(PADDED - 1), at - low as f32)
     };
-    let cell =
-        |x: usize, y: usize| match (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
-            true => mask[(y - 1) * MASK_SIDE + x - 1],
-            false => 0.0,
-        };
+    let cell = |x: usize, y: usize| match (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
+        true => mask[(y - 1) * MASK_SIDE + x - 1],
+        false => 0.0,
+    };
     let across: Vec<_> = (x_first..x_end).map(|x| source(x, left, columns)).collect();
     let down: Vec<_> = (y_first..y_end).map(|y| source(y, top, rows)).collect();
     RunLength::of_part((width, height), [x_first, y_first, x_end, y_end], |x, y| {
@@ -61,21 +60,14 @@ mod tests {
         let across = paste(&full, &BoundingBox::new(-5.0, -5.0, 4.0, 40.0), (30, 20), 0.5);
         let tight = across.bitmap().bounding_box().unwrap();
         assert_eq!((tight.left, tight.top, tight.bottom), (0.0, 0.0, 20.0));
-        assert_eq!(
-            paste(&full, &BoundingBox::new(50.0, 50.0, 60.0, 60.0), (30, 20), 0.5).area(),
-            0
-        );
-        assert_eq!(
-            paste(&full, &BoundingBox::new(-60.0, 3.0, -50.0, 6.0), (30, 20), 0.5).area(),
-            0
-        );
+        assert_eq!(paste(&full, &BoundingBox::new(50.0, 50.0, 60.0, 60.0), (30, 20), 0.5).area(), 0);
+        assert_eq!(paste(&full, &BoundingBox::new(-60.0, 3.0, -50.0, 6.0), (30, 20), 0.5).area(), 0);
     }
 
     #[test]
     fn half_a_mask_fills_half() {
-        let left: Vec<f32> = (0..MASK_SIDE * MASK_SIDE)
-            .map(|at| if at % MASK_SIDE < 14 { 1.0 } else { 0.0 })
-            .collect();
+        let left: Vec<f32> =
+            (0..MASK_SIDE * MASK_SIDE).map(|at| if at % MASK_SIDE < 14 { 1.0 } else { 0.0 }).collect();
         let pasted = paste(&left, &BoundingBox::new(10.0, 10.0, 66.0, 66.0), (100, 100), 0.5);
         let area = pasted.area() as f32 / (28.0 * 56.0);
         assert!((area - 1.0).abs() < 0.06, "{area}");

@@ -211,10 +211,7 @@ fn fingerprint(data: &Dataset, limits: &Limits) -> Result<u64> {
         for object in &example.objects {
             print.number(object.class as u64);
             object.mask.counts().iter().for_each(|&count| print.number(count.into()));
-            object
-                .attributes
-                .iter()
-                .for_each(|value| print.number(value.map_or(0, |v| v + 1).into()));
+            object.attributes.iter().for_each(|value| print.number(value.map_or(0, |v| v + 1).into()));
         }
         Ok(print.value())
     };
@@ -305,9 +302,8 @@ impl Task for Training {
         let pixels = input.short_side * input.long_side;
         let stages = backbone.stages.iter().enumerate();
         // A stage keeps its three convolutions and what becomes of them; a level of the pyramid its sum, itself and the proposals' features.
-        let of_stages: usize = stages
-            .map(|(at, channels)| (6 * channels + 4 * pyramid) * pixels >> (2 * at + 4))
-            .sum();
+        let of_stages: usize =
+            stages.map(|(at, channels)| (6 * channels + 4 * pyramid) * pixels >> (2 * at + 4)).sum();
         examples * (3 * backbone.stem * pixels / 4 + of_stages) * size_of::<f32>()
     }
 

@@ -51,8 +51,7 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
     let path = folder.join(SCENES);
     let text = conv_hub::folder::text(&path)?;
     let wrong = |reason: String| Error::Annotations { path: path.clone(), reason };
-    let Scenes { scenes } =
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let Scenes { scenes } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let read = |scene: &Scene| example(folder, scene, limits);
     let read: Vec<Result<(Example, Vec<String>)>> = scenes.par_iter().map(read).collect();
     let (mut examples, mut left_out) = (Vec::new(), Vec::new());
@@ -86,8 +85,7 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
     let wrong = |reason: String| Error::Annotations { path: folder.join(SCENES), reason };
     let name = Path::new(&scene.image_filename);
     if name.file_name() != Some(name.as_os_str()) {
-        let reason =
-            format!("image_filename is {:?}, expected the name of a file", scene.image_filename);
+        let reason = format!("image_filename is {:?}, expected the name of a file", scene.image_filename);
         return Err(wrong(reason));
     }
     if scene.objects.len() > 255 {
@@ -106,8 +104,7 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
     let mut bitmaps = vec![Bitmap::empty(width, height); scene.objects.len()];
     for (at, pixel) in masks.pixels().chunks_exact(3).enumerate() {
         // 0 is where no object is.
-        if let Some(bitmap) = usize::from(pixel[0]).checked_sub(1).and_then(|n| bitmaps.get_mut(n))
-        {
+        if let Some(bitmap) = usize::from(pixel[0]).checked_sub(1).and_then(|n| bitmaps.get_mut(n)) {
             bitmap.set(at % width, at / width, true);
         }
     }
