@@ -28,7 +28,7 @@ fn error(arguments: &[&str]) -> String {
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
-const SCENE: &str = "data/samples/scenes/scene.png";
+const SCENE: &str = "data/samples/reasoning/scene.png";
 
 #[test]
 fn a_question_is_answered_step_by_step() {
@@ -40,7 +40,7 @@ fn a_question_is_answered_step_by_step() {
     let (json, notes) = output(&[&ask[..], &page_flag, &["--json"]].concat());
     let found: Value = serde_json::from_str(&json).unwrap();
     let scene: Value =
-        serde_json::from_str(&fs::read_to_string("data/samples/scenes/scenes.json").unwrap())
+        serde_json::from_str(&fs::read_to_string("data/samples/reasoning/scenes.json").unwrap())
             .unwrap();
     let objects = scene["scenes"][0]["objects"].as_array().unwrap().len();
     assert_eq!(found["answer"], objects.to_string());
@@ -136,11 +136,11 @@ fn files_of_questions_are_measured_or_answered() {
     assert!(line["answer"].is_string());
 
     // The same through scenes that are known.
-    let scenes = "data/samples/scenes/scenes.json";
+    let scenes = "data/samples/reasoning/scenes.json";
     let (json, _) = output(&[
         "eval",
         "--questions",
-        "data/samples/scenes/questions.json",
+        "data/samples/reasoning/questions.json",
         "--scenes",
         scenes,
         "--json",
@@ -151,14 +151,14 @@ fn files_of_questions_are_measured_or_answered() {
 
 #[test]
 fn files_are_inspected_and_contradictions_named() {
-    let (text, _) = output(&["inspect", "--scenes", "data/samples/scenes/scenes.json"]);
+    let (text, _) = output(&["inspect", "--scenes", "data/samples/reasoning/scenes.json"]);
     assert!(text.starts_with("1 scenes with ") && text.contains("cylinder"), "{text}");
-    let (text, _) = output(&["inspect", "--questions", "data/samples/scenes/questions.json"]);
+    let (text, _) = output(&["inspect", "--questions", "data/samples/reasoning/questions.json"]);
     assert!(text.contains("query attribute") && text.contains("same_relate"), "{text}");
 
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("scenes.json");
-    let original = fs::read_to_string("data/samples/scenes/scenes.json").unwrap();
+    let original = fs::read_to_string("data/samples/reasoning/scenes.json").unwrap();
     let mut scenes: Value = serde_json::from_str(&original).unwrap();
     for (list, expected) in [
         (json!([0]), "relates object 0 (left) to itself"),

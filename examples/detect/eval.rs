@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// A folder with scenes.json, images/ and masks/
+    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or a file of COCO's annotations or its folder
     #[arg(long)]
     data: PathBuf,
     /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are held out of every training

@@ -55,7 +55,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             conv_cli::note(format_args!("drawn: {}", target.display()));
         }
         match common.json {
-            true => results.extend(instances.into_iter().map(|found| Coco::new(path, at, found))),
+            true => results.extend(instances.into_iter().map(|found| {
+                let category = detector.config().category(found.class);
+                Coco::new(path, at, category, found)
+            })),
             false => conv_cli::print(false, &Seen { path, detector: &detector, instances })?,
         }
     }
@@ -148,8 +151,8 @@ impl fmt::Display for Seen<'_> {
 struct Coco {
     /// The digits at the end of the file's name, as COCO's pictures have them; else its place among the pictures.
     image_id: u64,
-    /// From 1.
-    category_id: usize,
+    /// As the training data had it; else from 1.
+    category_id: u64,
     /// x, y, width and height.
     bbox: [f32; 4],
     score: f32,
@@ -163,12 +166,12 @@ struct Coco {
 }
 
 impl Coco {
-    fn new(path: &Path, at: usize, found: Instance) -> Self {
+    fn new(path: &Path, at: usize, category_id: u64, found: Instance) -> Self {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let digits = stem.len() - stem.bytes().rev().take_while(u8::is_ascii_digit).count();
         Self {
             image_id: stem[digits..].parse().unwrap_or(at as u64),
-            category_id: found.class + 1,
+            category_id,
             bbox: found.bounding_box.xywh(),
             score: found.score,
             segmentation: found.mask,

@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod detection;
 mod reasoning;
 mod sentence;
 mod speech;
@@ -18,9 +19,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences, writes down sample recordings, names sample pictures and answers questions about a scene with the shipped
-/// models, shows which words decided, what was read, what was heard, which pictures are alike and what each step of an answer selected, and
-/// writes an HTML report.
+/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures and finds what is on sample
+/// scenes and answers questions about one with the shipped models, shows which words decided, what was read, what was heard and which pictures are alike, and writes an HTML
+/// report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -43,6 +44,7 @@ enum Part {
     Translation,
     Speech,
     Vision,
+    Detection,
     Reasoning,
 }
 
@@ -63,6 +65,9 @@ fn main() -> ExitCode {
             section(has(Part::Speech), report, |report| speech::section(&data, &device, report))?;
         let (pictures, report) =
             section(has(Part::Vision), report, |report| vision::section(&data, &device, report))?;
+        let (scenes, report) = section(has(Part::Detection), report, |report| {
+            detection::section(&data, &device, report)
+        })?;
         let (reasoning, report) = section(has(Part::Reasoning), report, |report| {
             reasoning::section(&data, &device, report)
         })?;
@@ -75,9 +80,16 @@ fn main() -> ExitCode {
         let report_file = arguments.out.join("report.html");
         report.environment(&environment).write(&report_file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        let report = report_file;
-        let tour =
-            Tour { sentences, translations, recordings, pictures, reasoning, seconds, report };
+        let tour = Tour {
+            sentences,
+            translations,
+            recordings,
+            pictures,
+            scenes,
+            reasoning,
+            seconds,
+            report: report_file,
+        };
         conv_cli::print(arguments.common.json, &tour)
     })
 }
@@ -107,6 +119,8 @@ struct Tour {
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<vision::Pictures>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scenes: Option<detection::Scenes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<reasoning::Reasoning>,
     seconds: f64,
     report: PathBuf,
@@ -114,8 +128,16 @@ struct Tour {
 
 impl fmt::Display for Tour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sentences, translations, recordings, pictures, reasoning, seconds, report } =
-            self;
+        let Self {
+            sentences,
+            translations,
+            recordings,
+            pictures,
+            scenes,
+            reasoning,
+            seconds,
+            report,
+        } = self;
         if let Some(sentences) = sentences {
             writeln!(f, "{sentences}\n")?;
         }
@@ -127,6 +149,9 @@ impl fmt::Display for Tour {
         }
         if let Some(pictures) = pictures {
             writeln!(f, "{pictures}\n")?;
+        }
+        if let Some(scenes) = scenes {
+            writeln!(f, "{scenes}\n")?;
         }
         if let Some(reasoning) = reasoning {
             writeln!(f, "{reasoning}\n")?;

@@ -34,7 +34,7 @@ struct Row {
 pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Reasoning, Report)> {
     let detector = Detector::open(&data.join("models/clevr-objects"), device)?;
     let reasoner = Reasoner::open(&data.join("models/clevr"), Box::new(detector), device)?;
-    let samples = data.join("samples/scenes");
+    let samples = data.join("samples/reasoning");
     let picture = Picture::open(&samples.join("scene.png"), &Limits::default())?;
     let sight = reasoner.look(&picture, "scene.png")?;
     let (mut answers, mut shown) = (Vec::new(), None);

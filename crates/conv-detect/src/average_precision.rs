@@ -76,8 +76,12 @@ impl Comparison {
     /// The verdict on each that was found, and how many objects count.
     fn judge(&self, threshold: f64, (smallest, largest): (f64, f64)) -> (Vec<Verdict>, usize) {
         let is_out = |area: f64| area < smallest || area > largest;
-        let ignored: Vec<bool> =
-            self.areas.iter().zip(&self.crowds).map(|(area, crowd)| *crowd || is_out(*area)).collect();
+        let ignored: Vec<bool> = self
+            .areas
+            .iter()
+            .zip(&self.crowds)
+            .map(|(area, crowd)| *crowd || is_out(*area))
+            .collect();
         // Those that count first.
         let mut order: Vec<usize> = (0..self.areas.len()).collect();
         order.sort_by_key(|&at| ignored[at]);
@@ -192,5 +196,74 @@ pub(crate) fn average_precision(comparisons: &[Comparison]) -> AveragePrecision 
         large,
         recall: mean(&all, 1),
         recall50: mean(&all[..1], 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BoundingBox;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Fixture {
+        pictures: Vec<Picture>,
+        expected: serde_json::Value,
+    }
+
+    #[derive(Deserialize)]
+    struct Picture {
+        class: usize,
+        /// x, y, width, height, and whether it is a crowd.
+        objects: Vec<[f32; 5]>,
+        /// x, y, width, height and score.
+        found: Vec<[f32; 5]>,
+    }
+
+    fn comparison(picture: &Picture) -> Comparison {
+        let area = |of: &[f32; 5]| f64::from(of[2] * of[3]);
+        let place = |of: &[f32; 5]| BoundingBox::from_xywh([of[0], of[1], of[2], of[3]]);
+        let mut found = picture.found.clone();
+        found.sort_by(|a, b| b[4].total_cmp(&a[4]));
+        found.truncate(MOST);
+        let iou = |found: &[f32; 5], object: &[f32; 5]| {
+            let both = f64::from(place(found).intersection(&place(object)));
+            let union =
+                if object[4] == 1.0 { area(found) } else { area(found) + area(object) - both };
+            both / union
+        };
+        Comparison {
+            class: picture.class,
+            scores: found.iter().map(|found| found[4]).collect(),
+            found_areas: found.iter().map(area).collect(),
+            areas: picture.objects.iter().map(area).collect(),
+            crowds: picture.objects.iter().map(|object| object[4] == 1.0).collect(),
+            ious: found
+                .iter()
+                .map(|f| picture.objects.iter().map(|o| iou(f, o)).collect())
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn figures_are_those_of_pycocotools() {
+        let text = include_str!("../tests/reference/average_precision.json");
+        let Fixture { pictures, expected } = serde_json::from_str(text).unwrap();
+        let comparisons: Vec<Comparison> = pictures.iter().map(comparison).collect();
+        let found = serde_json::to_value(average_precision(&comparisons)).unwrap();
+        for (name, expected) in expected.as_object().unwrap() {
+            let (found, expected) = (found[name].as_f64().unwrap(), expected.as_f64().unwrap());
+            assert!((found - expected).abs() < 1e-9, "{name}: {found}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_find_has_no_figure_and_nothing_found_is_0() {
+        let none = average_precision(&[Comparison::default()]);
+        assert_eq!((none.ap, none.recall), (None, None));
+        let missed =
+            Comparison { areas: vec![100.0], crowds: vec![false], ..Comparison::default() };
+        let missed = average_precision(&[missed]);
+        assert_eq!((missed.ap, missed.recall50, missed.large), (Some(0.0), Some(0.0), None));
     }
 }

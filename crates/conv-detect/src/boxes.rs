@@ -203,6 +203,37 @@ mod tests {
     }
 
     #[test]
+    fn torchvision_keeps_and_codes_the_same_boxes() {
+        let text = include_str!("../tests/reference/boxes.json");
+        let cases: serde_json::Value = serde_json::from_str(text).unwrap();
+        let boxes = |value: &serde_json::Value| -> Vec<BoundingBox> {
+            let corners: Vec<[f32; 4]> = serde_json::from_value(value.clone()).unwrap();
+            corners.iter().map(|&[a, b, c, d]| BoundingBox::new(a, b, c, d)).collect()
+        };
+        for case in cases["nms"].as_array().unwrap() {
+            let scores: Vec<f32> = serde_json::from_value(case["scores"].clone()).unwrap();
+            let kept: Vec<usize> = serde_json::from_value(case["kept"].clone()).unwrap();
+            let threshold = case["threshold"].as_f64().unwrap() as f32;
+            assert_eq!(nms(&boxes(&case["boxes"]), &scores, threshold), kept, "at {threshold}");
+        }
+        let coder = &cases["coder"];
+        let numbers =
+            |name: &str| -> Vec<[f32; 4]> { serde_json::from_value(coder[name].clone()).unwrap() };
+        let near = |found: [f32; 4], expected: [f32; 4]| {
+            for (found, expected) in found.iter().zip(expected) {
+                let close = (found - expected).abs() <= 1e-5 * expected.abs().max(1.0);
+                assert!(close, "{found}, torchvision has {expected}");
+            }
+        };
+        let (bases, targets) = (boxes(&coder["base"]), boxes(&coder["target"]));
+        for (at, base) in bases.iter().enumerate() {
+            near(BoxCoder::PROPOSALS.encode(&targets[at], base), numbers("encoded")[at]);
+            let decoded = BoxCoder::PROPOSALS.decode(numbers("numbers")[at], base);
+            near(decoded.corners(), numbers("decoded")[at]);
+        }
+    }
+
+    #[test]
     fn other_classes_suppress_nothing() {
         let boxes = [BoundingBox::new(0.0, 0.0, 4.0, 4.0); 3];
         assert_eq!(nms_by_class(&boxes, &[0.1, 0.1, 0.9], &[0, 0, 1], 0.5), [2, 0]);

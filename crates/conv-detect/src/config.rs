@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Classes of instances, the background not counted: as many as `labels.txt` has lines.
     pub classes: usize,
+    /// The classes' numbers in COCO's files, which results have; empty where they are 1, 2, ….
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<u64>,
     /// How large the network sees a picture.
     pub input: Input,
     /// The convolutions below the pyramid.
@@ -108,16 +111,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             classes: 1,
+            categories: Vec::new(),
             input: Input { short_side: 240, long_side: 320 },
             backbone: Backbone { stem: 32, stages: [32, 64, 128, 192], groups: 8 },
             pyramid: 64,
             anchors: Anchors::default(),
-            proposals: Proposals {
-                before_nms: 300,
-                in_training: 200,
-                in_detection: 64,
-                nms: 0.7,
-            },
+            proposals: Proposals { before_nms: 300, in_training: 200, in_detection: 64, nms: 0.7 },
             box_features: 256,
             mask_layers: 2,
             mask_channels: 64,
@@ -125,6 +124,13 @@ impl Default for Config {
             measures: Vec::new(),
             detections: Detections { score: 0.05, nms: 0.5, in_picture: 100 },
         }
+    }
+}
+
+impl Config {
+    /// The number of class `class` in COCO's files.
+    pub fn category(&self, class: usize) -> u64 {
+        self.categories.get(class).copied().unwrap_or(class as u64 + 1)
     }
 }
 
@@ -173,6 +179,9 @@ impl ModelConfig for Config {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(InvalidField::new("attributes.name", pair[0], "each name once"));
         }
+        let (found, expected) = (self.categories.len(), format!("none or {}", self.classes));
+        let is_whole = found == 0 || found == self.classes;
+        InvalidField::unless(is_whole, "categories", &found, &expected)?;
         self.anchors.check()
     }
 }

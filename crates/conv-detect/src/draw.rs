@@ -88,7 +88,12 @@ fn paint(picture: &Picture, figures: &[Figure]) -> Result<Picture> {
     for (at, figure) in figures.iter().enumerate() {
         let [left, top] = [figure.bounding_box.left, figure.bounding_box.top];
         let factor = scale as f32;
-        canvas.text(&figure.text, [left * factor, top * factor], COLOURS[at % COLOURS.len()], &mut written);
+        canvas.text(
+            &figure.text,
+            [left * factor, top * factor],
+            COLOURS[at % COLOURS.len()],
+            &mut written,
+        );
     }
     Ok(Picture::new(canvas.width, canvas.height, canvas.pixels)?)
 }
@@ -126,8 +131,10 @@ impl Canvas {
             (Some(x), Some(y)) => bitmap.get(x, y),
             _ => false,
         };
-        for y in 0..bitmap.height() * scale {
-            for x in 0..bitmap.width() * scale {
+        let Some(tight) = bitmap.bounding_box() else { return };
+        let [left, top, right, bottom] = tight.corners().map(|edge| edge as usize * scale);
+        for y in top..bottom {
+            for x in left..right {
                 if !bitmap.get(x / scale, y / scale) {
                     continue;
                 }
@@ -160,7 +167,13 @@ impl Canvas {
     }
 
     /// Text in white on its colour, above the place where there is room, and not over other text.
-    fn text(&mut self, text: &str, [x, y]: [f32; 2], colour: [u8; 3], written: &mut Vec<BoundingBox>) {
+    fn text(
+        &mut self,
+        text: &str,
+        [x, y]: [f32; 2],
+        colour: [u8; 3],
+        written: &mut Vec<BoundingBox>,
+    ) {
         /// Twice the font's eight pixels, with one of margin on each side.
         const SIZE: usize = 2;
         const HEIGHT: usize = 8 * SIZE + 4;
@@ -168,7 +181,8 @@ impl Canvas {
         let left = (x.max(0.0) as usize).min(self.width.saturating_sub(width));
         let mut top = (y.max(0.0) as usize).saturating_sub(HEIGHT);
         let place = |top: usize| {
-            let [left, top, right, bottom] = [left, top, left + width, top + HEIGHT].map(|v| v as f32);
+            let [left, top, right, bottom] =
+                [left, top, left + width, top + HEIGHT].map(|v| v as f32);
             BoundingBox::new(left, top, right, bottom)
         };
         while let Some(other) = written.iter().find(|other| other.intersection(&place(top)) > 0.0) {
@@ -218,7 +232,11 @@ pub fn section(
         let name = example.path.file_name().unwrap_or_default().to_string_lossy();
         body += &figure(&draw(&picture, &found)?, &name)?;
     }
-    Ok(if body.is_empty() { report } else { report.section("Held-out pictures", Html::trusted(body)) })
+    Ok(if body.is_empty() {
+        report
+    } else {
+        report.section("Held-out pictures", Html::trusted(body))
+    })
 }
 
 /// A drawing as it stands on a page.
@@ -228,5 +246,7 @@ pub fn section(
 pub fn figure(drawing: &Picture, name: &str) -> Result<String> {
     let data = conv_vision::page::data_url(drawing)?;
     let name = Html::text(name);
-    Ok(format!("<figure><img alt=\"{name}\" style=\"max-width:100%\" src=\"{data}\"><figcaption>{name}</figcaption></figure>\n"))
+    Ok(format!(
+        "<figure><img alt=\"{name}\" style=\"max-width:100%\" src=\"{data}\"><figcaption>{name}</figcaption></figure>\n"
+    ))
 }

@@ -26,7 +26,7 @@ pub enum Error {
         reason: String,
     },
     /// A folder of no layout that is known.
-    #[error("{} holds {found}, expected scenes.json with images/ and masks/ (CLEVR's layout)", path.display())]
+    #[error("{} holds {found}, expected scenes.json with images/ and masks/ (CLEVR's layout), or annotations/instances_NAME.json with the pictures in NAME/ (COCO's)", path.display())]
     Layout {
         /// The folder.
         path: PathBuf,
@@ -74,7 +74,9 @@ pub enum Error {
         expected: String,
     },
     /// The network gave something else than numbers.
-    #[error("the network gives {value} for {name}, expected finite numbers: are its weights damaged?")]
+    #[error(
+        "the network gives {value} for {name}, expected finite numbers: are its weights damaged?"
+    )]
     NotFinite {
         /// The first such value.
         value: f32,

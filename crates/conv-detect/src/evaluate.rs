@@ -59,20 +59,24 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
         };
         let found = detector.detect(&picture)?;
         pictures += 1;
-        objects += example.objects.len();
+        objects += example.objects.iter().filter(|object| !object.crowd).count();
         for class in 0..classes {
             let of_class = |instance: &&Instance| classes == 1 || instance.class == class;
             let found: Vec<&Instance> = found.iter().filter(of_class).take(MOST).collect();
             let truth: Vec<&Object> =
                 example.objects.iter().filter(|object| object.class == class).collect();
-            boxes.push(compare(class, &found, &truth, |instance, object| {
-                (f64::from(instance.bounding_box.area()), f64::from(instance.bounding_box.iou(&object.bounding_box)))
+            let box_area = |instance: &Instance| f64::from(instance.bounding_box.area());
+            boxes.push(compare(class, &found, &truth, box_area, |instance, object| {
+                let both = instance.bounding_box.intersection(&object.bounding_box);
+                (f64::from(both), f64::from(object.bounding_box.area()))
             }));
-            masks.push(compare(class, &found, &truth, |instance, object| {
-                (instance.mask.area() as f64, instance.mask.iou(&object.mask))
+            let mask_area = |instance: &Instance| instance.mask.area() as f64;
+            masks.push(compare(class, &found, &truth, mask_area, |instance, object| {
+                (instance.mask.intersection(&object.mask) as f64, object.mask.area() as f64)
             }));
         }
-        tally.add(data, &found, &example.objects);
+        let single = example.objects.iter().filter(|object| !object.crowd);
+        tally.add(data, &found, &single.collect::<Vec<_>>());
     }
     let (attributes, measures) = tally.shares();
     Ok(Evaluation {
@@ -101,30 +105,28 @@ fn check_labels(detector: &Detector, data: &Dataset) -> Result<()> {
     })
 }
 
-/// `measure` gives the area of an instance and its IoU with an object. An object's area is its mask's, as COCO's annotations have it.
+/// `area` gives that of an instance; `shared` what it has in common with an object, and that one's area.
 fn compare(
     class: usize,
     found: &[&Instance],
     truth: &[&Object],
-    measure: impl Fn(&Instance, &Object) -> (f64, f64),
+    area: impl Fn(&Instance) -> f64,
+    shared: impl Fn(&Instance, &Object) -> (f64, f64),
 ) -> Comparison {
-    let nothing = Object {
-        bounding_box: crate::BoundingBox::default(),
-        mask: crate::RunLength::from(&crate::Bitmap::empty(0, 0)),
-        class,
-        attributes: Vec::new(),
-        measures: Vec::new(),
+    let iou = |instance: &Instance, object: &Object| {
+        let (both, of_object) = shared(instance, object);
+        let own = area(instance);
+        // One of a crowd is found where it lies within it.
+        both / if object.crowd { own } else { own + of_object - both }
     };
+    let ious = |instance: &&Instance| truth.iter().map(|object| iou(instance, object)).collect();
     Comparison {
         class,
         scores: found.iter().map(|instance| instance.score).collect(),
-        found_areas: found.iter().map(|instance| measure(instance, &nothing).0).collect(),
-        areas: truth.iter().map(|object| object.mask.area() as f64).collect(),
-        crowds: vec![false; truth.len()],
-        ious: found
-            .iter()
-            .map(|instance| truth.iter().map(|object| measure(instance, object).1).collect())
-            .collect(),
+        found_areas: found.iter().map(|instance| area(instance)).collect(),
+        areas: truth.iter().map(|object| object.area).collect(),
+        crowds: truth.iter().map(|object| object.crowd).collect(),
+        ious: found.iter().map(ious).collect(),
     }
 }
 
@@ -141,7 +143,7 @@ struct Tally {
 
 impl Tally {
     /// Pairs instances, the surest first, with the object of the highest IoU that is not taken.
-    fn add(&mut self, data: &Dataset, found: &[Instance], objects: &[Object]) {
+    fn add(&mut self, data: &Dataset, found: &[Instance], objects: &[&Object]) {
         let mut taken = vec![false; objects.len()];
         for instance in found.iter().filter(|instance| instance.score >= FOUND.0) {
             let free = (0..objects.len()).filter(|&at| !taken[at]);
@@ -172,12 +174,14 @@ impl Tally {
     }
 
     fn shares(&self) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {
-        let attributes = self.attributes.iter().map(|(name, [right, known])| {
-            (name.clone(), *right as f64 / (*known).max(1) as f64)
-        });
-        let measures = self.measures.iter().map(|(name, (sum, count))| {
-            (name.clone(), sum / (*count).max(1) as f64)
-        });
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(name, [right, known])| (name.clone(), *right as f64 / (*known).max(1) as f64));
+        let measures = self
+            .measures
+            .iter()
+            .map(|(name, (sum, count))| (name.clone(), sum / (*count).max(1) as f64));
         (attributes.collect(), measures.collect())
     }
 }
@@ -209,7 +213,10 @@ impl fmt::Display for Evaluation {
             writeln!(f, "{name}{}", all.map(|value| format!("  {value}")).concat())?;
         }
         let Self { matched, objects, false_alarms, .. } = self;
-        write!(f, "{matched} of {objects} found at a score and an IoU of 0.5, {false_alarms} false alarms")?;
+        write!(
+            f,
+            "{matched} of {objects} found at a score and an IoU of 0.5, {false_alarms} false alarms"
+        )?;
         for (name, share) in &self.attributes {
             write!(f, "\n{name:<10} {:5.1} % right", 100.0 * share)?;
         }

@@ -154,12 +154,7 @@ impl Detector {
         Ok(found.collect())
     }
 
-    fn instance(
-        &self,
-        found: Found,
-        bounding_box: BoundingBox,
-        sides: (usize, usize),
-    ) -> Instance {
+    fn instance(&self, found: Found, bounding_box: BoundingBox, sides: (usize, usize)) -> Instance {
         let Found { score, class, mask, attributes, measures, .. } = found;
         let answers = self.config().attributes.iter().zip(attributes);
         let answers = answers.map(|(attribute, probabilities)| {

@@ -1,7 +1,7 @@
 //! From pictures to what the network reads: resized, normalised, and side by side in a batch.
 
-use crate::config::Input;
 use crate::Result;
+use crate::config::Input;
 use candle_core::{Device, Tensor};
 use conv_vision::{Filter, Picture};
 

@@ -58,6 +58,7 @@ mod mask;
 mod matching;
 mod model;
 mod paste;
+mod polygon;
 mod recipe;
 mod train;
 

@@ -211,7 +211,11 @@ impl RunLength {
         let mut pixels = 0;
         while let (Some(&(a, b)), Some(&(c, d))) = (ours.peek(), theirs.peek()) {
             pixels += b.min(d).saturating_sub(a.max(c));
-            if b <= d { ours.next() } else { theirs.next() };
+            if b <= d {
+                ours.next()
+            } else {
+                theirs.next()
+            };
         }
         pixels
     }
@@ -278,7 +282,8 @@ impl From<&Bitmap> for RunLength {
 
 /// The runs of COCO's text.
 fn decompress(text: &str) -> Result<Vec<u64>> {
-    let wrong = |found: String| Error::RunLength { found, expected: "COCO's compressed runs".into() };
+    let wrong =
+        |found: String| Error::RunLength { found, expected: "COCO's compressed runs".into() };
     let (mut counts, mut value, mut shift): (Vec<u64>, i64, u32) = (Vec::new(), 0, 0);
     for byte in text.bytes() {
         if !(48..112).contains(&byte) || shift > 40 {

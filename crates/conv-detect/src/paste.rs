@@ -31,10 +31,11 @@ pub(crate) fn paste(
         let low = (at as usize).min(PADDED - 1);
         (low, (low + 1).min(PADDED - 1), at - low as f32)
     };
-    let cell = |x: usize, y: usize| match (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
-        true => mask[(y - 1) * MASK_SIDE + x - 1],
-        false => 0.0,
-    };
+    let cell =
+        |x: usize, y: usize| match (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
+            true => mask[(y - 1) * MASK_SIDE + x - 1],
+            false => 0.0,
+        };
     let across: Vec<_> = (x_first..x_end).map(|x| source(x, left, columns)).collect();
     let down: Vec<_> = (y_first..y_end).map(|y| source(y, top, rows)).collect();
     RunLength::of_part((width, height), [x_first, y_first, x_end, y_end], |x, y| {
@@ -60,14 +61,42 @@ mod tests {
         let across = paste(&full, &BoundingBox::new(-5.0, -5.0, 4.0, 40.0), (30, 20), 0.5);
         let tight = across.bitmap().bounding_box().unwrap();
         assert_eq!((tight.left, tight.top, tight.bottom), (0.0, 0.0, 20.0));
-        assert_eq!(paste(&full, &BoundingBox::new(50.0, 50.0, 60.0, 60.0), (30, 20), 0.5).area(), 0);
-        assert_eq!(paste(&full, &BoundingBox::new(-60.0, 3.0, -50.0, 6.0), (30, 20), 0.5).area(), 0);
+        assert_eq!(
+            paste(&full, &BoundingBox::new(50.0, 50.0, 60.0, 60.0), (30, 20), 0.5).area(),
+            0
+        );
+        assert_eq!(
+            paste(&full, &BoundingBox::new(-60.0, 3.0, -50.0, 6.0), (30, 20), 0.5).area(),
+            0
+        );
+    }
+
+    #[test]
+    fn torchvision_pastes_the_same_pixels() {
+        let text = include_str!("../tests/reference/boxes.json");
+        let cases: serde_json::Value = serde_json::from_str(text).unwrap();
+        for case in cases["paste"].as_array().unwrap() {
+            let mask: Vec<f32> = serde_json::from_value(case["mask"].clone()).unwrap();
+            let [a, b, c, d]: [f32; 4] = serde_json::from_value(case["box"].clone()).unwrap();
+            let rows: Vec<String> = serde_json::from_value(case["rows"].clone()).unwrap();
+            let found = paste(&mask, &BoundingBox::new(a, b, c, d), (110, 80), 0.5).bitmap();
+            let row =
+                |y: usize| (0..110).map(|x| if found.get(x, y) { '#' } else { '.' }).collect();
+            let found: Vec<String> = (0..80).map(row).collect();
+            // A pixel whose value is 0.5 but for the last bit may fall either way.
+            let differ = |(a, b): (&String, &String)| {
+                a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count()
+            };
+            let differ: usize = found.iter().zip(&rows).map(differ).sum();
+            assert!(differ <= 1, "{differ} pixels differ for {:?}", case["box"]);
+        }
     }
 
     #[test]
     fn half_a_mask_fills_half() {
-        let left: Vec<f32> =
-            (0..MASK_SIDE * MASK_SIDE).map(|at| if at % MASK_SIDE < 14 { 1.0 } else { 0.0 }).collect();
+        let left: Vec<f32> = (0..MASK_SIDE * MASK_SIDE)
+            .map(|at| if at % MASK_SIDE < 14 { 1.0 } else { 0.0 })
+            .collect();
         let pasted = paste(&left, &BoundingBox::new(10.0, 10.0, 66.0, 66.0), (100, 100), 0.5);
         let area = pasted.area() as f32 / (28.0 * 56.0);
         assert!((area - 1.0).abs() < 0.06, "{area}");

@@ -1,7 +1,6 @@
 //! The settings of a run, as they stand in a configuration file.
 
-use crate::config::{Config, Measure};
-use crate::{Attribute, Result};
+use crate::{Config, Dataset, Result};
 use conv_hub::ModelConfig;
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, OptimizerConfig};
@@ -50,17 +49,13 @@ impl Recipe {
     ///
     /// # Errors
     /// The first field out of its range.
-    pub(crate) fn config(
-        &self,
-        classes: usize,
-        attributes: &[Attribute],
-        measures: &[Measure],
-    ) -> Result<Config> {
+    pub(crate) fn config(&self, data: &Dataset) -> Result<Config> {
         self.fit.check()?;
         let config = Config {
-            classes,
-            attributes: attributes.to_vec(),
-            measures: measures.to_vec(),
+            classes: data.labels.len(),
+            categories: data.categories.clone(),
+            attributes: data.attributes.clone(),
+            measures: data.measures.clone(),
             ..self.network.clone()
         };
         config.check()?;

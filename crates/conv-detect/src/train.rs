@@ -67,7 +67,7 @@ impl Training {
     /// A recipe out of range; too few pictures, or none with an object; a device other than the CPU.
     pub fn new(recipe: Recipe, data: &Dataset, limits: Limits, device: &Device) -> Result<Self> {
         check_device(device)?;
-        let config = recipe.config(data.labels.len(), &data.attributes, &data.measures)?;
+        let config = recipe.config(data)?;
         let (held_out, rest) = (data.part(crate::Part::HeldOut), data.part(crate::Part::Train));
         let is_dev = |at: usize| at % DEV == DEV / 2;
         let chosen = |wanted: bool| {
@@ -85,7 +85,7 @@ impl Training {
         let fingerprint = fingerprint(&train, &limits)?;
         let train = train.examples;
         let small = |example: &Example| {
-            example.objects.iter().filter(|object| !is_learnable(&config, example, object)).count()
+            example.objects.iter().filter(|object| !is_large(&config, example, object)).count()
         };
         Ok(Self {
             lengths: vec![1; train.len()],
@@ -149,7 +149,7 @@ impl Training {
 }
 
 /// Whether an object's box is large enough to learn from where the network sees it.
-fn is_learnable(config: &Config, example: &Example, object: &Object) -> bool {
+fn is_large(config: &Config, example: &Example, object: &Object) -> bool {
     let (width, height) = config.input.sides(example.width, example.height);
     let across = width as f32 / example.width as f32;
     let down = height as f32 / example.height as f32;
@@ -161,8 +161,8 @@ fn targets(config: &Config, example: &Example, mirror: bool, device: &Device) ->
     let (width, height) = config.input.sides(example.width, example.height);
     let across = width as f32 / example.width as f32;
     let down = height as f32 / example.height as f32;
-    let objects = example.objects.iter().filter(|object| is_learnable(config, example, object));
-    let objects: Vec<&Object> = objects.collect();
+    let is_learnt = |object: &&Object| !object.crowd && is_large(config, example, object);
+    let objects: Vec<&Object> = example.objects.iter().filter(is_learnt).collect();
     let mut masks = Vec::with_capacity(objects.len() * width * height);
     for object in &objects {
         let bitmap = object.mask.bitmap();
@@ -211,7 +211,10 @@ fn fingerprint(data: &Dataset, limits: &Limits) -> Result<u64> {
         for object in &example.objects {
             print.number(object.class as u64);
             object.mask.counts().iter().for_each(|&count| print.number(count.into()));
-            object.attributes.iter().for_each(|value| print.number(value.map_or(0, |v| v + 1).into()));
+            object
+                .attributes
+                .iter()
+                .for_each(|value| print.number(value.map_or(0, |v| v + 1).into()));
         }
         Ok(print.value())
     };
@@ -302,13 +305,64 @@ impl Task for Training {
         let pixels = input.short_side * input.long_side;
         let stages = backbone.stages.iter().enumerate();
         // A stage keeps its three convolutions and what becomes of them; a level of the pyramid its sum, itself and the proposals' features.
-        let of_stages: usize =
-            stages.map(|(at, channels)| (6 * channels + 4 * pyramid) * pixels >> (2 * at + 4)).sum();
+        let of_stages: usize = stages
+            .map(|(at, channels)| (6 * channels + 4 * pyramid) * pixels >> (2 * at + 4))
+            .sum();
         examples * (3 * backbone.stem * pixels / 4 + of_stages) * size_of::<f32>()
     }
 
     /// Some held-out pictures with what was found on them.
     fn sections(&self, report: Report) -> conv_train::Result<Report> {
         Ok(crate::draw::section(&self.detector()?, &self.held_out, &self.limits, report)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Attribute, Measure};
+    use crate::{Bitmap, BoundingBox, RunLength};
+    use std::path::PathBuf;
+
+    fn object(left: usize, right: usize) -> Object {
+        let mask = RunLength::from(&Bitmap::new(20, 10, |x, y| x >= left && x < right && y > 3));
+        Object {
+            bounding_box: mask.bitmap().bounding_box().unwrap(),
+            area: mask.area() as f64,
+            mask,
+            crowd: false,
+            class: 0,
+            attributes: vec![Some(1)],
+            measures: vec![Some(2.0), Some(3.0)],
+        }
+    }
+
+    #[test]
+    fn what_is_taught_is_mirrored_and_resized_with_the_picture() -> Result<()> {
+        let measure = |name: &str, mirrors| Measure { name: name.into(), mirrors };
+        let config = Config {
+            input: crate::Input { short_side: 20, long_side: 40 },
+            attributes: vec![Attribute { name: "c".into(), values: vec!["a".into(), "b".into()] }],
+            measures: vec![measure("right", true), measure("front", false)],
+            ..Config::default()
+        };
+        let narrow = Object { bounding_box: BoundingBox::new(5.0, 5.0, 5.2, 9.0), ..object(5, 6) };
+        let crowd = Object { crowd: true, ..object(0, 20) };
+        let objects = vec![object(2, 7), narrow, crowd];
+        let example = Example { id: 0, path: PathBuf::new(), width: 20, height: 10, objects };
+        let plain = targets(&config, &example, false, &Device::Cpu)?;
+        // Neither what is narrower than a pixel nor a crowd is taught.
+        assert_eq!(plain.boxes, [BoundingBox::new(4.0, 8.0, 14.0, 20.0)]);
+        assert_eq!((plain.sides, plain.masks.dims()), ((40, 20), &[1, 1, 20, 40][..]));
+        assert_eq!((&plain.attributes, &plain.measures), (&vec![vec![1]], &vec![vec![2.0, 3.0]]));
+        let mirrored = targets(&config, &example, true, &Device::Cpu)?;
+        assert_eq!(mirrored.boxes, [BoundingBox::new(26.0, 8.0, 36.0, 20.0)]);
+        assert_eq!(mirrored.measures, [vec![-2.0, 3.0]]);
+        for (targets, first) in [(plain, 4), (mirrored, 26)] {
+            let row = targets.masks.flatten_to(2)?.get(12)?.to_vec1::<f32>()?;
+            let own: Vec<usize> = (0..40).filter(|&x| row[x] == 1.0).collect();
+            assert_eq!(own, (first..first + 10).collect::<Vec<_>>());
+        }
+        Ok(())
     }
 }

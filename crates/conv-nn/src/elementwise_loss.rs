@@ -54,7 +54,12 @@ fn constants(operation: &'static str, x: &Tensor, targets: &Tensor) -> Result<Ve
     check_real(operation, "its input", x.dtype())?;
     if targets.dims() != x.dims() {
         let (argument, found) = ("targets", targets.dims().to_vec());
-        return Err(Error::Shape { operation, argument, found, expected: format!("{:?}", x.dims()) });
+        return Err(Error::Shape {
+            operation,
+            argument,
+            found,
+            expected: format!("{:?}", x.dims()),
+        });
     }
     Ok(contiguous(operation, targets)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }

@@ -105,7 +105,8 @@ impl Align {
             // Beyond this a picture cannot reach, and the points of a cell could not be counted.
             let is_near = |corner: &f32| corner.abs() * config.scale <= 1e6;
             if !roi.corners.iter().all(is_near) {
-                let expected = format!("finite corners of at most 10⁶ pixels, found {:?}", roi.corners);
+                let expected =
+                    format!("finite corners of at most 10⁶ pixels, found {:?}", roi.corners);
                 return Err(misfit("a box", &[at], expected));
             }
             let [left, top, right, bottom] = roi.corners.map(|corner| corner * config.scale);

@@ -7,8 +7,9 @@ use conv_nn::{
     BatchNorm, BatchNormConfig, Conv1d, Conv2d, CrossEntropyConfig, CtcConfig, Embedding,
     EmbeddingConfig, GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm, LayerNormConfig,
     LayerWeights, Linear, LocalResponseNormConfig, Lstm, LstmConfig, LstmState, Mode, Parameters,
-    Reduction, argmax_over_time, cross_entropy, ctc_loss, dot_attention, glu, gru,
-    local_response_norm, log_softmax, lstm, relu, rng, softmax,
+    Reduction, Roi, RoiAlignConfig, argmax_over_time, binary_cross_entropy, cross_entropy,
+    ctc_loss, dot_attention, glu, gru, local_response_norm, log_softmax, lstm, relu, rng,
+    roi_align, smooth_l1, softmax,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -385,6 +386,40 @@ fn recurrent_parameters_have_pytorchs_names() -> Result<()> {
                 expected.map(|(name, var)| (name.clone(), shape(var))).collect();
             assert_eq!(found, expected, "{}", case.name);
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn roi_align_of_every_kind() -> Result<()> {
+    for case in cases_of("roi_align_fixtures", "roi_align")? {
+        let rois = case.tensors["rois"].to_vec2::<f32>()?;
+        let roi = |row: &Vec<f32>| Roi {
+            sample: row[0] as usize,
+            corners: [row[1], row[2], row[3], row[4]],
+        };
+        let rois: Vec<Roi> = rois.iter().map(roi).collect();
+        let output = case.tensors["output"].to_dtype(DType::U32)?.to_vec1::<u32>()?;
+        let sampling = case.setting("sampling")?.filter(|sampling| *sampling > 0.0);
+        let config = RoiAlignConfig {
+            output: (output[0] as usize, output[1] as usize),
+            scale: 0.5,
+            sampling: sampling.map(|sampling| sampling as usize),
+            aligned: case.setting("aligned")? == Some(1.0),
+        };
+        case.check(&roi_align(&case.argument("x"), &rois, &config)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn losses_of_single_numbers() -> Result<()> {
+    for case in cases_of("roi_align_fixtures", "binary_cross_entropy")? {
+        case.check(&binary_cross_entropy(&case.argument("x"), &case.tensors["targets"])?)?;
+    }
+    for case in cases_of("roi_align_fixtures", "smooth_l1")? {
+        let beta = case.setting("beta")?.unwrap_or_default();
+        case.check(&smooth_l1(&case.argument("x"), &case.tensors["targets"], beta)?)?;
     }
     Ok(())
 }

@@ -51,7 +51,8 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
     let path = folder.join(SCENES);
     let text = conv_hub::folder::text(&path)?;
     let wrong = |reason: String| Error::Annotations { path: path.clone(), reason };
-    let Scenes { scenes } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let Scenes { scenes } =
+        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let read = |scene: &Scene| example(folder, scene, limits);
     let read: Vec<Result<(Example, Vec<String>)>> = scenes.par_iter().map(read).collect();
     let (mut examples, mut left_out) = (Vec::new(), Vec::new());
@@ -72,6 +73,7 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
     Ok(Dataset {
         name: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
         labels: vec!["object".into()],
+        categories: Vec::new(),
         attributes: WORDS.iter().map(attribute).collect(),
         // Where an object stands, along the scene's own directions: what "right of" and "in front of" compare.
         measures: [("right", true), ("front", false)].map(measure).into(),
@@ -85,7 +87,8 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
     let wrong = |reason: String| Error::Annotations { path: folder.join(SCENES), reason };
     let name = Path::new(&scene.image_filename);
     if name.file_name() != Some(name.as_os_str()) {
-        let reason = format!("image_filename is {:?}, expected the name of a file", scene.image_filename);
+        let reason =
+            format!("image_filename is {:?}, expected the name of a file", scene.image_filename);
         return Err(wrong(reason));
     }
     if scene.objects.len() > 255 {
@@ -104,7 +107,8 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
     let mut bitmaps = vec![Bitmap::empty(width, height); scene.objects.len()];
     for (at, pixel) in masks.pixels().chunks_exact(3).enumerate() {
         // 0 is where no object is.
-        if let Some(bitmap) = usize::from(pixel[0]).checked_sub(1).and_then(|n| bitmaps.get_mut(n)) {
+        if let Some(bitmap) = usize::from(pixel[0]).checked_sub(1).and_then(|n| bitmaps.get_mut(n))
+        {
             bitmap.set(at % width, at / width, true);
         }
     }
@@ -132,7 +136,16 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
         };
         let measures = vec![along(|d| d.right), along(|d| d.front)];
         let mask = RunLength::from(bitmap);
-        objects.push(Object { bounding_box, mask, class: 0, attributes, measures });
+        let area = mask.area() as f64;
+        objects.push(Object {
+            bounding_box,
+            mask,
+            area,
+            crowd: false,
+            class: 0,
+            attributes,
+            measures,
+        });
     }
     Ok((Example { id: scene.image_index, path, width, height, objects }, left_out))
 }

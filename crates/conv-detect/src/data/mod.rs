@@ -1,6 +1,7 @@
 //! Data sets: pictures with their objects, each with class, box, mask and what else is known of it.
 
 mod clevr;
+mod coco;
 
 use crate::config::{Attribute, Measure};
 use crate::{BoundingBox, Error, Result, RunLength};
@@ -15,6 +16,8 @@ pub struct Dataset {
     pub name: String,
     /// The names of the classes.
     pub labels: Vec<String>,
+    /// The classes' numbers in COCO's files; empty where they are 1, 2, ….
+    pub categories: Vec<u64>,
     /// What else is told of objects.
     pub attributes: Vec<Attribute>,
     /// Numbers that are told of objects.
@@ -47,6 +50,10 @@ pub struct Object {
     pub bounding_box: BoundingBox,
     /// Its pixels.
     pub mask: RunLength,
+    /// Square pixels, which say among the objects of which size it is counted.
+    pub area: f64,
+    /// Whether it stands for several that nobody told apart: it is not learnt, and finding one of them is neither right nor wrong.
+    pub crowd: bool,
     /// The number of its class in [`Dataset::labels`].
     pub class: usize,
     /// The number of the value of each attribute, where it is known.
@@ -95,11 +102,17 @@ impl Dataset {
     /// Reads a folder of CLEVR's layout: `scenes.json`, `images/`, and `masks/` with a PNG of the same name for each picture, in which a
     /// pixel's value is the number of the object in its scene, from 1, and 0 where there is none.
     ///
+    /// Or one of COCO's: a file of annotations, or the folder in whose `annotations/` it is the only `instances_NAME.json`. The pictures are in
+    /// `NAME/` or `images/` beside `annotations/`, or where the file is.
+    ///
     /// # Errors
     /// A folder of another layout; annotations that are not what they should be. A picture or object that cannot be used is left out.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self> {
         if folder.join(clevr::SCENES).is_file() {
             return clevr::read(folder, limits);
+        }
+        if let Some(file) = coco::annotations(folder)? {
+            return coco::read(&file, limits);
         }
         let mut names: Vec<String> = folder
             .read_dir()

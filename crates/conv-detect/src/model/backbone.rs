@@ -30,9 +30,8 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let normalised = |(layer, norm): &(Conv2d, GroupNorm), x: &Tensor| {
-            through(norm, &through(layer, x)?)
-        };
+        let normalised =
+            |(layer, norm): &(Conv2d, GroupNorm), x: &Tensor| through(norm, &through(layer, x)?);
         let [first, second] = &self.convolutions;
         let y = normalised(second, &relu(&normalised(first, x)?)?)?;
         Ok(add_relu(&y, &normalised(&self.shortcut, x)?)?)
@@ -59,7 +58,12 @@ impl Backbone {
         let (mut inner, mut outer) = (Vec::new(), Vec::new());
         let (mut inputs, pyramid) = (*stem, config.pyramid);
         for (at, &outputs) in stages.iter().enumerate() {
-            blocks.push(Block::new(inputs, outputs, *groups, &body.pp(format!("layer{}.0", at + 1)))?);
+            blocks.push(Block::new(
+                inputs,
+                outputs,
+                *groups,
+                &body.pp(format!("layer{}.0", at + 1)),
+            )?);
             let level = |kind: &str| vb.pp(format!("fpn.{kind}.{at}.0"));
             let sizes = [outputs, pyramid, 1, 1];
             inner.push(convolution(sizes, First::FanIn, true, &level("inner_blocks"))?);

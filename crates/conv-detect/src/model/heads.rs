@@ -4,9 +4,7 @@ use super::layers::{First, all_rectified, convolution, through};
 use crate::{BoundingBox, Config, Result};
 use candle_core::Tensor;
 use conv_core::{ConvTranspose2dConfig, conv_transpose2d};
-use conv_nn::{
-    Conv2d, Init, Linear, Roi, RoiAlignConfig, VarBuilder, linear, relu, roi_align,
-};
+use conv_nn::{Conv2d, Init, Linear, Roi, RoiAlignConfig, VarBuilder, linear, relu, roi_align};
 
 /// Rows and columns of what the box head sees, of what the mask head sees, and of a mask.
 const BOX_CELLS: usize = 7;
@@ -72,7 +70,11 @@ impl Heads {
             mask_layers,
             mask_doubling,
             masks: convolution([channels, answers, 1, 1], First::FanOut, true, &logits)?,
-            attributes: config.attributes.iter().map(attribute).collect::<candle_core::Result<_>>()?,
+            attributes: config
+                .attributes
+                .iter()
+                .map(attribute)
+                .collect::<candle_core::Result<_>>()?,
             measures,
         })
     }

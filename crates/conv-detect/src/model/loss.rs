@@ -130,7 +130,8 @@ impl MaskRcnn {
             return Ok(losses);
         }
         losses.boxes = box_loss(&drawn, targets, &differences)?;
-        let with_object: Vec<Place> = drawn.objects.iter().map(|(at, _)| drawn.places[*at]).collect();
+        let with_object: Vec<Place> =
+            drawn.objects.iter().map(|(at, _)| drawn.places[*at]).collect();
         losses.masks = self.mask_loss(&levels, &drawn, &with_object, targets)?;
         let places: Vec<usize> = drawn.objects.iter().map(|(at, _)| *at).collect();
         let features = rows(&features, &places)?;
@@ -191,9 +192,10 @@ impl MaskRcnn {
         };
         let mut losses = Vec::new();
         for (attribute, logits) in self.heads.attributes(features)?.iter().enumerate() {
-            let wanted = drawn.objects.iter().map(|(at, object)| {
-                targets[drawn.places[*at].0].attributes[attribute][*object]
-            });
+            let wanted = drawn
+                .objects
+                .iter()
+                .map(|(at, object)| targets[drawn.places[*at].0].attributes[attribute][*object]);
             let wanted: Vec<u32> = wanted.collect();
             let known = wanted.iter().filter(|value| **value != UNKNOWN).count().max(1);
             let wanted = Tensor::new(wanted, logits.device())?;
@@ -281,9 +283,10 @@ fn box_loss(drawn: &Drawn, targets: &[Targets], differences: &Tensor) -> Result<
 
 /// The mean over the measures that are known.
 fn measure_loss(found: &Tensor, drawn: &Drawn, targets: &[Targets]) -> Result<Tensor> {
-    let wanted = drawn.objects.iter().flat_map(|(at, object)| {
-        targets[drawn.places[*at].0].measures[*object].iter().copied()
-    });
+    let wanted = drawn
+        .objects
+        .iter()
+        .flat_map(|(at, object)| targets[drawn.places[*at].0].measures[*object].iter().copied());
     let wanted: Vec<f32> = wanted.collect();
     let known: Vec<usize> = (0..wanted.len()).filter(|&at| wanted[at].is_finite()).collect();
     if known.is_empty() {

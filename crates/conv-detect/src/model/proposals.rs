@@ -89,7 +89,11 @@ impl Proposed {
         let objectness = self.objectness.detach().to_vec2::<f32>()?;
         let differences = self.differences.detach().to_vec3::<f32>()?;
         let pictures = objectness.iter().zip(&differences).zip(sides);
-        pictures.map(|((scores, numbers), &sides)| self.of_picture(config, scores, numbers, sides, count)).collect()
+        pictures
+            .map(|((scores, numbers), &sides)| {
+                self.of_picture(config, scores, numbers, sides, count)
+            })
+            .collect()
     }
 
     fn of_picture(
@@ -102,7 +106,8 @@ impl Proposed {
     ) -> Result<Vec<BoundingBox>> {
         /// The shortest side of a proposal, in pixels.
         const SHORTEST: f32 = 1e-3;
-        if let Some(&value) = scores.iter().chain(numbers.iter().flatten()).find(|v| !v.is_finite()) {
+        if let Some(&value) = scores.iter().chain(numbers.iter().flatten()).find(|v| !v.is_finite())
+        {
             return Err(Error::NotFinite { value, name: "proposals" });
         }
         let (mut boxes, mut kept, mut of_level) = (Vec::new(), Vec::new(), Vec::new());
