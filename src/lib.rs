@@ -1,4 +1,5 @@
 //! Convoke: convolutional networks for text, speech and vision on candle.
+pub use conv_clevr as clevr;
 pub use conv_core as ops;
 pub use conv_detect as detect;
 pub use conv_dialog as dialog;

@@ -173,7 +173,8 @@ impl Neighbours {
     }
 }
 
-fn page(title: &str, body: &str) -> String {
+/// A page of this title around markup, which is not escaped.
+pub fn page(title: &str, body: &str) -> String {
     let head = HEAD.replace("TITLE", &Html::text(title).to_string());
     format!("{head}{body}</body></html>\n")
 }

@@ -1,0 +1,108 @@
+//! Scenes, questions and programs of CLEVR itself. Needs CONVOKE_DATA.
+#![allow(clippy::unwrap_used)]
+
+use conv_clevr::{Answer, Generator, QuestionFile, SceneFile, Templates};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const PARTS: [(&str, &str, usize, usize); 3] = [
+    ("real/CLEVR_train_scenes.json", "real/CLEVR_train_questions.json", 867, 8670),
+    ("real/CLEVR_val_scenes.json", "real/CLEVR_val_questions.json", 250, 2500),
+    ("rendered/scenes.json", "rendered/questions.json", 750, 7500),
+];
+
+fn data() -> Option<PathBuf> {
+    let data = std::env::var_os("CONVOKE_DATA").map(|data| PathBuf::from(data).join("clevr"));
+    if data.is_none() {
+        eprintln!("skipped: set CONVOKE_DATA to the folder of docs/datasets.md");
+    }
+    data
+}
+
+/// The published scenes come back byte for byte; those of another order of fields with equal values.
+#[test]
+fn scenes_are_written_as_they_were_read() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (scenes, _, count, _) in PARTS {
+        let (path, written) = (data.join(scenes), folder.path().join("scenes.json"));
+        let file = SceneFile::read(&path).unwrap();
+        assert_eq!(file.scenes.len(), count);
+        file.write(&written).unwrap();
+        let [before, after] = [&path, &written].map(|path| std::fs::read(path).unwrap());
+        if scenes.starts_with("real") {
+            assert!(before == after, "{scenes} has changed");
+        } else {
+            let [before, after] = [before, after]
+                .map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).unwrap());
+            assert_eq!(before, after);
+        }
+    }
+}
+
+#[test]
+fn relations_are_the_originals() {
+    let Some(data) = data() else { return };
+    for (scenes, ..) in PARTS {
+        for scene in SceneFile::read(&data.join(scenes)).unwrap().scenes {
+            let computed = scene.computed_relationships().unwrap();
+            for (computed, relation) in computed.iter().zip(conv_clevr::Relation::ALL) {
+                let stored = scene.relationships.get(relation.word()).unwrap();
+                assert_eq!(computed, stored, "{relation} in {}", scene.image_filename);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_question_has_the_stored_answer() {
+    let Some(data) = data() else { return };
+    let mut right = 0;
+    for (scenes, questions, _, count) in PARTS {
+        let scenes = SceneFile::read(&data.join(scenes)).unwrap();
+        let graphs: BTreeMap<_, _> = scenes
+            .scenes
+            .iter()
+            .map(|scene| (&scene.image_filename, scene.graph().unwrap()))
+            .collect();
+        let questions = QuestionFile::read(&data.join(questions)).unwrap().questions;
+        assert_eq!(questions.len(), count);
+        for question in questions {
+            let program = question.program().unwrap().unwrap();
+            let found = program.execute(&graphs[&question.image_filename]).unwrap();
+            assert_eq!(Some(found.answer), question.answer, "{}", question.question);
+            right += 1;
+        }
+    }
+    assert_eq!(right, 18_670);
+}
+
+/// The original's templates about rendered scenes: no two questions of a picture by one template, and over ninety pictures every template as often as any
+/// other, but for those that few scenes allow.
+#[test]
+fn questions_are_balanced() {
+    let Some(data) = data() else { return };
+    let templates = Templates::read(&data.join("templates")).unwrap();
+    assert_eq!(templates.len(), 90);
+    let scenes = SceneFile::read(&data.join("rendered/scenes.json")).unwrap().scenes;
+    let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "questions"));
+    let (mut families, mut answers, mut all) = (BTreeMap::new(), BTreeMap::new(), 0);
+    for scene in &scenes[..90] {
+        let graph = scene.graph().unwrap();
+        let questions = generator.scene(scene, 10).unwrap();
+        assert_eq!(questions.len(), 10);
+        let mut here = std::collections::BTreeSet::new();
+        for question in questions {
+            assert!(here.insert(question.family()), "{}", question.question);
+            let found = question.program().unwrap().unwrap().execute(&graph).unwrap().answer;
+            assert_eq!(Some(found), question.answer, "{}", question.question);
+            *families.entry(question.family()).or_insert(0) += 1;
+            *answers.entry(found).or_insert(0) += 1;
+            all += 1;
+        }
+    }
+    assert_eq!(all, 900);
+    assert!(families.len() > 85 && families.values().all(|&count| count <= 14), "{families:?}");
+    let [yes, no] = [true, false].map(|value| f64::from(answers[&Answer::Bool(value)]));
+    assert!((0.8..1.25).contains(&(yes / no)), "{yes} {no}");
+}
