@@ -6,6 +6,7 @@
 mod detection;
 mod dialog;
 mod lens;
+mod reasoning;
 mod sentence;
 mod speech;
 mod style;
@@ -23,8 +24,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Classifies and translates sample sentences, writes down sample recordings and names sample pictures with the shipped models, paints a drawn scene in two styles, shows
-/// which words decided, what was read, what was heard and which pictures are alike, and writes an HTML report.
+/// Shows each task at work on what ships with the repository: sentences classified and translated, recordings written down, pictures named,
+/// scenes taken apart and asked about, a drawing painted in two styles, units of a network made visible, two agents that invent a language. Writes an
+/// HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {
@@ -48,6 +50,7 @@ enum Part {
     Speech,
     Vision,
     Detection,
+    Reasoning,
     Style,
     Lens,
     Dialog,
@@ -81,7 +84,7 @@ fn main() -> ExitCode {
 }
 
 /// A part with the name of what it finds in JSON, in the order in which they are shown.
-const PARTS: [(Part, &str, Section); 8] = [
+const PARTS: [(Part, &str, Section); 9] = [
     (Part::Sentence, "sentences", |data, device, report| {
         found(sentence::section(data, device, report))
     }),
@@ -94,6 +97,9 @@ const PARTS: [(Part, &str, Section); 8] = [
     (Part::Vision, "pictures", |data, device, report| found(vision::section(data, device, report))),
     (Part::Detection, "scenes", |data, device, report| {
         found(detection::section(data, device, report))
+    }),
+    (Part::Reasoning, "reasoning", |data, device, report| {
+        found(reasoning::section(data, device, report))
     }),
     (Part::Style, "styles", |data, device, report| found(style::section(data, device, report))),
     (Part::Lens, "units", |data, device, report| found(lens::section(data, device, report))),
