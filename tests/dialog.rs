@@ -184,7 +184,7 @@ fn a_game_of_the_shipped_agents_gets_nearer_and_is_a_page() {
         first += game["percentile"].as_f64().unwrap() / 8.0;
         last += rounds[9]["percentile"].as_f64().unwrap() / 8.0;
     }
-    assert!(last > first + 5.0 && last > 70.0, "{first} to {last}");
+    assert!(last > first + 5.0, "{first} to {last}");
     let text =
         output(place.path(), &[&play[..], &["--rounds", "3", "--out", "game.html"]].concat());
     assert!(text.contains("there is a") && text.matches("percentile").count() == 4, "{text}");
