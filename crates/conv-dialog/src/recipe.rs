@@ -49,7 +49,7 @@ impl Default for Recipe {
             candidates: 100,
             negatives: 50,
             fit: FitConfig {
-                epochs: 8,
+                epochs: 4,
                 batching: Batching { size: BatchSize::Examples(32), window: 20 },
                 optimizer: OptimizerConfig::Adam(Adam::w()),
                 learning_rate: 2e-3,

@@ -3,7 +3,7 @@
 //!
 //! A-Bot sees a scene; Q-Bot is told a sentence about it. In each round Q-Bot asks, A-Bot answers, and Q-Bot says of what features it now
 //! takes the scene to be: a pool of scenes is ranked by their distance to that. Both are networks here, supervised by dialogs that the
-//! program writes itself; when they play, nobody counts objects for them.
+//! program writes itself. A-Bot sees how many objects have each feature and each pair of features, and a question's answer is for its network to say.
 
 mod agents;
 mod game;

@@ -80,7 +80,7 @@ impl<const N: usize> Table<N> {
     /// The best action, or a drawn one where the low half of `drawn` is below `exploration`.
     fn choose(&self, state: usize, drawn: u32, exploration: u32) -> usize {
         match drawn & 0xffff < exploration {
-            true => (drawn >> 16) as usize * N >> 16,
+            true => ((drawn >> 16) as usize * N) >> 16,
             false => self.best(state),
         }
     }
@@ -141,8 +141,8 @@ impl Tabular {
             let exploration =
                 [config.exploration, config.guessing].map(|share| (share * left * 65536.0) as u32);
             let drawn = rng.next_u64();
-            let object = world.seen[((drawn >> 32) * seen >> 32) as usize];
-            let task = ((drawn & 0xffff_ffff) * TASKS.len() as u64 >> 32) as usize;
+            let object = world.seen[(((drawn >> 32) * seen) >> 32) as usize];
+            let task = (((drawn & 0xffff_ffff) * TASKS.len() as u64) >> 32) as usize;
             let game = agents.play(object, task, exploration, || rng.next_u64());
             let reward = f32::from(u8::from(game.guess == target(object, task)));
             agents.learn(&game, reward, [config.asking_rate, config.answering_rate]);

@@ -99,7 +99,7 @@ impl World {
 
 /// The value of an object's attribute, 0 to 3.
 pub(crate) fn value(object: usize, attribute: usize) -> usize {
-    object >> (2 * attribute) & 3
+    (object >> (2 * attribute)) & 3
 }
 
 /// What Q-Bot has to name: one of 16 pairs of values.
