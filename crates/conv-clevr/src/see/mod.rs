@@ -6,7 +6,7 @@ mod masks;
 
 pub use detector::Detector;
 pub use ground::{Ground, Standing};
-pub use masks::rendered;
+pub use masks::{Placed, rendered};
 
 use crate::scene::Beliefs;
 use crate::{Error, Graph, Relation, Result, Traits};
