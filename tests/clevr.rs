@@ -175,15 +175,15 @@ fn files_are_inspected_and_contradictions_named() {
 fn a_parser_learns_from_templates() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
-    let template = r#"[{"text":["How many <C> <S>s are there?"],"nodes":[{"type":"scene","inputs":[]},
-        {"type":"filter_count","inputs":[0],"side_inputs":["<C>","<S>"]}],
-        "params":[{"name":"<C>","type":"Color"},{"name":"<S>","type":"Shape"}]}]"#;
+    let template = r#"[{"text":["How many <Z> <C> <M> <S>s are there?"],"nodes":[{"type":"scene","inputs":[]},
+        {"type":"filter_count","inputs":[0],"side_inputs":["<Z>","<C>","<M>","<S>"]}],
+        "params":[{"name":"<Z>","type":"Size"},{"name":"<C>","type":"Color"},{"name":"<M>","type":"Material"},{"name":"<S>","type":"Shape"}]}]"#;
     fs::create_dir(folder.join("templates")).unwrap();
     fs::write(folder.join("templates/own.json"), template).unwrap();
     fs::write(folder.join("templates/synonyms.json"), r#"{"cube":["cube","block"]}"#).unwrap();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
-    fs::write(path("small.toml"), "embedding = 16\noutput_embedding = 16\nencoder_layers = \"[(16, 3)]\"\ndecoder_layers = \"[(16, 3)]\"\n\
-        dropout = 0.0\n[fit]\nlearning_rate = 0.02\n[fit.schedule]\nwarmup_steps = 20\n").unwrap();
+    fs::write(path("small.toml"), "embedding = 32\noutput_embedding = 32\nencoder_layers = \"[(32, 3)]\"\ndecoder_layers = \"[(32, 3)]\"\n\
+        dropout = 0.0\n[fit]\nlearning_rate = 0.02\n[fit.batching]\nsize = { tokens = 400 }\n[fit.schedule]\nwarmup_steps = 20\n").unwrap();
     let (templates, run) = (path("templates"), path("run"));
     let train = [
         "train",
@@ -192,7 +192,7 @@ fn a_parser_learns_from_templates() {
         "--questions",
         "1500",
         "--epochs",
-        "4",
+        "24",
         "--config",
         &path("small.toml"),
         "--out",

@@ -42,7 +42,7 @@ pub fn section(picture: &Picture, answered: &Answered) -> Result<Html> {
             body += &drawn(answered, output.objects(), size);
         }
         let caption = Html::text(&format!("{at}. {function}{of}: {}", traced.given()));
-        let _ = write!(body, "<figcaption>{caption}</figcaption></figure>\n");
+        let _ = writeln!(body, "<figcaption>{caption}</figcaption></figure>");
     }
     Ok(Html::trusted(body + "</div>"))
 }

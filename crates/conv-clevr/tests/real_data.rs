@@ -1,5 +1,5 @@
 //! Scenes, questions and programs of CLEVR itself. Needs CONVOKE_DATA.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use conv_clevr::{Answer, Generator, QuestionFile, SceneFile, Templates};
 use std::collections::BTreeMap;

@@ -5,13 +5,16 @@ use crate::{Error, Relation, Result, Scene, SceneFile};
 use conv_vision::{Limits, Picture};
 use std::path::Path;
 
+/// A box and the place that it stands on.
+pub type Placed = (Standing, [f64; 2]);
+
 /// The boxes and places of the objects of a folder with `scenes.json` and `masks/`, whose pixels are an object's number and 1. A place is
 /// where the scene's own camera has it: right of and behind the middle of the ground. Objects of which no pixel shows are left out. Each example
 /// comes with its scene's number.
 ///
 /// # Errors
 /// Files that cannot be read, or a scene without directions.
-pub fn rendered(folder: &Path) -> Result<Vec<(u64, (Standing, [f64; 2]))>> {
+pub fn rendered(folder: &Path) -> Result<Vec<(u64, Placed)>> {
     let mut examples = Vec::new();
     for scene in SceneFile::read(&folder.join("scenes.json"))?.scenes {
         let mask =

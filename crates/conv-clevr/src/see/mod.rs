@@ -6,7 +6,7 @@ mod masks;
 
 pub use detector::Detector;
 pub use ground::{Ground, Standing};
-pub use masks::rendered;
+pub use masks::{Placed, rendered};
 
 use crate::scene::Beliefs;
 use crate::{Error, Graph, Relation, Result, Traits};
@@ -16,6 +16,10 @@ use serde::Serialize;
 /// The share of a picture that is [`grey_ground`] at least. Of the 600 rendered pictures that models learn from the least is 0.76; of 202
 /// photographs of Caltech-101 one in 17 has as much.
 const LEAST_GROUND: f64 = 0.6;
+
+/// How far from the ground's middle a thing is no object of a scene's, in units of the scene: objects stand within 3 of it along each side of a
+/// square, so within 4.3.
+const EDGE: f64 = 5.5;
 
 /// Columns that every picture is read with, whatever its height: the original's, of 480, become 320 × 213.
 pub const WIDTH: usize = 320;
@@ -79,16 +83,17 @@ impl Sight {
                 ": {percent} % of it look like CLEVR's grey ground, expected most"
             ));
         }
-        let objects = see.see(&read)?;
+        let height = read.height() as f64;
+        let standing = |seen: Seen| {
+            let Traits { size, shape, .. } = seen.traits;
+            (seen, ground.place(&Standing { bounds: seen.bounds, height, size, shape }))
+        };
+        let seen = see.see(&read)?.into_iter().map(standing);
+        let on_ground = |(_, [right, behind]): &(Seen, [f64; 2])| right.hypot(*behind) < EDGE;
+        let (objects, places): (Vec<Seen>, Vec<[f64; 2]>) = seen.filter(on_ground).unzip();
         if objects.is_empty() {
             return none(String::new());
         }
-        let height = read.height() as f64;
-        let standing = |seen: &Seen| {
-            let Traits { size, shape, .. } = seen.traits;
-            ground.place(&Standing { bounds: seen.bounds, height, size, shape })
-        };
-        let places: Vec<[f64; 2]> = objects.iter().map(standing).collect();
         let graph = graph(objects.iter().map(|seen| seen.traits).collect(), &places)?;
         let beliefs = objects.iter().map(|seen| seen.beliefs).collect();
         let wrong = |reason| Error::Scene { image: image.into(), reason };

@@ -23,6 +23,9 @@ pub struct Drawn {
 /// The values of slots by name, in the order in which they were filled; empty for a slot left empty.
 pub(super) type Values<'t> = Vec<(&'t str, &'static str)>;
 
+/// A slot of a filter, its kind, and its value, if it has one.
+type Filled<'t> = (&'t str, Kind, Option<Attribute>);
+
 /// Fills a template.
 ///
 /// # Errors
@@ -168,7 +171,7 @@ fn filters<'t>(
     must: bool,
     kind_of: &impl Fn(&str) -> Result<&'t str, String>,
     rng: &mut impl Rng,
-) -> Result<Vec<(&'t str, Kind, Option<Attribute>)>, String> {
+) -> Result<Vec<Filled<'t>>, String> {
     let is_null = |name: &str| {
         let mut nulls = template.constraints.iter().filter(|constraint| constraint.kind == "NULL");
         nulls.any(|null| null.params.iter().any(|param| param.as_str() == Some(name)))
