@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(long, default_value = "128")]
     size: usize,
     /// Steps at most
-    #[arg(long, default_value = "100")]
+    #[arg(long, default_value = "60")]
     steps: usize,
     /// Where the descent begins
     #[arg(long, value_enum, default_value = "content")]

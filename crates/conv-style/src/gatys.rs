@@ -40,7 +40,7 @@ pub struct Painting {
 impl Default for Painting {
     fn default() -> Self {
         let lbfgs = LbfgsConfig { history: 20, ..LbfgsConfig::default() };
-        Self { size: 128, steps: 100, start: Start::Content, seed: 1, lbfgs }
+        Self { size: 128, steps: 60, start: Start::Content, seed: 1, lbfgs }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{Config, Mixture, Result};
 use candle_core::{Module, Tensor};
-use conv_core::{Conv2dConfig, ConvTranspose2dConfig, Padding2d, conv_transpose2d, pad_reflect};
-use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, Init, VarBuilder, group_norm, relu};
+use conv_core::{Conv2dConfig, pad_reflect, upsample_nearest2d};
+use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, VarBuilder, group_norm, relu};
 
 /// What a network's numbers from −1 to 1 stand for: half the range of a pixel.
 const HALF: f64 = 127.5;
@@ -20,7 +20,8 @@ const MULTIPLE: usize = 4;
 pub struct StyleBank {
     encoder: [Normalised; 3],
     banks: Vec<Vec<Normalised>>,
-    widening: [Widening; 2],
+    /// Behind each doubling of the sides.
+    widening: [Normalised; 2],
     last: Conv2d,
 }
 
@@ -33,19 +34,10 @@ struct Normalised {
     mirrored: usize,
 }
 
-/// A transposed convolution that doubles the sides, and the same behind it.
-#[derive(Debug, Clone)]
-struct Widening {
-    weight: Tensor,
-    bias: Tensor,
-    norm: GroupNorm,
-}
-
 /// Builds it.
 ///
 /// Parameters: `encoder.N.weight` and `.bias` of the convolutions N = 1 to 3 and `encoder.N.norm.weight` and `.bias`; the like of `bank.STYLE.N`,
-/// of `decoder.1` and `.2`, whose weights are those of transposed convolutions, `[I, O, 3, 3]`, and of `decoder.3`, which has no norm. First
-/// values are PyTorch's.
+/// of `decoder.1` and `.2`, and of `decoder.3`, which has no norm. First values are PyTorch's.
 ///
 /// # Errors
 /// Stored weights of another shape.
@@ -67,8 +59,8 @@ pub fn style_bank(config: &Config, vb: &VarBuilder) -> Result<StyleBank> {
         ],
         banks: config.styles.iter().map(bank).collect::<Result<_>>()?,
         widening: [
-            widening([third, second], decoder.pp("1"))?,
-            widening([second, first], decoder.pp("2"))?,
+            normalised([third, second], [3, 1], decoder.pp("1"))?,
+            normalised([second, first], [3, 1], decoder.pp("2"))?,
         ],
         last: conv_nn::conv2d(first, 3, (9, 9), Conv2dConfig::default(), decoder.pp("3"))?,
     })
@@ -92,15 +84,6 @@ fn normalised(
     })
 }
 
-fn widening([from, to]: [usize; 2], vb: VarBuilder) -> Result<Widening> {
-    let init = || Init::uniform_fan_in(9 * to);
-    Ok(Widening {
-        weight: vb.get_with_hints((from, to, 3, 3), "weight", init())?,
-        bias: vb.get_with_hints(to, "bias", init())?,
-        norm: instance_norm(to, vb)?,
-    })
-}
-
 /// Each side longer by its mirror image; a side that is too short for it by its last row or column.
 fn mirrored(x: &Tensor, [before, after]: [(usize, usize); 2]) -> Result<Tensor> {
     let side = |x: &Tensor, dim: usize, by: (usize, usize)| match by {
@@ -115,19 +98,6 @@ impl Normalised {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let by = (self.mirrored, self.mirrored);
         let x = self.convolution.forward(&mirrored(x, [by, by])?)?;
-        Ok(relu(&self.norm.forward(&x)?)?)
-    }
-}
-
-impl Widening {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let config = ConvTranspose2dConfig {
-            stride: (2, 2),
-            padding: Padding2d::all(1),
-            output_padding: (1, 1),
-            ..ConvTranspose2dConfig::default()
-        };
-        let x = conv_transpose2d(x, &self.weight, Some(&self.bias), &config)?;
         Ok(relu(&self.norm.forward(&x)?)?)
     }
 }
@@ -160,7 +130,13 @@ impl StyleBank {
     /// # Errors
     /// Another shape.
     pub fn decode(&self, features: &Tensor, (height, width): (usize, usize)) -> Result<Tensor> {
-        let x = self.widening.iter().try_fold(features.clone(), |x, layer| layer.forward(&x))?;
+        // The paper's transposed convolutions of 3 × 3 and stride 2 paint a grid of four pixels (Odena et al. 2016), which takes long
+        // to unlearn: each pixel four times, and a convolution, have as many parameters and none.
+        let widen = |x: Tensor, layer: &Normalised| -> Result<Tensor> {
+            let (_, _, height, width) = x.dims4()?;
+            layer.forward(&upsample_nearest2d(&x, (2 * height, 2 * width))?)
+        };
+        let x = self.widening.iter().try_fold(features.clone(), widen)?;
         let by = (4, 4);
         let x = self.last.forward(&mirrored(&x, [by, by])?)?;
         let x = x.narrow(2, 0, height)?.narrow(3, 0, width)?;

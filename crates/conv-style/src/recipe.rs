@@ -37,6 +37,7 @@ impl Default for Recipe {
                 batching: Batching { size: BatchSize::Examples(1), window: 1 },
                 learning_rate: 2e-3,
                 schedule: Schedule {
+                    warmup_steps: 20,
                     decay: Decay::Cosine { steps: None, floor: 0.0 },
                     ..Schedule::default()
                 },
