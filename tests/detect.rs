@@ -122,9 +122,9 @@ fn from_training_to_drawings() {
     assert_eq!((&first["image_id"], &first["category_id"]), (&json!(2), &json!(1)));
     assert_eq!(first["segmentation"]["size"], json!([SIDES.1, SIDES.0]));
     let seen = Picture::open(&folder.join("drawn/seen.png"), &Limits::default()).unwrap();
-    assert_eq!((seen.width(), seen.height()), (960, 640));
+    assert_eq!((seen.width(), seen.height()), (1344, 896));
     let plain = Picture::open(&folder.join(file), &Limits::default()).unwrap();
-    assert_ne!(plain.resize(960, 640, conv_vision::Filter::Bicubic).unwrap(), seen);
+    assert_ne!(plain.resize(1344, 896, conv_vision::Filter::Bicubic).unwrap(), seen);
 
     let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
     assert!(report.contains("Held-out pictures") && !report.contains(&*folder.to_string_lossy()));

@@ -4,7 +4,7 @@ use crate::model::Model;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
-use conv_detect::{Detector, Instance, Limits, Picture, RunLength, draw};
+use conv_detect::{Instance, Limits, Picture, RunLength, draw};
 use conv_hub::files::write_atomic;
 use conv_vision::data::find;
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                 let category = detector.config().category(found.class);
                 Coco::new(path, at, category, found)
             })),
-            false => conv_cli::print(false, &Seen { path, detector: &detector, instances })?,
+            false => conv_cli::print(false, &Seen { path, instances })?,
         }
     }
     match (seen, skipped.as_slice()) {
@@ -120,8 +120,6 @@ impl Target {
 #[derive(Serialize)]
 struct Seen<'a> {
     path: &'a Path,
-    #[serde(skip)]
-    detector: &'a Detector,
     instances: Vec<Instance>,
 }
 
@@ -129,14 +127,8 @@ impl fmt::Display for Seen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.instances.len())?;
         for instance in &self.instances {
-            let words = instance.attributes.iter().map(|answer| answer.value.as_str());
-            let mut name: Vec<&str> = words.collect();
-            // The only class there is says nothing beside attributes.
-            if name.is_empty() || self.detector.labels().len() > 1 {
-                name.push(&instance.label);
-            }
             let [left, top, right, bottom] = instance.bounding_box.corners();
-            let (score, name, area) = (instance.score, name.join(" "), instance.mask.area());
+            let (score, name, area) = (instance.score, instance.name(), instance.mask.area());
             write!(
                 f,
                 "\n  {score:.2}  {name:<30} {left:6.1} {top:6.1} {right:6.1} {bottom:6.1}  {area} pixels"

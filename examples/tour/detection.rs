@@ -62,10 +62,8 @@ impl fmt::Display for Scenes {
         for Scene { file, objects, instances } in &self.scenes {
             writeln!(f, "  {file}, {objects} objects")?;
             for instance in instances {
-                let words: Vec<&str> =
-                    instance.attributes.iter().map(|answer| answer.value.as_str()).collect();
                 let [left, top, right, bottom] = instance.bounding_box.corners();
-                let (score, words) = (instance.score, words.join(" "));
+                let (score, words) = (instance.score, instance.name());
                 writeln!(
                     f,
                     "    {score:.2}  {words:<28} ({left:.0}, {top:.0}) to ({right:.0}, {bottom:.0})"

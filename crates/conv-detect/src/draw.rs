@@ -1,7 +1,7 @@
 //! Instances drawn into their picture, as in figure 2 of He et al. (2017): a colour each, mask, box, class and score.
 
 use crate::data::{Dataset, Example};
-use crate::infer::{Detector, Instance};
+use crate::infer::{Detector, Instance, named};
 use crate::{BoundingBox, Result, RunLength};
 use conv_train::report::{Html, Report};
 use conv_vision::{Limits, Picture};
@@ -11,7 +11,7 @@ use font8x8::UnicodeFonts;
 const SHOWN: f32 = 0.5;
 
 /// The longer side of a drawing at least, in pixels: small pictures are enlarged, so that text on them can be read.
-const SIDE: usize = 960;
+const SIDE: usize = 1280;
 
 /// Colours that stand apart, red, green and blue.
 const COLOURS: [[u8; 3]; 10] = [
@@ -58,19 +58,15 @@ pub fn draw_truth(picture: &Picture, data: &Dataset, example: &Example) -> Resul
     let figures = example.objects.iter().map(|object| {
         let words = data.attributes.iter().zip(&object.attributes);
         let words = words.filter_map(|(of, value)| Some(of.values[(*value)? as usize].as_str()));
-        let words: Vec<&str> = words.collect();
-        let label = &data.labels[object.class];
-        let text = if words.is_empty() { label.clone() } else { words.join(" ") };
+        let text = named(words.collect(), &data.labels[object.class]);
         Figure { bounding_box: &object.bounding_box, mask: &object.mask, text }
     });
     paint(picture, &figures.collect::<Vec<_>>())
 }
 
-/// Class, or attributes where there are some, and the score with one decimal, as in the paper's figures.
+/// What it is, and the score with one decimal, as in the paper's figures.
 fn caption(instance: &Instance) -> String {
-    let words: Vec<&str> = instance.attributes.iter().map(|answer| answer.value.as_str()).collect();
-    let name = if words.is_empty() { instance.label.clone() } else { words.join(" ") };
-    format!("{name} {:.1}", instance.score)
+    format!("{} {:.1}", instance.name(), instance.score)
 }
 
 fn paint(picture: &Picture, figures: &[Figure]) -> Result<Picture> {
@@ -174,10 +170,10 @@ impl Canvas {
         colour: [u8; 3],
         written: &mut Vec<BoundingBox>,
     ) {
-        /// Twice the font's eight pixels, with one of margin on each side.
-        const SIZE: usize = 2;
-        const HEIGHT: usize = 8 * SIZE + 4;
-        let width = text.chars().count() * 8 * SIZE + 4;
+        /// The font's eight pixels twice as high as wide, with two of margin on each side.
+        const TALL: usize = 2;
+        const HEIGHT: usize = 8 * TALL + 4;
+        let width = text.chars().count() * 8 + 4;
         let left = (x.max(0.0) as usize).min(self.width.saturating_sub(width));
         let mut top = (y.max(0.0) as usize).saturating_sub(HEIGHT);
         let place = |top: usize| {
@@ -199,11 +195,9 @@ impl Canvas {
         for (at, character) in text.chars().enumerate() {
             let glyph = font8x8::BASIC_FONTS.get(character).unwrap_or([0x7e; 8]);
             for (row, bits) in glyph.iter().enumerate() {
-                for column in (0..8).filter(|column| bits >> column & 1 == 1) {
-                    let (x, y) = (left + 2 + (at * 8 + column) * SIZE, top + 2 + row * SIZE);
-                    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-                        self.blend(x + dx, y + dy, [255; 3], 1.0);
-                    }
+                for column in (0..8).filter(|column| (bits >> column) & 1 == 1) {
+                    let (x, y) = (left + 2 + at * 8 + column, top + 2 + row * TALL);
+                    (y..y + TALL).for_each(|y| self.blend(x, y, [255; 3], 1.0));
                 }
             }
         }

@@ -57,6 +57,13 @@ pub struct Measured {
 }
 
 impl Instance {
+    /// What it is in words: its attributes' values, the last attribute's first, such as "large metal blue cylinder"; without attributes the
+    /// name of its class.
+    pub fn name(&self) -> String {
+        let words = self.attributes.iter().map(|answer| answer.value.as_str());
+        named(words.collect(), &self.label)
+    }
+
     /// The value of an attribute by its name.
     pub fn attribute(&self, name: &str) -> Option<&Answer> {
         self.attributes.iter().find(|answer| answer.name == name)
@@ -179,6 +186,12 @@ impl Detector {
                 .collect(),
         }
     }
+}
+
+/// An object's name from the values of its attributes.
+pub(crate) fn named(mut words: Vec<&str>, label: &str) -> String {
+    words.reverse();
+    if words.is_empty() { label.into() } else { words.join(" ") }
 }
 
 /// The place of the largest number, of equals the first.

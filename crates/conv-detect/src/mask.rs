@@ -143,7 +143,7 @@ impl RunLength {
     ) -> Self {
         let (mut counts, mut is_own, mut run) = (Vec::new(), false, 0u32);
         let mut add = |value: bool, count: usize| {
-            if value != is_own {
+            if value != is_own && count > 0 {
                 counts.push(std::mem::take(&mut run));
                 is_own = value;
             }
@@ -156,7 +156,9 @@ impl RunLength {
             add(false, height - bottom);
         }
         add(false, (width - right) * height);
-        counts.push(run);
+        if run > 0 || counts.is_empty() {
+            counts.push(run);
+        }
         Self { width, height, counts }
     }
 

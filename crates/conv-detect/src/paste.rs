@@ -56,7 +56,8 @@ mod tests {
         let found = BoundingBox::new(3.0, 5.0, 17.0, 12.0);
         let pasted = paste(&full, &found, (30, 20), 0.5);
         let tight = pasted.bitmap().bounding_box().unwrap();
-        assert!(tight.iou(&found) > 0.8, "{tight:?}");
+        // Half a cell and a pixel more on each side, as in torchvision.
+        assert!(tight.iou(&found) > 0.7, "{tight:?}");
         // Beyond an edge nothing is drawn, and outside of the picture nothing at all.
         let across = paste(&full, &BoundingBox::new(-5.0, -5.0, 4.0, 40.0), (30, 20), 0.5);
         let tight = across.bitmap().bounding_box().unwrap();

@@ -24,7 +24,7 @@ impl RunLength {
     pub fn from_polygon(corners: &[f64], width: usize, height: usize) -> Result<Self> {
         let wrong =
             |found: String, expected: &str| Error::RunLength { found, expected: expected.into() };
-        if corners.len() < 6 || corners.len() % 2 != 0 {
+        if corners.len() < 6 || !corners.len().is_multiple_of(2) {
             let found = format!("a polygon of {} coordinates", corners.len());
             return Err(wrong(found, "an even number, at least six"));
         }

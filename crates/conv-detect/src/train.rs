@@ -306,7 +306,7 @@ impl Task for Training {
         let stages = backbone.stages.iter().enumerate();
         // A stage keeps its three convolutions and what becomes of them; a level of the pyramid its sum, itself and the proposals' features.
         let of_stages: usize = stages
-            .map(|(at, channels)| (6 * channels + 4 * pyramid) * pixels >> (2 * at + 4))
+            .map(|(at, channels)| ((6 * channels + 4 * pyramid) * pixels) >> (2 * at + 4))
             .sum();
         examples * (3 * backbone.stem * pixels / 4 + of_stages) * size_of::<f32>()
     }

@@ -226,7 +226,8 @@ mod tests {
             super::read(folder, &Limits::default()).err().map(|e| e.to_string()).unwrap_or_default()
         };
         assert!(text("{}").contains("missing field `scenes`"));
-        assert!(text(&"[".repeat(100_000)).contains("recursion limit"));
+        let deep = format!("{{\"info\":{}", "[".repeat(100_000));
+        assert!(text(&deep).contains("scenes.json: "));
         fs::remove_file(folder.join(SCENES)).unwrap();
         let error = Dataset::open(folder, &Limits::default()).err().map(|e| e.to_string());
         assert!(error.unwrap_or_default().contains("holds images, masks, expected scenes.json"));
