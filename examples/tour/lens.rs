@@ -94,9 +94,9 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Units, R
 
 impl fmt::Display for Units {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
+        writeln!(
             f,
-            "Pictures that units of {} respond to, after Olah et al. (2017)\n",
+            "Pictures that units of {} respond to, after Olah et al. (2017)",
             self.network
         )?;
         for Rendered { unit, value, noise, best, best_value, beaten, crops } in &self.units {

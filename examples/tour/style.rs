@@ -121,9 +121,9 @@ fn colour(x: f64, y: f64) -> [f64; 3] {
 impl fmt::Display for Styles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { width, height, painted } = self;
-        write!(
+        writeln!(
             f,
-            "A scene of {width} × {height} pixels in the styles of a bank, after Chen et al. (2017)\n"
+            "A scene of {width} × {height} pixels in the styles of a bank, after Chen et al. (2017)"
         )?;
         for Painted { mixture, seconds, changed } in painted {
             write!(

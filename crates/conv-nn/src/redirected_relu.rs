@@ -46,12 +46,13 @@ impl Kernel for RedirectedRelu {
     fn backward<T: Real>(&self, x: &[T], _y: &[T], gradient: &[T]) -> Vec<T> {
         let mut dx = Vec::with_capacity(x.len());
         for (x, dy) in x.chunks(self.sample).zip(gradient.chunks(self.sample)) {
-            let is_open = |x: T| !(x <= T::zero());
-            let passes = x.iter().zip(dy).any(|(&x, &dy)| is_open(x) && dy != T::zero());
-            dx.extend(x.iter().zip(dy).map(|(&x, &dy)| match is_open(x) {
-                true => dy,
-                false if !passes && dy <= T::zero() => dy,
-                false => T::zero(),
+            // So that NaN passes, as in the rectifier.
+            let is_closed = |x: T| x <= T::zero();
+            let passes = x.iter().zip(dy).any(|(&x, &dy)| !is_closed(x) && dy != T::zero());
+            dx.extend(x.iter().zip(dy).map(|(&x, &dy)| match is_closed(x) {
+                false => dy,
+                true if !passes && dy <= T::zero() => dy,
+                true => T::zero(),
             }));
         }
         dx

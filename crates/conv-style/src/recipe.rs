@@ -39,7 +39,6 @@ impl Default for Recipe {
                 schedule: Schedule {
                     warmup_steps: 20,
                     decay: Decay::Cosine { steps: None, floor: 0.0 },
-                    ..Schedule::default()
                 },
                 evaluate_every: Interval::Steps(200),
                 monitor: Some(MonitoredMetric {
