@@ -127,8 +127,8 @@ impl FromStr for Separator {
     /// One character, or `tab`. Letters, digits, quotation marks and line breaks stand in texts.
     fn from_str(text: &str) -> Result<Self> {
         match if text == "tab" { "\t" } else { text }.as_bytes() {
-            &[byte @ (b'\t' | b' ')] => Ok(Self(byte)),
-            &[byte] if byte.is_ascii_punctuation() && byte != b'"' => Ok(Self(byte)),
+            [byte @ (b'\t' | b' ')] => Ok(Self(*byte)),
+            [byte] if byte.is_ascii_punctuation() && *byte != b'"' => Ok(Self(*byte)),
             _ => {
                 let expected = "one character such as ; or |, or the word tab";
                 Err(InvalidField::new("separator", format_args!("{text:?}"), expected).into())

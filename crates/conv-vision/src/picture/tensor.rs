@@ -49,6 +49,7 @@ impl Picture {
     /// # Errors
     /// A side of 0, or one that exceeds memory.
     pub fn with_longer_side(&self, side: usize) -> Result<Self> {
+        conv_hub::InvalidField::unless(side > 0, "side", &side, "at least 1 pixel")?;
         let longer = self.width.max(self.height);
         let scaled = |length: usize| (length * side).div_ceil(longer).max(1);
         self.resize(scaled(self.width), scaled(self.height), super::Filter::Bilinear)
