@@ -148,7 +148,9 @@ impl TrainFlags {
         let (model, report) = (out.join("model"), out.join("report.html"));
         task::save(task, &model, &card(metrics.clone()), self.half)?;
         let log = read_log(&out.join("metrics.jsonl"))?;
-        nothing_learnt(task.fit(), &log).map(note);
+        if let Some(remark) = nothing_learnt(task.fit(), &log) {
+            note(remark);
+        }
         task::report(task, subtitle, &metrics, &log, &outcome)?.write(&report)?;
         let parameters = task.parameters().count();
         let Outcome { step, epoch, seconds, .. } = outcome;
