@@ -1,5 +1,6 @@
 //! Weight normalisation.
 
+use crate::kernel::check_real;
 use crate::{Error, Result};
 use candle_core::Tensor;
 
@@ -10,7 +11,7 @@ use candle_core::Tensor;
 /// v `[O, …]` of f32 or f64, g with O elements → `[O, …]`.
 ///
 /// # Errors
-/// Another number of lengths than directions. A direction of zeros has no length: it gives NaN, as in PyTorch.
+/// Another number of lengths than directions, or another type. A direction of zeros has no length: it gives NaN, as in PyTorch.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -20,6 +21,7 @@ use candle_core::Tensor;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn weight_norm(v: &Tensor, g: &Tensor) -> Result<Tensor> {
+    check_real("weight_norm", "v", v.dtype())?;
     let outputs = v.dims().first().copied().unwrap_or(0);
     if g.elem_count() != outputs || outputs == 0 {
         return Err(Error::Shape {
