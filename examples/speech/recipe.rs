@@ -1,4 +1,4 @@
-//! The training recipe: the small one, a file's, and the flags over either.
+//! The training recipe: a preset, a file's settings over it, and the flags over both.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -16,6 +16,9 @@ pub struct Flags {
     /// How samples become features [default: logmel]
     #[arg(long)]
     front_end: Option<Kind>,
+    /// What the network is made of [default: small, and convolutional for yesno]
+    #[arg(long)]
+    preset: Option<Preset>,
     /// What the network is trained for [default: ctc]
     #[arg(long)]
     loss: Option<Criterion>,
@@ -36,6 +39,15 @@ enum Kind {
     Raw,
 }
 
+/// The networks, with their recipes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// Two convolutions and a recurrent layer in both directions
+    Small,
+    /// Convolutions alone, for a few words said in few orders
+    Convolutional,
+}
+
 /// The losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Criterion {
@@ -44,13 +56,21 @@ enum Criterion {
 }
 
 impl Flags {
-    /// The recipe; where there is a dev part, the best weights are chosen by its word error rate.
-    pub fn recipe(&self, has_dev: bool, common: &conv_cli::Common) -> Result<Recipe> {
+    /// The recipe, of `usual` where no preset is named; where there is a dev part, the best weights are chosen by its word error rate.
+    pub fn recipe(
+        &self,
+        usual: Preset,
+        has_dev: bool,
+        common: &conv_cli::Common,
+    ) -> Result<Recipe> {
         let front_end = match self.front_end {
             None | Some(Kind::Logmel) => FrontEnd::LogMel(LogMelConfig::default()),
             Some(Kind::Raw) => Recipe::raw(),
         };
-        let mut base = Recipe::small(front_end);
+        let mut base = match self.preset.unwrap_or(usual) {
+            Preset::Small => Recipe::small(front_end),
+            Preset::Convolutional => Recipe::convolutional(front_end),
+        };
         base.fit.monitor = has_dev
             .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });
         let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;

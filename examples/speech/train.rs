@@ -1,7 +1,7 @@
 //! `train`: from recordings and their texts to a model folder and a report.
 
 use crate::data::Sets;
-use crate::recipe::Flags;
+use crate::recipe::{Flags, Preset};
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
@@ -42,7 +42,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         Some(set) => (set.train, Some(set.test)),
         None => (Manifest::read(&options.data)?, None),
     };
-    let recipe = options.flags.recipe(options.dev.is_some(), common)?;
+    let usual = if test.is_some() { Preset::Convolutional } else { Preset::Small };
+    let recipe = options.flags.recipe(usual, options.dev.is_some(), common)?;
     let train = Recordings::read(&manifest, None)?;
     let held_out = |manifest: &Manifest| Recordings::read(manifest, Some(train.rate));
     let dev = options.dev.as_ref().map(|path| held_out(&Manifest::read(path)?)).transpose()?;

@@ -33,7 +33,8 @@ fn one() -> usize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecurrentConfig {
-    /// Layers of long short-term memory.
+    /// Layers of long short-term memory; 0 is a network of convolutions alone, which knows nothing beyond what its filters see (Collobert
+    /// et al. 2016, "Wav2Letter").
     pub layers: usize,
     /// Units of each, in each direction.
     pub units: usize,
@@ -110,8 +111,11 @@ impl Config {
 
     /// Numbers of a step behind the recurrent layers.
     pub fn outputs(&self) -> usize {
-        let RecurrentConfig { units, bidirectional, projection, .. } = self.recurrent;
-        projection.unwrap_or(units) * if bidirectional { 2 } else { 1 }
+        let RecurrentConfig { layers, units, bidirectional, projection } = self.recurrent;
+        match layers {
+            0 => self.reduction.unwrap_or(self.maps()),
+            _ => projection.unwrap_or(units) * if bidirectional { 2 } else { 1 },
+        }
     }
 }
 
@@ -144,7 +148,7 @@ impl ModelConfig for Config {
             check(SIZES.contains(reduction), "reduction", reduction, RANGE)?;
         }
         let RecurrentConfig { layers, units, projection, .. } = self.recurrent;
-        check((1..=32).contains(&layers), "recurrent.layers", &layers, "1 to 32")?;
+        check(layers <= 32, "recurrent.layers", &layers, "at most 32")?;
         check(SIZES.contains(&units), "recurrent.units", &units, RANGE)?;
         if let Some(projection) = projection {
             let expected = "at least 1 and fewer than the units";
@@ -192,6 +196,11 @@ pub(crate) mod tests {
         assert!(config.check().is_ok());
         assert_eq!((config.time_reduction(), config.steps(9), config.steps(8)), (4, 3, 2));
         assert_eq!((config.maps(), config.outputs()), (3 * 5, 10));
+        let mut alone = config.clone();
+        alone.recurrent.layers = 0;
+        assert_eq!(alone.outputs(), 6);
+        alone.reduction = None;
+        assert!(alone.check().is_ok() && alone.outputs() == 3 * 5);
         assert_eq!(config.seconds(5), 0.2);
     }
 

@@ -169,8 +169,13 @@ mod tests {
 
     #[test]
     fn an_utterance_is_heard_the_same_alone_and_in_any_batch() -> Result<()> {
-        for front_end in [FrontEnd::LogMel(LogMelConfig::default()), Recipe::raw()] {
-            let config = Recipe::small(front_end).network(8000, Alphabet::of(["AB"]));
+        let log_mel = || FrontEnd::LogMel(LogMelConfig::default());
+        for recipe in [
+            Recipe::small(log_mel()),
+            Recipe::small(Recipe::raw()),
+            Recipe::convolutional(log_mel()),
+        ] {
+            let config = recipe.network(8000, Alphabet::of(["AB"]));
             let parameters = Parameters::new(1);
             let vb = parameters.builder(DType::F32, &Device::Cpu);
             let recognizer = Recognizer::new(cldnn(&config, None, &vb)?, &Device::Cpu);

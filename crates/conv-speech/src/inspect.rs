@@ -51,7 +51,10 @@ impl fmt::Display for ModelInspection {
         writeln!(f, "{:<16} {}", "convolutions", convolutions.join(", "))?;
         let RecurrentConfig { layers, units, bidirectional, .. } = recurrent;
         let directions = if *bidirectional { "in both directions" } else { "forward" };
-        writeln!(f, "{:<16} {layers} of {units} units, {directions}", "recurrent")?;
+        match layers {
+            0 => writeln!(f, "{:<16} none", "recurrent")?,
+            _ => writeln!(f, "{:<16} {layers} of {units} units, {directions}", "recurrent")?,
+        }
         writeln!(f, "{:<16} {} frames a step", "time reduction", self.time_reduction)?;
         writeln!(f, "{:<16} {:.0} ms", "shortest audio", self.shortest_ms)?;
         writeln!(f, "{:<16} {:?}", "letters", letters.letters())

@@ -43,7 +43,7 @@ pub struct Cldnn {
     convolutions: Vec<Conv2d>,
     norm: LayerNorm,
     reduction: Option<Linear>,
-    recurrent: Lstm,
+    recurrent: Option<Lstm>,
     output: Linear,
     config: Config,
 }
@@ -51,7 +51,7 @@ pub struct Cldnn {
 /// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
 ///
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean` and `frontend.deviation` `[F]`,
-/// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them,
+/// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where there are such layers,
 /// `output.weight` `[V, H]` and `bias`.
 ///
 /// # Errors
@@ -94,7 +94,9 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
         convolutions,
         norm: layer_norm(maps, LayerNormConfig::default(), vb.pp("norm"))?,
         reduction: reduction.transpose()?,
-        recurrent: lstm(inputs, units, stack, vb.pp("recurrent"))?,
+        recurrent: (layers > 0)
+            .then(|| lstm(inputs, units, stack, vb.pp("recurrent")))
+            .transpose()?,
         output: linear(config.outputs(), config.letters.classes(), vb.pp("output"))?,
         config: config.clone(),
     })
@@ -156,8 +158,13 @@ impl Cldnn {
             None => x,
         };
         let x = dropout(&x, self.config.dropout, mode)?;
-        let (x, _) = self.recurrent.forward(&x, Some(&lengths), None, mode)?;
-        let x = dropout(&x, self.config.dropout, mode)?;
+        let x = match &self.recurrent {
+            Some(recurrent) => {
+                let (x, _) = recurrent.forward(&x, Some(&lengths), None, mode)?;
+                dropout(&x, self.config.dropout, mode)?
+            }
+            None => x,
+        };
         Ok(self.output.at(precision).forward(&x)?)
     }
 

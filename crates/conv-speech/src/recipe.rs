@@ -77,6 +77,24 @@ impl Recipe {
         }
     }
 
+    /// For a few words, said in as few orders that a recurrent layer would learn them by heart: convolutions alone, which hear three
+    /// quarters of a second around each step.
+    pub fn convolutional(front_end: FrontEnd) -> Self {
+        let convolution =
+            |maps, width, stride| ConvolutionConfig { maps, kernel: [5, width], stride, pool: 1 };
+        let small = Self::small(front_end);
+        Self {
+            convolutions: vec![
+                convolution(16, 5, [2, 2]),
+                convolution(24, 5, [2, 2]),
+                convolution(24, 9, [2, 1]),
+                convolution(32, 9, [2, 1]),
+            ],
+            recurrent: RecurrentConfig { layers: 0, ..small.recurrent },
+            ..small
+        }
+    }
+
     /// The front end over the waveform of Sainath et al. (2015), each fourth sample of which begins a filter's place.
     pub fn raw() -> FrontEnd {
         FrontEnd::Raw(RawConfig { stride: 4, ..RawConfig::default() })
