@@ -21,6 +21,12 @@ impl Input {
         (side(width), side(height))
     }
 
+    /// A multiple of these sides.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
+        Self { short_side: side(self.short_side), long_side: side(self.long_side) }
+    }
+
     /// The picture as large as the network sees it.
     pub(crate) fn resize(&self, picture: Picture) -> Result<Picture> {
         let (width, height) = self.sides(picture.width(), picture.height());

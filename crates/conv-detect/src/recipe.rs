@@ -1,7 +1,7 @@
 //! The settings of a run, as they stand in a configuration file.
 
 use crate::{Config, Dataset, Result};
-use conv_hub::ModelConfig;
+use conv_hub::{InvalidField, ModelConfig};
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, OptimizerConfig};
 use conv_train::{Decay, FitConfig, Interval, Schedule};
@@ -15,6 +15,9 @@ pub struct Recipe {
     pub network: Config,
     /// Whether every second picture is mirrored in training.
     pub flip: bool,
+    /// The range from which each training picture's size is drawn, as multiples of what `network.input` says: 0.25 to 4. Two equal
+    /// numbers draw nothing.
+    pub scale: [f64; 2],
     /// The loop's settings.
     pub fit: FitConfig,
 }
@@ -26,6 +29,7 @@ impl Default for Recipe {
         Self {
             network: Config::default(),
             flip: true,
+            scale: [1.0, 1.0],
             fit: FitConfig {
                 epochs: 5,
                 batching: Batching { size: BatchSize::Examples(2), window: 1 },
@@ -51,6 +55,10 @@ impl Recipe {
     /// The first field out of its range.
     pub(crate) fn config(&self, data: &Dataset) -> Result<Config> {
         self.fit.check()?;
+        let [least, most] = self.scale;
+        let found = format!("{least} to {most}");
+        let is_range = 0.25 <= least && least <= most && most <= 4.0;
+        InvalidField::unless(is_range, "scale", &found, "a range within 0.25 to 4")?;
         let config = Config {
             classes: data.labels.len(),
             categories: data.categories.clone(),

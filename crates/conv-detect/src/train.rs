@@ -5,7 +5,7 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::infer::{Detector, check_device};
 use crate::input::batch;
 use crate::model::{MaskRcnn, Targets, UNKNOWN, mask_rcnn};
-use crate::{Config, Error, Recipe, Result};
+use crate::{Config, Error, Input, Recipe, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_nn::rng::{Fingerprint, seeded};
 use conv_nn::{Mode, Parameters};
@@ -85,7 +85,8 @@ impl Training {
         let fingerprint = fingerprint(&train, &limits)?;
         let train = train.examples;
         let small = |example: &Example| {
-            example.objects.iter().filter(|object| !is_large(&config, example, object)).count()
+            let is_small = |object: &&Object| !is_large(config.input, example, object);
+            example.objects.iter().filter(is_small).count()
         };
         Ok(Self {
             lengths: vec![1; train.len()],
@@ -129,39 +130,49 @@ impl Training {
         Detector::new(self.model.clone(), self.labels.clone(), &self.device)
     }
 
-    /// An example as the network sees it: in an epoch perhaps mirrored.
+    /// An example as the network sees it: in an epoch perhaps mirrored, and larger or smaller.
     fn example(&self, epoch: Option<usize>, index: usize) -> Result<(Picture, Targets)> {
         let example = &self.train[index];
         let mut picture = Picture::open(&example.path, &self.limits)?;
-        let mirror = match epoch {
-            Some(epoch) if self.recipe.flip => {
-                seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}")).random()
+        let Config { mut input, .. } = *self.model.config();
+        let mut mirror = false;
+        if let Some(epoch) = epoch {
+            let mut rng = seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}"));
+            mirror = self.recipe.flip && rng.random();
+            let [least, most] = self.recipe.scale;
+            if least < most {
+                input = input.scaled(rng.random_range(least..=most));
             }
-            _ => false,
-        };
+        }
         if mirror {
             picture = picture.mirrored();
         }
-        let seen = self.model.config().input.resize(picture)?;
-        let targets = targets(self.model.config(), example, mirror, &self.device)?;
+        let seen = input.resize(picture)?;
+        let targets = targets(self.model.config(), input, example, mirror, &self.device)?;
         Ok((seen, targets))
     }
 }
 
 /// Whether an object's box is large enough to learn from where the network sees it.
-fn is_large(config: &Config, example: &Example, object: &Object) -> bool {
-    let (width, height) = config.input.sides(example.width, example.height);
+fn is_large(input: Input, example: &Example, object: &Object) -> bool {
+    let (width, height) = input.sides(example.width, example.height);
     let across = width as f32 / example.width as f32;
     let down = height as f32 / example.height as f32;
     object.bounding_box.scaled(across, down).is_at_least(SHORTEST)
 }
 
-/// What the network is to say of an example.
-fn targets(config: &Config, example: &Example, mirror: bool, device: &Device) -> Result<Targets> {
-    let (width, height) = config.input.sides(example.width, example.height);
+/// What the network is to say of an example that it sees as large as `input` says.
+fn targets(
+    config: &Config,
+    input: Input,
+    example: &Example,
+    mirror: bool,
+    device: &Device,
+) -> Result<Targets> {
+    let (width, height) = input.sides(example.width, example.height);
     let across = width as f32 / example.width as f32;
     let down = height as f32 / example.height as f32;
-    let is_learnt = |object: &&Object| !object.crowd && is_large(config, example, object);
+    let is_learnt = |object: &&Object| !object.crowd && is_large(input, example, object);
     let objects: Vec<&Object> = example.objects.iter().filter(is_learnt).collect();
     let mut masks = Vec::with_capacity(objects.len() * width * height);
     for object in &objects {
@@ -239,6 +250,7 @@ impl Learner for Training {
         json!({
             "network": self.model.config(),
             "flip": self.recipe.flip,
+            "scale": self.recipe.scale,
             "data": format!("{} pictures, {:016x}", self.train.len(), self.fingerprint),
         })
     }
@@ -302,7 +314,8 @@ impl Task for Training {
     /// The levels of backbone and pyramid, which are most of it.
     fn activations(&self, [examples, _]: [usize; 2]) -> usize {
         let Config { input, backbone, pyramid, .. } = self.model.config();
-        let pixels = input.short_side * input.long_side;
+        let largest = input.scaled(self.recipe.scale[1]);
+        let pixels = largest.short_side * largest.long_side;
         let stages = backbone.stages.iter().enumerate();
         // A stage keeps its three convolutions and what becomes of them; a level of the pyramid its sum, itself and the proposals' features.
         let of_stages: usize = stages
@@ -350,12 +363,15 @@ mod tests {
         let crowd = Object { crowd: true, ..object(0, 20) };
         let objects = vec![object(2, 7), narrow, crowd];
         let example = Example { id: 0, path: PathBuf::new(), width: 20, height: 10, objects };
-        let plain = targets(&config, &example, false, &Device::Cpu)?;
+        let plain = targets(&config, config.input, &example, false, &Device::Cpu)?;
         // Neither what is narrower than a pixel nor a crowd is taught.
         assert_eq!(plain.boxes, [BoundingBox::new(4.0, 8.0, 14.0, 20.0)]);
         assert_eq!((plain.sides, plain.masks.dims()), ((40, 20), &[1, 1, 20, 40][..]));
         assert_eq!((&plain.attributes, &plain.measures), (&vec![vec![1]], &vec![vec![2.0, 3.0]]));
-        let mirrored = targets(&config, &example, true, &Device::Cpu)?;
+        let larger = targets(&config, config.input.scaled(2.0), &example, false, &Device::Cpu)?;
+        assert_eq!(larger.boxes, [BoundingBox::new(8.0, 16.0, 28.0, 40.0)]);
+        assert_eq!((larger.sides, larger.masks.dims()), ((80, 40), &[1, 1, 40, 80][..]));
+        let mirrored = targets(&config, config.input, &example, true, &Device::Cpu)?;
         assert_eq!(mirrored.boxes, [BoundingBox::new(26.0, 8.0, 36.0, 20.0)]);
         assert_eq!(mirrored.measures, [vec![-2.0, 3.0]]);
         for (targets, first) in [(plain, 4), (mirrored, 26)] {

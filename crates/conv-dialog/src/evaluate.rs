@@ -1,8 +1,9 @@
 //! How well a ranker does on a VisDial file.
 
 use crate::data::{CANDIDATES, Dense, VisDial};
-use crate::metrics::{Interval, Placed, Ranking, bootstrap, ndcg};
+use crate::metrics::{Placed, Ranking, ndcg};
 use crate::{AnswerRanker, Error, Question, Result};
+use conv_train::metrics::{Estimate, bootstrap};
 use serde::Serialize;
 use std::fmt;
 
@@ -17,17 +18,17 @@ pub struct Evaluation {
     /// MRR by how frequent it is after the question's first three words.
     pub mrr_three_words: f64,
     /// The ranker's MRR, with its 95 % interval over dialogs.
-    pub mrr_interval: Interval,
+    pub mrr_interval: Estimate,
     /// The ranker's MRR less that of frequency, paired by round, with its 95 % interval over dialogs.
-    pub gain_over_frequency: Interval,
+    pub gain_over_frequency: Estimate,
     /// The same of three words.
-    pub gain_over_three_words: Interval,
+    pub gain_over_three_words: Estimate,
     /// NDCG over the rounds that are annotated, with its 95 % interval.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ndcg: Option<Interval>,
+    pub ndcg: Option<Estimate>,
     /// NDCG of counting by three words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ndcg_three_words: Option<Interval>,
+    pub ndcg_three_words: Option<Estimate>,
     /// Candidates of each round.
     pub candidates: usize,
     /// Whether that is the number which published figures are of.
@@ -91,8 +92,8 @@ pub fn evaluate(
                 places.push(Placed::of(scores, truth));
             }
             if let Some(relevance) = dense.and_then(|dense| dense.of(number, place)) {
-                gains.extend(ndcg(&scores.network, relevance).map(|value| vec![value]));
-                three_gains.extend(ndcg(&scores.three_words, relevance).map(|value| vec![value]));
+                gains.extend(ndcg(&scores.network, relevance).map(|value| (value, 1.0)));
+                three_gains.extend(ndcg(&scores.three_words, relevance).map(|value| (value, 1.0)));
             }
         }
         let [of_network, of_frequency, of_three_words] = of_dialog;
@@ -109,21 +110,19 @@ pub fn evaluate(
             expected: "a split with `gt_index`, such as val",
         });
     }
-    let reciprocals = |places: &[Vec<Placed>]| -> Vec<Vec<f64>> {
-        places
-            .iter()
-            .map(|dialog| dialog.iter().map(|placed| placed.reciprocal()).collect())
-            .collect()
+    // Of each dialog the sum over its rounds, and their number.
+    let reciprocals = |places: &[Vec<Placed>]| -> Vec<(f64, f64)> {
+        let sum = |dialog: &Vec<Placed>| dialog.iter().map(|placed| placed.reciprocal()).sum();
+        places.iter().map(|dialog| (sum(dialog), dialog.len() as f64)).collect()
     };
     let own = reciprocals(&network);
     let gain = |other: &[Vec<Placed>]| {
         let pairs = own.iter().zip(reciprocals(other));
-        let differences: Vec<Vec<f64>> = pairs
-            .map(|(own, other)| own.iter().zip(other).map(|(own, other)| own - other).collect())
-            .collect();
+        let differences: Vec<_> =
+            pairs.map(|((own, rounds), (other, _))| (own - other, *rounds)).collect();
         bootstrap(&differences, seed)
     };
-    let annotated = |gains: &[Vec<f64>]| (!gains.is_empty()).then(|| bootstrap(gains, seed));
+    let annotated = |gains: &[(f64, f64)]| (!gains.is_empty()).then(|| bootstrap(gains, seed));
     Ok(Evaluation {
         ranking: Ranking::of(network.iter().flatten()),
         mrr_frequency: Ranking::of(frequency.iter().flatten()).mrr,
@@ -144,7 +143,7 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ranking, candidates, dialogs, rounds, .. } = self;
         let Ranking { mrr, r1, r5, r10, mean_rank } = ranking;
-        let Interval { low, high, .. } = self.mrr_interval;
+        let Estimate { low, high, .. } = self.mrr_interval;
         let mut line = |name: &str, value: f64, more: String| {
             writeln!(f, "{:<32} {value:.4}{more}", format!("{name} of {candidates}"))
         };
@@ -156,13 +155,13 @@ impl fmt::Display for Evaluation {
             ("MRR by frequency", self.mrr_frequency, self.gain_over_frequency),
             ("MRR by first three words", self.mrr_three_words, self.gain_over_three_words),
         ];
-        for (name, value, Interval { mean, low, high }) in gains {
+        for (name, value, Estimate { mean, low, high }) in gains {
             line(name, value, format!("  gain {mean:+.4} ({low:+.4} to {high:+.4})"))?;
         }
         for (name, gain) in
             [("NDCG", self.ndcg), ("NDCG by first three words", self.ndcg_three_words)]
         {
-            if let Some(Interval { mean, low, high }) = gain {
+            if let Some(Estimate { mean, low, high }) = gain {
                 line(name, mean, format!("  ({low:.4} to {high:.4})"))?;
             }
         }

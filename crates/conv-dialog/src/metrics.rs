@@ -3,8 +3,6 @@
 //! There a tie is broken by the order in which candidates happen to stand. Here equal scores get the mean over their places: a scorer
 //! that says the same of each of 100 candidates earns chance, an MRR of .0519, wherever the true one stands.
 
-use conv_nn::rng::seeded;
-use rand::Rng;
 use serde::Serialize;
 
 /// Where the true answer came among its candidates.
@@ -98,43 +96,6 @@ impl Ranking {
     }
 }
 
-/// A gain and where it lies with 95 % by the bootstrap.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
-    /// The mean.
-    pub mean: f64,
-    /// The 2.5th percentile over the samples.
-    pub low: f64,
-    /// The 97.5th.
-    pub high: f64,
-}
-
-/// Samples that the interval is of.
-const SAMPLES: usize = 10_000;
-
-/// The interval of a mean over rounds, dialogs being drawn anew as wholes: rounds of a dialog are not independent. What is paired, such
-/// as the differences between two rankers, is given as differences. `dialogs` are the rounds' values of each dialog.
-///
-/// ```
-/// let interval = conv_dialog::metrics::bootstrap(&[vec![0.1, 0.3], vec![0.2, 0.2]], 1);
-/// assert!((interval.mean - 0.2).abs() < 1e-12 && interval.low <= interval.high);
-/// ```
-pub fn bootstrap(dialogs: &[Vec<f64>], seed: u64) -> Interval {
-    let sums: Vec<(f64, f64)> =
-        dialogs.iter().map(|rounds| (rounds.iter().sum(), rounds.len() as f64)).collect();
-    let mean = |chosen: &mut dyn Iterator<Item = (f64, f64)>| {
-        let (sum, count) = chosen.fold((0.0, 0.0), |(a, b), (sum, count)| (a + sum, b + count));
-        if count > 0.0 { sum / count } else { 0.0 }
-    };
-    let mut rng = seeded(seed, "bootstrap");
-    let mut means: Vec<f64> = (0..SAMPLES)
-        .map(|_| mean(&mut (0..sums.len()).map(|_| sums[rng.random_range(0..sums.len())])))
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[((SAMPLES - 1) as f64 * share).round() as usize];
-    Interval { mean: mean(&mut sums.iter().copied()), low: at(0.025), high: at(0.975) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,13 +112,5 @@ mod tests {
         let found = ndcg(&[1.0; 5], &[0.0, 1.0, 0.0, 0.5, 0.0]).unwrap_or_default();
         assert!((found - expected).abs() < 1e-12);
         assert_eq!(ndcg(&[1.0; 2], &[0.0; 2]), None);
-    }
-
-    #[test]
-    fn an_interval_of_equal_dialogs_has_no_width() {
-        let Interval { mean, low, high } = bootstrap(&vec![vec![0.25; 10]; 7], 1);
-        assert_eq!([mean, low, high], [0.25; 3]);
-        let wide = bootstrap(&[vec![0.0; 10], vec![1.0; 10]], 1);
-        assert_eq!([wide.low, wide.mean, wide.high], [0.0, 0.5, 1.0]);
     }
 }

@@ -71,6 +71,7 @@ impl GroupNorm {
 
     fn check(&self, x: &Tensor) -> Result<()> {
         let operation = Normalise::NAME;
+        check_real(operation, "its input", x.dtype())?;
         let misfit = |argument, tensor: &Tensor, expected| {
             let found = tensor.dims().to_vec();
             Error::Shape { operation, argument, found, expected }
@@ -94,7 +95,7 @@ impl GroupNorm {
                 }
             }
         }
-        check_real(operation, "its input", x.dtype())
+        Ok(())
     }
 
     /// The kernel, and its weight and bias, which have no elements where there are none.

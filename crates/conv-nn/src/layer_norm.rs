@@ -55,6 +55,7 @@ impl LayerNorm {
 
     fn check(&self, x: &Tensor) -> Result<()> {
         let operation = Normalise::NAME;
+        check_real(operation, "its input", x.dtype())?;
         let size = self.weight.elem_count();
         for (argument, tensor, expected, fits) in [
             ("its input", x, format!("[…, {size}]"), x.dims().last() == Some(&size)),
@@ -70,7 +71,7 @@ impl LayerNorm {
                 return Err(Error::DType { operation, argument, found, expected });
             }
         }
-        check_real(operation, "its input", x.dtype())
+        Ok(())
     }
 
     pub(crate) fn gradients(&self, x: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {

@@ -124,17 +124,4 @@ impl Error {
     }
 }
 
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Error::Candle(conv_core::cpu::without_backtrace(error))
-    }
-}
-
-impl From<Error> for conv_train::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Train(error) => error,
-            error => Self::learner(error),
-        }
-    }
-}
+conv_train::task_error!(Error);

@@ -196,3 +196,25 @@ impl From<candle_core::Error> for Error {
         Error::Candle(conv_core::cpu::without_backtrace(error))
     }
 }
+
+/// What the error of every task crate is made from and becomes: from candle's, less its backtrace, by the variant `Candle`; and into this
+/// crate's, so that a [`Learner`](crate::Learner) may use `?`, where an error of this crate, the variant `Train`, comes out as it went in.
+#[macro_export]
+macro_rules! task_error {
+    ($error:ident) => {
+        impl From<candle_core::Error> for $error {
+            fn from(error: candle_core::Error) -> Self {
+                $error::Candle(conv_core::cpu::without_backtrace(error))
+            }
+        }
+
+        impl From<$error> for conv_train::Error {
+            fn from(error: $error) -> Self {
+                match error {
+                    $error::Train(error) => error,
+                    error => Self::learner(error),
+                }
+            }
+        }
+    };
+}

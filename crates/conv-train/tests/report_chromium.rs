@@ -150,6 +150,16 @@ struct Found {
     pictures: Vec<Picture>,
     active: usize,
     wider: bool,
+    phone: Phone,
+}
+
+/// The page in a frame of 360 pixels.
+#[derive(Debug, Deserialize)]
+struct Phone {
+    width: f64,
+    wider: bool,
+    /// The height of the smallest text of the pictures, in pixels of the page.
+    smallest: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -185,6 +195,8 @@ fn a_report_opens_without_error_or_request_and_draws_its_pictures() {
         assert!(picture.curves >= 1 && picture.labels >= 6, "{picture:?}");
         assert!(picture.painted > 0.002, "{picture:?}");
     }
+    assert!((330.0..=360.0).contains(&found.phone.width), "{:?}", found.phone);
+    assert!(!found.phone.wider && found.phone.smallest >= 9.0, "{:?}", found.phone);
 }
 
 #[test]

@@ -238,20 +238,7 @@ impl Error {
     }
 }
 
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Error::Candle(conv_core::cpu::without_backtrace(error))
-    }
-}
-
-impl From<Error> for conv_train::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Train(error) => error,
-            error => Self::learner(error),
-        }
-    }
-}
+conv_train::task_error!(Error);
 
 fn listed(misfits: &[Misfit]) -> String {
     /// Those that a message names; a list of all says no more.

@@ -1,14 +1,13 @@
 //! How often answers are right, by type, with intervals, beside the most frequent answer of each type; and whose fault each error is.
 
-mod bootstrap;
 mod matching;
 
-pub use bootstrap::Interval;
 pub use matching::{Seeing, Share};
 
 use crate::scene::Beliefs;
 use crate::see::{Seen, Sight, WIDTH};
 use crate::{Answer, Error, Function, Parsed, Parser, Program, Question, Result, Scene};
+use conv_train::metrics::{Estimate, bootstrap};
 use matching::{matched, set_right};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -168,11 +167,11 @@ pub struct Evaluation {
     /// The share that is answered rightly; a refusal counts as wrong.
     pub accuracy: f64,
     /// Where it lies by 95 of 100 draws of as many pictures.
-    pub interval: Interval,
+    pub interval: [f64; 2],
     /// The share that one gets who knows only which function a question ends in, and of these questions the most frequent answer to each.
     pub most_frequent: f64,
     /// The same of it.
-    pub most_frequent_interval: Interval,
+    pub most_frequent_interval: [f64; 2],
     /// By type.
     pub types: BTreeMap<Type, OfType>,
     /// Questions that were refused.
@@ -349,8 +348,10 @@ fn summary(
     }
     let shares: Vec<[Share; 2]> = by_image.into_values().collect();
     let [(accuracy, interval), (most_frequent, most_frequent_interval)] = [0, 1].map(|at| {
-        let shares: Vec<Share> = shares.iter().map(|shares| shares[at]).collect();
-        (bootstrap::mean(&shares), Interval::of(&shares, seed))
+        let sums: Vec<(f64, f64)> =
+            shares.iter().map(|of| (of[at].right as f64, of[at].all as f64)).collect();
+        let Estimate { mean, low, high } = bootstrap(&sums, seed);
+        (mean, [low, high])
     });
     Evaluation {
         images,
@@ -380,7 +381,8 @@ impl fmt::Display for Evaluation {
         }
         let [right, most] = [self.accuracy, self.most_frequent].map(percent);
         writeln!(f, "{:<18} {:>9}  {right:>8}  {most:>14}", "all", self.questions)?;
-        let [own, base] = [self.interval, self.most_frequent_interval].map(|i| i.to_string());
+        let [own, base] = [self.interval, self.most_frequent_interval]
+            .map(|[low, high]| format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high));
         writeln!(f, "{:<18} {:>9}  {own:>8}  {base:>14}", "95 % by picture", "")?;
         if self.programs.all > 0 {
             writeln!(

@@ -124,7 +124,7 @@ fn the_most_frequent_answer_is_by_function() {
     let found = summary(outcomes, &functions, 1, Share::default(), None, 1);
     assert_eq!((found.accuracy, found.most_frequent, found.refused), (0.6, 0.6, 1));
     assert_eq!(found.faults[&Fault::Attribute], 2);
-    assert_eq!(found.interval, Interval(0.6, 0.6));
+    assert_eq!(found.interval, [0.6, 0.6]);
     let text = found.to_string();
     assert!(text.contains("query attribute") && text.contains("60.0 %"), "{text}");
     assert_eq!(serde_json::to_value(&found).unwrap()["accuracy"], 0.6);

@@ -1,5 +1,8 @@
-//! How good predictions are: accuracy, precision, recall and F1 by class, the confusion matrix, and P@k/R@k.
+//! How good predictions are: accuracy, precision, recall and F1 by class, the confusion matrix, P@k/R@k, and how sure a mean is.
 
+mod bootstrap;
+
+pub use bootstrap::{Estimate, bootstrap};
 use serde::Serialize;
 
 /// How often each class was taken for each: rows are the true classes, columns the predicted ones.
