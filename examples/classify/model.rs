@@ -11,7 +11,7 @@ const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder as `train` leaves it, or weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder as `train` leaves it, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// short-side keeps the aspect, squash does not [default: what the weights want, see inspect]

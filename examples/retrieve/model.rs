@@ -12,7 +12,7 @@ const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder of `classify train`, or weights with Caffe's names, as .safetensors [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder of `classify train`, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// The layer whose values stand for a photograph [default: the last hidden one]

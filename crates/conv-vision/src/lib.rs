@@ -73,5 +73,5 @@ pub use network::{
 pub use picture::{Augmentation, Filter, Limits, Picture, PictureDefect, Region};
 pub use preprocessing::{Channels, Preprocessing, Resize};
 pub use recipe::Recipe;
-pub use stored::Pretrained;
+pub use stored::{Pretrained, read_weights};
 pub use train::{Labelled, Training};

@@ -1,6 +1,6 @@
 //! The settings of a training run.
 
-use crate::network::Architecture;
+use crate::network::{Architecture, Layer, Operation};
 use crate::picture::Augmentation;
 use crate::{Config, Preprocessing};
 use conv_hub::{InvalidField, ModelConfig};
@@ -35,7 +35,8 @@ impl Recipe {
     /// Stochastic gradient descent with Nesterov's momentum 0.9 and weight decay 5e-4, in batches of 64, the learning rate down
     /// half a cosine from 0.05 (0.01 for a network without batch normalisation), the weights of the smallest loss on the dev part.
     pub fn new(architecture: Architecture) -> Self {
-        let has_norm = matches!(architecture, Architecture::Conv4);
+        let is_norm = |layer: &Layer| matches!(layer.operation, Operation::BatchNorm(_));
+        let has_norm = architecture.graph().layers().iter().any(is_norm);
         let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
         Self {
             architecture,

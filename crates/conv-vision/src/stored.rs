@@ -3,10 +3,11 @@
 use crate::data::Labels;
 use crate::network::{Architecture, Network, misfits, network};
 use crate::{Config, Error, Preprocessing, Result};
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use conv_hub::{Stored, folder};
 use conv_nn::Parameters;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,8 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
-    /// Opens a model folder, as `classify train` leaves it, or a `.safetensors` file of weights with Caffe's names, whose network
-    /// is told by the names and shapes. Halves become 32-bit floats, and nothing is tracked.
+    /// Opens a model folder, as `classify train` leaves it, or a file of weights, `.safetensors` or PyTorch's `.pth`, with the names
+    /// of Caffe or of torchvision: its network is told by the names and shapes. Halves become 32-bit floats, and nothing is tracked.
     ///
     /// # Errors
     /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
@@ -70,9 +71,10 @@ impl Pretrained {
     }
 
     fn open_file(path: &Path, device: &Device) -> Result<Self> {
-        let tensors = conv_hub::read_safetensors(path, Some(DType::F32))?;
+        let mut tensors = read_weights(path)?;
         let Some((architecture, misfits)) = Architecture::recognise(&tensors)? else {
-            let known = Architecture::PUBLISHED.map(Architecture::name).join(", ");
+            let known =
+                Architecture::published().map(Architecture::name).collect::<Vec<_>>().join(", ");
             let first: Vec<String> =
                 tensors.iter().take(3).map(|(name, t)| format!("{name} {:?}", t.dims())).collect();
             return Err(Error::UnknownWeights {
@@ -86,6 +88,7 @@ impl Pretrained {
             let network = architecture.name();
             return Err(Error::Misfits { path: path.to_path_buf(), network, misfits });
         }
+        tensors.retain(|name, _| !architecture.is_left_out(name));
         let preprocessing = architecture.preprocessing();
         let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
         let graph = architecture.graph();
@@ -98,6 +101,21 @@ impl Pretrained {
             path: path.to_path_buf(),
         })
     }
+}
+
+/// The tensors of a file as 32-bit floats: of a `.pth` or `.pt`, which `torch.save` wrote, or else of a `.safetensors`. Tensors that are no
+/// floats, such as counters, are left out.
+///
+/// # Errors
+/// A file that cannot be read, or is damaged.
+pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    if !extension.is_some_and(|extension| extension == "pth" || extension == "pt") {
+        return Ok(conv_hub::read_safetensors(path, Some(DType::F32))?);
+    }
+    let tensors = conv_hub::Checkpoint::open(path)?.tensors()?.into_iter();
+    let floats = tensors.filter(|(_, tensor)| tensor.dtype().is_float());
+    floats.map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
 }
 
 fn hash(path: &Path) -> Result<String> {

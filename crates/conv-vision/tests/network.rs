@@ -6,7 +6,7 @@ mod seeded;
 use candle_core::{DType, Device, Tensor, Var};
 use conv_nn::{Mode, Parameters};
 use conv_vision::{
-    Architecture, Channels, Error, Misfit, Network, Preprocessing, Pretrained, network,
+    Architecture, Channels, Error, Misfit, Network, Operation, Preprocessing, Pretrained, network,
 };
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ fn build(architecture: Architecture) -> Network {
     network(architecture.name(), architecture.graph(), side, &vb).unwrap()
 }
 
-/// The norm, the largest absolute value and 64 elements, as `make_networks.py` keeps them.
-fn digest(tensor: &Tensor) -> Vec<f32> {
+/// The norm, the largest absolute value and some elements, as `make_networks.py` keeps them.
+fn digest(tensor: &Tensor, count: usize) -> Vec<f32> {
     let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let norm = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-    let count = values.len().min(64);
+    let count = values.len().min(count);
     let picked = (0..count).map(|at| values[at * values.len() / count]);
     let largest = values.iter().fold(0f32, |a, &b| a.max(b.abs()));
     [norm as f32, largest].into_iter().chain(picked).collect()
@@ -29,7 +29,8 @@ fn digest(tensor: &Tensor) -> Vec<f32> {
 
 /// Elements relative to the tensor's largest, the norm to itself.
 fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f32) {
-    let (found, expected) = (digest(found), expected.to_vec1::<f32>().unwrap());
+    let expected = expected.to_vec1::<f32>().unwrap();
+    let found = digest(found, expected.len() - 2);
     assert_eq!(found.len(), expected.len(), "{what}");
     let norm = (found[0] - expected[0]).abs() / expected[0];
     let errors = found[1..].iter().zip(&expected[1..]).map(|(a, b)| (a - b).abs());
@@ -67,6 +68,104 @@ fn equals_pytorch(architecture: Architecture, fixture: &str, side: usize) {
     let last = network.graph().layers()[network.graph().output()].name.clone();
     let alone = network.forward(&picture, &mut Mode::Eval).unwrap();
     assert_close("alone", &alone, &fixture[&last], 1e-4);
+}
+
+/// All layers up to `last` as torchvision's own modules give them, and the gradient of the last one's mean square.
+fn equals_torchvision(architecture: Architecture, fixture: &str, side: usize, last: &str) {
+    let graph = architecture.graph().until(last);
+    let mut weights = seeded::weights(architecture);
+    let own = |name: &str| {
+        graph.layers().iter().any(|layer| name.starts_with(&format!("{}.", layer.name)))
+    };
+    weights.retain(|name, _| own(name));
+    let vb = Parameters::frozen(weights.clone()).builder(DType::F32, &Device::Cpu);
+    let network = network(architecture.name(), graph, side, &vb).unwrap();
+    let fixture =
+        conv_hub::read_safetensors(&seeded::reference(fixture), Some(DType::F32)).unwrap();
+    let picture = seeded::numbers("picture", &[1, 3, side, side], 2.0);
+    // Each layer by its name in our graph and in the fixture.
+    let mut rows = Vec::new();
+    for layer in &network.graph().layers()[1..] {
+        let name = layer.name.clone();
+        match (layer.rectified, matches!(layer.operation, Operation::Add)) {
+            // torchvision's block is what comes out of its last rectifier.
+            (false, _) | (true, true) => rows.push((name.clone(), name)),
+            (true, false) => {
+                rows.push((name.clone(), format!("{name}/relu")));
+                rows.push((format!("{name}/pre_relu"), name));
+            }
+        }
+    }
+    let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
+    let features = network.features(&picture, &names).unwrap();
+    for ((name, row), feature) in rows.iter().zip(&features) {
+        assert_close(name, feature, &fixture[row], 1e-4);
+    }
+    // With doubles: a sum that rounds to the other side of a rectifier would move the gradient more than any error.
+    let double = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
+    let weights = weights.iter().map(|(name, tensor)| (name.clone(), double(tensor))).collect();
+    let vb = Parameters::frozen(weights).builder(DType::F64, &Device::Cpu);
+    let graph = network.graph().clone();
+    let network = conv_vision::network(architecture.name(), graph, side, &vb).unwrap();
+    let x = Var::from_tensor(&double(&picture)).unwrap();
+    let y = network.forward(&x, &mut Mode::Eval).unwrap();
+    let gradients = y.sqr().unwrap().mean_all().unwrap().backward().unwrap();
+    let gradient = gradients.get(&x).unwrap().to_dtype(DType::F32).unwrap();
+    assert_close("gradient", &gradient, &fixture["gradient"], 1e-4);
+}
+
+#[test]
+fn residual_networks_equal_torchvision() {
+    equals_torchvision(Architecture::ResNet18, "resnet18.safetensors", 97, "prob");
+    equals_torchvision(Architecture::ResNet50, "resnet50.safetensors", 97, "prob");
+}
+
+#[test]
+fn others_equal_torchvision() {
+    let squeezenet = "torchvision_squeezenet1_1.safetensors";
+    equals_torchvision(Architecture::TorchSqueezeNet, squeezenet, 97, "prob");
+    let googlenet = "torchvision_googlenet.safetensors";
+    equals_torchvision(Architecture::TorchGoogLeNet, googlenet, 97, "prob");
+    equals_torchvision(Architecture::TorchAlexNet, "torchvision_alexnet.safetensors", 224, "prob");
+    equals_torchvision(Architecture::TorchVgg11Bn, "vgg11_bn.safetensors", 64, "features.28");
+}
+
+#[test]
+fn sizes_are_the_published_ones() {
+    // torchvision's own counts of parameters, running statistics left out.
+    for (architecture, expected) in [
+        (Architecture::ResNet18, 11_689_512),
+        (Architecture::ResNet34, 21_797_672),
+        (Architecture::ResNet50, 25_557_032),
+        (Architecture::ResNet101, 44_549_160),
+        (Architecture::ResNet152, 60_192_808),
+        (Architecture::TorchVgg11, 132_863_336),
+        (Architecture::TorchVgg13, 133_047_848),
+        (Architecture::TorchVgg16, 138_357_544),
+        (Architecture::TorchVgg19, 143_667_240),
+        (Architecture::TorchVgg19Bn, 143_678_248),
+        (Architecture::TorchAlexNet, 61_100_840),
+        (Architecture::TorchSqueezeNet, 1_235_496),
+        (Architecture::TorchGoogLeNet, 6_624_904),
+    ] {
+        let parameters = architecture.parameters().unwrap();
+        let learnt = parameters.iter().filter(|(name, _)| !name.contains(".running_"));
+        let count: usize = learnt.map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        assert_eq!(count, expected, "{architecture:?}");
+    }
+}
+
+#[test]
+fn a_module_s_name_stands_for_its_last_layer() {
+    let graph = Architecture::ResNet50.graph();
+    let at = |name: &str| graph.find(name, "ResNet-50").map(|address| address.layer);
+    assert_eq!(at("layer3").unwrap(), graph.position("layer3.5").unwrap());
+    assert_eq!(
+        at("layer1.0.downsample").unwrap(),
+        graph.position("layer1.0.downsample.1").unwrap()
+    );
+    let error = at("layer9").unwrap_err().to_string();
+    assert!(error.starts_with("ResNet-50 has no layer \"layer9\""), "{error}");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The names by which layers, and single channels of them, are asked for.
 
-use super::{Graph, Operation};
+use super::{Graph, Layer, Operation};
 use crate::{Error, Result};
 
 /// A layer's value, or one channel of it.
 ///
 /// Written `LAYER`, `LAYER:CHANNEL`, `LAYER/pre_relu` or `LAYER/pre_relu:CHANNEL`. A layer's name stands for what comes out of
 /// its rectifier, `/pre_relu` for what goes into it; of joined branches, for what goes into theirs. `inception_4c` is short for
-/// `inception_4c/output`, and `fire4` for `fire4/concat`.
+/// `inception_4c/output`, and `fire4` for `fire4/concat`; of torchvision's networks a module's name stands for its last layer: `layer3` for
+/// `layer3.5`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     /// The layer's place in its [`Graph`].
@@ -41,7 +42,14 @@ impl Graph {
             let parts = ["output", "concat"];
             parts.iter().find_map(|part| self.position(&format!("{name}/{part}")))
         };
-        let layer = self.position(name).or_else(joined).ok_or_else(unknown)?;
+        let module = || {
+            let own = |layer: &Layer| {
+                let rest = layer.name.strip_prefix(name);
+                !name.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
+            };
+            self.layers().iter().rposition(own)
+        };
+        let layer = self.position(name).or_else(joined).or_else(module).ok_or_else(unknown)?;
         if before_rectifier && !self.has_rectifier(layer) {
             return Err(Error::NoRectifier { layer: self.layers()[layer].name.clone() });
         }
@@ -61,7 +69,7 @@ impl Graph {
         /// Layers that a message names.
         const NAMED: usize = 8;
         let names: Vec<&str> = self.layers().iter().map(|layer| layer.name.as_str()).collect();
-        let stem = text.split(['/', ':']).next().unwrap_or(text);
+        let stem = text.split(['/', ':', '.']).next().unwrap_or(text);
         let alike: Vec<&str> =
             names.iter().copied().filter(|name| name.starts_with(stem)).take(NAMED).collect();
         match (alike.is_empty() || stem.is_empty(), names.as_slice()) {

@@ -1,6 +1,6 @@
 //! The networks that are known by name, and how their weights are told apart.
 
-use super::{Graph, alexnet, conv4, googlenet, squeezenet, vgg};
+use super::{Graph, alexnet, conv4, googlenet, resnet, squeezenet, torchvision, vgg};
 use crate::{Preprocessing, Result};
 use candle_core::Tensor;
 use conv_hub::InvalidField;
@@ -27,6 +27,54 @@ pub enum Architecture {
     /// The first eleven convolutions of VGG-16, up to `conv5_1`: what style and perceptual losses look at.
     #[serde(rename = "vgg16_conv5_1")]
     Vgg16Features,
+    /// He et al. (2015), 18 layers with weights, as in torchvision.
+    #[serde(rename = "resnet18")]
+    ResNet18,
+    /// The same with 34.
+    #[serde(rename = "resnet34")]
+    ResNet34,
+    /// The same with 50.
+    #[serde(rename = "resnet50")]
+    ResNet50,
+    /// The same with 101.
+    #[serde(rename = "resnet101")]
+    ResNet101,
+    /// The same with 152.
+    #[serde(rename = "resnet152")]
+    ResNet152,
+    /// Simonyan and Zisserman (2014), 11 layers with weights, as in torchvision.
+    #[serde(rename = "torchvision_vgg11")]
+    TorchVgg11,
+    /// The same with 13.
+    #[serde(rename = "torchvision_vgg13")]
+    TorchVgg13,
+    /// The same with 16.
+    #[serde(rename = "torchvision_vgg16")]
+    TorchVgg16,
+    /// The same with 19.
+    #[serde(rename = "torchvision_vgg19")]
+    TorchVgg19,
+    /// The same with 11 and batch normalisation.
+    #[serde(rename = "torchvision_vgg11_bn")]
+    TorchVgg11Bn,
+    /// The same with 13.
+    #[serde(rename = "torchvision_vgg13_bn")]
+    TorchVgg13Bn,
+    /// The same with 16.
+    #[serde(rename = "torchvision_vgg16_bn")]
+    TorchVgg16Bn,
+    /// The same with 19.
+    #[serde(rename = "torchvision_vgg19_bn")]
+    TorchVgg19Bn,
+    /// Krizhevsky (2014), in one column, as in torchvision.
+    #[serde(rename = "torchvision_alexnet")]
+    TorchAlexNet,
+    /// Szegedy et al. (2014) with batch normalisation, as in torchvision.
+    #[serde(rename = "torchvision_googlenet")]
+    TorchGoogLeNet,
+    /// Iandola et al. (2016), version 1.1, as in torchvision.
+    #[serde(rename = "torchvision_squeezenet1_1")]
+    TorchSqueezeNet,
     /// Four convolutions with batch normalisation, for small pictures and few classes: trained here, and never published.
     #[serde(rename = "conv4")]
     Conv4,
@@ -80,18 +128,35 @@ impl FromStr for Architecture {
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 22] = [
         Self::AlexNet,
         Self::GoogLeNet,
         Self::SqueezeNet,
         Self::Vgg16,
         Self::Vgg16Features,
+        Self::ResNet18,
+        Self::ResNet34,
+        Self::ResNet50,
+        Self::ResNet101,
+        Self::ResNet152,
+        Self::TorchVgg11,
+        Self::TorchVgg13,
+        Self::TorchVgg16,
+        Self::TorchVgg19,
+        Self::TorchVgg11Bn,
+        Self::TorchVgg13Bn,
+        Self::TorchVgg16Bn,
+        Self::TorchVgg19Bn,
+        Self::TorchAlexNet,
+        Self::TorchGoogLeNet,
+        Self::TorchSqueezeNet,
         Self::Conv4,
     ];
 
     /// Those with published weights, which a file of weights is told from by its tensors alone.
-    pub const PUBLISHED: [Self; 5] =
-        [Self::AlexNet, Self::GoogLeNet, Self::SqueezeNet, Self::Vgg16, Self::Vgg16Features];
+    pub fn published() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|architecture| *architecture != Self::Conv4)
+    }
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -101,6 +166,22 @@ impl Architecture {
             Self::SqueezeNet => "SqueezeNet 1.1",
             Self::Vgg16 => "VGG-16",
             Self::Vgg16Features => "VGG-16 up to conv5_1",
+            Self::ResNet18 => "ResNet-18",
+            Self::ResNet34 => "ResNet-34",
+            Self::ResNet50 => "ResNet-50",
+            Self::ResNet101 => "ResNet-101",
+            Self::ResNet152 => "ResNet-152",
+            Self::TorchVgg11 => "VGG-11 of torchvision",
+            Self::TorchVgg13 => "VGG-13 of torchvision",
+            Self::TorchVgg16 => "VGG-16 of torchvision",
+            Self::TorchVgg19 => "VGG-19 of torchvision",
+            Self::TorchVgg11Bn => "VGG-11 of torchvision with batch norm",
+            Self::TorchVgg13Bn => "VGG-13 of torchvision with batch norm",
+            Self::TorchVgg16Bn => "VGG-16 of torchvision with batch norm",
+            Self::TorchVgg19Bn => "VGG-19 of torchvision with batch norm",
+            Self::TorchAlexNet => "AlexNet of torchvision",
+            Self::TorchGoogLeNet => "GoogLeNet of torchvision",
+            Self::TorchSqueezeNet => "SqueezeNet 1.1 of torchvision",
             Self::Conv4 => "Conv-4",
         }
     }
@@ -113,11 +194,27 @@ impl Architecture {
             Self::SqueezeNet => "squeezenet1_1",
             Self::Vgg16 => "vgg16",
             Self::Vgg16Features => "vgg16_conv5_1",
+            Self::ResNet18 => "resnet18",
+            Self::ResNet34 => "resnet34",
+            Self::ResNet50 => "resnet50",
+            Self::ResNet101 => "resnet101",
+            Self::ResNet152 => "resnet152",
+            Self::TorchVgg11 => "torchvision_vgg11",
+            Self::TorchVgg13 => "torchvision_vgg13",
+            Self::TorchVgg16 => "torchvision_vgg16",
+            Self::TorchVgg19 => "torchvision_vgg19",
+            Self::TorchVgg11Bn => "torchvision_vgg11_bn",
+            Self::TorchVgg13Bn => "torchvision_vgg13_bn",
+            Self::TorchVgg16Bn => "torchvision_vgg16_bn",
+            Self::TorchVgg19Bn => "torchvision_vgg19_bn",
+            Self::TorchAlexNet => "torchvision_alexnet",
+            Self::TorchGoogLeNet => "torchvision_googlenet",
+            Self::TorchSqueezeNet => "torchvision_squeezenet1_1",
             Self::Conv4 => "conv4",
         }
     }
 
-    /// Its layers, with Caffe's names.
+    /// Its layers, with the names of Caffe or of torchvision.
     pub fn graph(self) -> Graph {
         match self {
             Self::AlexNet => alexnet::graph(),
@@ -125,8 +222,31 @@ impl Architecture {
             Self::SqueezeNet => squeezenet::graph(),
             Self::Vgg16 => vgg::graph(),
             Self::Vgg16Features => vgg::graph().until("conv5_1"),
+            Self::ResNet18 => resnet::graph(resnet::R18),
+            Self::ResNet34 => resnet::graph(resnet::R34),
+            Self::ResNet50 => resnet::graph(resnet::R50),
+            Self::ResNet101 => resnet::graph(resnet::R101),
+            Self::ResNet152 => resnet::graph(resnet::R152),
+            Self::TorchVgg11 => torchvision::vgg(torchvision::VGG11, false),
+            Self::TorchVgg13 => torchvision::vgg(torchvision::VGG13, false),
+            Self::TorchVgg16 => torchvision::vgg(torchvision::VGG16, false),
+            Self::TorchVgg19 => torchvision::vgg(torchvision::VGG19, false),
+            Self::TorchVgg11Bn => torchvision::vgg(torchvision::VGG11, true),
+            Self::TorchVgg13Bn => torchvision::vgg(torchvision::VGG13, true),
+            Self::TorchVgg16Bn => torchvision::vgg(torchvision::VGG16, true),
+            Self::TorchVgg19Bn => torchvision::vgg(torchvision::VGG19, true),
+            Self::TorchAlexNet => torchvision::alexnet(),
+            Self::TorchGoogLeNet => torchvision::googlenet(),
+            Self::TorchSqueezeNet => torchvision::squeezenet(),
             Self::Conv4 => conv4::graph(),
         }
+    }
+
+    /// Whether a published file has a tensor of this name that no answer stands on: the auxiliary heads of GoogLeNet, and how often a batch
+    /// normalisation was trained.
+    pub(crate) fn is_left_out(self, tensor: &str) -> bool {
+        let is_auxiliary = tensor.starts_with("aux1.") || tensor.starts_with("aux2.");
+        tensor.ends_with(".num_batches_tracked") || self == Self::TorchGoogLeNet && is_auxiliary
     }
 
     /// What its published weights were trained with, or what it is trained with here unless a recipe says otherwise.
@@ -143,6 +263,11 @@ impl Architecture {
                 Preprocessing { mean, ..Preprocessing::caffe(224) }
             }
             Self::Conv4 => Preprocessing { size: 48, crop: 48, ..Preprocessing::torchvision() },
+            // torchvision's `transform_input`, which is on for its published weights.
+            Self::TorchGoogLeNet => {
+                Preprocessing { mean: [0.5; 3], std: [0.5; 3], ..Preprocessing::torchvision() }
+            }
+            _ => Preprocessing::torchvision(),
         }
     }
 
@@ -161,7 +286,7 @@ impl Architecture {
     /// None for the networks here.
     pub fn recognise(tensors: &BTreeMap<String, Tensor>) -> Result<Option<(Self, Vec<Misfit>)>> {
         let mut best: Option<(Self, Vec<Misfit>)> = None;
-        for architecture in Self::PUBLISHED {
+        for architecture in Self::published() {
             let parameters = architecture.parameters()?;
             let fits = |(name, shape): (&String, &Vec<usize>)| {
                 tensors.get(name).is_some_and(|tensor| tensor.dims() == shape)
@@ -169,7 +294,11 @@ impl Architecture {
             if !parameters.iter().any(fits) {
                 continue;
             }
-            let misfits = misfits(&parameters, tensors);
+            let mut misfits = misfits(&parameters, tensors);
+            misfits.retain(|misfit| match misfit {
+                Misfit::Extra { name } => !architecture.is_left_out(name),
+                _ => true,
+            });
             if best.as_ref().is_none_or(|(_, fewest)| misfits.len() < fewest.len()) {
                 best = Some((architecture, misfits));
             }

@@ -12,7 +12,7 @@ pub(super) fn graph() -> Graph {
     let mut at = 0;
     for (block, channels) in (1..).zip(CHANNELS) {
         let (convolution, norm) = (format!("conv{block}"), format!("bn{block}"));
-        at = graph.normalised([&convolution, &norm], at, channels);
+        at = graph.normalised([&convolution, &norm], at, channels, [3, 1, 1]);
         at = match block {
             4 => graph.add("pool4", Operation::GlobalAverage, &[at]),
             _ => graph.max_pool(&format!("pool{block}"), at, [2, 2, 0]),

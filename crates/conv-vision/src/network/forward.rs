@@ -200,12 +200,11 @@ impl Network {
             };
             return Ok([joined(AFTER, after)?, joined(BEFORE, before)?]);
         }
-        let input = match layer.inputs.first() {
-            None => x,
-            Some(&input) => values[input][AFTER]
-                .as_ref()
-                .unwrap_or_else(|| unreachable!("a layer is read before it is let go")),
+        let of = |input: usize| {
+            let value = values[input][AFTER].as_ref();
+            value.unwrap_or_else(|| unreachable!("a layer is read before it is let go"))
         };
+        let input = layer.inputs.first().map_or(x, |&input| of(input));
         // A convolution rectifies as it stores, where nobody asks for what is before.
         let fused = layer.rectified && before == 0 && !self.redirected;
         let y = match (&layer.operation, &self.parameters[at]) {
@@ -228,6 +227,10 @@ impl Network {
                 false => norm.forward(input, mode),
             }
             .map_err(|error| self.misfit(at, input, &error))?,
+            (Operation::Add, _) => {
+                let other = of(layer.inputs[1]);
+                if fused { conv_nn::add_relu(input, other)? } else { (input + other)? }
+            }
             (Operation::Input { .. }, _) => {
                 let &[_, 3, _, _] = input.dims() else {
                     let found = input.dims().get(1..).unwrap_or_default().to_vec();

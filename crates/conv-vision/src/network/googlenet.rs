@@ -8,7 +8,7 @@ pub(super) const RESPONSE_NORM: Operation =
     Operation::ResponseNorm(LocalResponseNormConfig { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 });
 
 /// Channels of an inception: 1×1, then reduction and output of 3×3 and of 5×5, then the projection behind the pooling.
-type Channels = [usize; 6];
+pub(super) type Channels = [usize; 6];
 
 const THIRD: [(&str, Channels); 2] =
     [("3a", [64, 96, 128, 16, 32, 32]), ("3b", [128, 128, 192, 32, 96, 64])];
@@ -21,6 +21,11 @@ const FOURTH: [(&str, Channels); 5] = [
 ];
 const FIFTH: [(&str, Channels); 2] =
     [("5a", [256, 160, 320, 32, 128, 128]), ("5b", [384, 192, 384, 48, 128, 128])];
+
+/// All inceptions in their order.
+pub(super) fn inceptions() -> impl Iterator<Item = (&'static str, Channels)> {
+    THIRD.into_iter().chain(FOURTH).chain(FIFTH)
+}
 
 pub(super) fn graph() -> Graph {
     let mut graph = Graph::new();

@@ -83,38 +83,79 @@ impl Graph {
         let bias = true;
         let operation = Operation::Convolution { channels, kernel, stride, padding, groups, bias };
         let at = self.add(name, operation, &[input]);
-        self.layers[at].rectified = true;
+        self.rectify(at)
+    }
+
+    /// A convolution with bias and without a rectifier.
+    pub(crate) fn linear_convolution(
+        &mut self,
+        name: &str,
+        input: usize,
+        channels: usize,
+        window: [usize; 3],
+    ) -> usize {
+        let at = self.convolution(name, input, channels, window);
+        self.layers[at].rectified = false;
         at
     }
 
-    /// A convolution of 3 × 3 that keeps the size, without bias, and behind it batch normalisation and a rectifier.
-    pub(crate) fn normalised(
+    /// A convolution without bias, and behind it batch normalisation.
+    pub(crate) fn linear_norm(
         &mut self,
         [convolution, norm]: [&str; 2],
         input: usize,
         channels: usize,
+        [kernel, stride, padding]: [usize; 3],
     ) -> usize {
-        let operation = Operation::Convolution {
-            channels,
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-            groups: 1,
-            bias: false,
-        };
+        let (groups, bias) = (1, false);
+        let operation = Operation::Convolution { channels, kernel, stride, padding, groups, bias };
         let at = self.add(convolution, operation, &[input]);
-        let at = self.add(norm, Operation::BatchNorm(BatchNormConfig::default()), &[at]);
+        self.add(norm, Operation::BatchNorm(BatchNormConfig::default()), &[at])
+    }
+
+    /// The same with a rectifier.
+    pub(crate) fn normalised(
+        &mut self,
+        names: [&str; 2],
+        input: usize,
+        channels: usize,
+        window: [usize; 3],
+    ) -> usize {
+        let at = self.linear_norm(names, input, channels, window);
+        self.rectify(at)
+    }
+
+    /// Puts a rectifier behind a layer, which is given back.
+    pub(crate) fn rectify(&mut self, at: usize) -> usize {
         self.layers[at].rectified = true;
         at
     }
 
+    /// What a batch normalisation adds to the variance.
+    pub(crate) fn set_epsilon(&mut self, at: usize, epsilon: f64) {
+        if let Operation::BatchNorm(config) = &mut self.layers[at].operation {
+            config.epsilon = epsilon;
+        }
+    }
+
+    /// Maxima whose last window may hang over the end, as Caffe's.
     pub(crate) fn max_pool(
         &mut self,
         name: &str,
         input: usize,
         [kernel, stride, padding]: [usize; 3],
     ) -> usize {
-        self.add(name, Operation::MaxPool { kernel, stride, padding }, &[input])
+        self.add(name, Operation::MaxPool { kernel, stride, padding, ceil: true }, &[input])
+    }
+
+    /// Maxima whose windows end within the picture.
+    pub(crate) fn floor_pool(
+        &mut self,
+        name: &str,
+        input: usize,
+        [kernel, stride, padding]: [usize; 3],
+    ) -> usize {
+        self.add(name, Operation::MaxPool { kernel, stride, padding, ceil: false }, &[input])
     }
 
     /// A fully connected layer with a rectifier and dropout of one half behind it.
@@ -126,7 +167,7 @@ impl Graph {
         outputs: usize,
     ) -> usize {
         let at = self.add(name, Operation::Linear { outputs }, &[input]);
-        self.layers[at].rectified = true;
+        self.rectify(at);
         self.add(dropout, Operation::Dropout { probability: 0.5 }, &[at])
     }
 
@@ -135,8 +176,8 @@ impl Graph {
     #[must_use]
     pub fn average_pooled(mut self) -> Self {
         for layer in &mut self.layers {
-            if let Operation::MaxPool { kernel, stride, padding } = layer.operation {
-                layer.operation = Operation::AveragePool { kernel, stride, padding };
+            if let Operation::MaxPool { kernel, stride, padding, ceil } = layer.operation {
+                layer.operation = Operation::AveragePool { kernel, stride, padding, ceil };
             }
         }
         self
@@ -159,8 +200,9 @@ impl Graph {
         Some(self)
     }
 
-    /// The graph up to a layer.
-    pub(crate) fn until(mut self, last: &str) -> Self {
+    /// The graph up to the layer of this name; whole where there is none.
+    #[must_use]
+    pub fn until(mut self, last: &str) -> Self {
         if let Some(at) = self.position(last) {
             self.layers.truncate(at + 1);
         }

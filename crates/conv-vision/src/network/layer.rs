@@ -29,7 +29,7 @@ pub enum Operation {
     },
     /// Batch normalisation of each channel (Ioffe and Szegedy 2015).
     BatchNorm(BatchNormConfig),
-    /// The largest element of each window; a last window may hang over the end.
+    /// The largest element of each window.
     MaxPool {
         /// Rows and columns that it sees.
         kernel: usize,
@@ -37,6 +37,8 @@ pub enum Operation {
         stride: usize,
         /// Elements added on each side, which are never the largest.
         padding: usize,
+        /// Whether a last window may hang over the end.
+        ceil: bool,
     },
     /// The mean of each window over the elements of it that are not padding, as [`Graph::average_pooled`](super::Graph::average_pooled)
     /// puts it in a maximum's place.
@@ -47,6 +49,8 @@ pub enum Operation {
         stride: usize,
         /// Elements added on each side, which are not counted.
         padding: usize,
+        /// Whether a last window may hang over the end.
+        ceil: bool,
     },
     /// The mean of each channel over all places, `[B, C]`: Caffe's average pooling of 7 × 7 at 224 × 224 pixels, and right for
     /// every other size.
@@ -55,6 +59,8 @@ pub enum Operation {
     ResponseNorm(LocalResponseNormConfig),
     /// The channels of several layers, one after the other.
     Concat,
+    /// The sum of two layers of one shape.
+    Add,
     /// Dropout in training, nothing otherwise.
     Dropout {
         /// The share that becomes zero.
@@ -88,12 +94,12 @@ impl Operation {
     /// The windows of a pooling.
     pub(crate) fn pool(&self) -> Option<Pool2dConfig> {
         match *self {
-            Operation::MaxPool { kernel, stride, padding }
-            | Operation::AveragePool { kernel, stride, padding } => Some(Pool2dConfig {
+            Operation::MaxPool { kernel, stride, padding, ceil }
+            | Operation::AveragePool { kernel, stride, padding, ceil } => Some(Pool2dConfig {
                 kernel: (kernel, kernel),
                 stride: Some((stride, stride)),
                 padding: Padding2d::all(padding),
-                ceil_mode: true,
+                ceil_mode: ceil,
                 count_include_pad: false,
                 ..Pool2dConfig::default()
             }),

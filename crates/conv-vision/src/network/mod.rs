@@ -8,8 +8,10 @@ mod forward;
 mod googlenet;
 mod graph;
 mod layer;
+mod resnet;
 mod shapes;
 mod squeezenet;
+mod torchvision;
 mod vgg;
 
 pub use address::Address;

@@ -105,8 +105,8 @@ impl Graph {
             let before = joined.unwrap_or(Some(ReceptiveField { size: 1, stride: 1, start: 0 }));
             let window = match layer.operation {
                 Operation::Convolution { kernel, stride, padding, .. }
-                | Operation::MaxPool { kernel, stride, padding }
-                | Operation::AveragePool { kernel, stride, padding } => {
+                | Operation::MaxPool { kernel, stride, padding, .. }
+                | Operation::AveragePool { kernel, stride, padding, .. } => {
                     Some((kernel, stride, padding))
                 }
                 Operation::GlobalAverage | Operation::Linear { .. } | Operation::Softmax => None,
@@ -155,10 +155,10 @@ fn shape(
             let side = |side| windows(side, kernel, stride, padding, false);
             Ok(vec![channels, side(height)?, side(width)?])
         }
-        Operation::MaxPool { kernel, stride, padding }
-        | Operation::AveragePool { kernel, stride, padding } => {
+        Operation::MaxPool { kernel, stride, padding, ceil }
+        | Operation::AveragePool { kernel, stride, padding, ceil } => {
             let [channels, height, width] = map()?;
-            let side = |side| windows(side, kernel, stride, padding, true);
+            let side = |side| windows(side, kernel, stride, padding, ceil);
             Ok(vec![channels, side(height)?, side(width)?])
         }
         Operation::GlobalAverage => Ok(vec![map()?[0]]),
@@ -172,6 +172,10 @@ fn shape(
             let channels = inputs.iter().map(|shape| shape[0]).sum();
             Ok([&[channels], first.as_slice()].concat())
         }
+        Operation::Add => match inputs {
+            [first, second] if first == second => Ok(first.to_vec()),
+            _ => Err("expected two layers of one shape".into()),
+        },
         Operation::Dropout { .. } | Operation::Softmax => {
             Ok(inputs.first().map(|shape| shape.to_vec()).unwrap_or_default())
         }
@@ -210,6 +214,7 @@ fn name(operation: &Operation) -> &'static str {
         Operation::ResponseNorm(_) => "response norm",
         Operation::BatchNorm(_) => "batch norm",
         Operation::Concat => "concatenation",
+        Operation::Add => "sum",
         Operation::Dropout { .. } => "dropout",
         Operation::Linear { .. } => "linear",
         Operation::Softmax => "softmax",

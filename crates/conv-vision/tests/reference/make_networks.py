@@ -124,4 +124,5 @@ def main():
         write(Path(__file__).with_name(name + ".safetensors"), fixture)
 
 
-main()
+if __name__ == "__main__":
+    main()
