@@ -126,6 +126,14 @@ fn from_training_to_drawings() {
     let plain = Picture::open(&folder.join(file), &Limits::default()).unwrap();
     assert_ne!(plain.resize(1344, 896, conv_vision::Filter::Bicubic).unwrap(), seen);
 
+    // Pictures of one name from two folders do not overwrite each other.
+    fs::create_dir_all(folder.join("other")).unwrap();
+    fs::copy(folder.join(file), folder.join("other/scene_0002.png")).unwrap();
+    let both = ["predict", "--model", "run/model", file, "other/scene_0002.png", "--out", "both"];
+    detect(folder, &both).assert().success();
+    assert!(folder.join("both/scene_0002.png").exists());
+    assert!(folder.join("both/scene_0002-2.png").exists());
+
     let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
     assert!(report.contains("Held-out pictures") && !report.contains(&*folder.to_string_lossy()));
     let inspection = json(folder, &["inspect", "run/model"]);

@@ -8,7 +8,7 @@ use conv_detect::{Instance, Limits, Picture, RunLength, draw};
 use conv_hub::files::write_atomic;
 use conv_vision::data::find;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ fn share(text: &str) -> Result<f32, String> {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let files = find(&options.pictures);
-    let Some(out) = Target::new(options, &files)? else { bail!("no picture to look at") };
+    let Some(mut out) = Target::new(options, &files)? else { bail!("no picture to look at") };
     let detector = options.model.open(device)?;
     let (mut results, mut skipped, mut seen) = (Vec::new(), Vec::new(), 0);
     for (at, path) in files.iter().enumerate() {
@@ -77,7 +77,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 enum Target {
     Nowhere,
     File(PathBuf),
-    Folder(PathBuf),
+    /// A folder, and the names that are there already.
+    Folder(PathBuf, BTreeSet<String>),
 }
 
 impl Target {
@@ -101,16 +102,23 @@ impl Target {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("creating {}", folder.display()))?;
         }
-        Ok(Some(if is_png { Self::File(out.clone()) } else { Self::Folder(out.clone()) }))
+        Ok(Some(if is_png { Self::File(out.clone()) } else { Self::Folder(out.clone(), BTreeSet::new()) }))
     }
 
-    fn of(&self, picture: &Path) -> Option<PathBuf> {
+    /// For this picture; pictures of one name in several folders get a number behind it.
+    fn of(&mut self, picture: &Path) -> Option<PathBuf> {
         match self {
             Self::Nowhere => None,
             Self::File(file) => Some(file.clone()),
-            Self::Folder(folder) => {
-                let name = picture.file_stem().unwrap_or_default();
-                Some(folder.join(name).with_extension("png"))
+            Self::Folder(folder, taken) => {
+                let stem = picture.file_stem().unwrap_or_default().to_string_lossy();
+                let mut name = format!("{stem}.png");
+                let mut number = 1;
+                while !taken.insert(name.clone()) {
+                    number += 1;
+                    name = format!("{stem}-{number}.png");
+                }
+                Some(folder.join(name))
             }
         }
     }
