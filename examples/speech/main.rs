@@ -5,6 +5,7 @@
 
 mod data;
 mod eval;
+mod language;
 mod model;
 mod recipe;
 mod train;
@@ -32,7 +33,9 @@ enum Verb {
     Train(Box<train::Options>),
     /// Measures a recogniser on recordings whose words are known
     Eval(eval::Options),
-    /// Writes down what is said in WAV files
+    /// Puts a language model beside a recogniser
+    Language(language::Options),
+    /// Writes down what is said in recordings, or on standard input
     Transcribe(transcribe::Options),
     /// Looks into a model folder
     Inspect(Inspect),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         match arguments.verb {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
+            Verb::Language(options) => options.run(common, &device),
             Verb::Transcribe(options) => options.run(common, &device),
             Verb::Inspect(options) => options.run(common),
         }

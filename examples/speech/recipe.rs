@@ -46,6 +46,8 @@ pub enum Preset {
     Small,
     /// Convolutions alone, for a few words said in few orders
     Convolutional,
+    /// Three recurrent layers, spelled letters apart, recordings changed as if by other speakers
+    Medium,
 }
 
 /// The losses.
@@ -70,6 +72,7 @@ impl Flags {
         let mut base = match self.preset.unwrap_or(usual) {
             Preset::Small => Recipe::small(front_end),
             Preset::Convolutional => Recipe::convolutional(front_end),
+            Preset::Medium => Recipe::medium(front_end),
         };
         base.fit.monitor = has_dev
             .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });

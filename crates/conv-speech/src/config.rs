@@ -1,7 +1,7 @@
 //! The network's sizes.
 
-use crate::Alphabet;
 use crate::frontend::FrontEnd;
+use crate::{Alphabet, Decoding};
 use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,9 @@ pub struct Config {
     pub objective: Objective,
     /// The letters that it writes.
     pub letters: Alphabet,
+    /// How the language model of the model folder takes part; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<Decoding>,
 }
 
 impl Config {
@@ -90,6 +93,17 @@ impl Config {
             frames.div_ceil(convolution.stride[1].max(1))
         };
         self.convolutions.iter().fold(frames, shorter)
+    }
+
+    /// Frames on each side of a step's own first one that the convolutions see.
+    pub fn around(&self) -> usize {
+        let mut hop = 1;
+        let mut around = 0;
+        for ConvolutionConfig { kernel: [_, width], stride: [_, along], .. } in &self.convolutions {
+            around += width / 2 * hop;
+            hop *= along;
+        }
+        around
     }
 
     /// Where a step begins, in seconds.
@@ -156,11 +170,12 @@ impl ModelConfig for Config {
         }
         let expected = "at least 0 and less than 1";
         check((0.0..1.0).contains(&self.dropout), "dropout", &self.dropout, expected)?;
-        let letters = self.letters.letters();
-        let count = letters.chars().count();
+        let count = self.letters.classes() - 1;
         check((1..=65_535).contains(&count), "letters", &count, "1 to 65535")?;
-        let alone = Alphabet::of([letters]).classes() == self.letters.classes();
-        check(alone, "letters", &format!("{letters:?}"), "each once")
+        let found = format!("{:?}, spelled {:?}", self.letters.letters(), self.letters.spelled());
+        let expected = "each once, no blank among the spelled";
+        check(self.letters.is_sound(), "letters", &found, expected)?;
+        self.decoding.as_ref().map_or(Ok(()), Decoding::check)
     }
 }
 
@@ -187,6 +202,7 @@ pub(crate) mod tests {
             dropout: 0.1,
             objective: Objective::Ctc,
             letters: Alphabet::of(["YES NO"]),
+            decoding: None,
         }
     }
 
@@ -195,7 +211,7 @@ pub(crate) mod tests {
         let config = tiny(FrontEnd::LogMel(LogMelConfig::default()));
         assert!(config.check().is_ok());
         assert_eq!((config.time_reduction(), config.steps(9), config.steps(8)), (4, 3, 2));
-        assert_eq!((config.maps(), config.outputs()), (3 * 5, 10));
+        assert_eq!((config.maps(), config.outputs(), config.around()), (3 * 5, 10, 1 + 2));
         let mut alone = config.clone();
         alone.recurrent.layers = 0;
         assert_eq!(alone.outputs(), 6);

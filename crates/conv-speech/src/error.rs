@@ -36,6 +36,31 @@ pub enum Error {
         /// The model's rate in Hz.
         expected: u32,
     },
+    /// A part of a recording that begins behind its end.
+    #[error("{name} lasts {seconds} s, expected more than the {start} s at which a part begins")]
+    Behind {
+        /// The file.
+        name: String,
+        /// Where the part begins, in seconds.
+        start: f64,
+        /// How long the file is, in seconds.
+        seconds: f64,
+    },
+    /// Audio cannot be brought to another rate.
+    #[error("{from} samples a second cannot be made {to}: {reason}")]
+    Resample {
+        /// Samples a second that there are.
+        from: u32,
+        /// Samples a second that there should be.
+        to: u32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A stream for a network that hears an utterance from its end too.
+    #[error(
+        "the network reads an utterance from both ends, expected a forward one, which can write while it listens"
+    )]
+    NotForward,
     /// Audio that is shorter than one window.
     #[error("{name} has {found} samples ({:.0} ms), expected at least {least} ({:.0} ms)",
         1e3 * *found as f64 / f64::from(*rate), 1e3 * *least as f64 / f64::from(*rate))]
@@ -69,6 +94,14 @@ pub enum Error {
         /// Columns of the header.
         expected: usize,
     },
+    /// A manifest's line with a start or an end that is none.
+    #[error("{at}: found {found}, expected a start before an end, in seconds")]
+    Span {
+        /// The line.
+        at: Place,
+        /// What is there.
+        found: String,
+    },
     /// A recording that a manifest's line names cannot be used.
     #[error("{at}: {source}")]
     Listed {
@@ -76,6 +109,16 @@ pub enum Error {
         at: Place,
         /// What is wrong with the recording.
         source: Box<Error>,
+    },
+    /// A line of an ARPA file is not as it should be.
+    #[error("{at}: found {found}, expected {expected}")]
+    Arpa {
+        /// The line.
+        at: Place,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: String,
     },
     /// Nothing to learn from or to measure on.
     #[error("{place}: {found}, expected {expected}")]

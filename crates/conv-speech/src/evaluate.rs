@@ -1,11 +1,13 @@
 //! How well a recogniser does on recordings whose words are known.
 
-use crate::data::Recordings;
+use crate::data::{Recording, Recordings};
 use crate::metrics::{Errors, Tally};
 use crate::model::Prepared;
-use crate::{Recognizer, Result};
+use crate::{Language, Recognizer, Result};
+use conv_train::metrics::{Estimate, bootstrap};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// An utterance with what was written of it.
@@ -34,26 +36,59 @@ pub struct Evaluation {
     pub words: Errors,
     /// Of characters.
     pub characters: Errors,
+    /// Where the error rate of words lies with 95 %, from speakers drawn anew (of fewer than two, from utterances).
+    pub interval: [f64; 2],
+    /// Of each speaker that the list names, in the order of their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub speakers: BTreeMap<String, Rates>,
+    /// The same without the language model, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_language_model: Option<Rates>,
     /// How long the recordings are together, in seconds.
     pub seconds: f64,
 }
 
-impl Evaluation {
-    fn new(tally: Tally, seconds: f64) -> Self {
-        let Tally { utterances, right, words, characters } = tally;
-        let (wer, cer) = (words.rate(), characters.rate());
-        Self { utterances, right, wer, cer, words, characters, seconds }
+/// Error rates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rates {
+    /// Utterances.
+    pub utterances: u64,
+    /// Errors a word.
+    pub wer: f64,
+    /// Errors a character.
+    pub cer: f64,
+    /// Of words.
+    pub words: Errors,
+}
+
+impl From<Tally> for Rates {
+    fn from(Tally { utterances, words, characters, .. }: Tally) -> Self {
+        Self { utterances, wer: words.rate(), cer: characters.rate(), words }
     }
 }
 
 /// Writes down every recording, and counts the errors.
 ///
 /// # Errors
-/// Audio of another rate than the model's, or shorter than a window, by name.
+/// Audio shorter than a window, by name.
 pub fn evaluate(
     recognizer: &Recognizer,
     recordings: &Recordings,
 ) -> Result<(Evaluation, Vec<Written>)> {
+    let all = posteriors(recognizer, recordings)?;
+    let written = written(recognizer, recognizer.language(), recordings, &all);
+    let plain = recognizer.language().map(|_| {
+        let plain = self::written(recognizer, None, recordings, &all);
+        tally(&plain).into()
+    });
+    Ok((Evaluation::new(recordings, &written, plain), written))
+}
+
+/// What the network makes of every recording: of each its posteriors `[T', V]`.
+pub(crate) fn posteriors(
+    recognizer: &Recognizer,
+    recordings: &Recordings,
+) -> Result<Vec<Vec<Vec<f32>>>> {
     let prepared: Vec<Result<Prepared>> = recordings
         .recordings
         .par_iter()
@@ -62,20 +97,61 @@ pub fn evaluate(
     let prepared = prepared.into_iter().collect::<Result<Vec<_>>>()?;
     let prepared: Vec<&Prepared> = prepared.iter().collect();
     let names: Vec<&str> = recordings.recordings.iter().map(|one| one.name.as_str()).collect();
+    recognizer.posteriors(&prepared, &names)
+}
+
+/// What is written of every recording with a language model or none.
+pub(crate) fn written(
+    recognizer: &Recognizer,
+    language: Option<&Language>,
+    recordings: &Recordings,
+    posteriors: &[Vec<Vec<f32>>],
+) -> Vec<Written> {
+    let one = |(recording, posteriors): (&Recording, &Vec<Vec<f32>>)| {
+        let (_, transcript) = recognizer.read_with(language, posteriors, 0.0);
+        let (name, reference) = (recording.name.clone(), recording.text.clone());
+        Written { name, reference, hypothesis: transcript.text }
+    };
+    recordings.recordings.par_iter().zip(posteriors).map(one).collect()
+}
+
+/// The errors of what was written.
+pub(crate) fn tally(written: &[Written]) -> Tally {
     let mut tally = Tally::default();
-    let mut written = Vec::new();
-    for (recording, posteriors) in
-        recordings.recordings.iter().zip(recognizer.posteriors(&prepared, &names)?)
-    {
-        let (_, transcript) = recognizer.read(&posteriors, recording.audio.seconds());
-        tally.add(&recording.text, &transcript.text);
-        written.push(Written {
-            name: recording.name.clone(),
-            reference: recording.text.clone(),
-            hypothesis: transcript.text,
-        });
+    written.iter().for_each(|one| tally.add(&one.reference, &one.hypothesis));
+    tally
+}
+
+impl Evaluation {
+    fn new(recordings: &Recordings, written: &[Written], plain: Option<Rates>) -> Self {
+        let Tally { utterances, right, words, characters } = tally(written);
+        let mut speakers: BTreeMap<String, Tally> = BTreeMap::new();
+        let mut alone = Vec::new();
+        for (recording, one) in recordings.recordings.iter().zip(written) {
+            let errors = Errors::of_words(&one.reference, &one.hypothesis);
+            alone.push((errors.count() as f64, errors.reference as f64));
+            if let Some(speaker) = &recording.speaker {
+                speakers.entry(speaker.clone()).or_default().add(&one.reference, &one.hypothesis);
+            }
+        }
+        let of_speakers = speakers.values().map(|tally| &tally.words);
+        let of_speakers: Vec<(f64, f64)> =
+            of_speakers.map(|words| (words.count() as f64, words.reference as f64)).collect();
+        let groups = if of_speakers.len() < 2 { alone } else { of_speakers };
+        let Estimate { low, high, .. } = bootstrap(&groups, 1);
+        Self {
+            utterances,
+            right,
+            wer: words.rate(),
+            cer: characters.rate(),
+            words,
+            characters,
+            interval: [low, high],
+            speakers: speakers.into_iter().map(|(name, tally)| (name, tally.into())).collect(),
+            without_language_model: plain,
+            seconds: recordings.seconds(),
+        }
     }
-    Ok((Evaluation::new(tally, recordings.seconds()), written))
 }
 
 impl fmt::Display for Evaluation {
@@ -90,6 +166,48 @@ impl fmt::Display for Evaluation {
                  {insertions} insertions"
             )?;
         }
+        let [low, high] = self.interval.map(|share| 100.0 * share);
+        let of = if self.speakers.len() < 2 { "utterances" } else { "speakers" };
+        writeln!(f, "{:<16} {low:.2} to {high:.2} % over {of}, with 95 %", "WER")?;
+        if let Some(Rates { wer, cer, .. }) = &self.without_language_model {
+            let [wer, cer] = [wer, cer].map(|share| 100.0 * share);
+            writeln!(f, "{:<16} WER {wer:.2} %, CER {cer:.2} %", "letters alone")?;
+        }
+        for (name, Rates { utterances, wer, cer, .. }) in &self.speakers {
+            let [wer, cer] = [wer, cer].map(|share| 100.0 * share);
+            writeln!(f, "{name:<16} WER {wer:.2} %, CER {cer:.2} %, {utterances} utterances")?;
+        }
         write!(f, "{:<16} {utterances} of {seconds:.0} s, {right} without an error", "utterances")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Audio;
+
+    #[test]
+    fn errors_are_told_by_speaker_and_the_interval_holds_the_rate() {
+        let recording = |at: usize| Recording {
+            name: at.to_string(),
+            audio: Audio { samples: vec![0.0; 8000], rate: 8000 },
+            text: "A B".into(),
+            speaker: Some(["anna", "bert"][at % 2].into()),
+        };
+        let recordings: Vec<Recording> = (0..4).map(recording).collect();
+        let written: Vec<Written> = recordings
+            .iter()
+            .map(|one| Written {
+                name: one.name.clone(),
+                reference: one.text.clone(),
+                hypothesis: if one.name == "1" { "A" } else { "A B" }.into(),
+            })
+            .collect();
+        let recordings = Recordings { name: "list".into(), rate: 8000, recordings };
+        let found = Evaluation::new(&recordings, &written, None);
+        assert_eq!((found.wer, found.words.deletions, found.right), (0.125, 1, 3));
+        assert_eq!((found.speakers["anna"].wer, found.speakers["bert"].wer), (0.0, 0.25));
+        assert_eq!(found.interval, [0.0, 0.25]);
+        assert!(found.to_string().contains("bert             WER 25.00 %"), "{found}");
     }
 }

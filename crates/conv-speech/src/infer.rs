@@ -1,9 +1,9 @@
 //! A trained recogniser: a model folder, opened once and shared between threads.
 
-use crate::data::{Audio, check_rate};
+use crate::data::Audio;
 use crate::greedy::{Letter, letters, words};
 use crate::model::{Preparation, Prepared};
-use crate::{Cldnn, Config, Error, Result, Word, stored};
+use crate::{Cldnn, Config, Error, Language, Result, Word, stored};
 use candle_core::{Device, Tensor};
 use conv_nn::{Mode, softmax};
 use conv_train::batch;
@@ -40,6 +40,7 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Recognizer {
     model: Cldnn,
+    language: Option<Language>,
     preparation: Preparation,
     device: Device,
 }
@@ -50,17 +51,19 @@ impl Recognizer {
     /// # Errors
     /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        Ok(Self::new(stored::open(folder, device)?, device))
+        let model = stored::open(folder, device)?;
+        let language = Language::open(folder, model.config())?;
+        Ok(Self { language, ..Self::new(model, device) })
     }
 
-    /// Of a network.
+    /// Of a network without a language model.
     pub fn new(model: Cldnn, device: &Device) -> Self {
         let config = model.config();
         let preparation = Preparation::new(&config.front_end, config.rate);
-        Self { model, preparation, device: device.clone() }
+        Self { model, language: None, preparation, device: device.clone() }
     }
 
-    /// What the network is made of: its rate is the one that audio must have.
+    /// What the network is made of.
     pub fn config(&self) -> &Config {
         self.model.config()
     }
@@ -70,10 +73,11 @@ impl Recognizer {
         &self.model
     }
 
-    /// Writes down what is said, by the best letter of each step.
+    /// Writes down what is said: with the folder's language model, or else by the best letter of each step. Audio of another rate is
+    /// resampled.
     ///
     /// # Errors
-    /// Audio of another rate, or shorter than a window; both name the numbers.
+    /// Audio shorter than a window, with both numbers.
     pub fn transcribe(&self, audio: &Audio) -> Result<Transcript> {
         let prepared = self.prepared(THE_AUDIO, audio)?;
         let posteriors = self.posteriors(&[&prepared], &[THE_AUDIO])?;
@@ -91,19 +95,35 @@ impl Recognizer {
         let batch = self.preparation.batch(&[&prepared], &self.device)?;
         let features = self.model.features(&batch, &Mode::Eval)?.squeeze(0)?.to_vec2()?;
         let (letters, transcript) = self.read(&posteriors, audio.seconds());
-        let letters = letters.iter().map(|letter| (letter.letter, letter.steps)).collect();
+        let letters = letters.iter().map(|letter| (letter.unit.letter(), letter.steps)).collect();
         let time_reduction = self.config().time_reduction();
         Ok(Heard { features, posteriors, letters, transcript, time_reduction })
     }
 
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Features of samples at the model's own rate, `[F]` of each frame.
+    pub(crate) fn features(&self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let batch = self.preparation.batch(&[&self.preparation.prepare(samples)], &self.device)?;
+        Ok(self.model.features(&batch, &Mode::Eval)?.squeeze(0)?.t()?.to_vec2()?)
+    }
+
     pub(crate) fn prepared(&self, name: &str, audio: &Audio) -> Result<Prepared> {
         let Config { rate, front_end, .. } = self.config();
-        check_rate(name, audio, *rate)?;
-        let (found, least) = (audio.samples.len(), front_end.window(*rate));
+        let resampled;
+        let samples = if audio.rate == *rate {
+            &audio.samples
+        } else {
+            resampled = audio.clone().at_rate(*rate)?;
+            &resampled.samples
+        };
+        let (found, least) = (samples.len(), front_end.window(*rate));
         if found < least {
             return Err(Error::Short { name: name.into(), found, least, rate: *rate });
         }
-        Ok(self.preparation.prepare(&audio.samples))
+        Ok(self.preparation.prepare(samples))
     }
 
     /// Probabilities `[T', V]` of each utterance, in their order.
@@ -115,8 +135,28 @@ impl Recognizer {
         posteriors(&self.model, &self.preparation, utterances, names, &self.device)
     }
 
+    /// The language model, where the folder has one.
+    pub fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
+    }
+
+    /// What some posteriors say: with the language model, where there is one.
     pub(crate) fn read(&self, posteriors: &[Vec<f32>], seconds: f64) -> (Vec<Letter>, Transcript) {
-        let letters = letters(posteriors, &self.config().letters);
+        self.read_with(self.language.as_ref(), posteriors, seconds)
+    }
+
+    /// What some posteriors say with this language model or none.
+    pub(crate) fn read_with(
+        &self,
+        language: Option<&Language>,
+        posteriors: &[Vec<f32>],
+        seconds: f64,
+    ) -> (Vec<Letter>, Transcript) {
+        let alphabet = &self.config().letters;
+        let letters = match language {
+            Some(language) => language.letters(posteriors, alphabet),
+            None => letters(posteriors, alphabet),
+        };
         let words = words(&letters, self.config());
         let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let text = text.join(" ");

@@ -57,6 +57,10 @@ impl fmt::Display for ModelInspection {
         }
         writeln!(f, "{:<16} {} frames a step", "time reduction", self.time_reduction)?;
         writeln!(f, "{:<16} {:.0} ms", "shortest audio", self.shortest_ms)?;
-        writeln!(f, "{:<16} {:?}", "letters", letters.letters())
+        writeln!(f, "{:<16} {:?}", "letters", letters.letters())?;
+        match letters.spelled() {
+            "" => Ok(()),
+            spelled => writeln!(f, "{:<16} {spelled:?}", "spelled letters"),
+        }
     }
 }

@@ -34,7 +34,7 @@
 //! };
 //! let recording = |at: usize| {
 //!     let (text, hertz) = [("A", 2000.0), ("B", 300.0)][at % 2];
-//!     Recording { name: format!("tone {at}"), audio: tone(hertz + at as f32), text: text.into() }
+//!     Recording { name: format!("tone {at}"), audio: tone(hertz + at as f32), text: text.into(), speaker: None }
 //! };
 //! let recordings = Recordings { name: "tones".into(), rate: 8000, recordings: (0..16).map(recording).collect() };
 //!
@@ -50,7 +50,9 @@
 //! ```
 #![deny(missing_docs)]
 
+mod align;
 mod alphabet;
+mod captions;
 mod card;
 mod config;
 pub mod data;
@@ -60,25 +62,33 @@ pub mod frontend;
 mod greedy;
 mod infer;
 mod inspect;
+mod language;
 mod masks;
 pub mod metrics;
 mod model;
+mod perturbation;
 mod picture;
 mod recipe;
 mod report;
 mod stored;
+mod stream;
 mod train;
 
-pub use alphabet::Alphabet;
+pub use align::align;
+pub use alphabet::{Alphabet, Unit};
+pub use captions::{srt, vtt};
 pub use card::card;
 pub use config::{Config, ConvolutionConfig, Objective, RecurrentConfig};
 pub use error::{Error, Result};
-pub use evaluate::{Evaluation, Written, evaluate};
+pub use evaluate::{Evaluation, Rates, Written, evaluate};
 pub use greedy::Word;
 pub use infer::{Heard, Recognizer, Transcript};
 pub use inspect::ModelInspection;
+pub use language::{Decoding, Language, NgramModel};
 pub use masks::Masks;
 pub use model::{Batch, Cldnn, Statistics, cldnn};
+pub use perturbation::Perturbation;
 pub use picture::picture;
 pub use recipe::Recipe;
+pub use stream::Stream;
 pub use train::{Labelled, LeftOut, Training};

@@ -7,8 +7,8 @@ use candle_core::{Device, Module, Tensor};
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig, Precision, max_pool2d};
 use conv_hub::ModelConfig;
 use conv_nn::{
-    Conv2d, Init, LayerNorm, LayerNormConfig, Linear, Lstm, LstmConfig, Mode, VarBuilder, conv2d,
-    dropout, keep_first, layer_norm, linear, lstm, relu,
+    Conv2d, Init, LayerNorm, LayerNormConfig, Linear, Lstm, LstmConfig, LstmState, Mode,
+    VarBuilder, conv2d, dropout, keep_first, layer_norm, linear, lstm, relu,
 };
 
 /// Utterances as the network takes them: features of a fixed front end, or samples for one that is learnt.
@@ -139,6 +139,24 @@ impl Cldnn {
     /// # Errors
     /// As [`Cldnn::forward`].
     pub fn logits(&self, features: &Tensor, frames: &[usize], mode: &mut Mode) -> Result<Tensor> {
+        let x = self.convolved(features, frames, mode)?;
+        let lengths: Vec<usize> = frames.iter().map(|&frames| self.config.steps(frames)).collect();
+        let x = dropout(&x, self.config.dropout, mode)?;
+        let (x, _) = self.heard_around(&x, Some(&lengths), None, mode)?;
+        let x = match self.recurrent {
+            Some(_) => dropout(&x, self.config.dropout, mode)?,
+            None => x,
+        };
+        self.classified(&x, mode)
+    }
+
+    /// What the convolutions make of features: `[B, T', H]`, of each step what is around it.
+    pub(crate) fn convolved(
+        &self,
+        features: &Tensor,
+        frames: &[usize],
+        mode: &Mode,
+    ) -> Result<Tensor> {
         let precision = precision(mode);
         let mut x = features.unsqueeze(1)?;
         let mut lengths = frames.to_vec();
@@ -153,19 +171,28 @@ impl Cldnn {
         let (batch, maps, features, steps) = x.dims4()?;
         let x = x.reshape((batch, maps * features, steps))?.transpose(1, 2)?.contiguous()?;
         let x = self.norm.forward(&x)?;
-        let x = match &self.reduction {
+        Ok(match &self.reduction {
             Some(reduction) => reduction.at(precision).forward(&x)?,
             None => x,
-        };
-        let x = dropout(&x, self.config.dropout, mode)?;
-        let x = match &self.recurrent {
-            Some(recurrent) => {
-                let (x, _) = recurrent.forward(&x, Some(&lengths), None, mode)?;
-                dropout(&x, self.config.dropout, mode)?
-            }
-            None => x,
-        };
-        Ok(self.output.at(precision).forward(&x)?)
+        })
+    }
+
+    /// What the recurrent layers make of it, from a state on; of a network without them the same.
+    pub(crate) fn heard_around(
+        &self,
+        x: &Tensor,
+        lengths: Option<&[usize]>,
+        state: Option<&LstmState>,
+        mode: &mut Mode,
+    ) -> Result<(Tensor, Option<LstmState>)> {
+        let Some(recurrent) = &self.recurrent else { return Ok((x.clone(), None)) };
+        let (x, state) = recurrent.forward(x, lengths, state, mode)?;
+        Ok((x, Some(state)))
+    }
+
+    /// Logits `[B, T', V]` of the recurrent layers' outputs.
+    pub(crate) fn classified(&self, x: &Tensor, mode: &Mode) -> Result<Tensor> {
+        Ok(self.output.at(precision(mode)).forward(x)?)
     }
 
     /// Features `[B, F, T]`, of mean 0 and deviation 1 over the training set; zeros behind an utterance's end.
@@ -209,7 +236,13 @@ impl Preparation {
     }
 
     pub fn prepare(&self, samples: &[f32]) -> Prepared {
+        self.prepare_warped(samples, 1.0)
+    }
+
+    /// The same with mel filters that stand `warp` times as high.
+    pub fn prepare_warped(&self, samples: &[f32], warp: f64) -> Prepared {
         let values = match &self.log_mel {
+            Some(log_mel) if warp != 1.0 => log_mel.warped(warp).features(samples),
             Some(log_mel) => log_mel.features(samples),
             None => samples.to_vec(),
         };

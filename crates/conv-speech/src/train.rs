@@ -9,7 +9,7 @@ use crate::model::{Batch, Preparation, Prepared, Statistics};
 use crate::{Alphabet, Cldnn, Config, Error, Recipe, Recognizer, Result, cldnn, report};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{InvalidField, ModelConfig, Stored};
-use conv_nn::rng::Fingerprint;
+use conv_nn::rng::{Fingerprint, seeded};
 use conv_nn::{CtcConfig, Mode, Parameters, Reduction, VarBuilder, ctc_frames, ctc_loss};
 use conv_train::report::Report;
 use conv_train::{FitConfig, Learner, Loss, Task};
@@ -24,6 +24,8 @@ use std::path::Path;
 struct Example {
     name: String,
     prepared: Prepared,
+    /// The recording, where it is changed in training.
+    samples: Vec<f32>,
     text: String,
     letters: Vec<u32>,
 }
@@ -81,7 +83,9 @@ impl<'a> Training<'a> {
         device: &Device,
     ) -> Result<Self> {
         recipe.check()?;
-        let letters = Alphabet::of(train.recordings.iter().map(|one| one.text.as_str()));
+        let texts = train.recordings.iter().map(|one| one.text.as_str());
+        let letters =
+            if recipe.spelled_apart { Alphabet::with_spelled(texts) } else { Alphabet::of(texts) };
         let config = recipe.network(train.rate, letters);
         config.check()?;
         if recipe.fit.monitor.is_some() && dev.is_none() {
@@ -90,13 +94,17 @@ impl<'a> Training<'a> {
         }
         let preparation = Preparation::new(&config.front_end, config.rate);
         let examples = |recordings: &Recordings| examples(recordings, &config, &preparation);
-        let (train_examples, left_out) = fitting(examples(train)?, &config);
+        let (mut train_examples, left_out) = fitting(examples(train)?, &config);
         if train_examples.is_empty() {
             let found = format!("{} recordings whose text does not fit", left_out.len());
             let expected = "some to train on: fewer strides in time";
             return Err(Error::Empty { place: train.name.clone(), found, expected });
         }
-        let dev = dev.map(examples).transpose()?.unwrap_or_default();
+        if recipe.perturbation.is_none() {
+            train_examples.iter_mut().for_each(|example| example.samples = Vec::new());
+        }
+        let mut dev = dev.map(examples).transpose()?.unwrap_or_default();
+        dev.iter_mut().for_each(|example| example.samples = Vec::new());
         let warm = start.map(|start| warm(start, &config)).transpose()?.unwrap_or_default();
         let parameters = Parameters::warm(recipe.fit.seed, warm);
         let vb = parameters.builder(DType::F32, device);
@@ -158,12 +166,24 @@ impl<'a> Training<'a> {
         Ok(written.collect())
     }
 
-    fn batch(&self, examples: &[&Example]) -> Result<Labelled> {
-        let prepared: Vec<&Prepared> = examples.iter().map(|example| &example.prepared).collect();
+    fn batch(&self, examples: &[&Example], prepared: &[&Prepared]) -> Result<Labelled> {
         Ok(Labelled {
-            batch: self.preparation.batch(&prepared, &self.device)?,
+            batch: self.preparation.batch(prepared, &self.device)?,
             letters: examples.iter().map(|example| example.letters.clone()).collect(),
         })
+    }
+
+    /// An example as it is heard in `epoch`. One whose text would no longer fit is played at its own speed.
+    fn perturbed(&self, epoch: usize, index: usize) -> Result<Prepared> {
+        let example = &self.train[index];
+        let mut rng = seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}"));
+        let mut drawn = self.recipe.perturbation.draw(&mut rng);
+        let config = self.model.config();
+        let frames = config.front_end.frames(drawn.length(example.samples.len()), config.rate);
+        if frames == 0 || config.steps(frames) < ctc_frames(&example.letters) {
+            drawn.speed = 1.0;
+        }
+        Ok(self.preparation.prepare_warped(&drawn.samples(&example.samples)?, drawn.warp))
     }
 
     /// The loss a letter of some examples in evaluation; those that do not fit have none.
@@ -172,7 +192,8 @@ impl<'a> Training<'a> {
         let fitting: Vec<&Example> = examples.iter().filter(fits).collect();
         let (mut sum, mut weight) = (0.0, 0.0);
         for some in fitting.chunks(16) {
-            let loss = self.loss_of(&self.batch(some)?, &mut Mode::Eval)?;
+            let prepared: Vec<&Prepared> = some.iter().map(|example| &example.prepared).collect();
+            let loss = self.loss_of(&self.batch(some, &prepared)?, &mut Mode::Eval)?;
             sum += f64::from(loss.value.to_scalar::<f32>()?) * loss.weight;
             weight += loss.weight;
         }
@@ -215,7 +236,8 @@ fn examples(
         }
         let prepared = preparation.prepare(&recording.audio.samples);
         let letters = letters.encode(&recording.text);
-        Ok(Example { name, prepared, text: recording.text.clone(), letters })
+        let (samples, text) = (recording.audio.samples.clone(), recording.text.clone());
+        Ok(Example { name, prepared, samples, text, letters })
     };
     let examples: Vec<Result<Example>> = recordings.recordings.par_iter().map(example).collect();
     examples.into_iter().collect()
@@ -306,16 +328,27 @@ impl Learner for Training<'_> {
     }
 
     fn identity(&self) -> Value {
-        json!({
+        let mut identity = json!({
             "network": self.model.config(),
             "masks": self.recipe.masks,
             "data": format!("{:016x}", self.fingerprint),
-        })
+        });
+        // Checkpoints of runs without it are as they were.
+        if !self.recipe.perturbation.is_none() {
+            identity["perturbation"] = json!(self.recipe.perturbation);
+        }
+        identity
     }
 
-    fn load(&self, _: Option<usize>, indexes: &[usize]) -> conv_train::Result<Labelled> {
+    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Labelled> {
         let examples: Vec<&Example> = indexes.iter().map(|&index| &self.train[index]).collect();
-        Ok(self.batch(&examples)?)
+        let own = || examples.iter().map(|example| &example.prepared).collect::<Vec<_>>();
+        let Some(epoch) = epoch.filter(|_| !self.recipe.perturbation.is_none()) else {
+            return Ok(self.batch(&examples, &own())?);
+        };
+        let perturbed = indexes.iter().map(|&index| self.perturbed(epoch, index));
+        let perturbed = perturbed.collect::<Result<Vec<_>>>()?;
+        Ok(self.batch(&examples, &perturbed.iter().collect::<Vec<_>>())?)
     }
 
     fn loss(&self, batch: &Labelled, mode: &mut Mode) -> conv_train::Result<Loss> {

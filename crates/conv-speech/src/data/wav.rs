@@ -6,25 +6,74 @@ use std::io::Cursor;
 
 /// Mono samples of a WAV file.
 pub(super) fn decode(bytes: Vec<u8>) -> Result<Audio, String> {
-    if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
-        return Err("no WAV (it does not begin with RIFF … WAVE)".into());
+    let Some(Header { format, frame, start, size }) = header(&bytes)? else {
+        return Err("no `data` chunk, which holds the samples".into());
+    };
+    let rest = &bytes[start..];
+    let held = if size == 0 { rest } else { &rest[..size.min(rest.len())] };
+    samples(format, &held[..held.len() - held.len() % frame])
+}
+
+/// Mono samples of whole frames, which are what the `fmt ` chunk says.
+pub(super) fn samples(format: &[u8], samples: &[u8]) -> Result<Audio, String> {
+    let number = |at: usize| number(format, at, 2).unwrap_or(0);
+    let channels = number(2).max(1);
+    let rate = rate(format)?;
+    // The last bytes of the extended form say which of the others it is.
+    let kind = if number(0) == EXTENSIBLE { number(24) } else { number(0) };
+    let own = |samples: Vec<f32>| {
+        let samples = mixed(samples.into_iter().map(Ok), channels, 1.0)?;
+        Ok(Audio { samples, rate })
+    };
+    // What hound does not read.
+    match (kind, number(14)) {
+        (FLOAT, 32) => own(numbers(samples, f32::from_le_bytes)),
+        (FLOAT, 64) => own(numbers(samples, |bytes| f64::from_le_bytes(bytes) as f32)),
+        (A_LAW, 8) => own(samples.iter().map(|&byte| a_law(byte)).collect()),
+        (MU_LAW, 8) => own(samples.iter().map(|&byte| mu_law(byte)).collect()),
+        _ => integers(file(format, samples), rate),
     }
-    let reader = WavReader::new(Cursor::new(mended(&bytes)?)).map_err(|error| error.to_string())?;
+}
+
+/// Kinds of samples, as a header numbers them.
+const FLOAT: usize = 3;
+const A_LAW: usize = 6;
+const MU_LAW: usize = 7;
+const EXTENSIBLE: usize = 0xfffe;
+
+fn numbers<const N: usize>(samples: &[u8], number: fn([u8; N]) -> f32) -> Vec<f32> {
+    samples.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)).collect()
+}
+
+/// ITU-T G.711, table 1: a sign, three bits of a power of 2 and four of what lies between.
+fn a_law(byte: u8) -> f32 {
+    let code = byte ^ 0x55;
+    let between = i32::from(code & 15) << 4;
+    let size = match (code >> 4) & 7 {
+        0 => between + 8,
+        power => (between + 0x108) << (power - 1),
+    };
+    (if code & 0x80 == 0 { -size } else { size }) as f32 / 32_768.0
+}
+
+/// The same of table 2, whose bits are turned around.
+fn mu_law(byte: u8) -> f32 {
+    let code = !byte;
+    let size = (((i32::from(code & 15) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84;
+    (if code & 0x80 == 0 { size } else { -size }) as f32 / 32_768.0
+}
+
+fn integers(bytes: Vec<u8>, rate: u32) -> Result<Audio, String> {
+    let reader = WavReader::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let spec = reader.spec();
     let channels = usize::from(spec.channels);
-    if channels == 0 || spec.sample_rate == 0 {
-        let rate = spec.sample_rate;
-        return Err(format!("{channels} channels of {rate} samples a second, expected some"));
+    if channels == 0 || spec.sample_format != SampleFormat::Int {
+        return Err(format!("{channels} channels of {:?}, expected some", spec.sample_format));
     }
-    let samples = match spec.sample_format {
-        SampleFormat::Float => mixed(reader.into_samples::<f32>(), channels, 1.0)?,
-        SampleFormat::Int => {
-            // Full scale; hound has moved 8 bits, which have no sign in the file, to around 0.
-            let scale = 2f32.powi(1 - i32::from(spec.bits_per_sample));
-            mixed(reader.into_samples::<i32>(), channels, scale)?
-        }
-    };
-    Ok(Audio { samples, rate: spec.sample_rate })
+    // Full scale; hound has moved 8 bits, which have no sign in the file, to around 0.
+    let scale = 2f32.powi(1 - i32::from(spec.bits_per_sample));
+    let samples = mixed(reader.into_samples::<i32>(), channels, scale)?;
+    Ok(Audio { samples, rate })
 }
 
 /// A sample as a number around 0.
@@ -66,44 +115,78 @@ fn mixed<S: Sample>(
     Ok(mono)
 }
 
-/// The file with nothing but format and samples, whose header says how many bytes of samples there are: those of a pipe or of an
-/// interrupted recording have 0, 0x7fffffff or 0xffffffff there, and others are off by some bytes.
-fn mended(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let number = |at: usize, len: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at + len)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
-    };
-    let (mut at, mut format) = (12, None);
-    while let Some(size) = number(at + 4, 4) {
+/// What stands in front of a file's samples.
+pub(super) struct Header<'a> {
+    /// What they are.
+    pub format: &'a [u8],
+    /// Bytes of a sample of all channels.
+    pub frame: usize,
+    /// Where they begin.
+    pub start: usize,
+    /// How many bytes they are said to be: in headers of a pipe or of an interrupted recording 0, 0x7fffffff or 0xffffffff, and in others
+    /// off by some bytes.
+    pub size: usize,
+}
+
+/// The number of so many bytes at a place, the lowest first.
+fn number(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
+    let bytes = bytes.get(at..at.checked_add(len)?)?;
+    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+}
+
+/// Samples a second, which a `fmt ` chunk says.
+pub(super) fn rate(format: &[u8]) -> Result<u32, String> {
+    let rate = number(format, 4, 4).and_then(|rate| u32::try_from(rate).ok());
+    rate.filter(|&rate| rate > 0).ok_or_else(|| "0 samples a second, expected some".into())
+}
+
+/// The header of a file, if its first bytes hold it whole.
+pub(super) fn header(bytes: &[u8]) -> Result<Option<Header<'_>>, String> {
+    let [name, kind] = [0, 8].map(|at| bytes.get(at..at + 4));
+    if name.is_some_and(|name| name != b"RIFF") || kind.is_some_and(|kind| kind != b"WAVE") {
+        return Err("no WAV (it does not begin with RIFF … WAVE)".into());
+    }
+    let (mut at, mut format) = (12_usize, None);
+    while let Some(size) = number(bytes, at.saturating_add(4), 4) {
         let start = at + 8;
         let rest = &bytes[start..];
         let held = &rest[..size.min(rest.len())];
         match (&bytes[at..at + 4], format) {
             (b"fmt ", _) => {
-                format =
-                    number(start + 12, 2).filter(|frame| *frame > 0).map(|frame| (held, frame));
+                format = number(held, 12, 2).filter(|frame| *frame > 0).map(|frame| (held, frame));
             }
             (b"data", None) => {
                 return Err("samples before any `fmt ` chunk that says what they are".into());
             }
             (b"data", Some((format, frame))) => {
-                let samples = if size == 0 { rest } else { held };
-                let samples = &samples[..samples.len() - samples.len() % frame];
-                let of = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
-                let mut file = Vec::with_capacity(28 + format.len() + samples.len());
-                for part in [b"RIFF", &of(samples)[..], b"WAVEfmt ", &of(format), format, b"data"] {
-                    file.extend_from_slice(part);
-                }
-                file.extend_from_slice(&of(samples));
-                file.extend_from_slice(samples);
-                return Ok(file);
+                return Ok(Some(Header { format, frame, start, size }));
             }
             _ => {}
         }
         // Chunks begin at even places.
-        at = start.saturating_add(held.len() + held.len() % 2);
+        at = start.saturating_add(size).saturating_add(size % 2);
     }
-    Err("no `data` chunk, which holds the samples".into())
+    Ok(None)
+}
+
+/// The `fmt ` chunk of samples of 16 bits of one channel.
+pub(super) fn pcm_format(rate: u32) -> Vec<u8> {
+    let mut format = [1u16, 1].map(u16::to_le_bytes).concat();
+    format.extend([rate, rate.saturating_mul(2)].map(u32::to_le_bytes).concat());
+    format.extend([2u16, 16].map(u16::to_le_bytes).concat());
+    format
+}
+
+/// A file with nothing but format and samples, whose header says how many bytes of samples there are.
+pub(super) fn file(format: &[u8], samples: &[u8]) -> Vec<u8> {
+    let of = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
+    let mut file = Vec::with_capacity(28 + format.len() + samples.len());
+    for part in [b"RIFF", &of(samples)[..], b"WAVEfmt ", &of(format), format, b"data"] {
+        file.extend_from_slice(part);
+    }
+    file.extend_from_slice(&of(samples));
+    file.extend_from_slice(samples);
+    file
 }
 
 #[cfg(test)]
@@ -164,6 +247,44 @@ mod tests {
         // And one behind them, which is no sample.
         let bytes = [&clean[..], b"LIST\x04\0\0\0abcd"].concat();
         assert_eq!(decode(bytes)?, expected);
+        Ok(())
+    }
+
+    /// A file of one channel with a format of its own.
+    fn with_format(kind: u16, bits: u16, extension: &[u8], samples: &[u8]) -> Vec<u8> {
+        let frame = bits / 8;
+        let mut format = [kind, 1].map(u16::to_le_bytes).concat();
+        format.extend([8000, 8000 * u32::from(frame)].map(u32::to_le_bytes).concat());
+        format.extend([frame, bits].map(u16::to_le_bytes).concat());
+        format.extend_from_slice(extension);
+        file(&format, samples)
+    }
+
+    #[test]
+    fn floats_and_logarithms_are_numbers() -> Outcome {
+        let values = [0.0, 0.5, -1.0];
+        let narrow: Vec<u8> =
+            values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect();
+        let wide: Vec<u8> = values.iter().flat_map(|&value: &f64| value.to_le_bytes()).collect();
+        // 22 more bytes follow; zeroed in files of some makers.
+        let zeros = [22, 0].into_iter().chain([0; 22]).collect::<Vec<u8>>();
+        let mut extension = zeros.clone();
+        extension[8] = 3;
+        for file in [
+            with_format(3, 32, &[], &narrow),
+            with_format(3, 32, &zeros, &narrow),
+            with_format(3, 64, &[], &wide),
+            with_format(0xfffe, 32, &extension, &narrow),
+        ] {
+            assert_eq!(decode(file)?.samples, [0.0, 0.5, -1.0]);
+        }
+        // G.711's values as 16 bits: the softest, the loudest, and one between.
+        let of =
+            |samples: Vec<f32>| samples.iter().map(|value| value * 32_768.0).collect::<Vec<_>>();
+        let found = of(decode(with_format(7, 8, &[], &[0xff, 0x80, 0x00, 0xcf]))?.samples);
+        assert_eq!(found, [0.0, 32_124.0, -32_124.0, 924.0]);
+        let found = of(decode(with_format(6, 8, &[], &[0xd5, 0x55, 0xaa, 0x2a]))?.samples);
+        assert_eq!(found, [8.0, -8.0, 32_256.0, -32_256.0]);
         Ok(())
     }
 

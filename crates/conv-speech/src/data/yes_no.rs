@@ -1,11 +1,11 @@
 //! The yes/no set (OpenSLR 1): sixty recordings of one speaker who says "yes" or "no" in Hebrew, eight words each.
 
-use super::{Manifest, Utterance};
+use super::{Manifest, Span, Utterance};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The set in its usual halves, in the order of the files' names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct YesNo {
     /// The first half: 30 of the set's 60.
     pub train: Manifest,
@@ -27,7 +27,7 @@ pub fn yes_no(folder: &Path) -> Result<YesNo> {
     paths.sort();
     let utterance = |path: PathBuf| {
         let text = transcript(path.file_name()?.to_str()?)?;
-        Some(Utterance { path, speaker: None, text, at: None })
+        Some(Utterance { path, speaker: None, span: Span::default(), text, at: None })
     };
     let mut train: Vec<Utterance> = paths.into_iter().filter_map(utterance).collect();
     if train.len() < 2 {

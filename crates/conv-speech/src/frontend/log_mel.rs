@@ -47,6 +47,7 @@ impl LogMelConfig {
 }
 
 /// A filter: its weights of the spectrum's bins from the first on that it takes in.
+#[derive(Clone)]
 struct Filter {
     first: usize,
     weights: Vec<f32>,
@@ -54,8 +55,12 @@ struct Filter {
 
 /// Log-mel energies at one rate: a Hann window, the power spectrum of the next power of 2, triangles that are equally wide on the mel
 /// scale 2595 log10(1 + f / 700), and ln(energy + 10⁻⁶), where a full-scale sample is 1.
+#[derive(Clone)]
 pub struct LogMel {
     filters: Vec<Filter>,
+    /// Where the triangles stand, in Hz.
+    corners: Vec<f64>,
+    rate: u32,
     window: Vec<f32>,
     hop: usize,
     transform: Arc<dyn RealToComplex<f32>>,
@@ -63,6 +68,26 @@ pub struct LogMel {
 
 /// What is added to an energy: below the noise of 8 kHz telephone speech, and above that of 16 bits.
 const FLOOR: f32 = 1e-6;
+
+/// How much of the band is warped evenly; what is above is speech's least.
+const WARPED: f64 = 0.6;
+
+/// Triangles between each three neighbouring corners, over the bins of a transform of `size` samples.
+fn filters(corners: &[f64], size: usize, rate: u32) -> Vec<Filter> {
+    let filter = |corners: &[f64]| {
+        let &[left, centre, right] = corners else { unreachable!("windows of 3") };
+        let weight = |bin: usize| {
+            let hertz = bin as f64 * f64::from(rate) / size as f64;
+            let (up, down) = ((hertz - left) / (centre - left), (right - hertz) / (right - centre));
+            up.min(down).max(0.0) as f32
+        };
+        let weights: Vec<f32> = (0..=size / 2).map(weight).collect();
+        let first = weights.iter().position(|&weight| weight > 0.0).unwrap_or(0);
+        let end = weights.iter().rposition(|&weight| weight > 0.0).map_or(first, |last| last + 1);
+        Filter { first, weights: weights[first..end].to_vec() }
+    };
+    corners.windows(3).map(filter).collect()
+}
 
 impl LogMel {
     /// Ready for audio of `rate` Hz.
@@ -86,26 +111,32 @@ impl LogMel {
         let hertz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
         let (low, high) = (mel(config.lowest), mel(config.highest(rate)));
         let corner = |i: usize| hertz(low + (high - low) * i as f64 / (config.filters + 1) as f64);
-        let filter = |number: usize| {
-            let [left, centre, right] = [number, number + 1, number + 2].map(corner);
-            let weight = |bin: usize| {
-                let hertz = bin as f64 * f64::from(rate) / size as f64;
-                let (up, down) =
-                    ((hertz - left) / (centre - left), (right - hertz) / (right - centre));
-                up.min(down).max(0.0) as f32
-            };
-            let weights: Vec<f32> = (0..=size / 2).map(weight).collect();
-            let first = weights.iter().position(|&weight| weight > 0.0).unwrap_or(0);
-            let end =
-                weights.iter().rposition(|&weight| weight > 0.0).map_or(first, |last| last + 1);
-            Filter { first, weights: weights[first..end].to_vec() }
-        };
+        let corners: Vec<f64> = (0..config.filters + 2).map(corner).collect();
         Self {
-            filters: (0..config.filters).map(filter).collect(),
+            filters: filters(&corners, size, rate),
+            corners,
+            rate,
             window: (0..length).map(hann).collect(),
             hop: samples(config.hop_ms, rate).max(1),
             transform,
         }
+    }
+
+    /// The same with filters that stand `factor` times as high, as for a vocal tract so much shorter (Jaitly and Hinton 2013, "Vocal Tract
+    /// Length Perturbation", equation 1): the highest two fifths of the band bend so that it stays within itself.
+    pub fn warped(&self, factor: f64) -> Self {
+        let half = f64::from(self.rate) / 2.0;
+        let bend = WARPED * half * factor.min(1.0);
+        let warp = |hertz: f64| {
+            if hertz <= bend / factor {
+                hertz * factor
+            } else {
+                half - (half - bend) / (half - bend / factor) * (half - hertz)
+            }
+        };
+        let corners: Vec<f64> = self.corners.iter().map(|&hertz| warp(hertz)).collect();
+        let filters = filters(&corners, self.transform.len(), self.rate);
+        Self { filters, corners, ..self.clone() }
     }
 
     /// The features of some samples, `[F, T]` row by row; none for less than a window.
@@ -146,5 +177,29 @@ impl fmt::Debug for LogMel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { filters, window, hop, .. } = self;
         write!(f, "LogMel({} filters, window {}, hop {hop})", filters.len(), window.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warped_filters_hear_higher_and_stay_within_the_band() {
+        let plain = LogMel::new(&LogMelConfig::default(), 16_000);
+        let loudest = |log_mel: &LogMel, hertz: f64| {
+            let wave = |t: usize| (hertz * t as f64 / 16_000.0 * TAU).sin() as f32;
+            let features = log_mel.features(&(0..400).map(wave).collect::<Vec<f32>>());
+            (0..40).max_by(|&a, &b| features[a].total_cmp(&features[b]))
+        };
+        for factor in [0.88, 1.0, 1.12] {
+            let warped = plain.warped(factor);
+            // What is said so much higher falls into the same filter.
+            for hertz in [500.0, 1000.0, 2000.0] {
+                assert_eq!(loudest(&warped, hertz * factor), loudest(&plain, hertz), "{factor}");
+            }
+            assert!(warped.corners.windows(2).all(|pair| pair[0] < pair[1]), "{factor}");
+            assert!((warped.corners[41] - 8000.0).abs() < 1e-6, "{factor}");
+        }
     }
 }
