@@ -12,12 +12,13 @@
 //!
 //! ```no_run
 //! use candle_core::Device;
-//! use conv_style::{LossConfig, LossNetwork, Painting, paint};
+//! use conv_style::{LossConfig, LossNetwork, Painting, Sources, paint};
 //! use conv_vision::{Limits, Picture, Pretrained};
 //! let open = |path: &str| Picture::open(path.as_ref(), &Limits::default());
 //! let vgg = Pretrained::open("vgg16.safetensors".as_ref(), &Device::Cpu)?;
 //! let losses = LossNetwork::new(&vgg, LossConfig::of(vgg.architecture))?;
-//! let painted = paint(&losses, &open("photo.jpg")?, &open("painting.jpg")?, &Painting::default(), |_| true)?;
+//! let sources = Sources::new(open("photo.jpg")?, open("painting.jpg")?);
+//! let painted = paint(&losses, &sources, &Painting::default(), |_| true)?;
 //! std::fs::write("painted.png", painted.picture.to_png()?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -38,29 +39,44 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod base;
 mod card;
+mod clusters;
 mod config;
 mod contents;
 mod error;
+mod evaluate;
 mod gatys;
 mod infer;
 mod inspect;
+mod loss_config;
 pub mod losses;
 mod mixture;
 mod model;
 mod perceptual;
+mod psnr;
+mod reach;
 mod recipe;
+mod regions;
+mod tiles;
 mod train;
 
+pub use base::Base;
 pub use card::card;
 pub use config::Config;
 pub use contents::{Contents, Style};
 pub use error::{Error, Result};
-pub use gatys::{End, Painted, Painting, Start, Stroke, paint};
+pub use evaluate::{Pair, Sum, compare};
+pub use gatys::{
+    Canvas, Colours, End, Method, Painted, Painting, Plan, Sources, StagePlan, Start, Stroke,
+    StylePicture, paint,
+};
 pub use infer::Painter;
 pub use inspect::ModelInspection;
+pub use loss_config::{LayerWeight, LossConfig};
 pub use mixture::Mixture;
 pub use model::{StyleBank, style_bank};
-pub use perceptual::{LayerWeight, LossConfig, LossNetwork, Targets, Terms};
+pub use perceptual::{LossNetwork, StyleTarget, Targets, Terms};
 pub use recipe::Recipe;
+pub use regions::Regions;
 pub use train::{Branch, Crops, Training};

@@ -1,14 +1,50 @@
 //! A picture by descent on its pixels (Gatys et al. 2016, section 2.3).
 
-use crate::{LossNetwork, Result, Targets};
-use candle_core::{Device, Tensor, Var};
+mod canvas;
+mod colour;
+mod optimiser;
+mod plan;
+mod saved;
+
+use crate::{LossNetwork, Result};
 use conv_hub::InvalidField;
-use conv_nn::rng::seeded;
-use conv_train::optim::{Lbfgs, LbfgsConfig, Stall};
+use conv_train::optim::{Adam, LbfgsConfig, Stall};
 use conv_vision::Picture;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
+
+pub use canvas::Canvas;
+pub use colour::Colours;
+pub use plan::{Plan, StagePlan};
+
+/// A painting that a picture is to be like, and where.
+#[derive(Debug, Clone)]
+pub struct StylePicture {
+    /// The painting.
+    pub picture: Picture,
+    /// How much it counts beside others, above 0; only the ratios matter.
+    pub weight: f64,
+    /// Where: white is where the style is to be, black where not; of the photograph's shape, in any size. Without it is everywhere.
+    pub mask: Option<Picture>,
+}
+
+/// What a picture is made of.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The photograph.
+    pub content: Picture,
+    /// The paintings, at least one. A style's share of the style loss is its weight, times the share of the picture that its mask leaves it.
+    pub styles: Vec<StylePicture>,
+    /// Where the descent begins with [`Start::Picture`].
+    pub start: Option<Picture>,
+}
+
+impl Sources {
+    /// One photograph and one painting.
+    pub fn new(content: Picture, style: Picture) -> Self {
+        let styles = vec![StylePicture { picture: style, weight: 1.0, mask: None }];
+        Self { content, styles, start: None }
+    }
+}
 
 /// Where the descent begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,28 +55,77 @@ pub enum Start {
     Content,
     /// Grey noise.
     Noise,
+    /// [`Sources::start`], resized to the photograph's sides.
+    Picture,
+}
+
+/// How it goes down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Method {
+    /// L-BFGS with a search for the strong Wolfe conditions; its first change is that of one number, in grey levels.
+    Lbfgs(LbfgsConfig),
+    /// Adam: an evaluation a step, and a tenth of the memory.
+    Adam {
+        /// About what a number changes by in a step at first, in grey levels, above 0.
+        learning_rate: f64,
+        /// The rule's settings.
+        #[serde(default)]
+        adam: Adam,
+    },
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self::Lbfgs(LbfgsConfig { history: 20, ..LbfgsConfig::default() })
+    }
+}
+
+impl Method {
+    /// Adam with a rate that suits pixels.
+    pub fn adam() -> Self {
+        Self::Adam { learning_rate: 3.0, adam: Adam::default() }
+    }
 }
 
 /// How a picture is painted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Painting {
-    /// The longer side of the picture in pixels, 1 to 16,384; a painting is made no larger than it is.
+    /// The longer side of the picture in pixels, 1 to 16,384.
     pub size: usize,
-    /// Steps at most; each takes one evaluation or a few.
+    /// The longer side of a painting as a multiple of the picture's, 0.1 to 10: larger for larger strokes. A painting is made no larger than
+    /// it is.
+    pub style_scale: f64,
+    /// From coarse to fine: so many sizes, each twice the one before, the last `size`; 1 to 8.
+    pub stages: usize,
+    /// Steps of a stage at most; each takes one evaluation or a few.
     pub steps: usize,
+    /// Evaluations of a stage at most, to within one step; without, as many as the steps take.
+    pub evaluations: Option<usize>,
     /// Where it begins.
     pub start: Start,
     /// The seed of noise.
     pub seed: u64,
-    /// The descent's settings; its first change is that of one number, in grey levels.
-    pub lbfgs: LbfgsConfig,
+    /// Whose colours it has.
+    pub colours: Colours,
+    /// How it goes down.
+    pub method: Method,
 }
 
 impl Default for Painting {
     fn default() -> Self {
-        let lbfgs = LbfgsConfig { history: 20, ..LbfgsConfig::default() };
-        Self { size: 128, steps: 60, start: Start::Content, seed: 1, lbfgs }
+        Self {
+            size: 128,
+            style_scale: 1.0,
+            stages: 1,
+            steps: 60,
+            evaluations: None,
+            start: Start::Content,
+            seed: 1,
+            colours: Colours::Style,
+            method: Method::default(),
+        }
     }
 }
 
@@ -50,15 +135,32 @@ impl Painting {
     /// # Errors
     /// It is named.
     pub fn check(&self) -> Result<(), InvalidField> {
-        InvalidField::unless((1..=1 << 14).contains(&self.size), "size", &self.size, "1 to 16384")?;
-        self.lbfgs.check()
+        let check = InvalidField::unless;
+        check((1..=1 << 14).contains(&self.size), "size", &self.size, "1 to 16384")?;
+        let fits = (0.1..=10.0).contains(&self.style_scale);
+        check(fits, "style_scale", &self.style_scale, "0.1 to 10")?;
+        check((1..=8).contains(&self.stages), "stages", &self.stages, "1 to 8")?;
+        match &self.method {
+            Method::Lbfgs(config) => config.check(),
+            Method::Adam { learning_rate, .. } => {
+                let fits = learning_rate.is_finite() && *learning_rate > 0.0;
+                check(fits, "learning_rate", learning_rate, "above 0")
+            }
+        }
+    }
+
+    /// The longer sides of the stages, coarse to fine.
+    pub(crate) fn sides(&self) -> Vec<usize> {
+        (0..self.stages).rev().map(|halvings| (self.size >> halvings).max(1)).collect()
     }
 }
 
 /// A step: where the descent stands after it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stroke {
-    /// Steps taken; 0 is the start.
+    /// The stage, from 1; losses of different stages are about pictures of different sizes.
+    pub stage: usize,
+    /// Steps taken in all stages; 0 is the start.
     pub step: usize,
     /// Passes through the loss network until now.
     pub evaluations: usize,
@@ -106,127 +208,33 @@ pub struct Painted {
     pub picture: Picture,
     /// The photograph in its size.
     pub content: Picture,
-    /// The painting as the losses saw it.
-    pub style: Picture,
+    /// The paintings as the losses saw them.
+    pub styles: Vec<Picture>,
     /// All steps, the start first.
     pub strokes: Vec<Stroke>,
     /// Why it is done.
     pub end: End,
 }
 
-/// What keeps an evaluation from being one.
-enum Halt {
-    NotFinite(f64),
-    Failed(crate::Error),
-}
-
-impl From<crate::Error> for Halt {
-    fn from(error: crate::Error) -> Self {
-        Halt::Failed(error)
-    }
-}
-
-/// Paints `content` in the manner of `style`; `watch` sees each step, and ends the painting by `false`. A loss that is not finite is no
-/// error: what was reached before is returned, with [`End::NotFinite`].
+/// Paints from `sources`; `watch` sees each step, and ends the painting by `false`. A loss that is not finite is no error: what was reached
+/// before is returned, with [`End::NotFinite`]. [`Canvas`] is the same step by step.
 ///
 /// # Errors
-/// A setting out of its range; a picture in which layers of the loss network have fewer than two positions, with their names.
+/// Those of [`Canvas::new`].
 pub fn paint(
     losses: &LossNetwork,
-    content: &Picture,
-    style: &Picture,
+    sources: &Sources,
     painting: &Painting,
     mut watch: impl FnMut(&Stroke) -> bool,
 ) -> Result<Painted> {
-    painting.check()?;
-    let device = &Device::Cpu;
-    let content = content.with_longer_side(painting.size)?;
-    let longer = style.width().max(style.height());
-    let style = style.with_longer_side(painting.size.min(longer))?;
-    let sides = |picture: &Picture| (picture.width(), picture.height());
-    losses.check_size("the picture", sides(&content))?;
-    losses.check_size("the style", sides(&style))?;
-    let photograph = content.tensor(device)?;
-    let targets = Targets {
-        content: losses.content_of(&photograph)?,
-        style: losses.style_of(&style.tensor(device)?)?,
-    };
-    let shape = photograph.shape().clone();
-    let start: Vec<f32> = match painting.start {
-        Start::Content => photograph.flatten_all()?.to_vec1()?,
-        Start::Noise => {
-            let mut rng = seeded(painting.seed, "noise");
-            (0..shape.elem_count()).map(|_| rng.random_range(64f32..192.0)).collect()
+    let mut canvas = Canvas::new(losses, sources, painting)?;
+    loop {
+        let end = canvas.step()?;
+        if let Some(end) = end {
+            return canvas.finish(end);
         }
-    };
-
-    let begun = Instant::now();
-    let first_change = painting.lbfgs.first_change * start.len() as f64;
-    let mut descent = Lbfgs::new(LbfgsConfig { first_change, ..painting.lbfgs }, start);
-    let (mut strokes, mut evaluations) = (Vec::<Stroke>::new(), 0);
-    // The terms at all points that the present step has looked at.
-    let mut seen: Vec<[f64; 4]> = Vec::new();
-    let mut end = End::Completed;
-    for step in 1..=painting.steps {
-        seen.clear();
-        let found = descent.step(|numbers| -> Result<(f64, Vec<f32>), Halt> {
-            let (numbers, gradient) = evaluate(losses, &targets, numbers, &shape)?;
-            if !numbers[0].is_finite() || gradient.iter().any(|x| !x.is_finite()) {
-                return Err(Halt::NotFinite(numbers[0]));
-            }
-            seen.push(numbers);
-            Ok((numbers[0], gradient))
-        });
-        let found = match found {
-            Ok(found) => found,
-            Err(Halt::NotFinite(loss)) => {
-                end = End::NotFinite { step, loss };
-                break;
-            }
-            Err(Halt::Failed(error)) => return Err(error),
-        };
-        evaluations += found.evaluations;
-        let seconds = begun.elapsed().as_secs_f64();
-        let stroke = |step, [loss, content, style, total_variation]: [f64; 4], evaluations| {
-            Stroke { step, evaluations, loss, content, style, total_variation, seconds }
-        };
-        if step == 1
-            && let Some(&first) = seen.first()
-        {
-            strokes.push(stroke(0, first, 1));
-        }
-        let here = seen.iter().find(|terms| terms[0] == found.value);
-        if found.evaluations > 0
-            && let Some(&here) = here
-        {
-            strokes.push(stroke(step, here, evaluations));
-            if !watch(&strokes[strokes.len() - 1]) {
-                end = End::Stopped;
-                break;
-            }
-        }
-        if let Some(stall) = found.stall {
-            end = End::Stalled(stall);
-            break;
+        if !canvas.strokes().last().is_none_or(&mut watch) {
+            return canvas.finish(End::Stopped);
         }
     }
-    let pixels = Tensor::from_slice(descent.numbers(), shape, device)?;
-    Ok(Painted { picture: Picture::from_tensor(&pixels)?, content, style, strokes, end })
-}
-
-/// Total, content, style and total variation, and the gradient of the first.
-fn evaluate(
-    losses: &LossNetwork,
-    targets: &Targets,
-    numbers: &[f32],
-    shape: &candle_core::Shape,
-) -> Result<([f64; 4], Vec<f32>)> {
-    let pixels = Var::from_slice(numbers, shape, &Device::Cpu)?;
-    let terms = losses.loss(&pixels, targets)?;
-    let gradients = terms.total.backward()?;
-    let gradient = match gradients.get(&pixels) {
-        Some(gradient) => gradient.flatten_all()?.to_vec1()?,
-        None => vec![0.0; numbers.len()],
-    };
-    Ok((terms.numbers()?, gradient))
 }
