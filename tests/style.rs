@@ -338,7 +338,7 @@ fn a_descent_has_options() {
     assert!(read("a.png") == read("b.png"));
     let text = error(
         folder,
-        &[&paint(&["--steps", "6", "--resume", "--style-scale", "0.5"])[..], &halves].concat(),
+        &[&paint(&["--steps", "6", "--resume", "--style-scale", "0.8"])[..], &halves].concat(),
     );
     assert!(text.contains("settings.style_scale differs"), "{text}");
 
@@ -463,6 +463,18 @@ fn regions_tiles_and_frames() {
         &apply(&["--clusters", "stripes,the_checks", "--threads", "1", "--out", "g.png"]),
     );
     assert_eq!(farthest("f.png", "g.png"), 0);
+
+    // All of it on a page that needs nothing else.
+    let text = output(folder, &["show", "photos/1.png", "photos/2.png", "--model", "run/model"]);
+    assert!(text.starts_with("runs/stylebank.html: 2 photographs in stripes, the_checks"), "{text}");
+    let page = fs::read_to_string(folder.join("runs/stylebank.html")).unwrap();
+    assert_eq!(page.matches("type=\"radio\"").count(), 9);
+    assert!(page.contains("alt=\"stripes=0.75,the_checks=0.25\"") && page.contains("by regions"));
+    for outside in ["http:", "https:", "url(", "<script"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let show = ["show", "photos/1.png", "--model", "run/model", "--between", "stripes"];
+    assert!(error(folder, &show).contains("--between stripes: expected two styles, FROM,TO"));
 
     // A folder of frames: each as by itself, and what is none is told.
     let text = output(

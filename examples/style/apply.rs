@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// The bank that ships.
-const SHIPPED: &str = "data/models/stylebank";
+pub const SHIPPED: &str = "data/models/stylebank";
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -1,5 +1,6 @@
 //! `eval`: a StyleBank beside the descent of Gatys et al. on the same pairs.
 
+use crate::apply::SHIPPED;
 use crate::losses::{Losses, told};
 use crate::page;
 use anyhow::{Context, Result, bail};
@@ -14,9 +15,6 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-
-/// The bank that ships.
-const SHIPPED: &str = "data/models/stylebank";
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -12,6 +12,7 @@ mod inspect;
 mod losses;
 mod page;
 mod paint;
+mod show;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Verb {
     Add(Box<add::Options>),
     /// Paints a photograph in a style of a StyleBank, or a mixture of them
     Apply(Box<apply::Options>),
+    /// Puts photographs in every style of a StyleBank on a page, with a slider between two styles and regions
+    Show(show::Options),
     /// Compares a StyleBank with the descent of Gatys et al. on the same photographs and paintings
     Eval(Box<eval::Options>),
     /// Shows what is in a StyleBank's folder
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Add(options) => add::run(&options, common, &device),
             Verb::Apply(options) => apply::run(&options, common, &device),
+            Verb::Show(options) => show::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Inspect(options) => inspect::run(&options, common),
         }

@@ -4,6 +4,7 @@ use crate::losses::{Losses, told};
 use crate::page;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use conv_hub::files::write_atomic;
 use conv_style::{
@@ -64,7 +65,7 @@ pub struct Options {
     #[command(flatten)]
     losses: Losses,
     /// Steps between pictures on the way, which stand beside --out with the step in their names
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     every: Option<usize>,
     /// Where the descent is saved, every minute and at the end
     #[arg(long, value_name = "FILE")]
@@ -225,7 +226,7 @@ fn descend(mut canvas: Canvas, options: &Options, out: &Path) -> Result<Painted>
             line = Instant::now();
             conv_cli::note(stroke_line(stroke));
         }
-        if options.every.is_some_and(|every| every > 0 && stroke.step % every == 0) {
+        if options.every.is_some_and(|every| stroke.step % every == 0) {
             let stem = out.file_stem().unwrap_or_default().to_string_lossy();
             let path = out.with_file_name(format!("{stem}-{:04}.png", stroke.step));
             write_atomic(&path, &canvas.picture()?.to_png()?)?;

@@ -6,9 +6,11 @@
 //! of a painting is found by descent on its pixels ([`paint`]), a few hundred passes through VGG. Chen, Yuan, Liao, Yu and Hua
 //! (2017), "StyleBank: An Explicit Representation for Neural Image Style Transfer", CVPR, train a network that does it in one pass:
 //! an encoder and a decoder that all styles share, and between them a bank of filters a style, which are the style
-//! ([`Training`], [`Painter`]). Banks mix: half of each is a picture between two paintings.
+//! ([`Training`], [`Painter`]). Banks mix: half of each is a picture between two paintings, everywhere or by [`Regions`]; and a style is added to
+//! a bank of which all else keeps its bits ([`Training::adding`]).
 //!
-//! [`LossNetwork`] has the losses, over any layers of any network of [`conv_vision`]; [`losses`] their equations.
+//! [`LossNetwork`] has the losses, over any layers of any network of [`conv_vision`]; [`losses`] their equations. [`Canvas`] is the descent step
+//! by step, [`Plan`] what it will need, and [`compare`] has the bank and the descent paint the same.
 //!
 //! ```no_run
 //! use candle_core::Device;

@@ -16,6 +16,9 @@ use std::time::Instant;
 /// The tensor that holds [`Header`] as JSON.
 const HEADER: &str = "painting";
 
+/// Steps or evaluations that nobody has taken.
+const MOST: usize = 1 << 40;
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     identity: Value,
@@ -96,9 +99,13 @@ impl<'a> Canvas<'a> {
         let header: Header = serde_json::from_slice(&header)
             .map_err(|error| wrong(format!("its head cannot be read: {error}")))?;
         let expected = identity(losses, sources, painting);
-        // Of other numbers of stages, the stage would not be the same.
         if let Some(field) = difference(&header.identity, &expected) {
             return Err(wrong(format!("it is another painting: {field} differs")));
+        }
+        let of_stroke = |stroke: &Stroke| stroke.step.max(stroke.evaluations);
+        let counts = header.strokes.iter().map(of_stroke).chain([header.steps, header.evaluations]);
+        if let Some(count) = counts.max().filter(|&count| count > MOST) {
+            return Err(wrong(format!("it counts {count} steps, expected at most {MOST}")));
         }
         let sides = painting.sides();
         let Some(&side) = sides.get(header.at) else {

@@ -42,7 +42,7 @@ impl<T: Float + WithDType> Lbfgs<T> {
         if !self.pairs.is_empty() {
             let shape = (self.pairs.len(), self.numbers.len());
             let all = |of: fn(&Pair<T>) -> &[T]| {
-                let all: Vec<T> = self.pairs.iter().flat_map(|pair| of(pair)).copied().collect();
+                let all: Vec<T> = self.pairs.iter().flat_map(of).copied().collect();
                 Tensor::from_vec(all, shape, device)
             };
             add(CHANGES, all(|pair| &pair.numbers)?);
@@ -124,6 +124,7 @@ fn take<T: WithDType>(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
