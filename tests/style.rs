@@ -32,7 +32,7 @@ fn error(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
-/// SqueezeNet with drawn weights, four photographs with a text among them, and two paintings.
+/// SqueezeNet with drawn weights, four photographs with a text among them, and four paintings.
 fn prepare(folder: &Path) {
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
@@ -57,6 +57,8 @@ fn prepare(folder: &Path) {
     }
     fs::write(folder.join("photos/notes.jpg"), "no picture").unwrap();
     save("stripes.png", 50, 40, &|x, _| if x % 6 < 3 { [240, 40, 40] } else { [20, 20, 90] });
+    save("dots.png", 44, 44, &|x, y| if x % 8 < 3 && y % 8 < 3 { [200, 0, 200] } else { [230; 3] });
+    save("lines.png", 44, 44, &|_, y| if y % 7 < 2 { [0; 3] } else { [250, 220, 0] });
     save("the checks.png", 40, 50, &|x, y| {
         if (x / 4 + y / 4) % 2 == 0 { [250; 3] } else { [0, 90, 0] }
     });
@@ -183,4 +185,308 @@ fn a_bank_is_trained_and_paints() {
 
     let text = error(folder, &train(&["--out", "run"]));
     assert!(text.contains("holds a training run already"), "{text}");
+}
+
+#[test]
+fn a_style_is_added_and_the_others_keep_every_bit() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let learn = |first: &[&'static str], more: &[&'static str]| {
+        let common = ["--data", "photos", "--crop", "48", "--epochs", "2"];
+        [first, &common, &LOSSES[..], more].concat()
+    };
+    let bank = ["train", "--style", "stripes.png", "--style", "the checks.png"];
+    json(folder, &learn(&bank, &["--out", "run", "--half"]));
+    let add = ["add", "dots.png", "--model", "run/model"];
+    let run = json(folder, &learn(&add, &["--out", "more", "--style-weight", "0.5"]));
+    // Encoder and decoder are not taught any more, and so not measured.
+    let metrics: Vec<&String> = run["metrics"].as_object().unwrap().keys().collect();
+    assert_eq!(metrics, ["dev content", "dev loss", "dev style"]);
+
+    let [before, after] = ["run", "more"].map(|run| {
+        let path = folder.join(run).join("model/model.safetensors");
+        convoke::hub::read_safetensors(&path, Some(DType::F32)).unwrap()
+    });
+    assert_eq!(after.len(), before.len() + 8);
+    let bits = |tensor: &candle_core::Tensor| {
+        let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    for (name, tensor) in &before {
+        assert_eq!(bits(tensor), bits(&after[name]), "{name}");
+    }
+    for (name, style) in [("a", "stripes=1"), ("b", "stripes=0.5,the_checks=0.5")] {
+        let painted = ["run", "more"].map(|run| {
+            let (model, out) = (format!("{run}/model"), format!("{name}-{run}.png"));
+            let to = ["--model", &model, "--mix", style, "--out", &out];
+            output(folder, &[&["apply", "photos/2.png"], &to[..]].concat());
+            fs::read(folder.join(out)).unwrap()
+        });
+        assert!(painted[0] == painted[1], "{style}");
+    }
+    let mix = ["--mix", "dots=0.5,stripes=0.5", "--out", "c.png"];
+    output(folder, &[&["apply", "photos/2.png", "--model", "more/model"], &mix[..]].concat());
+    let training = fs::read_to_string(folder.join("more/model/training.json")).unwrap();
+    let training: Value = serde_json::from_str(&training).unwrap();
+    assert_eq!(training["start"]["styles"], serde_json::json!(["stripes", "the_checks"]));
+    assert_eq!(training["recipe"]["losses"]["style_weight"], 0.5);
+    let card = fs::read_to_string(folder.join("more/model/README.md")).unwrap();
+    assert!(card.contains("Paintings: dots, added to a bank of stripes, the_checks"), "{card}");
+
+    // A bank that was added to is added to.
+    let again = ["add", "lines.png", "--model", "more/model"];
+    json(folder, &learn(&again, &["--out", "most"]));
+    let again = ["add", "dots.png", "--model", "most/model"];
+    let text = error(folder, &learn(&again, &["--out", "x"]));
+    assert!(text.contains("styles is \"dots\", expected each name once"), "{text}");
+    let again = ["add", "dots.png", "--model", "photos"];
+    let text = error(folder, &learn(&again, &["--out", "x"]));
+    assert!(text.contains("config.json"), "{text}");
+}
+
+/// Johnson et al. (2016): one style, and no step of the auto-encoder.
+#[test]
+fn a_single_style_network_is_a_bank_of_one_without_the_auto_encoder() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let arguments = ["train", "--style", "stripes.png", "--reconstruction-weight", "0"];
+    let common = ["--data", "photos", "--crop", "48", "--epochs", "2", "--out", "run"];
+    let run = json(folder, &[&arguments[..], &common, &LOSSES].concat());
+    let metrics: Vec<&String> = run["metrics"].as_object().unwrap().keys().collect();
+    assert_eq!(metrics, ["dev content", "dev loss", "dev style"]);
+    assert_eq!(run["parameters"], 200_835 + 295_680);
+    output(folder, &["apply", "photos/2.png", "--model", "run/model", "--out", "a.png"]);
+}
+
+#[test]
+fn a_bank_is_compared_with_the_descent() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let train = ["train", "--style", "stripes.png", "--style", "the checks.png", "--out", "run"];
+    let common = ["--data", "photos", "--crop", "48", "--epochs", "1"];
+    output(folder, &[&train[..], &common, &LOSSES].concat());
+    fs::create_dir(folder.join("styles")).unwrap();
+    for name in ["stripes.png", "the checks.png", "dots.png"] {
+        fs::copy(folder.join(name), folder.join("styles").join(name)).unwrap();
+    }
+    let eval = |contents: &'static str, styles: &'static str, more: &[&'static str]| {
+        let arguments =
+            ["eval", "--contents", contents, "--styles", styles, "--model", "run/model"];
+        [&arguments[..], &["--size", "48", "--evaluations", "6"], &LOSSES, more].concat()
+    };
+    let found = json(folder, &eval("photos", "styles", &["--limit", "3", "--page", "e.html"]));
+    // Of each photograph all styles of the bank; the third painting is none.
+    let each = found["each"].as_array().unwrap();
+    let pairs: Vec<_> = each.iter().map(|pair| (&pair["photograph"], &pair["style"])).collect();
+    let expected = [("0.png", "stripes"), ("0.png", "the_checks"), ("1.png", "stripes")];
+    assert!(pairs.iter().zip(expected).all(|((a, b), (c, d))| (**a == c) && (**b == d)));
+    assert_eq!(pairs.len(), 3);
+    let mut falls: Vec<f64> = Vec::new();
+    for pair in each {
+        let loss = |of: &str| pair[of]["loss"].as_f64().unwrap();
+        let fall = (loss("start") - loss("bank")) / (loss("start") - loss("gatys"));
+        assert!((pair["fall"].as_f64().unwrap() - fall).abs() < 1e-9);
+        assert!(loss("gatys") < loss("start") && pair["evaluations"].as_u64().unwrap() >= 6);
+        falls.push(fall);
+    }
+    falls.sort_by(f64::total_cmp);
+    assert_eq!(found["fall"].as_f64(), Some(falls[1]));
+    for way in ["bank", "gatys"] {
+        assert!(found["seconds"][way].as_f64().unwrap() > 0.0);
+    }
+    let page = fs::read_to_string(folder.join("e.html")).unwrap();
+    assert!(page.contains("Gatys et al.") && page.contains("alt=\"the_checks\""));
+
+    // A painting of which the bank has no style, and a folder without a picture.
+    let text = error(folder, &eval("photos", "dots.png", &[]));
+    let expected = "dots, none of which is a style of the bank: stripes, the_checks; a picture is called as its style, as stripes.jpg";
+    assert!(text.contains(expected), "{text}");
+    fs::create_dir(folder.join("empty")).unwrap();
+    for (contents, styles) in
+        [("empty", "styles"), ("photos", "empty"), ("photos/notes.jpg", "styles")]
+    {
+        let text = error(folder, &eval(contents, styles, &[]));
+        assert!(text.contains("no picture that can be read"), "{text}");
+    }
+    fs::copy(folder.join("stripes.png"), folder.join("empty/stripes.png")).unwrap();
+    fs::copy(folder.join("stripes.png"), folder.join("styles/stripes.jpg")).unwrap();
+    fs::create_dir(folder.join("styles/more")).unwrap();
+    fs::copy(folder.join("dots.png"), folder.join("styles/more/stripes.png")).unwrap();
+    let text = error(folder, &eval("photos", "styles", &[]));
+    assert!(text.contains("several pictures are called stripes"), "{text}");
+}
+
+#[test]
+fn a_descent_has_options() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let paint = |more: &[&'static str]| {
+        let arguments = ["paint", "photos/1.png", "--style", "stripes.png", "--size", "48"];
+        [&arguments, &LOSSES[..], more].concat()
+    };
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    // Pictures on the way; a stop and a second run come to the same bits.
+    json(folder, &paint(&["--out", "a.png", "--steps", "6", "--every", "2"]));
+    assert!(read("a-0002.png") != read("a-0004.png") && read("a-0004.png") != read("a.png"));
+    let halves = ["--out", "b.png", "--checkpoint", "b.saved"];
+    json(folder, &[&paint(&["--steps", "3"])[..], &halves].concat());
+    json(folder, &[&paint(&["--steps", "6", "--resume"])[..], &halves].concat());
+    assert!(read("a.png") == read("b.png"));
+    let text = error(
+        folder,
+        &[&paint(&["--steps", "6", "--resume", "--style-scale", "0.8"])[..], &halves].concat(),
+    );
+    assert!(text.contains("settings.style_scale differs"), "{text}");
+
+    // Two paintings, each in its half; Adam; two stages; the photograph's colours.
+    let half = |left: bool| {
+        let pixel = |at: usize| [if (at % 60 < 30) == left { 255 } else { 0 }; 3];
+        let mask = Picture::new(60, 44, (0..60 * 44).flat_map(pixel).collect()).unwrap();
+        fs::write(folder.join(format!("{left}.png")), mask.to_png().unwrap()).unwrap();
+    };
+    half(true);
+    half(false);
+    let two = ["--style", "dots.png", "--mask", "true.png", "--mask", "false.png"];
+    let more = ["--style-weights", "1,2", "--optimizer", "adam", "--steps", "8", "--out", "c.png"];
+    let found = json(folder, &[&paint(&two)[..], &more].concat());
+    assert_eq!(found["end"]["evaluations"], 9);
+    let text = error(folder, &[&paint(&two[..4])[..], &more].concat());
+    assert!(text.contains("1 --mask for 2 paintings, expected one each, or none"), "{text}");
+    let stages =
+        ["paint", "photos/1.png", "--style", "stripes.png", "--size", "96", "--stages", "2"];
+    let more = ["--steps", "2", "--colours", "luminance", "--out", "d.png"];
+    let found = json(folder, &[&stages[..], &LOSSES, &more].concat());
+    assert_eq!((&found["width"], &found["end"]["stage"]), (&96.into(), &2.into()));
+    output(folder, &paint(&["--start", "a.png", "--steps", "1", "--out", "e.png"]));
+
+    // A small painting is told, and works.
+    let small = Picture::new(36, 33, vec![90; 3 * 36 * 33]).unwrap();
+    fs::write(folder.join("small.png"), small.to_png().unwrap()).unwrap();
+    let small = ["paint", "photos/1.png", "--style", "small.png", "--size", "48", "--steps", "2"];
+    let small = [&small[..], &LOSSES, &["--out", "f.png"]].concat();
+    let assert = program(folder, &small).assert().success();
+    let text = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("small.png: 36 × 33 pixels, fewer than the "), "{text}");
+}
+
+/// jcjohnson/neural-style #457: memory that runs out after minutes. Here it is told before.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_plan_tells_the_memory() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let paint = |more: &[&'static str]| {
+        let arguments = ["paint", "photos/1.png", "--style", "stripes.png", "--threads", "2"];
+        let size = ["--size", "400", "--steps", "6"];
+        [&arguments[..], &size, &LOSSES, more].concat()
+    };
+    let plan = json(folder, &paint(&["--dry-run"]));
+    let told = plan["memory"].as_f64().unwrap();
+    assert!(!folder.join("o.png").exists() && plan["stages"][0]["width"] == 400);
+    // The most that the program holds, as long as it lives.
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().with_file_name("examples").join("style");
+    let mut child = std::process::Command::new(program)
+        .current_dir(folder)
+        .args(paint(&["--out", "o.png", "--json"]))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut measured = 0.0f64;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        if let Some(peak) =
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok())
+        {
+            measured = measured.max(peak * 1024.0);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(folder.join("o.png").exists());
+    let ratio = told / measured;
+    assert!((0.85..1.15).contains(&ratio), "{told} told, {measured} measured: {ratio:.2}");
+}
+
+#[test]
+fn regions_tiles_and_frames() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let train = ["train", "--style", "stripes.png", "--style", "the checks.png", "--out", "run"];
+    let common = ["--data", "photos", "--crop", "48", "--epochs", "1"];
+    output(folder, &[&train[..], &common, &LOSSES].concat());
+    let apply = |more: &[&'static str]| {
+        let arguments = ["apply", "photos/2.png", "--model", "run/model"];
+        [&arguments, more].concat()
+    };
+    let pixels = |name: &str| {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        Picture::decode(&bytes, &Default::default()).unwrap().pixels().to_vec()
+    };
+    let farthest = |a: &str, b: &str| {
+        let (a, b) = (pixels(a), pixels(b));
+        a.iter().zip(&b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+    };
+    output(folder, &apply(&["--style", "stripes", "--out", "a.png"]));
+    output(folder, &apply(&["--style", "the_checks", "--out", "b.png"]));
+    output(folder, &apply(&["--style", "stripes", "--tile", "16", "--out", "tiles.png"]));
+    assert!(farthest("a.png", "tiles.png") <= 1 && farthest("a.png", "b.png") > 1);
+
+    // A mask that is white everywhere leaves nothing of the rest.
+    let save = |name: &str, of: &dyn Fn(usize) -> u8| {
+        let pixels = (0..30 * 22).flat_map(|at| [of(at % 30); 3]).collect();
+        let mask = Picture::new(30, 22, pixels).unwrap();
+        fs::write(folder.join(name), mask.to_png().unwrap()).unwrap();
+    };
+    save("white.png", &|_| 255);
+    save("left.png", &|column| if column < 15 { 255 } else { 0 });
+    save("black.png", &|_| 0);
+    output(folder, &apply(&["--region", "the_checks=white.png", "--out", "c.png"]));
+    assert!(farthest("b.png", "c.png") <= 1);
+    let text = output(folder, &apply(&["--region", "the_checks=left.png", "--out", "d.png"]));
+    assert!(text.contains("in 1 stripes, the_checks=left.png"), "{text}");
+    assert!(farthest("d.png", "a.png") > 1 && farthest("d.png", "b.png") > 1);
+    let text = error(folder, &apply(&["--region", "the_checks=black.png", "--out", "e.png"]));
+    assert!(text.contains("all black"), "{text}");
+    let text = error(folder, &apply(&["--region", "sea=left.png", "--out", "e.png"]));
+    assert!(text.contains("no style \"sea\""), "{text}");
+    let text = output(folder, &apply(&["--clusters", "stripes,the_checks", "--out", "f.png"]));
+    assert!(text.contains("in stripes, the_checks by regions"), "{text}");
+    output(
+        folder,
+        &apply(&["--clusters", "stripes,the_checks", "--threads", "1", "--out", "g.png"]),
+    );
+    assert_eq!(farthest("f.png", "g.png"), 0);
+
+    // All of it on a page that needs nothing else.
+    let text = output(folder, &["show", "photos/1.png", "photos/2.png", "--model", "run/model"]);
+    assert!(text.starts_with("runs/stylebank.html: 2 photographs in stripes, the_checks"), "{text}");
+    let page = fs::read_to_string(folder.join("runs/stylebank.html")).unwrap();
+    assert_eq!(page.matches("type=\"radio\"").count(), 9);
+    assert!(page.contains("alt=\"stripes=0.75,the_checks=0.25\"") && page.contains("by regions"));
+    for outside in ["http:", "https:", "url(", "<script"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let show = ["show", "photos/1.png", "--model", "run/model", "--between", "stripes"];
+    assert!(error(folder, &show).contains("--between stripes: expected two styles, FROM,TO"));
+
+    // A folder of frames: each as by itself, and what is none is told.
+    let text = output(
+        folder,
+        &["apply", "photos", "--model", "run/model", "--style", "stripes", "--out", "frames"],
+    );
+    assert!(
+        text.starts_with("frames: 4 frames in 1 stripes, ") && text.contains("1 left out"),
+        "{text}"
+    );
+    assert_eq!(farthest("frames/2.png", "a.png"), 0);
+    let none = ["apply", "empty", "--model", "run/model", "--out", "none"];
+    fs::create_dir(folder.join("empty")).unwrap();
+    assert!(error(folder, &none).contains("no frame that can be read"));
 }

@@ -1,5 +1,6 @@
 //! `inspect`: what is in a StyleBank's folder.
 
+use crate::apply::SHIPPED;
 use anyhow::Result;
 use clap::Args;
 use conv_style::ModelInspection;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct Options {
     /// A model folder as train leaves it
-    #[arg(long, default_value = "data/models/stylebank")]
+    #[arg(long, default_value = SHIPPED)]
     model: PathBuf,
 }
 

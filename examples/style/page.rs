@@ -1,7 +1,8 @@
 //! The page of a painting.
 
 use anyhow::Result;
-use conv_style::{LossConfig, Painted, Stroke};
+use conv_hub::files::write_atomic;
+use conv_style::{LossConfig, Painted, Pair, Stroke};
 use conv_train::report::{Environment, Html, Report};
 use conv_train::{EvaluationRecord, Record};
 use conv_vision::page::Gallery;
@@ -19,7 +20,13 @@ pub fn write(
 ) -> Result<()> {
     let mut row = Gallery::default();
     row.add("the photograph", &painted.content, "content: what is where")?;
-    row.add("the painting", &painted.style, "style: how it is painted")?;
+    for (at, style) in painted.styles.iter().enumerate() {
+        let name = match painted.styles.len() {
+            1 => "the painting".to_string(),
+            _ => format!("painting {}", at + 1),
+        };
+        row.add(&name, style, "style: how it is painted")?;
+    }
     row.add("the picture", &painted.picture, "painted by descent on its pixels")?;
     let record = |stroke: &Stroke| {
         let metrics = BTreeMap::from([
@@ -60,5 +67,27 @@ pub fn write(
     .configuration(settings)
     .environment(&Environment::collect(seconds))
     .write(path)?;
+    Ok(())
+}
+
+/// Each photograph and painting, what the bank made of them and what the descent.
+pub fn write_pairs(path: &Path, pairs: &[Pair], told: &str) -> Result<()> {
+    let mut body = format!("<p>{}.</p>", Html::text(told));
+    for pair in pairs {
+        let [photograph, style, bank, gatys] = &pair.pictures;
+        let mut row = Gallery::default();
+        row.add(&pair.photograph, photograph, &format!("loss {:.4e}", pair.start.loss))?;
+        row.add(&pair.style, style, "the painting")?;
+        let words = format!("loss {:.4e}, {:.2} s", pair.bank.loss, pair.bank_seconds);
+        row.add("StyleBank", bank, &words)?;
+        let words = format!(
+            "loss {:.4e}, {:.1} s, {} evaluations",
+            pair.gatys.loss, pair.gatys_seconds, pair.evaluations
+        );
+        row.add("Gatys et al.", gatys, &words)?;
+        body += &row.row().to_string();
+    }
+    let title = "A StyleBank beside the descent of Gatys et al.";
+    write_atomic(path, conv_vision::page::page(title, &body).as_bytes())?;
     Ok(())
 }

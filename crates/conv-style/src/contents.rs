@@ -3,7 +3,8 @@
 use crate::{Error, Result};
 use conv_nn::rng::Fingerprint;
 use conv_vision::data::{Skipped, find, load};
-use conv_vision::{Limits, Picture};
+use conv_vision::{Filter, Limits, Picture, Region};
+use rand::Rng;
 use std::path::{Path, PathBuf};
 
 /// A painting and what its style is called.
@@ -40,6 +41,9 @@ pub struct Contents {
 
 /// Of how many photographs one is held out.
 const HELD_OUT: usize = 20;
+
+/// How much longer than the crop a photograph's shorter side becomes at most, so that there is something to cut.
+const LONGEST: f64 = 1.3;
 
 /// Files that are opened together.
 const TOGETHER: usize = 64;
@@ -80,4 +84,19 @@ impl Contents {
         }
         Ok(Self { train, dev, fingerprint: fingerprint.value(), skipped })
     }
+}
+
+/// A square of a photograph: of a drawn size and place, mirrored or not; without a stream the middle.
+pub(crate) fn crop(picture: &Picture, side: usize, mut rng: Option<impl Rng>) -> Result<Picture> {
+    let shorter = picture.width().min(picture.height());
+    let stretch = rng.as_mut().map_or(1.0, |rng| rng.random_range(1.0..LONGEST));
+    let target = (side as f64 * stretch).round();
+    let scaled = |length: usize| ((length as f64 * target / shorter as f64) as usize).max(side);
+    let (width, height) = (scaled(picture.width()), scaled(picture.height()));
+    let mut place = |room: usize| rng.as_mut().map_or(room / 2, |rng| rng.random_range(0..=room));
+    let (left, top) = (place(width - side), place(height - side));
+    let region = Region { left, top, width: side, height: side };
+    let crop = picture.resize_region((width, height), region, Filter::Bilinear)?;
+    let is_mirrored = rng.as_mut().is_some_and(|rng| rng.random());
+    Ok(if is_mirrored { crop.mirrored() } else { crop })
 }

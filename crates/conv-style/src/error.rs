@@ -30,6 +30,26 @@ pub enum Error {
         /// The list.
         field: &'static str,
     },
+    /// A mixture of nothing.
+    #[error("there is no style in the mixture, expected at least one")]
+    NoParts,
+    /// Nothing to paint in the manner of.
+    #[error("there is no painting, expected at least one")]
+    NoPainting,
+    /// A saved descent that is not this one, or that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// A mask that says of no part of a picture, or of another picture, what is to be there.
+    #[error("the mask: {reason}")]
+    Mask {
+        /// What was found and what was expected.
+        reason: String,
+    },
     /// A style that the bank does not have.
     #[error("there is no style {found:?}, only {known}")]
     NoStyle {

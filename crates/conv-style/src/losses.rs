@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`content`] | `1/(2NM) · Σᵢₖ (Fᵢₖ − Pᵢₖ)²` | equation 1: `1/2 · Σᵢₖ (Fᵢₖ − Pᵢₖ)²` |
 //! | [`gram`] | `Gᵢⱼ = 1/M · Σₖ Fᵢₖ Fⱼₖ` | equation 3: `Gᵢⱼ = Σₖ Fᵢₖ Fⱼₖ` |
+//! | [`guided_gram`] | `Gᵢⱼ = Σₖ mₖ² Fᵢₖ Fⱼₖ / Σₖ mₖ²` | none; Gatys et al. (2017), "Controlling Perceptual Factors in Neural Style Transfer", equation 3 with Σ m² = 1 |
 //! | [`style`] | `1/(4N²) · Σᵢⱼ (Gᵢⱼ − Aᵢⱼ)²` | equation 4: `1/(4N²M²) · Σᵢⱼ (Gᵢⱼ − Aᵢⱼ)²` |
 //! | [`total_variation`] | `1/(3HW) · (Σ (x_{h+1,w} − x_{h,w})² + Σ (x_{h,w+1} − x_{h,w})²)` | none |
 //!
@@ -36,6 +37,16 @@ pub fn gram(features: &Tensor) -> Result<Tensor> {
     let flat = features.flatten_from(2)?;
     let products = flat.matmul(&flat.transpose(1, 2)?.contiguous()?)?;
     Ok((products / (height * width) as f64)?)
+}
+
+/// [`gram`] of a part of the picture: `mask`, `[1, 1, H, W]`, says how much of each position belongs to it, from 0 to 1. A mask of ones gives
+/// the same as none.
+///
+/// # Errors
+/// Another shape. A mask of zeros gives no numbers.
+pub fn guided_gram(features: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let share = mask.sqr()?.mean_all()?;
+    Ok(gram(&features.broadcast_mul(mask)?)?.broadcast_div(&share)?)
 }
 
 /// How far a layer is from the photograph's: one number, of two layers `[B, N, H, W]`.
@@ -94,6 +105,12 @@ mod tests {
         assert_eq!(a.to_vec3::<f64>().unwrap(), [[[2.0, 2.0], [2.0, 6.5]]]);
         // (0.5² + 3.5² + 3.5² + 6²) / (4 · 2²)
         assert_eq!(number(style(&g, &a)), 60.75 / 16.0);
+        // The first position whole and half of the second: (1·1 + ¼·4, 1·3 + ¼·8; …, 1·9 + ¼·16) / 1.25.
+        let mask = Tensor::new(&[[[[1f64, 0.5]]]], &Device::Cpu).unwrap();
+        let guided = guided_gram(&f, &mask).unwrap();
+        assert_eq!(guided.to_vec3::<f64>().unwrap(), [[[1.6, 4.0], [4.0, 10.4]]]);
+        let whole = guided_gram(&f, &mask.ones_like().unwrap()).unwrap();
+        assert_eq!(whole.to_vec3::<f64>().unwrap(), g.to_vec3::<f64>().unwrap());
         let x = Tensor::new(&[1f64, 2.0, 4.0, 8.0, 0.0, 1.0], &Device::Cpu).unwrap();
         let x = x.reshape((1, 1, 2, 3)).unwrap();
         // Down: 7² + 2² + 3²; across: 1² + 2² + 8² + 1².
@@ -114,6 +131,8 @@ mod tests {
         gradcheck::check("style", &[values(1)], |t| {
             Ok(style(&gram(&t[0]).unwrap(), &gram(&values(3)).unwrap()).unwrap())
         });
+        let mask = gradcheck::values((1, 1, 4, 5), 4).abs().unwrap();
+        gradcheck::check("guided gram", &[values(1)], |t| Ok(guided_gram(&t[0], &mask).unwrap()));
         gradcheck::check("total variation", &[values(1)], |t| Ok(total_variation(&t[0]).unwrap()));
     }
 }

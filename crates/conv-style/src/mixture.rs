@@ -1,12 +1,22 @@
 //! Which styles, and how much of each.
 
 use crate::{Error, Result};
+use candle_core::Tensor;
 
 /// Parts of styles that make one whole: F̂ = Σ wₖ · Kₖ(F) (Chen et al. 2017, section 3.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
     /// Places of styles in [`Config::styles`](crate::Config::styles), each once, and their weights: above 0, with a sum of 1.
     parts: Vec<(usize, f64)>,
+}
+
+/// How much of a style there is.
+#[derive(Debug, Clone)]
+pub(crate) enum Share {
+    /// The same at all places.
+    Everywhere(f64),
+    /// At each place of the features, `[1, 1, H, W]`.
+    Map(Tensor),
 }
 
 /// How far from 1 the sum of the parts may be, as they are written by people.
@@ -48,6 +58,10 @@ impl Mixture {
         }
         parts.retain(|&(_, weight)| weight > 0.0);
         Ok(Self { parts })
+    }
+
+    pub(crate) fn shares(&self) -> Vec<(usize, Share)> {
+        self.parts.iter().map(|&(style, weight)| (style, Share::Everywhere(weight))).collect()
     }
 
     /// Places of styles and their weights.

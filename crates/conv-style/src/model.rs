@@ -1,9 +1,10 @@
 //! The network of Chen et al. (2017), figure 2: an encoder and a decoder for all, and a bank of filters a style.
 
-use crate::{Config, Mixture, Result};
+use crate::mixture::Share;
+use crate::{Config, Error, Mixture, Regions, Result};
 use candle_core::{Module, Tensor};
 use conv_core::{Conv2dConfig, pad_reflect, upsample_nearest2d};
-use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, VarBuilder, group_norm, relu};
+use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, Init, VarBuilder, relu};
 
 /// What a network's numbers from −1 to 1 stand for: half the range of a pixel.
 const HALF: f64 = 127.5;
@@ -13,23 +14,28 @@ const HALF: f64 = 127.5;
 const OF_LAST: f64 = 0.1;
 
 /// Sides become multiples of this inside: two halvings.
-const MULTIPLE: usize = 4;
+pub(crate) const MULTIPLE: usize = 4;
+
+/// What is added to a variance.
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// An encoder, a decoder and a bank of filters a style.
 #[derive(Debug, Clone)]
 pub struct StyleBank {
-    encoder: [Normalised; 3],
-    banks: Vec<Vec<Normalised>>,
+    pub(crate) encoder: [Normalised; 3],
+    pub(crate) banks: Vec<Vec<Normalised>>,
     /// Behind each doubling of the sides.
-    widening: [Normalised; 2],
+    pub(crate) widening: [Normalised; 2],
     last: Conv2d,
 }
 
 /// A convolution, instance normalisation (Ulyanov et al. 2016) and a rectifier.
 #[derive(Debug, Clone)]
-struct Normalised {
+pub(crate) struct Normalised {
     convolution: Conv2d,
     norm: GroupNorm,
+    /// The norm's own, `[C]`.
+    pub(crate) affine: (Tensor, Tensor),
     /// Pixels that each side is mirrored by before, so that no border of zeros is painted.
     mirrored: usize,
 }
@@ -66,22 +72,21 @@ pub fn style_bank(config: &Config, vb: &VarBuilder) -> Result<StyleBank> {
     })
 }
 
-fn instance_norm(channels: usize, vb: VarBuilder) -> Result<GroupNorm> {
-    let config = GroupNormConfig { groups: channels, ..GroupNormConfig::default() };
-    Ok(group_norm(channels, config, vb.pp("norm"))?)
-}
-
 fn normalised(
     [from, to]: [usize; 2],
     [kernel, stride]: [usize; 2],
     vb: VarBuilder,
 ) -> Result<Normalised> {
     let config = Conv2dConfig { stride: (stride, stride), ..Conv2dConfig::default() };
-    Ok(Normalised {
-        convolution: conv_nn::conv2d(from, to, (kernel, kernel), config, vb.clone())?,
-        norm: instance_norm(to, vb)?,
-        mirrored: kernel / 2,
-    })
+    let convolution = conv_nn::conv2d(from, to, (kernel, kernel), config, vb.clone())?;
+    // Instance normalisation: as many groups as channels.
+    let norm = GroupNormConfig { groups: to, epsilon: EPSILON };
+    let vb = vb.pp("norm");
+    let weight = vb.get_with_hints(to, "weight", Init::Const(1.0))?;
+    let bias = vb.get_with_hints(to, "bias", Init::Const(0.0))?;
+    let affine = (weight, bias);
+    let norm = GroupNorm::new(Some(affine.clone()), norm);
+    Ok(Normalised { convolution, norm, affine, mirrored: kernel / 2 })
 }
 
 /// Each side longer by its mirror image; a side that is too short for it by its last row or column.
@@ -95,11 +100,29 @@ fn mirrored(x: &Tensor, [before, after]: [(usize, usize); 2]) -> Result<Tensor> 
 }
 
 impl Normalised {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// What is to be normalised.
+    pub(crate) fn convolve(&self, x: &Tensor) -> Result<Tensor> {
         let by = (self.mirrored, self.mirrored);
-        let x = self.convolution.forward(&mirrored(x, [by, by])?)?;
-        Ok(relu(&self.norm.forward(&x)?)?)
+        Ok(self.convolution.forward(&mirrored(x, [by, by])?)?)
     }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(relu(&self.norm.forward(&self.convolve(x)?)?)?)
+    }
+}
+
+/// Pixels from 0 to 255 as the encoder reads them, with sides that are whole inside.
+pub(crate) fn input_of(pixels: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = pixels.dims4()?;
+    let x = pixels.affine(1.0 / HALF, -1.0)?;
+    let more = |side: usize| (0, side.next_multiple_of(MULTIPLE) - side);
+    mirrored(&x, [more(height), more(width)])
+}
+
+/// Each pixel four times.
+pub(crate) fn widened(x: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    Ok(upsample_nearest2d(x, (2 * height, 2 * width))?)
 }
 
 impl StyleBank {
@@ -108,11 +131,7 @@ impl StyleBank {
     /// # Errors
     /// Another shape.
     pub fn encode(&self, pixels: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = pixels.dims4()?;
-        let x = pixels.affine(1.0 / HALF, -1.0)?;
-        let more = |side: usize| (0, side.next_multiple_of(MULTIPLE) - side);
-        let x = mirrored(&x, [more(height), more(width)])?;
-        self.encoder.iter().try_fold(x, |x, layer| layer.forward(&x))
+        self.encoder.iter().try_fold(input_of(pixels)?, |x, layer| layer.forward(&x))
     }
 
     /// What a style makes of it, of the same shape.
@@ -132,14 +151,15 @@ impl StyleBank {
     pub fn decode(&self, features: &Tensor, (height, width): (usize, usize)) -> Result<Tensor> {
         // The paper's transposed convolutions of 3 × 3 and stride 2 paint a grid of four pixels (Odena et al. 2016), which takes long
         // to unlearn: each pixel four times, and a convolution, have as many parameters and none.
-        let widen = |x: Tensor, layer: &Normalised| -> Result<Tensor> {
-            let (_, _, height, width) = x.dims4()?;
-            layer.forward(&upsample_nearest2d(&x, (2 * height, 2 * width))?)
-        };
+        let widen = |x: Tensor, layer: &Normalised| layer.forward(&widened(&x)?);
         let x = self.widening.iter().try_fold(features.clone(), widen)?;
+        Ok(self.output_of(&x)?.narrow(2, 0, height)?.narrow(3, 0, width)?)
+    }
+
+    /// Pixels from 0 to 255 from what comes out of the last doubling.
+    pub(crate) fn output_of(&self, x: &Tensor) -> Result<Tensor> {
         let by = (4, 4);
-        let x = self.last.forward(&mirrored(&x, [by, by])?)?;
-        let x = x.narrow(2, 0, height)?.narrow(3, 0, width)?;
+        let x = self.last.forward(&mirrored(x, [by, by])?)?;
         Ok((x * OF_LAST)?.tanh()?.affine(HALF, HALF)?)
     }
 
@@ -157,19 +177,41 @@ impl StyleBank {
     /// # Errors
     /// Another shape.
     pub fn paint(&self, pixels: &Tensor, mixture: &Mixture) -> Result<Tensor> {
+        self.paint_parts(pixels, &mixture.shares())
+    }
+
+    /// Pictures `[B, 3, H, W]` in mixtures that differ from region to region.
+    ///
+    /// # Errors
+    /// Another shape; regions of pictures of another size.
+    pub fn paint_regions(&self, pixels: &Tensor, regions: &Regions) -> Result<Tensor> {
+        self.paint_parts(pixels, regions.shares())
+    }
+
+    pub(crate) fn paint_parts(&self, pixels: &Tensor, parts: &[(usize, Share)]) -> Result<Tensor> {
         let (_, _, height, width) = pixels.dims4()?;
         let features = self.encode(pixels)?;
-        let mut mixed: Option<Tensor> = None;
-        for &(style, weight) in mixture.parts() {
-            let part = self.bank(&features, style)?;
-            let part = if weight == 1.0 { part } else { (part * weight)? };
-            mixed = Some(match mixed {
-                Some(mixed) => (mixed + part)?,
-                None => part,
-            });
-        }
-        self.decode(&mixed.unwrap_or(features), (height, width))
+        let painted = parts.iter().map(|&(style, _)| self.bank(&features, style));
+        let painted: Vec<Tensor> = painted.collect::<Result<_>>()?;
+        self.decode(&mixed(&painted, parts)?, (height, width))
     }
+}
+
+/// The sum of what the banks of `parts` made, each by its share.
+pub(crate) fn mixed(painted: &[Tensor], parts: &[(usize, Share)]) -> Result<Tensor> {
+    let mut sum: Option<Tensor> = None;
+    for (part, (_, share)) in painted.iter().zip(parts) {
+        let part = match share {
+            Share::Everywhere(1.0) => part.clone(),
+            Share::Everywhere(weight) => (part * *weight)?,
+            Share::Map(map) => part.broadcast_mul(map)?,
+        };
+        sum = Some(match sum {
+            Some(sum) => (sum + part)?,
+            None => part,
+        });
+    }
+    sum.ok_or(Error::NoParts)
 }
 
 #[cfg(test)]

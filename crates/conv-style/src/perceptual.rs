@@ -1,106 +1,18 @@
 //! A network that losses look through: content, style and smoothness of a picture.
 
-use crate::{Error, Result, losses};
+use crate::{LayerWeight, LossConfig, Result, losses};
 use candle_core::{DType, Tensor};
-use conv_hub::InvalidField;
 use conv_nn::Mode;
-use conv_vision::{Address, Architecture, Network, Preprocessing, Pretrained};
-use serde::{Deserialize, Serialize};
-
-/// A layer of the loss network and how much it counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LayerWeight {
-    /// The layer's name, as [`Address`] has it.
-    pub layer: String,
-    /// At least 0.
-    pub weight: f64,
-}
-
-/// What a loss is the sum of: `content_weight · Σ wₗ content_l + style_weight · Σ wₗ style_l + total_variation_weight · tv`, each as
-/// [`losses`] has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossConfig {
-    /// The layers that say what is where.
-    pub content: Vec<LayerWeight>,
-    /// The layers that say how it is painted.
-    pub style: Vec<LayerWeight>,
-    /// α, at least 0.
-    pub content_weight: f64,
-    /// β, at least 0.
-    pub style_weight: f64,
-    /// The weight of what neighbouring pixels differ by, at least 0.
-    pub total_variation_weight: f64,
-    /// Means in place of maxima in the loss network, as in the paper.
-    pub average_pooling: bool,
-}
-
-impl Default for LossConfig {
-    fn default() -> Self {
-        Self::of(Architecture::Vgg16Features)
-    }
-}
-
-impl LossConfig {
-    /// The layers of Gatys et al. for VGG (section 3: content `conv4_2`, style `conv1_1` to `conv5_1` by a fifth each), and layers at the
-    /// like depths of other networks.
-    pub fn of(architecture: Architecture) -> Self {
-        let (content, style): (&str, &[&str]) = match architecture {
-            Architecture::GoogLeNet => (
-                "inception_4a",
-                &["conv1/7x7_s2", "conv2/3x3", "inception_3a", "inception_4a", "inception_5a"],
-            ),
-            Architecture::SqueezeNet => ("fire5", &["conv1", "fire2", "fire3", "fire5", "fire7"]),
-            Architecture::AlexNet => ("conv4", &["conv1", "conv2", "conv3", "conv4", "conv5"]),
-            Architecture::Conv4 => ("bn3", &["bn1", "bn2", "bn3"]),
-            _ => ("conv4_2", &["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]),
-        };
-        let of = |layer: &str, weight| LayerWeight { layer: layer.into(), weight };
-        Self {
-            content: vec![of(content, 1.0)],
-            style: style.iter().map(|layer| of(layer, 1.0 / style.len() as f64)).collect(),
-            content_weight: 1.0,
-            style_weight: STYLE_WEIGHT,
-            total_variation_weight: 0.0,
-            average_pooling: true,
-        }
-    }
-
-    /// The first field out of its range.
-    ///
-    /// # Errors
-    /// It is named.
-    pub fn check(&self) -> Result<()> {
-        let layers = self.content.iter().chain(&self.style).map(|layer| ("weight", layer.weight));
-        let sums = [
-            ("content_weight", self.content_weight),
-            ("style_weight", self.style_weight),
-            ("total_variation_weight", self.total_variation_weight),
-        ];
-        for (name, weight) in layers.chain(sums) {
-            let fits = weight.is_finite() && weight >= 0.0;
-            InvalidField::unless(fits, name, &weight, "a finite number of at least 0")?;
-        }
-        match (self.content.is_empty(), self.style.is_empty()) {
-            (true, _) => Err(Error::NoLayers { field: "content" }),
-            (_, true) => Err(Error::NoLayers { field: "style" }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// β for α = 1: with VGG, content is then about a third of the sum after 60 steps.
-const STYLE_WEIGHT: f64 = 1.0;
+use conv_vision::{Address, Network, Preprocessing, Pretrained};
 
 /// The losses of pictures through a network whose weights are fixed.
 #[derive(Debug, Clone)]
 pub struct LossNetwork {
-    network: Network,
-    preprocessing: Preprocessing,
+    pub(crate) network: Network,
+    pub(crate) preprocessing: Preprocessing,
     config: LossConfig,
-    content: Vec<Address>,
-    style: Vec<Address>,
+    pub(crate) content: Vec<Address>,
+    pub(crate) style: Vec<Address>,
     hash: String,
 }
 
@@ -109,8 +21,26 @@ pub struct LossNetwork {
 pub struct Targets {
     /// Of the content layers, `[B, N, H, W]`.
     pub content: Vec<Tensor>,
+    /// The styles, whose weights have a sum of 1.
+    pub styles: Vec<StyleTarget>,
+}
+
+/// A style that a picture, or a part of it, is to have.
+#[derive(Debug, Clone)]
+pub struct StyleTarget {
     /// Gram matrices of the style layers, `[1 or B, N, N]`.
-    pub style: Vec<Tensor>,
+    pub grams: Vec<Tensor>,
+    /// How much of the style loss is about it.
+    pub weight: f64,
+    /// Where it is to be: for each style layer how much of each position, as [`losses::guided_gram`] has it; everywhere without.
+    pub masks: Option<Vec<Tensor>>,
+}
+
+impl Targets {
+    /// One style everywhere.
+    pub fn new(content: Vec<Tensor>, grams: Vec<Tensor>) -> Self {
+        Self { content, styles: vec![StyleTarget { grams, weight: 1.0, masks: None }] }
+    }
 }
 
 /// A loss and the terms that it is the sum of, each with its weight in it.
@@ -180,28 +110,6 @@ impl LossNetwork {
         &self.hash
     }
 
-    /// Whether all layers have at least two positions in a picture of (width, height): with one, or none, a loss is no loss. `what` is
-    /// what an error calls the picture.
-    ///
-    /// # Errors
-    /// [`Error::TooSmall`] names the layers.
-    pub fn check_size(&self, what: &'static str, (width, height): (usize, usize)) -> Result<()> {
-        let mut layers = Vec::new();
-        let graph = self.network.graph();
-        for address in self.content.iter().chain(&self.style) {
-            let shapes = graph.shapes_until(address.layer + 1, &[3, height, width]);
-            let positions = shapes.map_or(0, |shapes| shapes[address.layer][1..].iter().product());
-            let name = &graph.layers()[address.layer].name;
-            if positions < 2 && layers.iter().all(|(known, _)| known != name) {
-                layers.push((name.clone(), positions));
-            }
-        }
-        match layers.is_empty() {
-            true => Ok(()),
-            false => Err(Error::TooSmall { what, width, height, layers }),
-        }
-    }
-
     /// The layers' values for `pixels`, `[B, 3, H, W]` from 0 to 255: those of the content layers, then those of the style layers.
     fn features(&self, x: &Tensor, wanted: &[Address]) -> Result<Vec<Tensor>> {
         Ok(self.network.values(x, wanted, &mut Mode::Eval)?)
@@ -246,13 +154,39 @@ impl LossNetwork {
         let terms =
             pairs.map(|(found, target)| losses::content(found, target)).collect::<Result<_>>()?;
         let content = sum(terms, &config.content, config.content_weight)?;
-        let pairs = of_style.iter().zip(&targets.style);
-        let of_pair =
-            |(found, target): (&Tensor, &Tensor)| losses::style(&losses::gram(found)?, target);
-        let terms = pairs.map(of_pair).collect::<Result<_>>()?;
-        let style = sum(terms, &config.style, config.style_weight)?;
+        let style = self.style_loss(of_style, &targets.styles, sum)?;
         let total_variation = (losses::total_variation(&x)? * config.total_variation_weight)?;
         let total = ((&content + &style)? + &total_variation)?;
         Ok(Terms { content, style, total_variation, total })
+    }
+
+    fn style_loss(
+        &self,
+        features: &[Tensor],
+        styles: &[StyleTarget],
+        sum: impl Fn(Vec<Tensor>, &[LayerWeight], f64) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        // Styles that are everywhere share their Gram matrices.
+        let everywhere = styles.iter().any(|style| style.masks.is_none());
+        let shared: Vec<Tensor> = match everywhere {
+            true => features.iter().map(losses::gram).collect::<Result<_>>()?,
+            false => Vec::new(),
+        };
+        let mut all: Option<Tensor> = None;
+        for StyleTarget { grams, weight, masks } in styles {
+            let guided = |masks: &Vec<Tensor>| {
+                let pairs = features.iter().zip(masks);
+                pairs.map(|(features, mask)| losses::guided_gram(features, mask)).collect()
+            };
+            let found: Vec<Tensor> = masks.as_ref().map_or_else(|| Ok(shared.clone()), guided)?;
+            let terms = found.iter().zip(grams).map(|(found, gram)| losses::style(found, gram));
+            let terms = terms.collect::<Result<_>>()?;
+            let term = sum(terms, &self.config.style, self.config.style_weight * weight)?;
+            all = Some(match all {
+                Some(all) => (all + term)?,
+                None => term,
+            });
+        }
+        all.map_or_else(|| sum(Vec::new(), &[], 0.0), Ok)
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of a training run.
 
 use crate::{LossConfig, Result};
-use conv_hub::InvalidField;
+use conv_hub::{InvalidField, ModelFolder, folder};
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::{Decay, Direction, FitConfig, Interval, MonitoredMetric, Schedule};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,8 @@ pub struct Recipe {
     pub style_size: usize,
     /// T: painting steps between two of the auto-encoder, at least 1 (section 3.3 of the paper, where it is 2).
     pub painting_steps: usize,
-    /// The weight of the auto-encoder's loss, at least 0.
+    /// The weight of the auto-encoder's loss, at least 0; with 0 every step paints. With one painting that is a single-style network, as
+    /// that of Johnson et al. (2016).
     pub reconstruction_weight: f64,
     /// What a painted picture is to be like.
     pub losses: LossConfig,
@@ -52,6 +53,17 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// The settings that a model was trained with, where its folder says so in a way that is understood.
+    pub fn of_model(folder: &ModelFolder) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Told {
+            recipe: Recipe,
+        }
+        let told = folder.path().join(folder::TRAINING).exists();
+        let told = told.then(|| folder.training::<Told>().ok()).flatten()?;
+        Some(told.recipe).filter(|recipe| recipe.check().is_ok())
+    }
+
     /// The first field out of its range.
     ///
     /// # Errors

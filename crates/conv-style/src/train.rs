@@ -1,7 +1,8 @@
 //! Training: photographs and paintings in, a StyleBank out.
 
-use crate::contents::{Contents, Style};
-use crate::{Config, LossNetwork, Mixture, Recipe, Result, StyleBank, Targets, style_bank};
+use crate::contents::{Contents, Style, crop};
+use crate::psnr::{levelled, psnr};
+use crate::{Base, Config, LossNetwork, Mixture, Recipe, Result, StyleBank, Targets, style_bank};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::ModelConfig;
 use conv_nn::rng::{Fingerprint, seeded};
@@ -9,8 +10,7 @@ use conv_nn::{Mode, Parameters};
 use conv_train::report::{Html, Report};
 use conv_train::{FitConfig, Learner, Loss, Task};
 use conv_vision::page::Gallery;
-use conv_vision::{Filter, Limits, Picture, Region};
-use rand::Rng;
+use conv_vision::{Limits, Picture};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -20,8 +20,6 @@ use std::collections::BTreeMap;
 const MEASURED: usize = 8;
 /// Of these, how many a report shows in every style.
 const SHOWN: usize = 4;
-/// How much longer than the crop a photograph's shorter side becomes at most, so that there is something to cut.
-const LONGEST: f64 = 1.3;
 
 /// Which of its two ways a batch takes through the network (section 3.1, figure 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +44,11 @@ pub struct Training {
     recipe: Recipe,
     config: Config,
     losses: LossNetwork,
-    /// A style's Gram matrices, `[1, N, N]` a layer.
+    /// The Gram matrices, `[1, N, N]` a layer, of each style that is learnt: the last ones of the bank's.
     styles: Vec<Vec<Tensor>>,
     paintings: Vec<Picture>,
+    /// What the bank had before; null where it begins with nothing.
+    start: Value,
     contents: Contents,
     lengths: Vec<usize>,
     fingerprint: u64,
@@ -72,9 +72,43 @@ impl Training {
         limits: Limits,
         device: &Device,
     ) -> Result<Self> {
+        let parameters = Parameters::new(recipe.fit.seed);
+        let (config, start) = (Config::new(Vec::new()), Value::Null);
+        Self::of(recipe, (config, parameters, start), losses, contents, styles, limits, device)
+    }
+
+    /// The same for styles that are added to a bank: encoder, decoder and the other banks keep their bits.
+    ///
+    /// # Errors
+    /// As [`Training::new`]; a name that the bank has already.
+    pub fn adding(
+        base: &Base,
+        mut recipe: Recipe,
+        losses: LossNetwork,
+        contents: Contents,
+        styles: Vec<Style>,
+        limits: Limits,
+        device: &Device,
+    ) -> Result<Self> {
+        recipe.fit = base.freeze(recipe.fit)?;
+        let parameters = Parameters::warm(recipe.fit.seed, base.tensors.clone());
+        let hash = format!("{:016x}", base.fingerprint()?);
+        let start = json!({ "from": base.path, "parameters": hash, "styles": base.styles() });
+        let config = base.config.clone();
+        Self::of(recipe, (config, parameters, start), losses, contents, styles, limits, device)
+    }
+
+    fn of(
+        recipe: Recipe,
+        (mut config, parameters, start): (Config, Parameters, Value),
+        losses: LossNetwork,
+        contents: Contents,
+        styles: Vec<Style>,
+        limits: Limits,
+        device: &Device,
+    ) -> Result<Self> {
         recipe.check()?;
-        let names: Vec<String> = styles.iter().map(|style| style.name.clone()).collect();
-        let config = Config::new(names);
+        config.styles.extend(styles.iter().map(|style| style.name.clone()));
         config.check()?;
         losses.check_size("a crop", (recipe.crop, recipe.crop))?;
         let (mut grams, mut paintings, mut fingerprint) =
@@ -88,12 +122,12 @@ impl Training {
             grams.push(losses.style_of(&painting.tensor(device)?)?);
             paintings.push(painting);
         }
-        let parameters = Parameters::new(recipe.fit.seed);
         Ok(Self {
             bank: style_bank(&config, &parameters.builder(DType::F32, device))?,
             lengths: vec![1; contents.train.len()],
             fingerprint: fingerprint.value(),
             styles: grams,
+            start,
             recipe,
             config,
             losses,
@@ -105,6 +139,16 @@ impl Training {
         })
     }
 
+    /// How many styles the bank had before: those that are learnt stand behind them.
+    fn given(&self) -> usize {
+        self.config.styles.len() - self.styles.len()
+    }
+
+    /// Whether encoder and decoder are taught to give back what came in.
+    fn reconstructs(&self) -> bool {
+        self.given() == 0 && self.recipe.reconstruction_weight > 0.0
+    }
+
     /// The network with its present parameters.
     pub fn bank(&self) -> &StyleBank {
         &self.bank
@@ -112,22 +156,9 @@ impl Training {
 
     /// A square of a photograph: in an epoch of a drawn size and place, mirrored or not, otherwise the middle.
     fn crop(&self, picture: &Picture, drawn: Option<(usize, usize)>) -> Result<Picture> {
-        let side = self.recipe.crop;
-        let shorter = picture.width().min(picture.height());
-        let mut rng = drawn.map(|(epoch, index)| {
-            seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}"))
-        });
-        let stretch = rng.as_mut().map_or(1.0, |rng| rng.random_range(1.0..LONGEST));
-        let target = (side as f64 * stretch).round();
-        let scaled = |length: usize| ((length as f64 * target / shorter as f64) as usize).max(side);
-        let (width, height) = (scaled(picture.width()), scaled(picture.height()));
-        let mut place =
-            |room: usize| rng.as_mut().map_or(room / 2, |rng| rng.random_range(0..=room));
-        let (left, top) = (place(width - side), place(height - side));
-        let region = Region { left, top, width: side, height: side };
-        let crop = picture.resize_region((width, height), region, Filter::Bilinear)?;
-        let is_mirrored = rng.as_mut().is_some_and(|rng| rng.random());
-        Ok(if is_mirrored { crop.mirrored() } else { crop })
+        let seed = self.recipe.fit.seed;
+        let rng = drawn.map(|(epoch, index)| seeded(seed, &format!("augment {epoch} {index}")));
+        crop(picture, self.recipe.crop, rng)
     }
 
     fn pixels(&self, crops: &[Picture]) -> Result<Tensor> {
@@ -145,14 +176,15 @@ impl Training {
         epoch * batches.len() + at
     }
 
-    /// T painting steps, then one of the auto-encoder; paintings in turns.
+    /// T painting steps, then one of the auto-encoder, if it is taught; paintings in turns.
     fn branch(&self, number: usize, count: usize) -> Branch {
         let turn = self.recipe.painting_steps + 1;
-        if number % turn == turn - 1 {
-            return Branch::AutoEncoder;
-        }
-        let painted = number / turn * self.recipe.painting_steps + number % turn;
-        let style = |at: usize| (painted * count + at) % self.config.styles.len();
+        let painted = match self.reconstructs() {
+            true if number % turn == turn - 1 => return Branch::AutoEncoder,
+            true => number / turn * self.recipe.painting_steps + number % turn,
+            false => number,
+        };
+        let style = |at: usize| self.given() + (painted * count + at) % self.styles.len();
         let mut styles: Vec<usize> = (0..count).map(style).collect();
         styles.sort_unstable();
         Branch::Painting(styles)
@@ -162,6 +194,8 @@ impl Training {
     fn painted(&self, pixels: &Tensor, styles: &[usize]) -> Result<Tensor> {
         let (_, _, height, width) = pixels.dims4()?;
         let features = self.bank.encode(pixels)?;
+        // What stays as it is needs no gradient.
+        let features = if self.given() > 0 { features.detach() } else { features };
         let (mut parts, mut from) = (Vec::new(), 0);
         for run in styles.chunk_by(|a, b| a == b) {
             parts
@@ -171,17 +205,16 @@ impl Training {
         self.bank.decode(&Tensor::cat(&parts, 0)?, (height, width))
     }
 
-    /// The targets of photographs that are to be painted in these styles.
+    /// The targets of photographs that are to be painted in these styles, which are such as are learnt.
     fn targets(&self, pixels: &Tensor, styles: &[usize]) -> Result<Targets> {
         let layers = 0..self.losses.config().style.len();
         let of_layer = |layer: usize| -> Result<Tensor> {
-            let grams: Vec<&Tensor> = styles.iter().map(|&at| &self.styles[at][layer]).collect();
+            let grams: Vec<&Tensor> =
+                styles.iter().map(|&at| &self.styles[at - self.given()][layer]).collect();
             Ok(Tensor::cat(&grams, 0)?)
         };
-        Ok(Targets {
-            content: self.losses.content_of(pixels)?,
-            style: layers.map(of_layer).collect::<Result<_>>()?,
-        })
+        let grams = layers.map(of_layer).collect::<Result<_>>()?;
+        Ok(Targets::new(self.losses.content_of(pixels)?, grams))
     }
 
     /// The middles of some held-out photographs.
@@ -202,7 +235,9 @@ impl Training {
             let mut add = |name: &str, pixels: Result<Tensor>| -> Result<()> {
                 Ok(row.add(name, &Picture::from_tensor(&pixels?)?, "")?)
             };
-            add("auto-encoder", self.bank.reconstruct(&pixels))?;
+            if self.reconstructs() {
+                add("auto-encoder", self.bank.reconstruct(&pixels))?;
+            }
             for style in &self.config.styles {
                 let mixture = Mixture::of(style, &self.config.styles)?;
                 add(style, self.bank.paint(&pixels, &mixture))?;
@@ -216,24 +251,6 @@ impl Training {
         }
         Ok(Html::trusted(rows))
     }
-}
-
-/// The peak signal-to-noise ratio of two pictures in dB: 10 · log₁₀(255² / mean squared difference).
-fn psnr(found: &Tensor, expected: &Tensor) -> Result<f64> {
-    let error = (found - expected)?.sqr()?.mean_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    Ok(10.0 * (255.0f64.powi(2) / error.max(1e-9)).log10())
-}
-
-/// `found` with each channel's mean and deviation set to `like`'s: what instance normalisation forgets.
-fn levelled(found: &Tensor, like: &Tensor) -> Result<Tensor> {
-    let moments = |x: &Tensor| -> Result<(Tensor, Tensor)> {
-        let mean = x.mean_keepdim((2, 3))?;
-        let deviation = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((2, 3))?.sqrt()?;
-        Ok((mean, deviation))
-    };
-    let ((mean, deviation), (to_mean, to_deviation)) = (moments(found)?, moments(like)?);
-    let unit = found.broadcast_sub(&mean)?.broadcast_div(&(deviation + 1e-6)?)?;
-    Ok(unit.broadcast_mul(&to_deviation)?.broadcast_add(&to_mean)?)
 }
 
 impl Learner for Training {
@@ -259,6 +276,7 @@ impl Learner for Training {
             "losses": losses,
             "loss_network": self.losses.hash(),
             "data": format!("{} photographs, {:016x}", self.lengths.len(), self.fingerprint),
+            "start": self.start.get("parameters"),
         })
     }
 
@@ -295,27 +313,31 @@ impl Learner for Training {
         self.contents.train[example].display().to_string()
     }
 
-    /// Of held-out photographs, in turns in every style, the loss and its terms; and how well the auto-encoder gives them back, in dB,
-    /// as they are and with the means and deviations that instance normalisation forgets.
+    /// Of held-out photographs, in turns in every style that is learnt, the loss and its terms; and, where it is taught, how well the
+    /// auto-encoder gives them back, in dB, as they are and with the means and deviations that instance normalisation forgets.
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
         let crops = self.held_out(MEASURED)?;
-        let mut sums = [0.0; 5];
+        let mut metrics = BTreeMap::<String, f64>::new();
+        let mut add = |name: &str, value: f64| {
+            *metrics.entry(name.into()).or_default() += value / crops.len() as f64;
+        };
         for (at, crop) in crops.iter().enumerate() {
             let pixels = crop.tensor(&self.device).map_err(crate::Error::from)?;
-            let styles = [at % self.config.styles.len()];
+            let styles = [self.given() + at % self.styles.len()];
             let targets = self.targets(&pixels, &styles)?;
             // Nothing is kept for a backward pass.
             let painted = self.painted(&pixels, &styles)?.detach();
             let [loss, content, style, _] = self.losses.loss(&painted, &targets)?.numbers()?;
-            let given_back = self.bank.reconstruct(&pixels)?.detach();
-            let raw = psnr(&given_back, &pixels)?;
-            let level = psnr(&levelled(&given_back, &pixels)?, &pixels)?;
-            for (sum, value) in sums.iter_mut().zip([loss, content, style, raw, level]) {
-                *sum += value / crops.len() as f64;
+            for (name, term) in [("loss", loss), ("content", content), ("style", style)] {
+                add(name, term);
+            }
+            if self.reconstructs() {
+                let given_back = self.bank.reconstruct(&pixels)?.detach();
+                add("psnr raw", psnr(&given_back, &pixels)?);
+                add("psnr", psnr(&levelled(&given_back, &pixels)?, &pixels)?);
             }
         }
-        let names = ["loss", "content", "style", "psnr raw", "psnr"];
-        Ok(names.map(String::from).into_iter().zip(sums).collect())
+        Ok(metrics)
     }
 }
 
@@ -340,11 +362,15 @@ impl Task for Training {
         BTreeMap::from([("train", train.len()), ("dev", dev.len()), ("styles", self.styles.len())])
     }
 
+    fn start(&self) -> Value {
+        self.start.clone()
+    }
+
     /// The paintings, and held-out photographs in every style.
     fn sections(&self, report: Report) -> conv_train::Result<Report> {
         let of = |error: crate::Error| conv_train::Error::from(error);
         let mut paintings = Gallery::default();
-        for (name, painting) in self.config.styles.iter().zip(&self.paintings) {
+        for (name, painting) in self.config.styles[self.given()..].iter().zip(&self.paintings) {
             paintings.add(name, painting, "").map_err(|error| of(error.into()))?;
         }
         let note = Html::text(&format!("Losses through {}.", self.losses.name()));

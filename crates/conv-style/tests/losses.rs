@@ -5,14 +5,15 @@
 mod seeded;
 
 use candle_core::{Device, Tensor, Var};
-use conv_style::{End, LossConfig, LossNetwork, Painting, Targets, paint};
-use conv_vision::{Architecture, Pretrained};
+use conv_style::{End, LossConfig, LossNetwork, Painting, Sources, StyleTarget, Targets, paint};
+use conv_vision::{Architecture, Picture, Pretrained};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Case {
     average_pooling: bool,
+    styles: usize,
     content: f64,
     style: f64,
     tv: f64,
@@ -45,10 +46,26 @@ fn losses_and_gradient_equal_pytorch() {
         let losses = LossNetwork::new(&model, config).unwrap();
         let picture =
             |name, width, height| seeded::noise(name, width, height).tensor(&Device::Cpu).unwrap();
-        let targets = Targets {
-            content: losses.content_of(&picture("content", 48, 40)).unwrap(),
-            style: losses.style_of(&picture("style", 36, 52)).unwrap(),
-        };
+        let mut targets = Targets::new(
+            losses.content_of(&picture("content", 48, 40)).unwrap(),
+            losses.style_of(&picture("style", 36, 52)).unwrap(),
+        );
+        if case.styles == 2 {
+            targets.styles[0].weight = 0.75;
+            // More and more to the right.
+            let ramp = |mask: &Tensor| {
+                let (_, _, height, width) = mask.dims4().unwrap();
+                let row = Tensor::arange(1f32, width as f32 + 1.0, &Device::Cpu).unwrap();
+                (row / width as f64).unwrap().broadcast_as((1, 1, height, width)).unwrap()
+            };
+            let white = Picture::new(48, 40, vec![255; 3 * 48 * 40]).unwrap();
+            let masks = losses.masks_of(&white).unwrap().iter().map(ramp).collect();
+            targets.styles.push(StyleTarget {
+                grams: losses.style_of(&picture("another", 40, 40)).unwrap(),
+                weight: 0.25,
+                masks: Some(masks),
+            });
+        }
         let x = Var::from_tensor(&picture("start", 48, 40)).unwrap();
         let terms = losses.loss(&x, &targets).unwrap();
         let [total, content, style, tv] = terms.numbers().unwrap();
@@ -74,10 +91,8 @@ fn losses_and_gradient_equal_pytorch() {
 fn nothing_but_the_picture_is_tracked() {
     let losses = LossNetwork::new(&squeezenet(), config()).unwrap();
     let picture = seeded::noise("start", 40, 40).tensor(&Device::Cpu).unwrap();
-    let targets = Targets {
-        content: losses.content_of(&picture).unwrap(),
-        style: losses.style_of(&picture).unwrap(),
-    };
+    let targets =
+        Targets::new(losses.content_of(&picture).unwrap(), losses.style_of(&picture).unwrap());
     // No weight is a variable.
     assert!(!losses.loss(&picture, &targets).unwrap().total.track_op());
     let x = Var::from_tensor(&picture).unwrap();
@@ -91,11 +106,14 @@ fn the_loss_falls_and_the_style_may_be_smaller_than_the_picture() {
     let painting = Painting { size: 48, steps: 8, ..Painting::default() };
     let (photo, style) = (seeded::noise("photo", 60, 50), seeded::noise("style", 33, 29));
     let paint = |watch: &mut dyn FnMut(usize) -> bool| {
-        paint(&losses, &photo, &style, &painting, |stroke| watch(stroke.step)).unwrap()
+        paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |stroke| {
+            watch(stroke.step)
+        })
+        .unwrap()
     };
     let painted = paint(&mut |_| true);
     assert_eq!((painted.picture.width(), painted.picture.height()), (48, 40));
-    assert_eq!((painted.style.width(), painted.style.height()), (33, 29));
+    assert_eq!((painted.styles[0].width(), painted.styles[0].height()), (33, 29));
     let [first, .., last] = painted.strokes.as_slice() else { panic!("{:?}", painted.strokes) };
     assert!(last.loss < 0.5 * first.loss && last.step == 8, "{first:?} {last:?}");
     // The photograph itself has no content loss.
@@ -117,7 +135,8 @@ fn a_loss_that_is_not_finite_stops_and_keeps_the_last_good_picture() {
     let losses = LossNetwork::new(&squeezenet(), config).unwrap();
     let (photo, style) = (seeded::noise("photo", 40, 40), seeded::noise("style", 40, 40));
     let painting = Painting { size: 40, steps: 5, ..Painting::default() };
-    let painted = paint(&losses, &photo, &style, &painting, |_| true).unwrap();
+    let painted =
+        paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |_| true).unwrap();
     let End::NotFinite { step, loss } = painted.end else { panic!("{:?}", painted.end) };
     assert!(step == 1 && !loss.is_finite());
     assert_eq!(painted.picture, photo);
@@ -130,7 +149,9 @@ fn layers_without_positions_are_named() {
     let (photo, style) = (seeded::noise("photo", 200, 200), seeded::noise("style", 200, 200));
     let error = |size| {
         let painting = Painting { size, steps: 1, ..Painting::default() };
-        paint(&losses, &photo, &style, &painting, |_| true).unwrap_err().to_string()
+        paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |_| true)
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         error(20),
@@ -144,7 +165,9 @@ fn layers_without_positions_are_named() {
     );
     let small = seeded::noise("style", 12, 9);
     let painting = Painting { size: 64, steps: 1, ..Painting::default() };
-    let text = paint(&losses, &photo, &small, &painting, |_| true).unwrap_err().to_string();
+    let text = paint(&losses, &Sources::new(photo.clone(), small), &painting, |_| true)
+        .unwrap_err()
+        .to_string();
     assert!(text.starts_with("the style of 12 × 9 pixels is too small"), "{text}");
 }
 

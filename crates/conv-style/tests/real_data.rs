@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use candle_core::Device;
-use conv_style::{End, LossConfig, LossNetwork, Painting, paint};
+use conv_style::{End, LossConfig, LossNetwork, Painting, Sources, paint};
 use conv_vision::{Limits, Picture, Pretrained};
 use std::path::PathBuf;
 
@@ -28,7 +28,8 @@ fn the_loss_falls_through_vgg() {
     let losses = LossNetwork::new(&model, LossConfig::of(model.architecture)).unwrap();
     let open = |path: &PathBuf| Picture::open(path, &Limits::default()).unwrap();
     let painting = Painting { size: 64, steps: 12, ..Painting::default() };
-    let painted = paint(&losses, &open(&photo), &open(&style), &painting, |_| true).unwrap();
+    let painted =
+        paint(&losses, &Sources::new(open(&photo), open(&style)), &painting, |_| true).unwrap();
     let (first, last) = (painted.strokes[0], painted.strokes[painted.strokes.len() - 1]);
     assert_eq!(painted.end, End::Completed);
     assert!(last.loss < 0.05 * first.loss, "{first:?} {last:?}");

@@ -59,21 +59,42 @@ def average_pool(run, x, name, kernel=3, stride=2, padding=0):
     return run.keep(name, F.avg_pool2d(x, kernel, stride, padding, ceil_mode=True, count_include_pad=False))
 
 
+def guided_gram(features, mask):
+    flat = (features * mask).flatten(2)
+    return flat @ flat.transpose(1, 2) / (mask**2).sum()
+
+
+def ramp(features):
+    """How much of each position: the more the further right."""
+    width = features.shape[3]
+    return ((torch.arange(width) + 1) / width).expand(1, 1, features.shape[2], width)
+
+
+def style_term(found, of, mask):
+    term = 0.0
+    for layer, weight in STYLE.items():
+        f, a = found[layer], of[layer]
+        g = gram(f) if mask is None else guided_gram(f, mask(f))
+        term += weight * ((g - gram(a)) ** 2).sum() / (4 * f.shape[1] ** 2)
+    return term
+
+
 max_pool = twins.Run.pool
 cases = []
-for average in (False, True):
+# One style; one with means in the network; two, of which one is everywhere and one more and more to the right.
+for average, shares in ((False, [(1.0, None)]), (True, [(1.0, None)]), (True, [(0.75, None), (0.25, ramp)])):
     twins.Run.pool = average_pool if average else max_pool
     values = lambda pixels: twins.squeezenet(network_input(pixels), weights())
-    content, style = values(picture("content", 48, 40)), values(picture("style", 36, 52))
+    content = values(picture("content", 48, 40))
+    styles = [values(picture("style", 36, 52)), values(picture("another", 40, 40))]
     x = picture("start", 48, 40).requires_grad_()
     found = values(x)
     terms = {"content": 0.0, "style": 0.0}
     for layer, weight in CONTENT.items():
         f, p = found[layer], content[layer]
         terms["content"] += weight * ((f - p) ** 2).sum() / (2 * f[0].numel())
-    for layer, weight in STYLE.items():
-        f, a = found[layer], style[layer]
-        terms["style"] += weight * ((gram(f) - gram(a)) ** 2).sum() / (4 * f.shape[1] ** 2)
+    for style, (share, mask) in zip(styles, shares):
+        terms["style"] += share * style_term(found, style, mask)
     y = network_input(x)
     down, across = y[:, :, 1:] - y[:, :, :-1], y[..., 1:] - y[..., :-1]
     terms["tv"] = ((down**2).sum() + (across**2).sum()) / y.numel()
@@ -84,6 +105,7 @@ for average in (False, True):
     at = torch.arange(64) * gradient.numel() // 64
     cases.append({
         "average_pooling": average,
+        "styles": len(shares),
         **{name: term.item() for name, term in terms.items()},
         "largest": gradient.abs().max().item(),
         "gradient": gradient[at].tolist(),

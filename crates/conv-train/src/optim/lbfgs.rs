@@ -1,5 +1,7 @@
 //! L-BFGS, for one smooth function of many numbers that is evaluated whole, such as the loss of a picture.
 
+mod state;
+
 use super::line_search::{Point, strong_wolfe};
 use conv_hub::InvalidField;
 use num_traits::Float;
