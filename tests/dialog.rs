@@ -53,6 +53,27 @@ fn a_language_is_printed_with_what_to_expect() {
     let found = json(place.path(), &["toy", "--seed", "3"]);
     assert_eq!((found["seen"].as_f64(), found["unseen"].as_f64()), (Some(1.0), None));
     assert!(found["seconds"].as_f64().unwrap() > 0.0);
+    // Recurrent agents: the three settings, on a drawn split where the published one is not at hand.
+    let toy = ["toy", "--agents", "lstm", "--steps", "3"];
+    for (setting, published) in
+        [("over-complete", "25.6 %"), ("attribute-value", "38.5 %"), ("memoryless", "74.4 %")]
+    {
+        let text = output(place.path(), &[&toy[..], &["--setting", setting]].concat());
+        for part in [published, "split of seed", "at least one", "asks for", "51 objects, 13 kept"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let found = json(place.path(), &[&toy[..], &["--seeds", "2"]].concat());
+    assert_eq!(
+        (found["memory"].as_bool(), found["runs"][1]["steps"].as_u64()),
+        (Some(false), Some(3))
+    );
+    for figure in ["seen", "unseen", "unseen_one", "seconds"] {
+        assert!(found[figure].as_f64().is_some_and(|value| value >= 0.0), "{figure}: {found}");
+    }
+    let text = error(place.path(), &["toy", "--setting", "memoryless"]);
+    assert!(text.contains("expected --agents lstm"), "{text}");
     let text = error(place.path(), &["toy", "--data", "gone.json"]);
     assert!(text.contains("cannot read gone.json"), "{text}");
 }
@@ -161,6 +182,58 @@ fn from_training_to_figures_beside_those_of_counting() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // Case V1: ranks of every round, or of the last one of each dialog of the test split, whose true answers nobody tells.
+    let submit = |data: &str, out: &str| {
+        let submit = ["submit", "--model", "run/model", "--data", data, "--candidates", "6"];
+        let text = output(folder, &[&submit[..], &["--out", out]].concat());
+        assert!(text.contains("not for the challenge, which takes 100"), "{text}");
+        let ranks = fs::read_to_string(folder.join(out)).unwrap();
+        let ranks: Vec<Value> = serde_json::from_str(&ranks).unwrap();
+        for round in &ranks {
+            let ranks =
+                round["ranks"].as_array().unwrap().iter().map(|rank| rank.as_u64().unwrap());
+            let mut ranks: Vec<u64> = ranks.collect();
+            ranks.sort_unstable();
+            assert_eq!(ranks, [1, 2, 3, 4, 5, 6]);
+        }
+        let place = |round: &Value| {
+            (round["image_id"].as_u64().unwrap(), round["round_id"].as_u64().unwrap())
+        };
+        ranks.iter().map(place).collect::<Vec<_>>()
+    };
+    let all: Vec<(u64, u64)> =
+        (0..6).flat_map(|image| (1..=10).map(move |round| (image, round))).collect();
+    assert_eq!(submit("visdial.json", "ranks.json"), all);
+    let mut test: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("visdial.json")).unwrap()).unwrap();
+    test["split"] = json!("test");
+    for (number, dialog) in test["data"]["dialogs"].as_array_mut().unwrap().iter_mut().enumerate() {
+        let rounds = dialog["dialog"].as_array_mut().unwrap();
+        rounds.truncate(number + 1);
+        let last = rounds.pop().unwrap();
+        for round in rounds.iter_mut() {
+            *round = json!({ "question": round["question"], "answer": round["answer"] });
+        }
+        rounds.push(
+            json!({ "question": last["question"], "answer_options": last["answer_options"] }),
+        );
+    }
+    fs::write(folder.join("test.json"), test.to_string()).unwrap();
+    let last: Vec<(u64, u64)> = (0..6).map(|image| (image, image + 1)).collect();
+    assert_eq!(submit("test.json", "test-ranks.json"), last);
+    let eval_test = ["eval", "--model", "run/model", "--data", "test.json", "--candidates", "6"];
+    assert!(error(folder, &eval_test).contains("no round whose true answer is known"));
+    // Case V3: pictures by whatever name that ends in the image's number, and what is missing.
+    let pictures = folder.join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["COCO_val2014_000000000003.jpg", "5.png", "notes.txt"] {
+        fs::write(pictures.join(name), "").unwrap();
+    }
+    let inspect = ["inspect", "visdial.json", "--candidates", "6", "--images", "pictures"];
+    let text = output(folder, &inspect);
+    let expected = "pictures: 2 of 6 dialogs have theirs in pictures; 4 are missing: \
+                    no file *000000000000.jpg, *000000000001.jpg, *000000000002.jpg and 1 more";
+    assert!(text.contains(expected) && text.contains("by text alone"), "{text}");
     // Case V2.
     let text = output(folder, &["inspect", "visdial.json", "--candidates", "6"]);
     assert!(

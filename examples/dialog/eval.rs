@@ -7,7 +7,7 @@ use conv_dialog::data::{CANDIDATES, Dense, ReadOptions, VisDial};
 use conv_dialog::{AnswerRanker, evaluate};
 use std::path::PathBuf;
 
-const SHIPPED: &str = "data/models/visdial";
+pub const SHIPPED: &str = "data/models/visdial";
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -27,11 +27,16 @@ pub struct Options {
 
 impl Options {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
-        conv_cli::check_shipped(&self.model, SHIPPED, "dialog train --data FILE --out DIR")?;
+        check_shipped(&self.model)?;
         let ranker = AnswerRanker::open(&conv_hub::resolve(&self.model)?, device)?;
         let data = VisDial::read(&self.data, ReadOptions { candidates: self.candidates })?;
         let dense = self.dense.as_ref().map(|path| Dense::read(path, &data)).transpose()?;
         let evaluation = evaluate(&ranker, &data, dense.as_ref(), common.seed())?;
         conv_cli::print(common.json, &evaluation)
     }
+}
+
+/// Whether the default model is there where it is asked for.
+pub fn check_shipped(asked: &str) -> Result<()> {
+    conv_cli::check_shipped(asked, SHIPPED, "dialog train --data FILE --out DIR")
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use conv_dialog::ModelInspection;
-use conv_dialog::data::{CANDIDATES, ReadOptions, VisDial};
+use conv_dialog::data::{CANDIDATES, Pictures, ReadOptions, VisDial};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -15,13 +15,22 @@ pub struct Options {
     /// Candidates of each round of the file
     #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
+    /// A folder of pictures: says which dialogs have theirs there
+    #[arg(long)]
+    images: Option<PathBuf>,
 }
 
 impl Options {
     pub fn run(&self, common: &conv_cli::Common) -> Result<()> {
         if self.path.is_file() {
             let data = VisDial::read(&self.path, ReadOptions { candidates: self.candidates })?;
-            return conv_cli::print(common.json, &Dialogs::of(&data));
+            let images = self.images.as_ref().map(|folder| Pictures::find(folder, &data));
+            let mut dialogs = Dialogs::of(&data);
+            if let Some(pictures) = images.transpose()? {
+                dialogs.text += &format!("\n{pictures}\n");
+                dialogs.missing_images = Some(pictures.missing);
+            }
+            return conv_cli::print(common.json, &dialogs);
         }
         let model = conv_hub::resolve(&self.path.to_string_lossy())?;
         conv_cli::print(common.json, &ModelInspection::open(&model)?)
@@ -33,6 +42,9 @@ impl Options {
 struct Dialogs<'a> {
     split: &'a str,
     dialogs: Vec<Dialog<'a>>,
+    /// Images whose pictures are not in the folder asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_images: Option<Vec<u64>>,
     #[serde(skip)]
     text: String,
 }
@@ -63,7 +75,12 @@ impl<'a> Dialogs<'a> {
             caption: &dialog.caption,
             rounds: dialog.rounds.iter().map(round).collect(),
         });
-        Self { split: &data.split, dialogs: dialogs.collect(), text: data.to_string() }
+        Self {
+            split: &data.split,
+            dialogs: dialogs.collect(),
+            missing_images: None,
+            text: data.to_string(),
+        }
     }
 }
 

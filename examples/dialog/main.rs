@@ -6,6 +6,7 @@
 mod eval;
 mod inspect;
 mod play;
+mod submit;
 mod toy;
 mod train;
 
@@ -31,6 +32,8 @@ enum Verb {
     Train(Box<train::Options>),
     /// Measures a ranker on a VisDial file
     Eval(eval::Options),
+    /// Ranks the answers of a VisDial file and writes the ranks as the challenge takes them
+    Submit(submit::Options),
     /// Plays one guessing game and prints what is said and how the ranking changes
     Play(play::Options),
     /// Trains the two agents of the guessing game
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
             Verb::Toy(options) => options.run(common),
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Eval(options) => options.run(common, &device),
+            Verb::Submit(options) => options.run(common, &device),
             Verb::Play(options) => options.run(common, &device),
             Verb::TrainBots(options) => play::train(&options, common, &device),
             Verb::Inspect(options) => options.run(common),

@@ -1,9 +1,11 @@
 //! `toy`: agents that invent a language, and what one may expect of them.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use conv_dialog::toy::{Language, Tabular, TabularConfig, World};
+use conv_dialog::toy::{
+    Accuracy, Language, Recurrent, RecurrentConfig, Setting, Tabular, TabularConfig, World,
+};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,18 +16,25 @@ pub struct Options {
     /// What the agents are
     #[arg(long, default_value = "tabular")]
     agents: Agents,
-    /// A split of the objects into seen and unseen ones, as JSON [default: all are seen]
+    /// How many symbols recurrent agents have, and whether A-Bot remembers [default: memoryless]
+    #[arg(long)]
+    setting: Option<SettingName>,
+    /// A split of the objects into seen and unseen ones, as JSON [default: tabular agents see all; recurrent ones have the split of
+    /// Kottur et al. (2017) below $CONVOKE_DATA, else one drawn from --seed]
     #[arg(long)]
     data: Option<PathBuf>,
     /// A-Bot forgets the first round in the second
-    #[arg(long)]
+    #[arg(long, conflicts_with = "setting")]
     memoryless: bool,
     /// Seeds in a row, from --seed on
     #[arg(long, default_value = "1", value_parser = RangedU64ValueParser::<u64>::new().range(1..=1000))]
     seeds: u64,
-    /// Games that are played in training
+    /// Games that tabular agents play in training
     #[arg(long, value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     episodes: Option<u32>,
+    /// Steps of a batch of games that recurrent agents learn from, at most
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    steps: Option<usize>,
 }
 
 /// Kinds of agents.
@@ -33,11 +42,41 @@ pub struct Options {
 enum Agents {
     /// Tables of the value of each symbol in each state (Das et al. 2017, section 5)
     Tabular,
+    /// Recurrent networks (Kottur et al. 2017)
+    Lstm,
+}
+
+/// Settings of Kottur et al. (2017), section 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SettingName {
+    /// 64 symbols for each agent
+    OverComplete,
+    /// 3 symbols for Q-Bot, 12 for A-Bot
+    AttributeValue,
+    /// 3 and 4 symbols, A-Bot forgets the first round
+    Memoryless,
 }
 
 impl Options {
     pub fn run(&self, common: &conv_cli::Common) -> Result<()> {
-        let Agents::Tabular = self.agents;
+        let found = match self.agents {
+            Agents::Tabular => self.tabular(common)?,
+            Agents::Lstm => self.recurrent(common)?,
+        };
+        conv_cli::print(common.json, &found)
+    }
+
+    fn seeds(&self, common: &conv_cli::Common) -> impl Iterator<Item = u64> {
+        let first = common.seed();
+        (0..self.seeds).map(move |number| first.wrapping_add(number))
+    }
+
+    fn tabular(&self, common: &conv_cli::Common) -> Result<Toy> {
+        if self.setting.is_some() || self.steps.is_some() {
+            bail!(
+                "--setting and --steps are of recurrent agents, expected --agents lstm beside them"
+            );
+        }
         let world = match &self.data {
             Some(path) => World::read(path)?,
             None => World::all(),
@@ -46,31 +85,61 @@ impl Options {
             if self.memoryless { TabularConfig::memoryless() } else { TabularConfig::default() };
         conv_cli::settings::set(&mut config.episodes, self.episodes);
         let (mut runs, mut language) = (Vec::new(), None);
-        for seed in (0..self.seeds).map(|number| common.seed().wrapping_add(number)) {
+        for seed in self.seeds(common) {
             let begun = Instant::now();
             let agents = Tabular::train(&config, &world, seed);
             let seconds = begun.elapsed().as_secs_f64();
             let (seen, unseen) =
                 (agents.accuracy(&world.seen).unwrap_or_default(), agents.accuracy(&world.unseen));
-            runs.push(Run { seed, seen, unseen, seconds });
+            runs.push(Run { seed, seen, unseen, unseen_one: None, seconds, steps: None });
             language.get_or_insert_with(|| Language::of(&agents, &world.seen));
         }
-        let mean = |of: &dyn Fn(&Run) -> f64| runs.iter().map(of).sum::<f64>() / runs.len() as f64;
-        let found = Toy {
-            agents: "tabular",
-            memory: config.memory,
-            episodes: config.episodes,
-            objects: [world.seen.len(), world.unseen.len()],
-            seen: mean(&|run| run.seen),
-            unseen: (!world.unseen.is_empty()).then(|| mean(&|run| run.unseen.unwrap_or_default())),
-            seconds: mean(&|run| run.seconds),
-            perfect: runs.iter().filter(|run| run.seen == 1.0).count(),
-            expected: Expected::of(config.memory),
-            runs,
-            language: language
-                .unwrap_or_else(|| Language { meanings: Vec::new(), tasks: Vec::new() }),
+        let memory = if config.memory { "with A-Bot's memory" } else { "without A-Bot's memory" };
+        let kind = format!("Tabular agents {memory}, {} games", config.episodes);
+        let expected = Expected::tabular(config.memory);
+        Ok(Toy::of("tabular", kind, config.memory, &world, runs, expected, language))
+    }
+
+    fn recurrent(&self, common: &conv_cli::Common) -> Result<Toy> {
+        if self.episodes.is_some() {
+            bail!("--episodes is of tabular agents, expected --steps beside --agents lstm");
+        }
+        let setting = match self.setting.unwrap_or(SettingName::Memoryless) {
+            SettingName::OverComplete => Setting::OverComplete,
+            SettingName::AttributeValue => Setting::AttributeValue,
+            SettingName::Memoryless => Setting::Memoryless,
         };
-        conv_cli::print(common.json, &found)
+        let mut config = RecurrentConfig::of(setting);
+        conv_cli::settings::set(&mut config.steps, self.steps);
+        let published = std::env::var_os("CONVOKE_DATA")
+            .map(|data| PathBuf::from(data).join("dialog/toy64_split_0.8.json"));
+        let (world, split) = match (&self.data, published.filter(|path| path.is_file())) {
+            (Some(path), _) => (World::read(path)?, path.display().to_string()),
+            (None, Some(path)) => (World::read(&path)?, "Kottur et al. (2017)".into()),
+            (None, None) => (World::drawn(common.seed()), format!("seed {}", common.seed())),
+        };
+        let (mut runs, mut language) = (Vec::new(), None);
+        for seed in self.seeds(common) {
+            let begun = Instant::now();
+            let trained = Recurrent::train(&config, &world, seed)?;
+            let seconds = begun.elapsed().as_secs_f64();
+            let agents = &trained.agents;
+            let seen = agents.accuracy(&world.seen)?.map_or(0.0, |seen| seen.both);
+            let unseen = agents.accuracy(&world.unseen)?;
+            let [unseen, unseen_one] =
+                [unseen.map(|Accuracy { both, .. }| both), unseen.map(|Accuracy { one, .. }| one)];
+            runs.push(Run { seed, seen, unseen, unseen_one, seconds, steps: Some(trained.steps) });
+            if language.is_none() {
+                language = Some(Language::of_recurrent(agents, &world.seen)?);
+            }
+        }
+        let RecurrentConfig { asked, answered, memory, .. } = config;
+        let remembers = if memory { "remembers" } else { "forgets" };
+        let kind = format!(
+            "Recurrent agents of {asked} and {answered} symbols, A-Bot {remembers}, split of {split}"
+        );
+        let expected = Expected::recurrent(setting);
+        Ok(Toy::of("lstm", kind, memory, &world, runs, expected, language))
     }
 }
 
@@ -78,42 +147,71 @@ impl Options {
 #[derive(Debug, Serialize)]
 struct Run {
     seed: u64,
+    /// The share of tasks of which both values are right.
     seen: f64,
     unseen: Option<f64>,
+    /// The share of which at least one is.
+    unseen_one: Option<f64>,
     seconds: f64,
+    steps: Option<usize>,
 }
 
-/// What one may expect of 2 million games on all objects: what seeds 1 to 60 gave.
+/// What one may expect, as lines.
 #[derive(Debug, Serialize)]
 struct Expected {
-    /// Seeds of 60 that do every task on every seen object.
-    perfect_of_60: u32,
-    /// Seeds of the first ten.
-    perfect_of_10: u32,
     /// The least and the most of any seed.
     seen: [f64; 2],
-    /// Chance, 1 of 16, and around: a table has learnt nothing of an object that it never saw.
     unseen: [f64; 2],
+    /// The same in words, and what was published.
+    text: Vec<String>,
 }
 
 impl Expected {
-    fn of(memory: bool) -> Self {
-        let (perfect_of_60, perfect_of_10, least) =
-            if memory { (58, 10, 0.97) } else { (52, 9, 0.69) };
-        Self { perfect_of_60, perfect_of_10, seen: [least, 1.0], unseen: [0.0, 0.2] }
+    /// Of 2 million games on all objects: what seeds 1 to 60 gave.
+    fn tabular(memory: bool) -> Self {
+        let (of_60, of_10, least) = if memory { (58, 10, 0.97) } else { (52, 9, 0.69) };
+        let text = vec![
+            format!(
+                "seen {:.0} to 100 %; 100 % for {of_10} of seeds 1 to 10, {of_60} of seeds 1 to 60",
+                100.0 * least
+            ),
+            "unseen 0 to 20 %, about chance: a table knows nothing of what it never saw".into(),
+            "(Kottur et al. 2017, memoryless LSTM agents: seen 100 %, unseen about 75 %)".into(),
+        ];
+        Self { seen: [least, 1.0], unseen: [0.0, 0.2], text }
+    }
+
+    /// Of the published split: what seeds 1 to 10 gave, and the paper's figures.
+    fn recurrent(setting: Setting) -> Self {
+        let (both, one, seen, unseen) = match setting {
+            Setting::OverComplete => (25.6, 79.5, [0.9, 1.0], [0.0, 0.5]),
+            Setting::AttributeValue => (38.5, 88.4, [0.9, 1.0], [0.0, 0.8]),
+            Setting::Memoryless => (74.4, 94.9, [0.9, 1.0], [0.5, 1.0]),
+        };
+        let percent =
+            |[least, most]: [f64; 2]| format!("{:.0} to {:.0} %", 100.0 * least, 100.0 * most);
+        let text = vec![
+            format!("seen {}, unseen {}", percent(seen), percent(unseen)),
+            format!(
+                "(Kottur et al. 2017: seen 100 %; unseen both values {both} %, at least one {one} %)"
+            ),
+        ];
+        Self { seen, unseen, text }
     }
 }
 
 #[derive(Debug, Serialize)]
 struct Toy {
     agents: &'static str,
+    #[serde(skip)]
+    kind: String,
     memory: bool,
-    episodes: u32,
     /// Seen and unseen ones.
     objects: [usize; 2],
     /// Means over the seeds.
     seen: f64,
     unseen: Option<f64>,
+    unseen_one: Option<f64>,
     seconds: f64,
     /// Seeds that do every task on every seen object.
     perfect: usize,
@@ -123,34 +221,60 @@ struct Toy {
     language: Language,
 }
 
+impl Toy {
+    fn of(
+        agents: &'static str,
+        kind: String,
+        memory: bool,
+        world: &World,
+        runs: Vec<Run>,
+        expected: Expected,
+        language: Option<Language>,
+    ) -> Self {
+        let mean = |of: &dyn Fn(&Run) -> Option<f64>| {
+            let values: Option<Vec<f64>> = runs.iter().map(of).collect();
+            values.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64)
+        };
+        Self {
+            agents,
+            kind,
+            memory,
+            objects: [world.seen.len(), world.unseen.len()],
+            seen: mean(&|run| Some(run.seen)).unwrap_or_default(),
+            unseen: mean(&|run| run.unseen),
+            unseen_one: mean(&|run| run.unseen_one),
+            seconds: mean(&|run| Some(run.seconds)).unwrap_or_default(),
+            perfect: runs.iter().filter(|run| run.seen == 1.0).count(),
+            expected,
+            runs,
+            language: language.unwrap_or_default(),
+        }
+    }
+}
+
 impl fmt::Display for Toy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { memory, episodes, objects: [seen, unseen], expected, runs, language, .. } = self;
-        let kind = if *memory { "with A-Bot's memory" } else { "without A-Bot's memory" };
-        writeln!(
-            f,
-            "Tabular agents {kind}, {episodes} games on {seen} objects, {unseen} kept from them\n"
-        )?;
-        for Run { seed, seen, unseen, seconds } in runs {
-            let unseen =
-                unseen.map_or(String::new(), |unseen| format!(", unseen {:.1} %", 100.0 * unseen));
-            writeln!(f, "  seed {seed:<4} seen {:.1} %{unseen}, {seconds:.1} s", 100.0 * seen)?;
+        let Self { kind, objects: [seen, unseen], expected, runs, language, .. } = self;
+        writeln!(f, "{kind}: {seen} objects, {unseen} kept from them\n")?;
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let line = |name: &str, seen, both: Option<f64>, one: Option<f64>| {
+            let both = both.map_or(String::new(), |both| format!(", unseen {}", percent(both)));
+            let one = one.map_or(String::new(), |one| format!(" (at least one {})", percent(one)));
+            format!("  {name:<9} seen {}{both}{one}", percent(seen))
+        };
+        for Run { seed, seen, unseen, unseen_one, seconds, steps } in runs {
+            let steps = steps.map_or(String::new(), |steps| format!(", {steps} steps"));
+            let line = line(&format!("seed {seed}"), *seen, *unseen, *unseen_one);
+            writeln!(f, "{line}{steps}, {seconds:.1} s")?;
         }
-        let Expected { perfect_of_60, perfect_of_10, seen: [least, most], unseen: [low, high] } =
-            expected;
-        let [least, most, low, high] = [least, most, low, high].map(|share| 100.0 * share);
-        writeln!(
-            f,
-            "\n  expected   seen {least:.0} to {most:.0} %; 100 % for {perfect_of_10} of seeds 1 to 10, {perfect_of_60} of seeds 1 to 60"
-        )?;
-        writeln!(
-            f,
-            "             unseen {low:.0} to {high:.0} %, about chance: a table knows nothing of what it never saw"
-        )?;
-        writeln!(
-            f,
-            "             (Kottur et al. 2017, memoryless LSTM agents: seen 100 %, unseen about 75 %)"
-        )?;
+        if runs.len() > 1 {
+            let line = line("mean", self.seen, self.unseen, self.unseen_one);
+            writeln!(f, "{line}, {:.1} s; 100 % of seen: {}", self.seconds, self.perfect)?;
+        }
+        for (number, text) in expected.text.iter().enumerate() {
+            let [before, name] = if number == 0 { ["\n", "expected"] } else { ["", ""] };
+            writeln!(f, "{before}  {name:<8}   {text}")?;
+        }
         write!(f, "\nThe language of seed {}\n\n{language}", runs.first().map_or(0, |run| run.seed))
     }
 }

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use conv_cli::settings;
 use conv_cli::train::{FitFlags, TrainFlags};
 use conv_dialog::data::{CANDIDATES, ReadOptions, VisDial, read_text, without_images};
-use conv_dialog::{Recipe, Training, card};
+use conv_dialog::{Decoder, Encoder, Recipe, Training, card};
 use conv_train::batch::BatchSize;
 use std::path::PathBuf;
 
@@ -21,6 +21,12 @@ pub struct Options {
     /// Candidates of each round of that file
     #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
+    /// How question and history are brought together
+    #[arg(long)]
+    encoder: Option<EncoderName>,
+    /// How an answer is scored
+    #[arg(long)]
+    decoder: Option<DecoderName>,
     #[command(flatten)]
     fit: FitFlags,
     /// Rounds a batch
@@ -36,11 +42,52 @@ pub struct Options {
     train: TrainFlags,
 }
 
+/// Encoders of Das et al. (2017), "Visual Dialog".
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EncoderName {
+    /// Question and history are read apart and brought together last
+    LateFusion,
+    /// A recurrent layer over rounds, above those over words
+    Hierarchical,
+    /// The question attends to the facts said before
+    Memory,
+}
+
+/// Its decoders.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DecoderName {
+    /// Candidates are read and compared, and counted
+    Discriminative,
+    /// A language model says how likely a candidate's words are
+    Generative,
+}
+
+impl From<EncoderName> for Encoder {
+    fn from(name: EncoderName) -> Self {
+        match name {
+            EncoderName::LateFusion => Self::LateFusion,
+            EncoderName::Hierarchical => Self::Hierarchical,
+            EncoderName::Memory => Self::Memory,
+        }
+    }
+}
+
+impl From<DecoderName> for Decoder {
+    fn from(name: DecoderName) -> Self {
+        match name {
+            DecoderName::Discriminative => Self::Discriminative,
+            DecoderName::Generative => Self::Generative,
+        }
+    }
+}
+
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     if options.train.overfit.is_none() {
         options.train.run_folder()?;
     }
     let mut recipe = options.fit.over(&Recipe::default(), |recipe| &mut recipe.fit, common)?;
+    settings::set(&mut recipe.encoder, options.encoder.map(Into::into));
+    settings::set(&mut recipe.decoder, options.decoder.map(Into::into));
     settings::set(&mut recipe.fit.batching.size, options.batch_size.map(BatchSize::Examples));
     settings::set(&mut recipe.dev, options.dev);
     settings::set(&mut recipe.dropout, options.dropout);

@@ -126,7 +126,7 @@ mod tests {
     use crate::words::Turn;
 
     fn round(dialog: usize, question: &[u32], answer: u32) -> Answered {
-        let turn = Turn { caption: vec![2], history: vec![], question: question.into() };
+        let turn = Turn { caption: vec![2], rounds: vec![], question: question.into() };
         Answered { dialog, turn, answer: vec![answer] }
     }
 

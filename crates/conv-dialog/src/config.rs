@@ -3,10 +3,40 @@
 use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
 
-/// A late-fusion encoder with the discriminative decoder.
+/// How question and history are brought together (Das et al. 2017, "Visual Dialog", section 4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoder {
+    /// Question and history are read apart and brought together last.
+    #[default]
+    LateFusion,
+    /// A recurrent layer over rounds, above those over words.
+    Hierarchical,
+    /// The question attends to the facts said before.
+    Memory,
+}
+
+/// How an answer is scored (section 4.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoder {
+    /// Candidates are read and compared.
+    #[default]
+    Discriminative,
+    /// A language model says how likely a candidate's words are.
+    Generative,
+}
+
+/// An encoder and a decoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which encoder; a file of an earlier version has the first one.
+    #[serde(default)]
+    pub encoder: Encoder,
+    /// Which decoder.
+    #[serde(default)]
+    pub decoder: Decoder,
     /// V: words of the tokenizer.
     pub vocabulary: usize,
     /// Words with a vector of their own, the frequent ones; the others share that of the unknown word.
@@ -15,9 +45,10 @@ pub struct Config {
     pub dimension: usize,
     /// H: units of each recurrent layer, and numbers of an encoded question or answer.
     pub units: usize,
-    /// Words of caption and history that are heard: the caption, and the latest ones.
+    /// Words of caption and history that late fusion hears: the caption, and the latest ones. The other encoders hear so many words of
+    /// each fact.
     pub history: usize,
-    /// Units between what counting says of an answer and its part of the score.
+    /// Units between what counting says of an answer and its part of the score; the generative decoder has none.
     pub counting_units: usize,
     /// The share that is dropped of words' vectors and encodings in training.
     pub dropout: f64,
@@ -30,7 +61,8 @@ impl ModelConfig for Config {
     const MODEL_TYPE: &'static str = "conv-dialog-ranker";
 
     fn check(&self) -> Result<(), InvalidField> {
-        let Self { vocabulary, known, dimension, units, history, counting_units, dropout } = self;
+        let Self { vocabulary, known, dimension, units, history, counting_units, dropout, .. } =
+            self;
         let size = |name, size: &usize| {
             InvalidField::unless((1..=MOST).contains(size), name, size, "1 to 1048576")
         };

@@ -124,6 +124,7 @@ impl Counts {
             (0..START).map(|k| self.get(&mut key, kind::START + k as u32, &[&starts[k]])).collect();
         let of_words: Vec<f64> =
             asked.iter().map(|word| self.get(&mut key, kind::QUESTION_WORD, &[&[*word]])).collect();
+        let history = turn.history();
         let mut all = Vec::new();
         for answer in candidates {
             let said = distinct(answer);
@@ -165,9 +166,8 @@ impl Counts {
             features.extend([sum / words, most, frequency / words, unseen / words]);
             let is = |yes: bool| f64::from(u8::from(yes));
             features.extend([answer.len() as f64 / 5.0, is(answer.len() == 1), is(count == 0.0)]);
-            features.extend(
-                [&turn.question, &turn.caption, &turn.history].map(|words| share(&said, words)),
-            );
+            features
+                .extend([&turn.question, &turn.caption, &history].map(|words| share(&said, words)));
             // How much is known of such questions.
             features.push(of_starts[START - 1].ln_1p());
             all.push(std::array::from_fn(|at| features[at] as f32));
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     fn round(question: &[u32], answer: &[u32]) -> Answered {
-        let turn = Turn { caption: vec![9], history: vec![], question: question.into() };
+        let turn = Turn { caption: vec![9], rounds: vec![], question: question.into() };
         Answered { dialog: 0, turn, answer: answer.into() }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::data::{CANDIDATES, Dense, VisDial};
 use crate::metrics::{Placed, Ranking, ndcg};
-use crate::{AnswerRanker, Error, Question, Result};
+use crate::{AnswerRanker, Error, Result};
 use conv_train::metrics::{Estimate, bootstrap};
 use serde::Serialize;
 use std::fmt;
@@ -49,44 +49,23 @@ pub fn evaluate(
     dense: Option<&Dense>,
     seed: u64,
 ) -> Result<Evaluation> {
+    let known = data.dialogs.iter().flat_map(|dialog| &dialog.rounds);
+    let rounds = known.clone().filter(|round| round.truth.is_some()).count();
+    let Some(first) = known.clone().find(|round| round.truth.is_some()) else {
+        let (place, found) = (data.name.clone(), "no round whose true answer is known".into());
+        return Err(Error::Empty {
+            place,
+            found,
+            expected: "a split with `gt_index`, such as val",
+        });
+    };
+    let candidates = first.candidates.len();
     let (mut network, mut frequency, mut three_words) = (Vec::new(), Vec::new(), Vec::new());
     let (mut gains, mut three_gains) = (Vec::new(), Vec::new());
-    let mut candidates = 0;
     for (number, dialog) in data.dialogs.iter().enumerate() {
-        let said: Vec<[&str; 2]> = dialog
-            .rounds
-            .iter()
-            .map(|round| {
-                [
-                    data.question(round.question),
-                    round.answer.map_or("", |answer| data.answer(answer)),
-                ]
-            })
-            .collect();
-        let (mut asked, mut known) = (Vec::new(), Vec::new());
-        for (place, round) in dialog.rounds.iter().enumerate() {
-            let Some(truth) = round.truth else { continue };
-            candidates = round.candidates.len();
-            let question = Question {
-                caption: &dialog.caption,
-                history: &said[..place],
-                text: data.question(round.question),
-            };
-            let texts = round.candidates.iter().map(|&answer| data.answer(answer)).collect();
-            asked.push((question, texts));
-            known.push((place, truth));
-        }
-        let name = |at: usize| {
-            format!(
-                "{}, dialog {} (image {}), round {}",
-                data.name,
-                number + 1,
-                dialog.image_id,
-                known[at].0 + 1
-            )
-        };
         let mut of_dialog = [const { Vec::new() }; 3];
-        for (scores, &(place, truth)) in ranker.scores_of_all(&asked, name)?.iter().zip(&known) {
+        for (place, scores) in ranker.scores_of_dialog(data, number)? {
+            let Some(truth) = dialog.rounds[place].truth else { continue };
             let rankers = [&scores.network, &scores.frequency, &scores.three_words];
             for (places, scores) in of_dialog.iter_mut().zip(rankers) {
                 places.push(Placed::of(scores, truth));
@@ -100,15 +79,6 @@ pub fn evaluate(
         network.push(of_network);
         frequency.push(of_frequency);
         three_words.push(of_three_words);
-    }
-    let rounds = network.iter().map(Vec::len).sum();
-    if rounds == 0 {
-        let (place, found) = (data.name.clone(), "no round whose true answer is known".into());
-        return Err(Error::Empty {
-            place,
-            found,
-            expected: "a split with `gt_index`, such as val",
-        });
     }
     // Of each dialog the sum over its rounds, and their number.
     let reciprocals = |places: &[Vec<Placed>]| -> Vec<(f64, f64)> {

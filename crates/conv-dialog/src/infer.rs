@@ -1,7 +1,8 @@
 //! A ranker, ready for use.
 
 use crate::counts::Counts;
-use crate::model::{Asked, LateFusion, scores};
+use crate::data::{Round, VisDial};
+use crate::model::{Asked, Network, scores};
 use crate::words::{Turn, words};
 use crate::{Config, Result, stored};
 use candle_core::Device;
@@ -22,7 +23,7 @@ pub struct Question<'a> {
 /// Ranks answers to a question. `Send + Sync`: one serves many threads.
 #[derive(Debug)]
 pub struct AnswerRanker {
-    model: LateFusion,
+    model: Network,
     tokenizer: Tokenizer,
     counts: Counts,
     device: Device,
@@ -50,7 +51,7 @@ impl AnswerRanker {
     }
 
     pub(crate) fn new(
-        model: LateFusion,
+        model: Network,
         tokenizer: Tokenizer,
         counts: Counts,
         device: &Device,
@@ -73,6 +74,39 @@ impl AnswerRanker {
         Ok(all.swap_remove(0))
     }
 
+    /// Scores the candidates of each round of a dialog that has some: the round's place, and the scores. What was said before are the true
+    /// answers.
+    pub(crate) fn scores_of_dialog(
+        &self,
+        data: &VisDial,
+        number: usize,
+    ) -> Result<Vec<(usize, Scores)>> {
+        let dialog = &data.dialogs[number];
+        let answer = |round: &Round| round.answer.map_or("", |answer| data.answer(answer));
+        let said: Vec<[&str; 2]> = dialog
+            .rounds
+            .iter()
+            .map(|round| [data.question(round.question), answer(round)])
+            .collect();
+        let (mut asked, mut places) = (Vec::new(), Vec::new());
+        for (place, round) in dialog.rounds.iter().enumerate() {
+            if round.candidates.is_empty() {
+                continue;
+            }
+            let (caption, history) = (&dialog.caption[..], &said[..place]);
+            let question = Question { caption, history, text: said[place][0] };
+            let texts = round.candidates.iter().map(|&answer| data.answer(answer)).collect();
+            asked.push((question, texts));
+            places.push(place);
+        }
+        let name = |at: usize| {
+            let (file, image, round) = (&data.name, dialog.image_id, places[at] + 1);
+            format!("{file}, dialog {} (image {image}), round {round}", number + 1)
+        };
+        let scores = self.scores_of_all(&asked, name)?;
+        Ok(places.into_iter().zip(scores).collect())
+    }
+
     /// Scores the candidates of each question; `name` says of an error where it is.
     pub(crate) fn scores_of_all(
         &self,
@@ -82,11 +116,11 @@ impl AnswerRanker {
         let words = |text: &str| words(&self.tokenizer, text);
         let mut prepared = Vec::new();
         for (Question { caption, history, text }, candidates) in questions {
-            let mut before = Vec::new();
-            for said in history.iter().flatten() {
-                before.extend(words(said)?);
+            let mut rounds = Vec::new();
+            for [question, answer] in *history {
+                rounds.push([words(question)?, words(answer)?]);
             }
-            let turn = Turn { caption: words(caption)?, history: before, question: words(text)? };
+            let turn = Turn { caption: words(caption)?, rounds, question: words(text)? };
             let candidates =
                 candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
             prepared.push((turn, candidates));

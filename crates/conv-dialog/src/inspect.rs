@@ -1,6 +1,6 @@
 //! What is in a ranker's folder.
 
-use crate::{Config, Result};
+use crate::{Config, Decoder, Encoder, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
 use std::fmt;
@@ -29,11 +29,32 @@ impl ModelInspection {
 
 impl fmt::Display for ModelInspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { vocabulary, known, dimension, units, history, counting_units, .. } =
-            &self.config;
+        let Config {
+            encoder,
+            decoder,
+            vocabulary,
+            known,
+            dimension,
+            units,
+            history,
+            counting_units,
+            ..
+        } = &self.config;
+        let encoder = match encoder {
+            Encoder::LateFusion => "late fusion",
+            Encoder::Hierarchical => "hierarchical recurrent",
+            Encoder::Memory => "memory network",
+        };
+        writeln!(f, "{:<16} {encoder}", "encoder")?;
         writeln!(f, "{:<16} {vocabulary}, {known} with vectors of {dimension}", "words")?;
         writeln!(f, "{:<16} {units} units each over question, history and answer", "recurrent")?;
         writeln!(f, "{:<16} {history} words", "history")?;
-        writeln!(f, "{:<16} {counting_units} units", "counting")
+        match decoder {
+            Decoder::Generative => writeln!(f, "{:<16} generative", "decoder"),
+            Decoder::Discriminative => {
+                writeln!(f, "{:<16} discriminative", "decoder")?;
+                writeln!(f, "{:<16} {counting_units} units", "counting")
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of a ranker's run, as they stand in a configuration file.
 
-use crate::{Config, Result};
+use crate::{Config, Decoder, Encoder, Result};
 use conv_hub::InvalidField;
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, OptimizerConfig};
@@ -11,11 +11,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
+    /// Which encoder.
+    pub encoder: Encoder,
+    /// Which decoder. The generative one learns from true answers alone.
+    pub decoder: Decoder,
     /// Numbers of a word's vector.
     pub dimension: usize,
     /// Units of each recurrent layer.
     pub units: usize,
-    /// Words of caption and history that are heard.
+    /// Words of caption and history that late fusion hears; of each fact, for the other encoders.
     pub history: usize,
     /// Units over what counting says.
     pub counting_units: usize,
@@ -38,6 +42,8 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
+            encoder: Encoder::default(),
+            decoder: Decoder::default(),
             dimension: 64,
             units: 96,
             history: 60,
@@ -90,7 +96,18 @@ impl Recipe {
     }
 
     pub(crate) fn network(&self, vocabulary: usize, known: usize) -> Config {
-        let Self { dimension, units, history, counting_units, dropout, .. } = *self;
-        Config { vocabulary, known, dimension, units, history, counting_units, dropout }
+        let Self { encoder, decoder, dimension, units, history, counting_units, dropout, .. } =
+            *self;
+        Config {
+            encoder,
+            decoder,
+            vocabulary,
+            known,
+            dimension,
+            units,
+            history,
+            counting_units,
+            dropout,
+        }
     }
 }

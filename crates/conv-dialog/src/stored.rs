@@ -1,7 +1,7 @@
 //! A ranker's folder, read and checked.
 
 use crate::counts::Counts;
-use crate::model::{LateFusion, late_fusion};
+use crate::model::{Network, network};
 use crate::{Config, Result};
 use candle_core::{DType, Device};
 use conv_hub::{InvalidField, folder};
@@ -13,7 +13,7 @@ use std::path::Path;
 pub(crate) const COUNTS: &str = "counts.json";
 
 /// Network, words and counts of the folder at `path`, which fit each other.
-pub(crate) fn open(path: &Path, device: &Device) -> Result<(LateFusion, Tokenizer, Counts)> {
+pub(crate) fn open(path: &Path, device: &Device) -> Result<(Network, Tokenizer, Counts)> {
     let conv_hub::Stored { folder, config, tensors } = conv_hub::Stored::<Config>::open(path)?;
     let tokenizer = Tokenizer::load(&folder.file(folder::TOKENIZER)?)?;
     let (found, words) = (config.vocabulary, tokenizer.vocabulary().len());
@@ -21,5 +21,5 @@ pub(crate) fn open(path: &Path, device: &Device) -> Result<(LateFusion, Tokenize
     InvalidField::unless(found == words, "vocabulary", &found, &expected)?;
     let counts = Counts::read(&folder.file(COUNTS)?, words)?;
     let parameters = Parameters::frozen(tensors);
-    Ok((late_fusion(&config, None, &parameters.builder(DType::F32, device))?, tokenizer, counts))
+    Ok((network(&config, None, &parameters.builder(DType::F32, device))?, tokenizer, counts))
 }

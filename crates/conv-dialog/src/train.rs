@@ -4,13 +4,13 @@ use crate::candidates::{candidates, popular};
 use crate::counts::{Counts, FEATURES};
 use crate::data::TextDialog;
 use crate::metrics::{Placed, Ranking};
-use crate::model::{Asked, Batch, LateFusion, Statistics, late_fusion, scores};
+use crate::model::{Asked, Batch, Network, Statistics, network, scores};
 use crate::words::{Answered, rounds};
-use crate::{AnswerRanker, Config, Error, Recipe, Result};
-use candle_core::{DType, Device, Tensor};
+use crate::{AnswerRanker, Config, Decoder, Error, Recipe, Result};
+use candle_core::{DType, Device};
 use conv_hub::{InvalidField, ModelConfig, folder};
 use conv_nn::rng::{Fingerprint, seeded};
-use conv_nn::{CrossEntropyConfig, Mode, Parameters, cross_entropy};
+use conv_nn::{Mode, Parameters};
 use conv_text::tokenizer::{Style, Tokenizer};
 use conv_train::{FitConfig, Learner, Loss, Task};
 use rand::seq::SliceRandom;
@@ -42,7 +42,7 @@ impl Example {
 pub struct Training<'a> {
     recipe: &'a Recipe,
     parameters: Parameters,
-    model: LateFusion,
+    model: Network,
     tokenizer: Tokenizer,
     counts: Counts,
     train: Vec<Example>,
@@ -132,8 +132,7 @@ impl<'a> Training<'a> {
         }
         let statistics = statistics(&train_examples);
         let parameters = Parameters::new(seed);
-        let model =
-            late_fusion(&config, Some(&statistics), &parameters.builder(DType::F32, device))?;
+        let model = network(&config, Some(&statistics), &parameters.builder(DType::F32, device))?;
         let length = |example: &Example| {
             example.round.turn.heard(config.history).len() + example.round.turn.question.len()
         };
@@ -258,7 +257,10 @@ impl Learner for Training<'_> {
                     &format!("augment {epoch} {index}"),
                 ));
             }
-            others.truncate(self.negatives);
+            others.truncate(match self.recipe.decoder {
+                Decoder::Discriminative => self.negatives,
+                Decoder::Generative => 0,
+            });
             let places: Vec<usize> = [0].into_iter().chain(others).collect();
             example.asked(places.iter().copied())
         });
@@ -266,12 +268,8 @@ impl Learner for Training<'_> {
     }
 
     fn loss(&self, batch: &Batch, mode: &mut Mode) -> conv_train::Result<Loss> {
-        let scores = self.model.forward(batch, mode)?;
-        let rounds = scores.dim(0)?;
-        let targets = Tensor::zeros(rounds, DType::U32, &self.device)?;
-        let value = cross_entropy(&scores, &targets, &CrossEntropyConfig::default())
-            .map_err(Error::from)?;
-        Ok(Loss { value, weight: rounds as f64 })
+        let (value, weight) = self.model.loss(batch, mode)?;
+        Ok(Loss { value, weight })
     }
 
     fn name_of(&self, example: usize) -> String {
@@ -285,7 +283,8 @@ impl Learner for Training<'_> {
 
 impl Task for Training<'_> {
     type Config = Config;
-    const NETWORK: &'static str = "A late-fusion encoder with a discriminative decoder after Das et al. (2017), on text and counts";
+    const NETWORK: &'static str =
+        "An encoder and a decoder of Das et al. (2017), \"Visual Dialog\", on text";
 
     fn config(&self) -> &Config {
         self.model.config()

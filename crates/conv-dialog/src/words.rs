@@ -9,8 +9,8 @@ use conv_text::tokenizer::{Tokenizer, UNK};
 pub(crate) struct Turn {
     /// What the image shows.
     pub caption: Vec<u32>,
-    /// Questions and answers before, one after the other.
-    pub history: Vec<u32>,
+    /// Questions and answers before.
+    pub rounds: Vec<[Vec<u32>; 2]>,
     /// The question.
     pub question: Vec<u32>,
 }
@@ -35,23 +35,42 @@ pub(crate) fn rounds(dialogs: &[&TextDialog], tokenizer: &Tokenizer) -> Result<V
     let mut all = Vec::new();
     for (dialog, TextDialog { caption, rounds, .. }) in dialogs.iter().enumerate() {
         let caption = words(tokenizer, caption)?;
-        let mut history = Vec::new();
+        let mut before = Vec::new();
         for [question, answer] in rounds {
             let [question, answer] = [words(tokenizer, question)?, words(tokenizer, answer)?];
-            let next = [&history[..], &question, &answer].concat();
-            let turn = Turn { caption: caption.clone(), history, question };
+            let rounds = before.clone();
+            before.push([question.clone(), answer.clone()]);
+            let turn = Turn { caption: caption.clone(), rounds, question };
             all.push(Answered { dialog, turn, answer });
-            history = next;
         }
     }
     Ok(all)
 }
 
 impl Turn {
+    /// Questions and answers before, one after the other.
+    pub fn history(&self) -> Vec<u32> {
+        self.rounds.as_flattened().concat()
+    }
+
     /// The caption and as much of the latest history as `most` words have room for.
     pub fn heard(&self, most: usize) -> Vec<u32> {
+        let history = self.history();
         let caption = &self.caption[..self.caption.len().min(most)];
-        let room = (most - caption.len()).min(self.history.len());
-        [caption, &self.history[self.history.len() - room..]].concat()
+        let room = (most - caption.len()).min(history.len());
+        [caption, &history[history.len() - room..]].concat()
+    }
+
+    /// The caption, then each question with its answer, of each the first `most` words.
+    pub fn facts(&self, most: usize) -> Vec<Vec<u32>> {
+        let rounds = self.rounds.iter().map(|round| round.concat());
+        let mut facts: Vec<Vec<u32>> = [self.caption.clone()].into_iter().chain(rounds).collect();
+        facts.iter_mut().for_each(|fact| fact.truncate(most));
+        facts
+    }
+
+    /// The question that follows fact `number`.
+    pub fn question_after(&self, number: usize) -> &[u32] {
+        self.rounds.get(number).map_or(&self.question, |[question, _]| question)
     }
 }

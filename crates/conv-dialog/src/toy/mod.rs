@@ -5,9 +5,11 @@
 //! is right. No symbol means anything at first.
 
 mod language;
+mod recurrent;
 mod tabular;
 mod world;
 
 pub use language::{Language, Meaning};
+pub use recurrent::{Accuracy, Recurrent, RecurrentConfig, Setting, Trained};
 pub use tabular::{Tabular, TabularConfig};
 pub use world::{ATTRIBUTES, OBJECTS, TASKS, VALUES, World};

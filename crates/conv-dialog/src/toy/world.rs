@@ -2,6 +2,8 @@
 
 use crate::data::json;
 use crate::{Error, Result};
+use conv_nn::rng::seeded;
+use rand::seq::SliceRandom;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -17,6 +19,9 @@ pub const VALUES: [[&str; 4]; 3] = [
 pub const TASKS: [[usize; 2]; 6] = [[0, 1], [1, 0], [0, 2], [2, 0], [1, 2], [2, 1]];
 /// How many objects there are: number o has value `o >> 2k & 3` of attribute k.
 pub const OBJECTS: usize = 64;
+
+/// Objects that a drawn split keeps away.
+const UNSEEN: usize = 13;
 
 /// Which objects the agents see in training.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,24 @@ impl World {
     /// All objects are seen.
     pub fn all() -> Self {
         Self { seen: (0..OBJECTS).collect(), unseen: Vec::new() }
+    }
+
+    /// A split drawn from the seed: 13 objects are kept away, as in the file of Kottur et al. (2017), and each value of an attribute is
+    /// seen in some other object.
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = seeded(seed, "unseen objects");
+        loop {
+            let mut objects: Vec<usize> = (0..OBJECTS).collect();
+            objects.shuffle(&mut rng);
+            let mut unseen = objects.split_off(OBJECTS - UNSEEN);
+            let is_seen =
+                |attribute, wanted| objects.iter().any(|&o| value(o, attribute) == wanted);
+            if (0..12).all(|number| is_seen(number / 4, number % 4)) {
+                objects.sort_unstable();
+                unseen.sort_unstable();
+                return Self { seen: objects, unseen };
+            }
+        }
     }
 
     /// The split of a file of Kottur et al. (2017): `attributes` (`colors`, `shapes`, `styles` in any order), and `split.train` and

@@ -1,0 +1,148 @@
+//! Every encoder × decoder against PyTorch (`tests/reference/make_networks.py`), and alone against in a batch.
+#![allow(clippy::unwrap_used)]
+
+use super::network::network;
+use super::{Asked, Batch, scores};
+use crate::counts::FEATURES;
+use crate::words::Turn;
+use crate::{Config, Decoder, Encoder};
+use candle_core::{DType, Device, Tensor};
+use conv_nn::rng::seeded;
+use conv_nn::{Mode, Parameters};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Fixture {
+    sizes: BTreeMap<String, usize>,
+    parameters: BTreeMap<String, Vec<f32>>,
+    turns: Vec<Round>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Round {
+    caption: Vec<u32>,
+    rounds: Vec<[Vec<u32>; 2]>,
+    question: Vec<u32>,
+    candidates: Vec<Vec<u32>>,
+    counted: Vec<[f32; FEATURES]>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    encoder: Encoder,
+    decoder: Decoder,
+    scores: Vec<f32>,
+    loss: f32,
+    gradients: BTreeMap<String, Vec<f32>>,
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_str(include_str!("../../tests/reference/networks.json")).unwrap()
+}
+
+fn config(fixture: &Fixture, case: &Case) -> Config {
+    let size = |name: &str| fixture.sizes[name];
+    Config {
+        encoder: case.encoder,
+        decoder: case.decoder,
+        vocabulary: size("known"),
+        known: size("known"),
+        dimension: size("dimension"),
+        units: size("units"),
+        history: size("history"),
+        counting_units: size("counting_units"),
+        dropout: 0.0,
+    }
+}
+
+/// The fixture's values for the parameters that this network has.
+fn parameters(fixture: &Fixture, config: &Config) -> Parameters {
+    let drawn = Parameters::new(1);
+    network(config, None, &drawn.builder(DType::F32, &Device::Cpu)).unwrap();
+    let given = drawn.vars().into_iter().map(|(name, var)| {
+        let count = var.elem_count();
+        let values = fixture.parameters[&name][..count].to_vec();
+        (name, Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap())
+    });
+    Parameters::warm(1, given.collect())
+}
+
+fn turns(fixture: &Fixture) -> Vec<Turn> {
+    let turn = |round: &Round| Turn {
+        caption: round.caption.clone(),
+        rounds: round.rounds.clone(),
+        question: round.question.clone(),
+    };
+    fixture.turns.iter().map(turn).collect()
+}
+
+fn asked<'a>(fixture: &'a Fixture, turns: &'a [Turn], most: usize) -> Vec<Asked<'a>> {
+    let asked = |(round, turn): (&'a Round, &'a Turn)| Asked {
+        turn,
+        candidates: round.candidates.iter().take(most).map(Vec::as_slice).collect(),
+        counted: round.counted[..most.min(round.counted.len())].to_vec(),
+    };
+    fixture.turns.iter().zip(turns).map(asked).collect()
+}
+
+fn near(name: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-4, "{name}: {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn scores_losses_and_gradients_are_pytorchs() {
+    let fixture = fixture();
+    let turns = turns(&fixture);
+    assert_eq!(fixture.cases.len(), 6);
+    for case in &fixture.cases {
+        let named = format!("{:?} {:?}", case.encoder, case.decoder);
+        let config = config(&fixture, case);
+        let parameters = parameters(&fixture, &config);
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        let model = network(&config, None, &vb).unwrap();
+        // A generative decoder learns from the true answer alone, the first candidate.
+        let most = if case.decoder == Decoder::Generative { 1 } else { usize::MAX };
+        let batch = Batch::new(&asked(&fixture, &turns, most), &config, &Device::Cpu).unwrap();
+        let mut rng = seeded(1, "no dropout");
+        let (loss, _) = model.loss(&batch, &mut Mode::Train(&mut rng)).unwrap();
+        near(&named, &[loss.to_scalar::<f32>().unwrap()], &[case.loss]);
+        let gradients = loss.backward().unwrap();
+        let vars = parameters.vars();
+        assert_eq!(vars.len(), case.gradients.len(), "{named}");
+        for (name, var) in vars {
+            let found = gradients.get(var.as_tensor()).unwrap().flatten_all().unwrap();
+            let named = format!("{named}, {name}");
+            near(&named, &found.to_vec1::<f32>().unwrap(), &case.gradients[&name]);
+        }
+
+        let all = asked(&fixture, &turns, usize::MAX);
+        let found = scores(&model, &all, |_| String::new(), &Device::Cpu).unwrap();
+        near(&named, &found.concat(), &case.scores);
+        // The same bits alone.
+        for (one, together) in all.iter().zip(&found) {
+            let alone = std::slice::from_ref(one);
+            assert_eq!(
+                &scores(&model, alone, |_| String::new(), &Device::Cpu).unwrap()[0],
+                together
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_another_configuration_is_refused() {
+    let fixture = fixture();
+    let turns = turns(&fixture);
+    let all = asked(&fixture, &turns, usize::MAX);
+    let [first, second] = [&fixture.cases[0], &fixture.cases[3]].map(|case| config(&fixture, case));
+    let parameters = parameters(&fixture, &first);
+    let model = network(&first, None, &parameters.builder(DType::F32, &Device::Cpu)).unwrap();
+    let batch = Batch::new(&all, &second, &Device::Cpu).unwrap();
+    let error = model.scores(&batch, &mut Mode::Eval).unwrap_err().to_string();
+    assert!(error.contains("another configuration"), "{error}");
+}
