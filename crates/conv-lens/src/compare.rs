@@ -66,8 +66,7 @@ impl Photographs {
             }
         }
         if ranking.is_empty() {
-            let hint = skipped.first().map_or(String::new(), |file| format!("; {file}"));
-            return Err(Error::NoPhotographs { place: folder.display().to_string(), hint });
+            return Err(Error::no_photographs(folder, &skipped));
         }
         ranking.sort_by(|a, b| b.value.total_cmp(&a.value));
         Ok(Self { ranking, skipped })

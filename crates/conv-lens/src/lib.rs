@@ -4,7 +4,7 @@
 //! climbs from noise towards whatever raises one unit's answer. Plain ascent on pixels finds noise that excites the unit and shows nobody anything;
 //! three things make it a picture. Its numbers are those of a **spectrum** scaled by frequency, so that a step moves large forms as
 //! readily as pixels ([`spectrum`]); its colours are mixed from directions that are independent in photographs; and before each look it is
-//! moved about a little (**jitter**), so that only what survives that counts. And while nothing excites the unit at all, the gradient is led
+//! moved about a little ([`Transformation`]), so that only what survives that counts. And while nothing excites the unit at all, the gradient is led
 //! through its closed rectifiers ([`conv_nn::redirected_relu`]).
 //!
 //! What is raised is an [`Objective`]: channels, single neurons, layers and classes, added, subtracted and multiplied. [`render`] climbs;
@@ -24,19 +24,35 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod ascent;
+pub mod atlas;
+pub mod attribute;
+mod classes;
 mod compare;
+mod contributions;
 mod error;
+pub mod evaluate;
+mod excerpts;
+mod grid;
 mod objective;
 mod parameters;
 mod parse;
 mod render;
+mod sheet;
 mod spectrum;
+mod survey;
 mod transform;
 
+pub use classes::class;
 pub use compare::{Excitement, Photographs, excitement};
+pub use contributions::{Contribution, Contributions};
 pub use error::{Error, Result};
-pub use objective::{Objective, Part, Position, Unit};
-pub use parameters::{Image, Kind};
-pub use render::{End, Frame, Rendered, Rendering, Step, render};
-pub use spectrum::{scales, spectrum};
-pub use transform::Jitter;
+pub use excerpts::{Excerpt, Excerpts};
+pub use grid::grid;
+pub use objective::{Direction, Layer, Objective, Part, Position, Unit};
+pub use parameters::{Colours, Image, Kind};
+pub use render::{Climb, End, Frame, Rendered, Rendering, Step, render, render_all};
+pub use sheet::{column, row};
+pub use spectrum::{scales, spectrum, waves};
+pub use survey::{Answer, Survey, stages};
+pub use transform::{Transformation, turned};
