@@ -204,7 +204,7 @@ fn a_unit_is_looked_at_from_all_sides() {
         assert_eq!(found["gap"].as_f64().is_some(), method == "integrated");
     }
     let text =
-        run(&["attribute", &photo, "--method", "integrated", "--steps", "300", "--out", "a.png"]);
+        run(&["attribute", &photo, "--method", "integrated", "--steps", "20", "--out", "a.png"]);
     assert!(text.contains(" % off the difference from the baseline"), "{text}");
 
     // find: a class by its name, and the photographs that are of it.

@@ -61,6 +61,9 @@ enum Method {
     Occlusion,
 }
 
+/// Squares of pixels that are drawn as one, in a row.
+const BLOCKS: usize = 32;
+
 /// What is common to all methods.
 struct Found {
     map: Map,
@@ -81,7 +84,12 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     };
     let objective = Objective::parse(&text, &model)?;
     let found = options.found(&model, &objective, &photo)?;
-    let picture = row(&[photo.clone(), found.map.overlay(&photo)?])?;
+    // Of a number a pixel nothing can be seen but the largest.
+    let drawn = match found.map.rows {
+        rows if rows == photo.height() => found.map.blocks(rows.div_ceil(BLOCKS))?,
+        _ => found.map.clone(),
+    };
+    let picture = row(&[photo.clone(), drawn.overlay(&photo)?])?;
     write_atomic(&options.out, &picture.to_png()?)?;
     let name =
         |class: usize| model.labels.as_ref()?.all().get(class).map(|label| label.name.clone());
@@ -194,7 +202,7 @@ impl fmt::Display for Answer<'_> {
             write!(f, "\nthe sum is {:+.2} % off the difference from the baseline", 100.0 * gap)?;
         }
         for Channel { channel, value } in &self.channels {
-            write!(f, "\nchannel {channel:4} {value:9.3}")?;
+            write!(f, "\nchannel {channel:4} {value:11.5}")?;
         }
         Ok(())
     }

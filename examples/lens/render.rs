@@ -50,6 +50,9 @@ pub struct Options {
     ascent: AscentFlags,
 }
 
+/// Steps after which is told how far it is.
+const TOLD: usize = 64;
+
 /// Pictures that one call renders at most.
 const MOST: usize = 256;
 
@@ -75,7 +78,13 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         bail!("--picture takes one picture, and {} are rendered", texts.len());
     }
     let stop = conv_cli::stop_on_signal()?;
-    let rendered = render_all(&model, &climbs, &rendering, |_| !stop.load(Ordering::SeqCst))?;
+    let rendered = render_all(&model, &climbs, &rendering, |taken| {
+        let step = taken[0].step + 1;
+        if step.is_multiple_of(TOLD) && step < rendering.steps {
+            conv_cli::note(format_args!("step {step} of {}", rendering.steps));
+        }
+        !stop.load(Ordering::SeqCst)
+    })?;
     let strips = rendered.iter().map(Rendered::strip).collect::<conv_lens::Result<Vec<_>>>()?;
     write_atomic(&options.out, &column(&strips)?.to_png()?)?;
     if let Some(path) = &options.picture {

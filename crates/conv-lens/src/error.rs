@@ -1,7 +1,6 @@
 //! What can go wrong with looking inside: each error names its character, layer, field or file, what was found and what was expected.
 
-use conv_vision::data::Skipped;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -81,14 +80,6 @@ pub enum Error {
     /// The optimiser refused something.
     #[error(transparent)]
     Train(#[from] conv_train::Error),
-}
-
-impl Error {
-    /// A folder in which these files, if any, are no photographs.
-    pub(crate) fn no_photographs(folder: &Path, skipped: &[Skipped]) -> Self {
-        let hint = skipped.first().map_or(String::new(), |file| format!("; {file}"));
-        Error::NoPhotographs { place: folder.display().to_string(), hint }
-    }
 }
 
 impl From<candle_core::Error> for Error {

@@ -1,11 +1,12 @@
 //! The parts of photographs that excite a unit most and least, each as large as the unit sees.
 
 use crate::objective::Values;
+use crate::photographs::each;
 use crate::render::square;
-use crate::{Error, Result, Unit};
+use crate::{Result, Unit};
 use candle_core::Device;
-use conv_vision::data::{Skipped, find, load};
-use conv_vision::{Address, Filter, Limits, Picture, Pretrained, Region};
+use conv_vision::data::Skipped;
+use conv_vision::{Address, Filter, Picture, Pretrained, Region};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -40,9 +41,6 @@ pub struct Excerpts {
     pub field: Option<usize>,
 }
 
-/// Photographs that are opened together.
-const TOGETHER: usize = 16;
-
 impl Excerpts {
     /// Looks through the middle square of each photograph in `folder` and below it, resized to `side` pixels; each photograph counts once
     /// among the `count` that excite the unit most, and once among those that do least.
@@ -64,29 +62,20 @@ impl Excerpts {
         unit.address.before_rectifier = graph.find(&before, model.network.name()).is_ok();
         let field = graph.receptive_fields()[unit.address.layer];
         let (mut most, mut least) = (Vec::new(), Vec::new());
-        let (mut photographs, mut skipped) = (0, Vec::new());
-        for files in find(&[folder]).chunks(TOGETHER) {
-            let (read, failed) = load(files, &Limits::default());
-            skipped.extend(failed);
-            photographs += read.len();
-            for (at, picture) in read {
-                let picture = square(&picture, side)?;
-                let [largest, smallest] = extremes(model, &unit, &picture)?;
-                for (list, (value, row, column), sign) in
-                    [(&mut most, largest, 1.0), (&mut least, smallest, -1.0)]
-                {
-                    let region = sees(field, row, column, side);
-                    let (path, sides) = (files[at].clone(), (side, side));
-                    let picture = picture.resize_region(sides, region, Filter::Bilinear)?;
-                    list.push(Excerpt { path, value, row, column, picture });
-                    list.sort_by(|a: &Excerpt, b| (sign * b.value).total_cmp(&(sign * a.value)));
-                    list.truncate(count);
-                }
+        let (photographs, skipped) = each(folder, |path, picture| {
+            let picture = square(picture, side)?;
+            let [largest, smallest] = extremes(model, &unit, &picture)?;
+            for (list, (value, row, column), sign) in
+                [(&mut most, largest, 1.0), (&mut least, smallest, -1.0)]
+            {
+                let region = sees(field, row, column, side);
+                let picture = picture.resize_region((side, side), region, Filter::Bilinear)?;
+                list.push(Excerpt { path: path.into(), value, row, column, picture });
+                list.sort_by(|a: &Excerpt, b| (sign * b.value).total_cmp(&(sign * a.value)));
+                list.truncate(count);
             }
-        }
-        if photographs == 0 {
-            return Err(Error::no_photographs(folder, &skipped));
-        }
+            Ok(())
+        })?;
         let field = field.map(|field| field.size).filter(|&size| size < side);
         Ok(Self { most, least, photographs, skipped, field })
     }

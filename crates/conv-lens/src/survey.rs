@@ -1,11 +1,12 @@
 //! What photographs make of every channel of some layers: each photograph goes through the network once, for all of them.
 
 use crate::objective::Values;
+use crate::photographs::each;
 use crate::render::square;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use conv_vision::data::{Skipped, find, load};
-use conv_vision::{Address, Graph, Limits, Operation, Picture, Pretrained};
+use conv_vision::data::Skipped;
+use conv_vision::{Address, Graph, Operation, Picture, Pretrained};
 use std::path::Path;
 
 /// The layers of a network that are looked at one after the other: where branches are joined, the joints and the rectified convolution
@@ -62,9 +63,6 @@ pub struct Survey {
     pub skipped: Vec<Skipped>,
 }
 
-/// Photographs that are opened together.
-const TOGETHER: usize = 16;
-
 impl Survey {
     /// The best answer of a channel of a layer, by the name that was asked for.
     pub fn best(&self, layer: &str, channel: usize) -> Option<Answer> {
@@ -86,26 +84,16 @@ impl Survey {
         let find_layer = |layer: &String| network.graph().find(layer, network.name());
         let addresses: Vec<Address> = layers.iter().map(find_layer).collect::<Result<_, _>>()?;
         let mut best: Vec<Vec<Answer>> = vec![Vec::new(); layers.len()];
-        let (mut photographs, mut skipped) = (0, Vec::new());
-        for files in find(&[folder]).chunks(TOGETHER) {
-            let (read, failed) = load(files, &Limits::default());
-            skipped.extend(failed);
-            photographs += read.len();
-            for (_, picture) in read {
-                for &side in sides {
-                    let found = answers(model, &addresses, &square(&picture, side)?)?;
-                    for (best, found) in best.iter_mut().zip(found) {
-                        best.resize(found.len(), Answer::NONE);
-                        best.iter_mut().zip(found).for_each(|(best, found)| {
-                            *best = best.best(found);
-                        });
-                    }
+        let (photographs, skipped) = each(folder, |_, picture| {
+            for &side in sides {
+                let found = answers(model, &addresses, &square(picture, side)?)?;
+                for (best, found) in best.iter_mut().zip(found) {
+                    best.resize(found.len(), Answer::NONE);
+                    best.iter_mut().zip(found).for_each(|(best, found)| *best = best.best(found));
                 }
             }
-        }
-        if photographs == 0 {
-            return Err(Error::no_photographs(folder, &skipped));
-        }
+            Ok(())
+        })?;
         let layers = layers.iter().cloned().zip(best).collect();
         Ok(Self { layers, photographs, skipped })
     }

@@ -16,13 +16,18 @@ fn conv4() -> Pretrained {
 
 /// A network with weights that are drawn.
 fn drawn(architecture: Architecture) -> Pretrained {
-    let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
     let preprocessing = architecture.preprocessing();
-    let graph = architecture.graph();
+    let build = |parameters: &Parameters| {
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        network(architecture.name(), architecture.graph(), preprocessing.crop, &vb).unwrap()
+    };
+    let parameters = Parameters::new(1);
+    build(&parameters);
     Pretrained {
         architecture,
-        network: network(architecture.name(), graph, preprocessing.crop, &vb).unwrap(),
-        preprocessing,
+        // Without gradients of the weights.
+        network: build(&Parameters::frozen(parameters.tensors())),
+        preprocessing: preprocessing.clone(),
         labels: None,
         hash: String::new(),
         path: "drawn".into(),

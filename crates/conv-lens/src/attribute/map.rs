@@ -26,6 +26,21 @@ impl Map {
         largest
     }
 
+    /// The sums over squares of `side` places, to be looked at where single places say little; those at the edges may be smaller.
+    ///
+    /// # Errors
+    /// A side of 0.
+    pub fn blocks(&self, side: usize) -> Result<Self> {
+        conv_hub::InvalidField::unless(side > 0, "side", &side, "at least 1")?;
+        let (rows, columns) = (self.rows.div_ceil(side), self.columns.div_ceil(side));
+        let mut values = vec![0.0; rows * columns];
+        for (at, value) in self.values.iter().enumerate() {
+            let (row, column) = (at / self.columns, at % self.columns);
+            values[row / side * columns + column / side] += value;
+        }
+        Ok(Self { rows, columns, values })
+    }
+
     /// The number over a place of a picture, both from 0 to 1: between the middles of the grid's places in proportion.
     fn at(&self, down: f64, across: f64) -> f64 {
         let along = |place: f64, count: usize| {
@@ -89,5 +104,14 @@ mod tests {
         let nothing = Map { rows: 1, columns: 1, values: vec![0.0] };
         assert_eq!(nothing.overlay(&picture).unwrap().pixels()[0], 178);
         assert!(Map { rows: 2, ..nothing }.overlay(&picture).is_err());
+    }
+
+    #[test]
+    fn blocks_are_sums_also_at_the_edges() {
+        let map = Map { rows: 2, columns: 3, values: vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0] };
+        let blocks = map.blocks(2).unwrap();
+        assert_eq!((blocks.rows, blocks.columns), (1, 2));
+        assert_eq!(blocks.values, [27.0, 36.0]);
+        assert!(map.blocks(0).is_err());
     }
 }
