@@ -2,6 +2,15 @@
 //!
 //!     cargo run --release --example lens -- render inception_4c:64 --out unit.png --photos photos
 
+mod atlas;
+mod attribute;
+mod eval;
+mod examples;
+mod find;
+mod flags;
+mod folder;
+mod grid;
+mod page;
 mod render;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +30,18 @@ struct Arguments {
 enum Verb {
     /// Climbs from noise to a picture that excites a unit, and compares it with photographs
     Render(Box<render::Options>),
+    /// The parts of photographs that excite a unit most and least, as large as the unit sees
+    Examples(Box<examples::Options>),
+    /// Which places of a photograph, and which channels of a layer, an answer was carried by
+    Attribute(Box<attribute::Options>),
+    /// A photograph as a layer sees it: a picture a place
+    Grid(Box<grid::Options>),
+    /// The units of a layer that give most to a class, rendered beside its photographs
+    Find(Box<find::Options>),
+    /// One page of many units, a section a layer
+    Atlas(Box<atlas::Options>),
+    /// Renders random units of all layers, and says how many pictures excite them more than every photograph
+    Eval(Box<eval::Options>),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +50,12 @@ fn main() -> ExitCode {
         let device = common.start()?;
         match arguments.verb {
             Verb::Render(options) => render::run(&options, common, &device),
+            Verb::Examples(options) => examples::run(&options, common, &device),
+            Verb::Attribute(options) => attribute::run(&options, common, &device),
+            Verb::Grid(options) => grid::run(&options, common, &device),
+            Verb::Find(options) => find::run(&options, common, &device),
+            Verb::Atlas(options) => atlas::run(&options, common, &device),
+            Verb::Eval(options) => eval::run(&options, common, &device),
         }
     })
 }

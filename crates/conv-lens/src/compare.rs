@@ -1,9 +1,10 @@
 //! What photographs make of the same unit.
 
+use crate::photographs::each;
 use crate::render::{square, value};
-use crate::{Error, Objective, Result};
-use conv_vision::data::{Skipped, find, load};
-use conv_vision::{Limits, Picture, Pretrained};
+use crate::{Objective, Result};
+use conv_vision::data::Skipped;
+use conv_vision::{Picture, Pretrained};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -35,9 +36,6 @@ pub struct Photographs {
     pub skipped: Vec<Skipped>,
 }
 
-/// Photographs that are opened together.
-const TOGETHER: usize = 16;
-
 impl Photographs {
     /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`; the larger value counts.
     ///
@@ -49,26 +47,18 @@ impl Photographs {
         folder: &Path,
         sides: &[usize],
     ) -> Result<Self> {
-        let files = find(&[folder]);
-        let (mut ranking, mut skipped) = (Vec::new(), Vec::new());
-        for files in files.chunks(TOGETHER) {
-            let (read, failed) = load(files, &Limits::default());
-            skipped.extend(failed);
-            for (at, picture) in read {
-                let mut best: Option<Excitement> = None;
-                for &side in sides {
-                    let value = value(model, objective, &square(&picture, side)?)?;
-                    if best.as_ref().is_none_or(|best| value > best.value) {
-                        best = Some(Excitement { path: files[at].clone(), value, side });
-                    }
+        let mut ranking = Vec::new();
+        let (_, skipped) = each(folder, |path, picture| {
+            let mut best: Option<Excitement> = None;
+            for &side in sides {
+                let value = value(model, objective, &square(picture, side)?)?;
+                if best.as_ref().is_none_or(|best| value > best.value) {
+                    best = Some(Excitement { path: path.into(), value, side });
                 }
-                ranking.extend(best);
             }
-        }
-        if ranking.is_empty() {
-            let hint = skipped.first().map_or(String::new(), |file| format!("; {file}"));
-            return Err(Error::NoPhotographs { place: folder.display().to_string(), hint });
-        }
+            ranking.extend(best);
+            Ok(())
+        })?;
         ranking.sort_by(|a, b| b.value.total_cmp(&a.value));
         Ok(Self { ranking, skipped })
     }

@@ -1,5 +1,7 @@
 //! What can go wrong with looking inside: each error names its character, layer, field or file, what was found and what was expected.
 
+use std::path::PathBuf;
+
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,6 +38,14 @@ pub enum Error {
         /// The column asked for.
         column: usize,
     },
+    /// A class that there is not.
+    #[error("class {found:?}: {hint}")]
+    NoClass {
+        /// As it was given.
+        found: String,
+        /// What there is.
+        hint: String,
+    },
     /// A folder without a photograph.
     #[error("{place}: no photograph{hint}")]
     NoPhotographs {
@@ -43,6 +53,14 @@ pub enum Error {
         place: String,
         /// What there was instead; empty or beginning with a separator.
         hint: String,
+    },
+    /// A picture that cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
     },
     /// A field of the settings out of its range.
     #[error(transparent)]

@@ -16,11 +16,16 @@ impl Objective {
     /// | `LAYER:CHANNEL` | a channel's mean over its positions; of a layer of classes a logit |
     /// | `LAYER:CHANNEL@centre`, `…@ROW,COLUMN` | one neuron |
     /// | `LAYER` | the mean of the squares of all of a layer |
-    /// | `tv` | the smoothness, [`Part::Smoothness`] |
+    /// | `class("NAME")` | the logit of a class, [`class`](crate::class) |
+    /// | `direction(LAYER, CHANNEL:WEIGHT, …)` | [`Part::Direction`]; channels that are not named weigh 0 |
+    /// | `cosine(LAYER, CHANNEL:WEIGHT, …)` | [`Part::Cosine`] |
+    /// | `diversity(LAYER)` | [`Part::Diversity`], of pictures that climb together |
+    /// | `interpolate(A, B, SHARE)` | [`Objective::interpolate`] of two objectives |
+    /// | `tv`, `l1`, `l2`, `blur` | [`Part::Smoothness`], [`Part::L1`], [`Part::L2`], [`Part::Blur`]: of the picture alone |
     /// | `0.5`, `1e-3` | a number |
     ///
-    /// Layers are named as [`conv_vision::Address`] has it, so that `LAYER/pre_relu:CHANNEL` is what goes into a rectifier; `mixed4c`
-    /// stands for `inception_4c`, as lucid writes it.
+    /// Layers are named as [`conv_vision::Address`] has it, so that `LAYER/pre_relu:CHANNEL` is what goes into a rectifier; `mixed4c` and
+    /// `mixed4c_3x3_pre_relu` stand for `inception_4c` and `inception_4c/3x3/pre_relu`, as lucid writes them.
     ///
     /// # Errors
     /// [`Error::Objective`] names the character; [`Error::Constant`] where nothing depends on the picture.
@@ -35,6 +40,11 @@ impl Objective {
         }
         if objective.depends() { Ok(objective) } else { Err(Error::Constant) }
     }
+}
+
+/// Whether a character may stand in a layer's name or a unit's.
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | ':' | '.')
 }
 
 struct Reader<'a> {
@@ -108,8 +118,11 @@ impl Reader<'_> {
                 }
                 Ok(inner)
             }
-            c if c.is_ascii_digit() || c == '.' => self.number(start),
-            c if c.is_ascii_alphabetic() => self.named(start),
+            c if c.is_ascii_digit() || c == '.' => {
+                let number = self.plain(start)?;
+                Ok(Objective::Part(Part::Number(number)))
+            }
+            c if c.is_ascii_alphabetic() => self.named(start, depth),
             other => Err(self.wrong(
                 start,
                 format!("found {other:?}, expected a unit, a layer, tv or a number"),
@@ -130,22 +143,31 @@ impl Reader<'_> {
         word
     }
 
-    fn number(&mut self, start: usize) -> Result<Objective> {
+    fn plain(&mut self, start: usize) -> Result<f64> {
         let word = self.word(|next, last| match next {
             '+' | '-' => matches!(last, Some('e' | 'E')),
             next => next.is_ascii_alphanumeric() || next == '.',
         });
         match word.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Objective::Part(Part::Number(number))),
+            Ok(number) if number.is_finite() => Ok(number),
             _ => Err(self.wrong(start, format!("{word:?} is no number"))),
         }
     }
 
-    fn named(&mut self, start: usize) -> Result<Objective> {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | ':' | '.');
+    fn named(&mut self, start: usize, depth: usize) -> Result<Objective> {
         let name = self.word(|next, _| is_name(next));
-        if name == "tv" {
-            return Ok(Objective::Part(Part::Smoothness));
+        if self.characters.get(self.at) == Some(&'(') {
+            return self.function(start, &name, depth);
+        }
+        let of_picture = match name.as_str() {
+            "tv" => Some(Part::Smoothness),
+            "l1" => Some(Part::L1),
+            "l2" => Some(Part::L2),
+            "blur" => Some(Part::Blur),
+            _ => None,
+        };
+        if let Some(part) = of_picture {
+            return Ok(Objective::Part(part));
         }
         let position = match self.characters.get(self.at) {
             Some('@') => Some(self.position()?),
@@ -153,13 +175,118 @@ impl Reader<'_> {
         };
         let part = part(&name, position, self.model);
         let part = part.map_err(|error| self.wrong(start, error.to_string()))?;
-        if position.is_some() && matches!(part, Part::Layer { .. }) {
+        if position.is_some() && matches!(part, Part::Layer(_)) {
             return Err(self.wrong(
                 start,
                 format!("{name:?} has no channel, expected LAYER:CHANNEL before @"),
             ));
         }
         Ok(Objective::Part(part))
+    }
+
+    /// From the parenthesis on.
+    fn function(&mut self, start: usize, name: &str, depth: usize) -> Result<Objective> {
+        let model = self.model;
+        self.at += 1;
+        let objective = match name {
+            "class" => {
+                let name = self.quoted()?;
+                Objective::class(&name, model)
+            }
+            "diversity" => {
+                let layer = self.layer();
+                Objective::diversity(&layer, model)
+            }
+            "interpolate" => {
+                let from = self.sum(depth + 1)?;
+                self.expect(',')?;
+                let to = self.sum(depth + 1)?;
+                self.expect(',')?;
+                Ok(Objective::interpolate(from, to, self.signed()?))
+            }
+            "direction" | "cosine" => {
+                let layer = self.layer();
+                self.direction(start, &layer, name == "cosine")
+            }
+            _ => {
+                let known = "class, cosine, direction, diversity or interpolate";
+                return Err(self.wrong(
+                    start,
+                    format!("found {name:?}, expected {known} before a parenthesis"),
+                ));
+            }
+        };
+        let objective = objective.map_err(|error| match error {
+            Error::Objective { .. } => error,
+            error => self.wrong(start, error.to_string()),
+        })?;
+        self.expect(')')?;
+        Ok(objective)
+    }
+
+    /// From the comma behind the layer's name on.
+    fn direction(&mut self, start: usize, layer: &str, is_cosine: bool) -> Result<Objective> {
+        let channels = crate::Layer::find(layer, self.model)
+            .and_then(|layer| layer.channels(self.model))
+            .map_err(|error| self.wrong(start, error.to_string()))?;
+        let mut vector = vec![0f32; channels];
+        while self.peek() == Some(',') {
+            self.at += 1;
+            self.peek();
+            let at = self.at;
+            let channel = self.word(|next, _| next.is_ascii_digit()).parse::<usize>();
+            let Ok(channel) = channel else {
+                return Err(self.wrong(at, "expected CHANNEL:WEIGHT".into()));
+            };
+            let Some(weight) = vector.get_mut(channel) else {
+                let reason = format!(
+                    "{layer:?} has {channels} channels, numbered from 0; channel {channel} is asked for"
+                );
+                return Err(self.wrong(at, reason));
+            };
+            self.expect(':')?;
+            *weight = self.signed()? as f32;
+        }
+        match is_cosine {
+            true => Objective::cosine(layer, vector, self.model),
+            false => Objective::direction(layer, vector, self.model),
+        }
+    }
+
+    fn expect(&mut self, expected: char) -> Result<()> {
+        match self.peek() {
+            Some(found) if found == expected => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(found) => {
+                Err(self.wrong(self.at, format!("found {found:?}, expected {expected:?}")))
+            }
+            None => Err(self.wrong(self.at, format!("it ends here, expected {expected:?}"))),
+        }
+    }
+
+    /// A layer's name, which may be wrong.
+    fn layer(&mut self) -> String {
+        self.peek();
+        self.word(|next, _| is_name(next))
+    }
+
+    /// A number with or without a sign.
+    fn signed(&mut self) -> Result<f64> {
+        let minus = self.peek() == Some('-');
+        self.at += usize::from(minus);
+        self.peek();
+        let number = self.plain(self.at)?;
+        Ok(if minus { -number } else { number })
+    }
+
+    /// What stands between quotation marks.
+    fn quoted(&mut self) -> Result<String> {
+        self.expect('"')?;
+        let text = self.word(|next, _| next != '"');
+        self.expect('"')?;
+        Ok(text)
     }
 
     /// From `@` on.

@@ -1,9 +1,8 @@
 //! The ascent.
 
-use crate::{Error, Image, Jitter, Kind, Objective, Result};
+use crate::{Colours, Error, Kind, Objective, Result, Transformation, ascent::Group, row};
 use candle_core::{DType, Tensor};
 use conv_hub::InvalidField;
-use conv_train::optim::{Adam, Optimizer, OptimizerConfig};
 use conv_vision::{Filter, Picture, Pretrained};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -20,8 +19,10 @@ pub struct Rendering {
     pub keep: Vec<usize>,
     /// What the picture's numbers are.
     pub parameters: Kind,
+    /// How the numbers' planes become colours.
+    pub colours: Colours,
     /// How it is moved about.
-    pub jitter: Jitter,
+    pub transformation: Transformation,
     /// How far Adam moves a number in a step, above 0.
     pub learning_rate: f64,
     /// First steps whose gradient also goes through closed rectifiers ([`conv_nn::redirected_relu`]).
@@ -38,7 +39,8 @@ impl Default for Rendering {
             steps: 256,
             keep: vec![0, 4, 48],
             parameters: Kind::Spectrum,
-            jitter: Jitter::default(),
+            colours: Colours::default(),
+            transformation: Transformation::default(),
             learning_rate: 0.05,
             redirected: 16,
             seed: 1,
@@ -56,7 +58,7 @@ impl Rendering {
         check((1..=4096).contains(&self.size), "size", &self.size, "1 to 4096")?;
         let rate = self.learning_rate;
         check(rate.is_finite() && rate > 0.0, "learning_rate", &rate, "above 0")?;
-        self.jitter.check()
+        self.transformation.check()
     }
 }
 
@@ -122,19 +124,25 @@ impl Rendered {
     /// # Errors
     /// None that a rendering can have.
     pub fn strip(&self) -> Result<Picture> {
-        /// Pixels between two pictures.
-        const GAP: usize = 4;
-        let side = self.picture().width();
-        let height = self.picture().height();
-        let width = self.frames.len() * (side + GAP) - GAP;
-        let mut pixels = vec![255; 3 * width * height];
-        for (number, frame) in self.frames.iter().enumerate() {
-            let from = 3 * number * (side + GAP);
-            for (row, line) in frame.picture.pixels().chunks_exact(3 * side).enumerate() {
-                pixels[3 * row * width + from..][..3 * side].copy_from_slice(line);
-            }
-        }
-        Ok(Picture::new(width, height, pixels)?)
+        row(&self.frames.iter().map(|frame| frame.picture.clone()).collect::<Vec<_>>())
+    }
+}
+
+/// Pictures that climb together towards one objective.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Climb {
+    /// What is to be raised.
+    pub objective: Objective,
+    /// A seed a picture: that of its noise and of how it is moved about.
+    pub seeds: Vec<u64>,
+    /// The picture whose middle square they start from, instead of noise.
+    pub start: Option<Picture>,
+}
+
+impl Climb {
+    /// From noise.
+    pub fn new(objective: Objective, seeds: Vec<u64>) -> Self {
+        Self { objective, seeds, start: None }
     }
 }
 
@@ -149,49 +157,47 @@ pub fn render(
     rendering: &Rendering,
     mut watch: impl FnMut(&Step) -> bool,
 ) -> Result<Rendered> {
+    let climb = Climb::new(objective.clone(), vec![rendering.seed]);
+    let mut rendered = render_all(model, &[climb], rendering, |steps| watch(&steps[0]))?;
+    Ok(rendered.remove(0))
+}
+
+/// As [`render`], several pictures step by step: those of the first climb, in the order of its seeds, then those of the next. Each comes out
+/// to the byte as it would alone, but for [`Part::Diversity`](crate::Part), by which the pictures of a climb see each other. `watch` sees a
+/// step of all that still climb, in that order; the rendering's own seed is not used.
+///
+/// # Errors
+/// As [`render`]; a climb without a seed.
+pub fn render_all(
+    model: &Pretrained,
+    climbs: &[Climb],
+    rendering: &Rendering,
+    mut watch: impl FnMut(&[Step]) -> bool,
+) -> Result<Vec<Rendered>> {
     rendering.check()?;
-    let &Rendering { size, steps, parameters, jitter, learning_rate, redirected, seed, .. } =
-        rendering;
-    let image = Image::new(parameters, (size, size), seed)?;
+    let mut groups = Vec::new();
+    for climb in climbs {
+        groups.extend(Group::of(climb, rendering)?);
+    }
     let (plain, open) = (model.network.clone(), model.network.clone().redirected());
-    let mut optimizer = Optimizer::new(OptimizerConfig::Adam(Adam::default()))?;
     let begun = Instant::now();
-    let (mut frames, mut taken) = (Vec::new(), Vec::new());
-    let mut end = End::Completed;
-    let mut step = 0;
-    while step < steps {
-        if rendering.keep.contains(&step) {
-            frames.push(Frame { step, picture: image.picture()? });
+    let mut stopped = false;
+    for step in 0..rendering.steps {
+        let network = if step < rendering.redirected { &open } else { &plain };
+        let mut taken = Vec::new();
+        for group in groups.iter_mut().filter(|group| group.climbs()) {
+            taken.extend(group.step(model, network, rendering, step, begun)?);
         }
-        let pixels = image.pixels()?;
-        let seen = jitter.apply(&pixels, seed, step)?;
-        let x = model.preprocessing.of_pixels(&seen)?;
-        let network = if step < redirected { &open } else { &plain };
-        let value = objective.value(network, &x, &pixels)?;
-        let number = value.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let present = Step { step, objective: number, seconds };
-        // Optimisers descend.
-        let gradients = value.neg()?.backward()?;
-        let norm = conv_train::clip::global_norm(image.parameters(), &gradients)?;
-        if !number.is_finite() || !norm.is_finite() {
-            end = End::NotFinite { step };
-            break;
-        }
-        taken.push(present);
-        if norm == 0.0 && step + 1 == redirected.max(1) {
-            end = End::NoGradient { step };
-            break;
-        }
-        optimizer.step(image.parameters(), &gradients, learning_rate)?;
-        step += 1;
-        if !watch(&present) {
-            end = End::Stopped;
+        stopped = !taken.is_empty() && !watch(&taken);
+        if taken.is_empty() || stopped {
             break;
         }
     }
-    frames.push(Frame { step, picture: image.picture()? });
-    Ok(Rendered { frames, steps: taken, end })
+    let mut rendered = Vec::new();
+    for group in groups {
+        rendered.extend(group.finish(stopped)?);
+    }
+    Ok(rendered)
 }
 
 /// The objective's value for a picture as it is, resized to `side` or in its own size.
@@ -199,7 +205,7 @@ pub(crate) fn value(model: &Pretrained, objective: &Objective, picture: &Picture
     let pixels = picture.tensor(&candle_core::Device::Cpu)?;
     let x: Tensor = model.preprocessing.of_pixels(&pixels)?;
     let value = objective.value(&model.network, &x, &pixels)?.to_dtype(DType::F64)?;
-    match value.to_scalar::<f64>()? {
+    match value.get(0)?.to_scalar::<f64>()? {
         value if value.is_finite() => Ok(value),
         value => {
             let path = model.path.clone();

@@ -1,7 +1,7 @@
 //! Pictures as sums of waves, so that a step moves large forms as readily as single pixels (Olah et al. 2017, "Preconditioning").
 
 use crate::Result;
-use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, bail};
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 use rustfft::{FftNum, FftPlanner};
@@ -30,6 +30,28 @@ pub fn spectrum(waves: &Tensor, width: usize) -> Result<Tensor> {
         }
     };
     Ok(waves.contiguous()?.apply_op1(Inverse { shape })?)
+}
+
+/// The half spectrum of pixels `[C, H, W]`, `[C, H, W/2 + 1, 2]`, as numpy's `rfft2`: [`spectrum`] makes the pixels of it again. No gradient
+/// is led through it.
+///
+/// # Errors
+/// Another shape; other types than f32 and f64; a device that is not the CPU.
+pub fn waves(pixels: &Tensor) -> Result<Tensor> {
+    let (channels, height, width) = pixels.dims3()?;
+    let inverse = Inverse { shape: [channels, height, width] };
+    let shape = (channels, height, inverse.half(), 2);
+    let flat = pixels.flatten_all()?;
+    Ok(match flat.dtype() {
+        DType::F64 => {
+            let waves = inverse.transform(&flat.to_vec1::<f64>()?, |_| 1.0);
+            Tensor::from_vec(waves, shape, pixels.device())?
+        }
+        _ => {
+            let waves = inverse.transform(&flat.to_vec1::<f32>()?, |_| 1.0);
+            Tensor::from_vec(waves, shape, pixels.device())?
+        }
+    })
 }
 
 /// What each wave of a picture of (height, width) is multiplied by, row by row of `[H, W/2 + 1]`: `√(HW) / max(f, 1/max(H, W)) / 4`, f being
@@ -95,6 +117,11 @@ impl Inverse {
     }
 
     fn backward<T: FftNum>(&self, gradient: &[T]) -> Vec<T> {
+        self.transform(gradient, |k| self.weight(k))
+    }
+
+    /// The transform of pixels, each column of waves multiplied by its weight.
+    fn transform<T: FftNum>(&self, pixels: &[T], weight: impl Fn(usize) -> f64) -> Vec<T> {
         let [channels, height, width] = self.shape;
         let half = self.half();
         let down = FftPlanner::new().plan_fft_forward(height);
@@ -104,9 +131,9 @@ impl Inverse {
         let mut rows = vec![Complex::new(T::zero(), T::zero()); height * half];
         let mut column = vec![Complex::new(T::zero(), T::zero()); height];
         let planes = waves.chunks_exact_mut(2 * height * half);
-        for (waves, gradient) in planes.zip(gradient.chunks_exact(height * width)) {
-            for (rows, gradient) in rows.chunks_exact_mut(half).zip(gradient.chunks_exact(width)) {
-                row.copy_from_slice(gradient);
+        for (waves, pixels) in planes.zip(pixels.chunks_exact(height * width)) {
+            for (rows, pixels) in rows.chunks_exact_mut(half).zip(pixels.chunks_exact(width)) {
+                row.copy_from_slice(pixels);
                 let _ = across.process(&mut row, rows);
             }
             for k in 0..half {
@@ -114,7 +141,7 @@ impl Inverse {
                     *value = rows[j * half + k];
                 }
                 down.process(&mut column);
-                let weight = T::from_f64(self.weight(k)).unwrap_or_else(T::zero);
+                let weight = T::from_f64(weight(k)).unwrap_or_else(T::zero);
                 for (j, value) in column.iter().enumerate() {
                     let at = 2 * (j * half + k);
                     waves[at] = value.re * weight;
@@ -146,7 +173,7 @@ impl CustomOp1 for Inverse {
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> candle_core::Result<Option<Tensor>> {
         let dy = dy.flatten_all()?;
         let dx = match dy.dtype() {
-            candle_core::DType::F64 => {
+            DType::F64 => {
                 Tensor::from_vec(self.backward(&dy.to_vec1::<f64>()?), x.shape(), x.device())?
             }
             _ => Tensor::from_vec(self.backward(&dy.to_vec1::<f32>()?), x.shape(), x.device())?,
@@ -179,6 +206,16 @@ mod tests {
             assert!(row.iter().all(|x| (x - expected).abs() < 1e-12), "{row:?}");
         }
         assert!(spectrum(&waves, 6).is_err());
+    }
+
+    #[test]
+    fn pixels_are_their_waves() {
+        for (height, width) in [(4, 6), (5, 7), (1, 1), (1, 2)] {
+            let pixels = gradcheck::values((2, height, width), 5);
+            let again = spectrum(&waves(&pixels).unwrap(), width).unwrap();
+            let apart = (again - pixels).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(apart.to_scalar::<f64>().unwrap() < 1e-12);
+        }
     }
 
     #[test]

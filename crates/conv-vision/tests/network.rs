@@ -509,3 +509,29 @@ fn a_redirected_network_leads_to_what_is_closed() {
     };
     assert_eq!(values(&network), values(&network.clone().redirected()));
 }
+
+#[test]
+fn a_layer_that_is_given_takes_the_place_of_its_own() {
+    let network = build(Architecture::GoogLeNet);
+    let x = seeded::numbers("picture", &[1, 3, 64, 64], 120.0);
+    let graph = network.graph();
+    let branch = graph.position("inception_4c/3x3").unwrap();
+    let wanted = ["inception_4c/3x3", "inception_4c/1x1", "loss3/classifier"]
+        .map(|name| graph.find(name, network.name()).unwrap());
+    let own = network.values(&x, &wanted, &mut Mode::Eval).unwrap();
+    let given = Var::from_tensor(&own[0]).unwrap();
+    let from =
+        |value: &Tensor| network.values_given(&x, branch, value, &wanted, &mut Mode::Eval).unwrap();
+    let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (own, same) in own.iter().zip(from(&own[0])) {
+        assert!(numbers(own) == numbers(&same));
+    }
+    let given = Var::from_tensor(&own[0]).unwrap();
+    let gradients = from(&given)[2].sum_all().unwrap().backward().unwrap();
+    let gradient = gradients.get(&given).unwrap();
+    assert_eq!(gradient.dims(), own[0].dims());
+    assert!(numbers(gradient).iter().any(|&x| x != 0.0));
+    let other = from(&(&own[0] * 2.0).unwrap());
+    assert!(numbers(&own[1]) == numbers(&other[1]));
+    assert!(numbers(&own[2]) != numbers(&other[2]));
+}

@@ -131,10 +131,41 @@ impl Network {
     /// # Errors
     /// As [`Network::features`].
     pub fn values(&self, x: &Tensor, wanted: &[Address], mode: &mut Mode) -> Result<Vec<Tensor>> {
-        let mut readers = self.readers(wanted)?;
+        self.values_from(x, None, wanted, mode)
+    }
+
+    /// As [`Network::values`], with `given` in place of what comes out of a layer, behind its rectifier, for the pictures `x`: so is asked
+    /// what a change there, or a gradient to there, would be. What the layer alone stands on is not computed.
+    ///
+    /// # Errors
+    /// As [`Network::features`].
+    pub fn values_given(
+        &self,
+        x: &Tensor,
+        layer: usize,
+        given: &Tensor,
+        wanted: &[Address],
+        mode: &mut Mode,
+    ) -> Result<Vec<Tensor>> {
+        self.values_from(x, Some((layer, given)), wanted, mode)
+    }
+
+    fn values_from(
+        &self,
+        x: &Tensor,
+        given: Option<(usize, &Tensor)>,
+        wanted: &[Address],
+        mode: &mut Mode,
+    ) -> Result<Vec<Tensor>> {
+        let given_at = given.map(|(layer, _)| layer);
+        let mut readers = self.readers(given_at, wanted)?;
         let mut values: Vec<[Option<Tensor>; 2]> = vec![[None, None]; readers.len()];
         for at in 0..readers.len() {
             if readers[at] == [0, 0] {
+                continue;
+            }
+            if let Some((_, value)) = given.filter(|(layer, _)| *layer == at) {
+                values[at] = [Some(value.clone()), None];
                 continue;
             }
             let [after, before] = self.compute(at, x, &values, readers[at], mode)?;
@@ -149,8 +180,8 @@ impl Network {
         wanted.iter().map(|address| self.pick(address, &values)).collect()
     }
 
-    /// How many layers, and callers, read each layer's two values; 0 where it need not be computed.
-    fn readers(&self, wanted: &[Address]) -> Result<Vec<[usize; 2]>> {
+    /// How many layers, and callers, read each layer's two values; 0 where it need not be computed. A layer that is `given` reads none.
+    fn readers(&self, given: Option<usize>, wanted: &[Address]) -> Result<Vec<[usize; 2]>> {
         let last = wanted.iter().map(|address| address.layer + 1).max().unwrap_or(0);
         if last > self.graph.layers().len() {
             let found = format!("number {}", last - 1);
@@ -160,7 +191,7 @@ impl Network {
         for address in wanted {
             readers[address.layer][usize::from(address.before_rectifier)] += 1;
         }
-        for at in (0..last).rev() {
+        for at in (0..last).rev().filter(|&at| Some(at) != given) {
             for (input, kind) in self.reads(at, readers[at]) {
                 readers[input][kind] += 1;
             }
