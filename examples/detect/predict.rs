@@ -102,7 +102,11 @@ impl Target {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("creating {}", folder.display()))?;
         }
-        Ok(Some(if is_png { Self::File(out.clone()) } else { Self::Folder(out.clone(), BTreeSet::new()) }))
+        Ok(Some(if is_png {
+            Self::File(out.clone())
+        } else {
+            Self::Folder(out.clone(), BTreeSet::new())
+        }))
     }
 
     /// For this picture; pictures of one name in several folders get a number behind it.

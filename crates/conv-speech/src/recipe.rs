@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// How samples become features.
     pub front_end: FrontEnd,
+    /// Frames beyond each end of an utterance that the convolutions see mirrored in the place of zeros.
+    pub mirrored: usize,
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
     /// Numbers to which the maps of a step are reduced.
@@ -54,6 +56,7 @@ impl Recipe {
         let groups = if matches!(front_end, FrontEnd::Raw(_)) { vec![slow] } else { Vec::new() };
         Self {
             front_end,
+            mirrored: 0,
             convolutions: vec![convolution(16), convolution(24)],
             reduction: None,
             recurrent: RecurrentConfig {
@@ -84,13 +87,15 @@ impl Recipe {
         }
     }
 
-    /// For a few words, said in as few orders that a recurrent layer would learn them by heart: convolutions alone, which hear three
-    /// quarters of a second around each step.
+    /// For a few words, said in so few orders that a recurrent layer would learn them by heart: convolutions alone, which hear three
+    /// quarters of a second around each step, and cannot tell where the recording begins.
     pub fn convolutional(front_end: FrontEnd) -> Self {
         let convolution =
             |maps, width, stride| ConvolutionConfig { maps, kernel: [5, width], stride, pool: 1 };
         let small = Self::small(front_end);
         Self {
+            // No fewer frames than the convolutions see on a side.
+            mirrored: 40,
             convolutions: vec![
                 convolution(16, 5, [2, 2]),
                 convolution(24, 5, [2, 2]),
@@ -98,6 +103,7 @@ impl Recipe {
                 convolution(32, 9, [2, 1]),
             ],
             recurrent: RecurrentConfig { layers: 0, ..small.recurrent },
+            fit: FitConfig { epochs: 60, ..small.fit },
             ..small
         }
     }
@@ -143,6 +149,7 @@ impl Recipe {
         Config {
             rate,
             front_end: self.front_end.clone(),
+            mirrored: self.mirrored,
             convolutions: self.convolutions.clone(),
             reduction: self.reduction,
             recurrent: self.recurrent,

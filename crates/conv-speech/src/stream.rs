@@ -4,6 +4,7 @@ use crate::data::Resampler;
 use crate::greedy::{BestPath, Letter, words};
 use crate::{Config, Error, Recognizer, Result, Unit, Word};
 use candle_core::Tensor;
+use conv_hub::InvalidField;
 use conv_nn::{LstmState, Mode, softmax};
 
 /// A recording in the making. What it writes is to the last bit what [`Recognizer::transcribe`] writes of the whole without a language
@@ -44,12 +45,14 @@ impl Recognizer {
     /// Listens to samples of `rate` Hz as they come.
     ///
     /// # Errors
-    /// A network that also reads the utterance from its end; a rate of 0, or one more than 256 times the model's or as low.
+    /// A network that also reads the utterance from its end, or that sees its ends mirrored; a rate of 0, or one more than 256 times the model's or as low.
     pub fn stream(&self, rate: u32) -> Result<Stream<'_>> {
         let config = self.config();
         if config.recurrent.layers > 0 && config.recurrent.bidirectional {
             return Err(Error::NotForward);
         }
+        let expected = "0 where sound is heard as it comes";
+        InvalidField::unless(config.mirrored == 0, "mirrored", &config.mirrored, expected)?;
         let resampler =
             (rate != config.rate).then(|| Resampler::new(rate, config.rate)).transpose()?;
         Ok(Stream {
