@@ -466,7 +466,10 @@ fn regions_tiles_and_frames() {
 
     // All of it on a page that needs nothing else.
     let text = output(folder, &["show", "photos/1.png", "photos/2.png", "--model", "run/model"]);
-    assert!(text.starts_with("runs/stylebank.html: 2 photographs in stripes, the_checks"), "{text}");
+    assert!(
+        text.starts_with("runs/stylebank.html: 2 photographs in stripes, the_checks"),
+        "{text}"
+    );
     let page = fs::read_to_string(folder.join("runs/stylebank.html")).unwrap();
     assert_eq!(page.matches("type=\"radio\"").count(), 9);
     assert!(page.contains("alt=\"stripes=0.75,the_checks=0.25\"") && page.contains("by regions"));

@@ -74,12 +74,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     write_atomic(&options.page, page("A StyleBank", &body).as_bytes())?;
     let seconds = begun.elapsed().as_secs_f64();
-    let answer = Answer {
-        page: &options.page,
-        photographs: photos.len(),
-        styles: styles.to_vec(),
-        seconds,
-    };
+    let answer =
+        Answer { page: &options.page, photographs: photos.len(), styles: styles.to_vec(), seconds };
     conv_cli::print(common.json, &answer)
 }
 
@@ -92,10 +88,7 @@ fn slider(painter: &Painter, photo: &Picture, [from, to]: [&String; 2]) -> Resul
         let painted = painter.paint(photo, &Mixture::parse(&text, painter.styles())?)?;
         let checked = if at == POSITIONS / 2 { " checked" } else { "" };
         let number = at + 1;
-        write!(
-            style,
-            "#mix{at}:checked~div img:nth-child({number}){{display:block}}"
-        )?;
+        write!(style, "#mix{at}:checked~div img:nth-child({number}){{display:block}}")?;
         write!(
             inputs,
             "<input type=\"radio\" name=\"mix\" id=\"mix{at}\"{checked} aria-label=\"{text}\">"
