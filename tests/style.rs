@@ -382,12 +382,12 @@ fn the_plan_tells_the_memory() {
     prepare(folder);
     let paint = |more: &[&'static str]| {
         let arguments = ["paint", "photos/1.png", "--style", "stripes.png", "--threads", "2"];
-        let size = ["--size", "400", "--steps", "6"];
+        let size = ["--size", "256", "--steps", "4"];
         [&arguments[..], &size, &LOSSES, more].concat()
     };
     let plan = json(folder, &paint(&["--dry-run"]));
     let told = plan["memory"].as_f64().unwrap();
-    assert!(!folder.join("o.png").exists() && plan["stages"][0]["width"] == 400);
+    assert!(!folder.join("o.png").exists() && plan["stages"][0]["width"] == 256);
     // The most that the program holds, as long as it lives.
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().with_file_name("examples").join("style");
