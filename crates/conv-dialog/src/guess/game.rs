@@ -2,7 +2,7 @@
 
 use super::agents::{ABot, AgentsConfig, QBot, Scale, agents};
 use super::batch::Told;
-use super::play::Dialogs;
+use super::play::{Dialogs, Imagined};
 use super::scene::{FEATURES, Object, Scene};
 use super::talk::{Question, caption, text};
 use crate::{Error, Result};
@@ -110,7 +110,7 @@ impl Agents {
         scenes: Vec<Scene>,
         rounds: usize,
         mut rngs: Vec<ChaCha8Rng>,
-    ) -> Result<(Vec<Told>, Vec<Vec<Vec<f32>>>)> {
+    ) -> Result<(Vec<Told>, Vec<Imagined>)> {
         let seen = self.features(&scenes)?;
         let told = |(scene, rng): (Scene, &mut ChaCha8Rng)| {
             let caption = caption(&scene, rng);
@@ -170,36 +170,34 @@ impl Agents {
         let scenes = targets.iter().map(|&target| pool[target].clone()).collect();
         let (games, imagined) = self.talk(scenes, rounds, rngs)?;
         let ranked = self.pool(pool)?;
-        let game = |((Told { scene, caption, rounds }, imagined), &target): (
-            (Told, Vec<Vec<f32>>),
-            &usize,
-        )| {
-            let guess = |round: usize| {
-                let distances = ranked.distances(&imagined[round]);
-                (percentile(&distances, target), nearest(&distances, pool, target))
-            };
-            let played = rounds.iter().enumerate().map(|(round, (question, answer))| {
-                let (percentile, nearest) = guess(round + 1);
-                let asked = Question::parse(question);
-                Played {
-                    question: text(question),
-                    answer: text(&[*answer]),
-                    is_true: asked.map(|asked| asked.answer(&scene) == *answer),
+        let game =
+            |((Told { scene, caption, rounds }, imagined), &target): ((Told, Imagined), &usize)| {
+                let guess = |round: usize| {
+                    let distances = ranked.distances(&imagined[round]);
+                    (percentile(&distances, target), nearest(&distances, pool, target))
+                };
+                let played = rounds.iter().enumerate().map(|(round, (question, answer))| {
+                    let (percentile, nearest) = guess(round + 1);
+                    let asked = Question::parse(question);
+                    Played {
+                        question: text(question),
+                        answer: text(&[*answer]),
+                        is_true: asked.map(|asked| asked.answer(&scene) == *answer),
+                        percentile,
+                        nearest,
+                    }
+                });
+                let (percentile, nearest) = guess(0);
+                Game {
+                    pool: pool.len(),
+                    caption: text(&caption),
                     percentile,
                     nearest,
+                    rounds: played.collect(),
+                    scene: scene.name,
+                    objects: scene.objects,
                 }
-            });
-            let (percentile, nearest) = guess(0);
-            Game {
-                pool: pool.len(),
-                caption: text(&caption),
-                percentile,
-                nearest,
-                rounds: played.collect(),
-                scene: scene.name,
-                objects: scene.objects,
-            }
-        };
+            };
         Ok(games.into_iter().zip(imagined).zip(targets).map(game).collect())
     }
 }

@@ -9,6 +9,9 @@ use conv_nn::{LstmState, Mode, softmax};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+/// The features, put in order, of the scene as Q-Bot takes it to be after each fact.
+pub(super) type Imagined = Vec<Vec<f32>>;
+
 /// B dialogs, and Q-Bot's state behind each. What is said in one does not depend on the others.
 pub(super) struct Dialogs<'a> {
     questioner: &'a QBot,
@@ -145,8 +148,8 @@ impl<'a> Dialogs<'a> {
         self.said(questions, answers)
     }
 
-    /// The features, put in order, of the scene as Q-Bot takes it to be after each fact so far: of each dialog, of each fact.
-    pub fn imagined(&self) -> Result<Vec<Vec<Vec<f32>>>> {
+    /// What Q-Bot imagines in each dialog.
+    pub fn imagined(&self) -> Result<Vec<Imagined>> {
         let facts: Vec<Vec<u32>> = self.facts.concat();
         let (words, lengths) = padded(&facts, self.device)?;
         let imagined =
