@@ -2,12 +2,12 @@
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 use conv_cli::settings;
 use conv_cli::train::{FitFlags, TrainFlags};
 use conv_dialog::guess::{
-    Agents, AgentsRecipe, AgentsTraining, agents_card, draw_scenes, read_scenes, section,
+    Agents, AgentsRecipe, AgentsTraining, Learning, agents_card, draw_scenes, read_scenes, section,
 };
 use conv_train::report::Report;
 use std::collections::BTreeMap;
@@ -60,6 +60,12 @@ impl Options {
 
 #[derive(Debug, Args)]
 pub struct TrainOptions {
+    /// What the agents learn from; all but the first need agents to go on from
+    #[arg(long)]
+    learning: Option<LearningName>,
+    /// Agents to go on from, a model folder
+    #[arg(long)]
+    start: Option<PathBuf>,
     #[command(flatten)]
     fit: FitFlags,
     /// Games drawn for an epoch
@@ -69,6 +75,30 @@ pub struct TrainOptions {
     train: TrainFlags,
 }
 
+/// What agents learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LearningName {
+    /// True dialogs that the program writes
+    Supervised,
+    /// What their own words earn, in a round more each epoch
+    Full,
+    /// The same, Q-Bot's way of asking stays as it is
+    FrozenQ,
+    /// The same, A-Bot stays as it is
+    FrozenA,
+}
+
+impl From<LearningName> for Learning {
+    fn from(name: LearningName) -> Self {
+        match name {
+            LearningName::Supervised => Self::Supervised,
+            LearningName::Full => Self::Full,
+            LearningName::FrozenQ => Self::FrozenQ,
+            LearningName::FrozenA => Self::FrozenA,
+        }
+    }
+}
+
 pub fn train(options: &TrainOptions, common: &conv_cli::Common, device: &Device) -> Result<()> {
     if options.train.overfit.is_none() {
         options.train.run_folder()?;
@@ -76,7 +106,11 @@ pub fn train(options: &TrainOptions, common: &conv_cli::Common, device: &Device)
     let mut recipe =
         options.fit.over(&AgentsRecipe::default(), |recipe| &mut recipe.fit, common)?;
     settings::set(&mut recipe.games, options.games);
-    let training = AgentsTraining::new(&recipe, device)?;
+    settings::set(&mut recipe.learning, options.learning.map(Into::into));
+    if recipe.learning != Learning::Supervised && options.start.is_none() {
+        bail!("agents that play without having learnt earn nothing, expected --start MODEL");
+    }
+    let training = AgentsTraining::new(&recipe, options.start.as_deref(), device)?;
     let figures =
         || -> Result<BTreeMap<String, f64>> { Ok(conv_train::Learner::evaluate(&training)?) };
     let subtitle = "drawn scenes and dialogs about them";

@@ -156,12 +156,12 @@ struct Run {
     steps: Option<usize>,
 }
 
-/// What one may expect, as lines.
+/// What one may expect.
 #[derive(Debug, Serialize)]
 struct Expected {
-    /// The least and the most of any seed.
-    seen: [f64; 2],
-    unseen: [f64; 2],
+    /// The least and the most that was found, where it was measured.
+    seen: Option<[f64; 2]>,
+    unseen: Option<[f64; 2]>,
     /// The same in words, and what was published.
     text: Vec<String>,
 }
@@ -178,25 +178,28 @@ impl Expected {
             "unseen 0 to 20 %, about chance: a table knows nothing of what it never saw".into(),
             "(Kottur et al. 2017, memoryless LSTM agents: seen 100 %, unseen about 75 %)".into(),
         ];
-        Self { seen: [least, 1.0], unseen: [0.0, 0.2], text }
+        Self { seen: Some([least, 1.0]), unseen: Some([0.0, 0.2]), text }
     }
 
-    /// Of the published split: what seeds 1 to 10 gave, and the paper's figures.
+    /// Of recurrent agents one run was measured; the rest are the paper's figures.
     fn recurrent(setting: Setting) -> Self {
-        let (both, one, seen, unseen) = match setting {
-            Setting::OverComplete => (25.6, 79.5, [0.9, 1.0], [0.0, 0.5]),
-            Setting::AttributeValue => (38.5, 88.4, [0.9, 1.0], [0.0, 0.8]),
-            Setting::Memoryless => (74.4, 94.9, [0.9, 1.0], [0.5, 1.0]),
+        let (both, one) = match setting {
+            Setting::OverComplete => (25.6, 79.5),
+            Setting::AttributeValue => (38.5, 88.4),
+            Setting::Memoryless => (74.4, 94.9),
         };
-        let percent =
-            |[least, most]: [f64; 2]| format!("{:.0} to {:.0} %", 100.0 * least, 100.0 * most);
-        let text = vec![
-            format!("seen {}, unseen {}", percent(seen), percent(unseen)),
-            format!(
-                "(Kottur et al. 2017: seen 100 %; unseen both values {both} %, at least one {one} %)"
+        let (seen, unseen, found) = match setting {
+            Setting::Memoryless => (
+                Some([0.57; 2]),
+                Some([0.29; 2]),
+                "seen 57 %, unseen 29 % (at least one 88 %), of seed 1 on its drawn split: less than was published",
             ),
-        ];
-        Self { seen, unseen, text }
+            _ => (None, None, "seen and unseen: not measured yet"),
+        };
+        let published = format!(
+            "(Kottur et al. 2017: seen 100 %; unseen both values {both} %, at least one {one} %)"
+        );
+        Self { seen, unseen, text: vec![found.into(), published] }
     }
 }
 

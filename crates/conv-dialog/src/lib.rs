@@ -3,10 +3,11 @@
 //!
 //! A dialog is about an image that one side sees. Three things are done with it here. [`toy`]: two agents without a word in common, one
 //! of which sees an object, are rewarded when the other names what it was asked for; tables of values are enough for a language to come
-//! about, in a second. [`AnswerRanker`]: a question of a real dialog comes with 100 candidate answers; a late-fusion encoder, which reads
-//! question and history apart and brings them together last, scores each, and is measured by the true one's rank ([`metrics`]). It works
-//! on text alone, beside what mere counting says of an answer. [`guess`]: Q-Bot asks about a scene that only A-Bot sees, and imagines its
-//! features; a pool of scenes is ranked by their distance to that after each answer.
+//! about, in a second, and recurrent networks learn one by policy gradients. [`AnswerRanker`]: a question of a real dialog comes with 100
+//! candidate answers; an [`Encoder`] of question and history with a [`Decoder`] of answers scores each, and is measured by the true one's
+//! rank ([`metrics`]), or written as the challenge takes it ([`submission()`]). It works on text alone, beside what mere counting says of an
+//! answer. [`guess`]: Q-Bot asks about a scene that only A-Bot sees, and imagines its features; a pool of scenes is ranked by their
+//! distance to that after each answer.
 //!
 //! ```
 //! use conv_dialog::toy::{Language, Tabular, TabularConfig, World};

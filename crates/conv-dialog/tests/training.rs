@@ -3,7 +3,7 @@
 
 use candle_core::Device;
 use conv_dialog::data::TextDialog;
-use conv_dialog::guess::{Agents, AgentsRecipe, AgentsTraining, draw_scenes};
+use conv_dialog::guess::{Agents, AgentsRecipe, AgentsTraining, Learning, draw_scenes};
 use conv_dialog::{AnswerRanker, Question, Recipe, Training, card};
 use conv_train::{End, Event, Interval, Learner, Run, fit};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,14 +76,14 @@ fn a_ranker_learns_what_counting_cannot_know_and_is_the_same_opened_again() {
     assert_eq!(alone.network[..], scores.network[1..3]);
 }
 
+/// All values by name.
+fn weights<L: Learner>(learner: &L) -> Vec<(String, Vec<f32>)> {
+    let tensors = learner.parameters().tensors().into_iter();
+    tensors.map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap())).collect()
+}
+
 /// A run that is stopped and goes on ends in the same bits.
 fn goes_on<L: Learner>(make: impl Fn() -> L, config: &conv_train::FitConfig) {
-    let weights = |learner: &L| -> Vec<(String, Vec<f32>)> {
-        let tensors = learner.parameters().tensors().into_iter();
-        tensors
-            .map(|(name, tensor)| (name, tensor.flatten_all().unwrap().to_vec1().unwrap()))
-            .collect()
-    };
     let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let once = make();
     fit(&once, config, Run::new(whole.path())).unwrap();
@@ -114,7 +114,9 @@ fn stopped_runs_go_on_to_the_same_bits() {
         ..AgentsRecipe::default()
     };
     recipe.fit.epochs = 2;
-    goes_on(|| AgentsTraining::new(&recipe, &Device::Cpu).unwrap(), &recipe.fit);
+    goes_on(|| AgentsTraining::new(&recipe, None, &Device::Cpu).unwrap(), &recipe.fit);
+    recipe.learning = Learning::Full;
+    goes_on(|| AgentsTraining::new(&recipe, None, &Device::Cpu).unwrap(), &recipe.fit);
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn agents_play_the_same_game_opened_again() {
     };
     recipe.fit.epochs = 3;
     recipe.fit.evaluate_every = Interval::Epochs(3);
-    let training = AgentsTraining::new(&recipe, &Device::Cpu).unwrap();
+    let training = AgentsTraining::new(&recipe, None, &Device::Cpu).unwrap();
     let before = training.evaluate().unwrap();
     fit(&training, &recipe.fit, Run::new(place.path())).unwrap();
     let after = training.evaluate().unwrap();
@@ -149,4 +151,30 @@ fn agents_play_the_same_game_opened_again() {
     assert_eq!(game, agents.play(&pool, 7, 3, 1).unwrap());
     assert!(game.rounds.iter().all(|round| (0.0..=100.0).contains(&round.percentile)));
     assert!(agents.play(&pool, 50, 3, 1).is_err());
+
+    // Reinforcement goes on from there; what is frozen stays, what is not moves.
+    for (learning, still, moving) in [
+        (Learning::Full, "scene.", ["qbot.dialog.", "abot.answer.", "qbot.scene."]),
+        (Learning::FrozenQ, "qbot.dialog.", ["abot.gate.", "abot.answer.", "qbot.fact."]),
+        (Learning::FrozenA, "abot.", ["qbot.dialog.", "qbot.next.", "qbot.fact."]),
+    ] {
+        let run = tempfile::tempdir().unwrap();
+        let mut recipe = AgentsRecipe { learning, games: 64, rounds: 3, ..recipe.clone() };
+        recipe.fit.epochs = 2;
+        let training = AgentsTraining::new(&recipe, Some(&folder), &Device::Cpu).unwrap();
+        let before = weights(&training);
+        fit(&training, &recipe.fit, Run::new(run.path())).unwrap();
+        let moved: Vec<String> = weights(&training)
+            .into_iter()
+            .zip(before)
+            .filter(|(after, before)| after.1 != before.1)
+            .map(|(after, _)| after.0)
+            .collect();
+        assert!(!moved.iter().any(|name| name.starts_with(still)), "{learning:?}: {moved:?}");
+        for part in moving {
+            assert!(moved.iter().any(|name| name.starts_with(part)), "{learning:?}: {part}");
+        }
+        let figures = training.evaluate().unwrap();
+        assert!(figures["perplexity of said questions before"] >= 1.0, "{figures:?}");
+    }
 }

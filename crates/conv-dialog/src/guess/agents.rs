@@ -1,9 +1,10 @@
 //! The networks of the two agents.
 
-use super::scene::FEATURES;
+use super::scene::{FEATURES, Scene};
 use super::talk::{PAD, VOCABULARY};
 use crate::Result;
 use candle_core::{Module, Tensor};
+use conv_core::Precision;
 use conv_hub::{InvalidField, ModelConfig};
 use conv_nn::{
     Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, LstmState, Mode, VarBuilder,
@@ -61,19 +62,21 @@ pub struct QBot {
     words: Embedding,
     dialog: Lstm,
     next: Linear,
+    /// Words of facts, apart from those above: what is said can be frozen while what is imagined is learnt.
+    fact_words: Embedding,
     fact: Lstm,
     known: Linear,
     hidden: Linear,
     scene: Linear,
 }
 
-/// A-Bot: a recurrent layer reads the question, and its state gates what is looked at of the scene's features.
+/// A-Bot: a recurrent layer reads the question, and its state gates each of the scene's features, which are counts as they are: a
+/// question's answer stands in one of them or in a few.
 #[derive(Debug, Clone)]
 pub struct ABot {
     words: Embedding,
     question: Lstm,
     gate: Linear,
-    scene: Linear,
     hidden: Linear,
     answer: Linear,
 }
@@ -83,6 +86,30 @@ pub struct ABot {
 pub(crate) struct Scale {
     pub mean: Tensor,
     pub deviation: Tensor,
+}
+
+impl Scale {
+    /// Features `[N, F]` put in order.
+    pub fn ordered(&self, features: &Tensor) -> Result<Tensor> {
+        Ok(features.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)?)
+    }
+
+    /// Means and deviations of the features of scenes.
+    pub fn of(scenes: &[Scene]) -> [Vec<f32>; 2] {
+        let (mut sums, mut squares) = (vec![0f64; FEATURES], vec![0f64; FEATURES]);
+        for features in scenes.iter().map(Scene::features) {
+            for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(features) {
+                *sum += f64::from(value);
+                *square += f64::from(value).powi(2);
+            }
+        }
+        let count = scenes.len().max(1) as f64;
+        let means = sums.iter().map(|sum| (sum / count) as f32).collect();
+        let deviation = |(sum, square): (&f64, &f64)| {
+            ((square / count - (sum / count).powi(2)).max(1e-6).sqrt()) as f32
+        };
+        [means, sums.iter().zip(&squares).map(deviation).collect()]
+    }
 }
 
 /// Both agents from a builder, under `qbot`, `abot` and, two buffers, `scene`.
@@ -99,6 +126,7 @@ pub(crate) fn agents(
         words: embedding(vocabulary, dimension, padded, asking.pp("words"))?,
         dialog: lstm(dimension, asking_units, LstmConfig::default(), asking.pp("dialog"))?,
         next: linear(asking_units, vocabulary, asking.pp("next"))?,
+        fact_words: embedding(vocabulary, dimension, padded, asking.pp("fact_words"))?,
         fact: lstm(dimension, asking_units, LstmConfig::default(), asking.pp("fact"))?,
         known: linear(asking_units, asking_units, asking.pp("known"))?,
         hidden: linear(asking_units, asking_units, asking.pp("hidden"))?,
@@ -112,9 +140,8 @@ pub(crate) fn agents(
             LstmConfig::default(),
             answering.pp("question"),
         )?,
-        gate: linear(answering_units, answering_units, answering.pp("gate"))?,
-        scene: linear(features, answering_units, answering.pp("scene"))?,
-        hidden: linear(2 * answering_units, answering_units, answering.pp("hidden"))?,
+        gate: linear(answering_units, features, answering.pp("gate"))?,
+        hidden: linear(answering_units + features, answering_units, answering.pp("hidden"))?,
         answer: linear(answering_units, vocabulary, answering.pp("answer"))?,
     };
     let [mean, deviation] = scale.map_or([None, None], |scale| scale.map(Some));
@@ -130,6 +157,14 @@ pub(crate) fn agents(
     Ok((questioner, answerer, scale))
 }
 
+/// In games what is said does not depend on what other games go on beside it.
+fn precision(mode: &Mode) -> Precision {
+    match mode {
+        Mode::Eval => Precision::Exact,
+        Mode::Train(_) => Precision::Fast,
+    }
+}
+
 impl QBot {
     /// States `[B, T, H]` behind each word of `words` `[B, T]`, and the state to go on from.
     pub(crate) fn read(
@@ -143,8 +178,8 @@ impl QBot {
     }
 
     /// Logits `[N, V]` of the word that follows states `[N, H]`.
-    pub(crate) fn next(&self, states: &Tensor) -> Result<Tensor> {
-        Ok(self.next.forward(states)?)
+    pub(crate) fn next(&self, states: &Tensor, mode: &Mode) -> Result<Tensor> {
+        Ok(self.next.at(precision(mode)).forward(states)?)
     }
 
     /// The scene's features, put in order, after each of B · N facts `[B · N, T]` of B dialogs: `[B, N, F]`.
@@ -156,16 +191,18 @@ impl QBot {
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let (_, state) =
-            self.fact.forward(&self.words.forward(facts)?, Some(lengths), None, mode)?;
-        let known = relu(&self.known.forward(&state.h.squeeze(0)?)?)?;
+            self.fact.forward(&self.fact_words.forward(facts)?, Some(lengths), None, mode)?;
+        let precision = precision(mode);
+        let known = relu(&self.known.at(precision).forward(&state.h.squeeze(0)?)?)?;
         let (facts, units) = known.dims2()?;
         let known = known.reshape((dialogs, facts / dialogs.max(1), units))?.cumsum(1)?;
-        Ok(self.scene.forward(&relu(&self.hidden.forward(&known)?)?)?)
+        let hidden = relu(&self.hidden.at(precision).forward(&known)?)?;
+        Ok(self.scene.at(precision).forward(&hidden)?)
     }
 }
 
 impl ABot {
-    /// Logits `[N, V]` of the answers to questions `[N, T]` about scenes `[N, F]`, put in order.
+    /// Logits `[N, V]` of the answers to questions `[N, T]` about scenes of features `[N, F]`.
     pub(crate) fn answer(
         &self,
         questions: &Tensor,
@@ -173,11 +210,13 @@ impl ABot {
         scenes: &Tensor,
         mode: &mut Mode,
     ) -> Result<Tensor> {
+        let precision = precision(mode);
         let x = self.words.forward(questions)?;
         let (_, state) = self.question.forward(&x, Some(lengths), None, mode)?;
         let question = state.h.squeeze(0)?;
-        let seen = (self.gate.forward(&question)? * self.scene.forward(scenes)?)?;
-        let hidden = relu(&self.hidden.forward(&Tensor::cat(&[question, seen], 1)?)?)?;
-        Ok(self.answer.forward(&hidden)?)
+        let seen = (self.gate.at(precision).forward(&question)? * scenes)?;
+        let both = Tensor::cat(&[question, seen], 1)?;
+        let hidden = relu(&self.hidden.at(precision).forward(&both)?)?;
+        Ok(self.answer.at(precision).forward(&hidden)?)
     }
 }

@@ -1,15 +1,15 @@
 //! Playing: what is said, and how the pool's ranking changes.
 
 use super::agents::{ABot, AgentsConfig, QBot, Scale, agents};
+use super::batch::Told;
+use super::play::{Dialogs, Imagined};
 use super::scene::{FEATURES, Object, Scene};
-use super::talk::{ASKED, LONGEST, Question, START, caption, text};
-use super::train::padded;
+use super::talk::{Question, caption, text};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::Stored;
+use conv_nn::Parameters;
 use conv_nn::rng::seeded;
-use conv_nn::{Mode, Parameters, softmax};
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::fmt;
@@ -93,11 +93,49 @@ impl Agents {
         Self { questioner, answerer, scale, device: device.clone() }
     }
 
-    /// Features of scenes, put in order, `[N, F]`.
-    fn ordered(&self, scenes: &[Scene]) -> Result<Tensor> {
+    /// Features of scenes as they are, `[N, F]`.
+    fn features(&self, scenes: &[Scene]) -> Result<Tensor> {
         let values: Vec<f32> = scenes.iter().flat_map(Scene::features).collect();
-        let values = Tensor::from_vec(values, (scenes.len(), FEATURES), &self.device)?;
-        Ok(values.broadcast_sub(&self.scale.mean)?.broadcast_div(&self.scale.deviation)?)
+        Ok(Tensor::from_vec(values, (scenes.len(), FEATURES), &self.device)?)
+    }
+
+    /// Both agents and their scale.
+    pub(super) fn parts(&self) -> (&QBot, &ABot, &Scale) {
+        (&self.questioner, &self.answerer, &self.scale)
+    }
+
+    /// Games about scenes, each with its own random stream, and what Q-Bot imagines after each fact.
+    pub(super) fn talk(
+        &self,
+        scenes: Vec<Scene>,
+        rounds: usize,
+        mut rngs: Vec<ChaCha8Rng>,
+    ) -> Result<(Vec<Told>, Vec<Imagined>)> {
+        let seen = self.features(&scenes)?;
+        let told = |(scene, rng): (Scene, &mut ChaCha8Rng)| {
+            let caption = caption(&scene, rng);
+            Told { scene, caption, rounds: Vec::new() }
+        };
+        let mut games: Vec<Told> = scenes.into_iter().zip(&mut rngs).map(told).collect();
+        let captions: Vec<Vec<u32>> = games.iter().map(|game| game.caption.clone()).collect();
+        let mut dialogs = Dialogs::new(&self.questioner, &self.answerer, &captions, &self.device)?;
+        for _ in 0..rounds {
+            let is_known = |game: usize, question: &[u32]| {
+                games[game].rounds.iter().any(|(before, _)| before == question)
+            };
+            let questions = dialogs.ask(&mut rngs, TRIES, is_known)?;
+            let answers = dialogs.answer(&questions, &seen, None)?;
+            for ((game, question), answer) in games.iter_mut().zip(questions).zip(answers) {
+                game.rounds.push((question, answer));
+            }
+        }
+        let imagined = dialogs.imagined()?;
+        Ok((games, imagined))
+    }
+
+    /// How the pool is ranked, scene by scene.
+    pub(super) fn pool(&self, scenes: &[Scene]) -> Result<Pool> {
+        Ok(Pool(self.scale.ordered(&self.features(scenes)?)?.to_vec2::<f32>()?))
     }
 
     /// Plays about scene `target` of `pool`. Questions are drawn as Q-Bot has them likely, from the seed; A-Bot says the likeliest word.
@@ -105,126 +143,96 @@ impl Agents {
     /// # Errors
     /// No such scene, or networks whose numbers are not finite.
     pub fn play(&self, pool: &[Scene], target: usize, rounds: usize, seed: u64) -> Result<Game> {
-        let Some(scene) = pool.get(target) else {
+        let mut games = self.play_all(pool, &[target], rounds, seed)?;
+        Ok(games.swap_remove(0))
+    }
+
+    /// Plays about each of `targets`, as [`Agents::play`] about one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn play_all(
+        &self,
+        pool: &[Scene],
+        targets: &[usize],
+        rounds: usize,
+        seed: u64,
+    ) -> Result<Vec<Game>> {
+        if let Some(target) = targets.iter().find(|&&target| target >= pool.len()) {
             let found = format!("scene {target} of {}", pool.len());
             return Err(Error::Empty {
                 place: "the pool".into(),
                 found,
                 expected: "a scene of the pool",
             });
-        };
-        let mut rng = seeded(seed, &format!("game {target}"));
-        let features = self.ordered(pool)?;
-        let seen = features.narrow(0, target, 1)?;
-        let all = features.to_vec2::<f32>()?;
-        let mut said = [&[START], &caption(scene, &mut rng)[..]].concat();
-        let told = text(&said[1..]);
-        let mut facts = vec![said[1..].to_vec()];
-        let (percentile, nearest) = self.guess(&facts, pool, &all, target)?;
-        let (mut asked, mut played) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            let mut question = self.ask(&said, &mut rng)?;
-            for _ in 0..TRIES {
-                if !asked.contains(&question) {
-                    break;
+        }
+        let rngs = targets.iter().map(|target| seeded(seed, &format!("game {target}"))).collect();
+        let scenes = targets.iter().map(|&target| pool[target].clone()).collect();
+        let (games, imagined) = self.talk(scenes, rounds, rngs)?;
+        let ranked = self.pool(pool)?;
+        let game =
+            |((Told { scene, caption, rounds }, imagined), &target): ((Told, Imagined), &usize)| {
+                let guess = |round: usize| {
+                    let distances = ranked.distances(&imagined[round]);
+                    (percentile(&distances, target), nearest(&distances, pool, target))
+                };
+                let played = rounds.iter().enumerate().map(|(round, (question, answer))| {
+                    let (percentile, nearest) = guess(round + 1);
+                    let asked = Question::parse(question);
+                    Played {
+                        question: text(question),
+                        answer: text(&[*answer]),
+                        is_true: asked.map(|asked| asked.answer(&scene) == *answer),
+                        percentile,
+                        nearest,
+                    }
+                });
+                let (percentile, nearest) = guess(0);
+                Game {
+                    pool: pool.len(),
+                    caption: text(&caption),
+                    percentile,
+                    nearest,
+                    rounds: played.collect(),
+                    scene: scene.name,
+                    objects: scene.objects,
                 }
-                question = self.ask(&said, &mut rng)?;
-            }
-            let answer = self.answer(&question, &seen)?;
-            said.extend_from_slice(&question);
-            said.push(answer);
-            facts.push([&question[..], &[answer]].concat());
-            let (percentile, nearest) = self.guess(&facts, pool, &all, target)?;
-            let is_true = Question::parse(&question).map(|asked| asked.answer(scene) == answer);
-            let (question_text, answer) = (text(&question), text(&[answer]));
-            asked.push(question);
-            played.push(Played { question: question_text, answer, is_true, percentile, nearest });
-        }
-        let (name, objects) = (scene.name.clone(), scene.objects.clone());
-        Ok(Game {
-            scene: name,
-            objects,
-            pool: pool.len(),
-            caption: told,
-            percentile,
-            nearest,
-            rounds: played,
-        })
-    }
-
-    /// Q-Bot's state `[1, H]` behind what was said.
-    fn state(&self, said: &[u32]) -> Result<Tensor> {
-        let words = Tensor::new(said, &self.device)?.unsqueeze(0)?;
-        let (_, state) = self.questioner.read(&words, None, None, &mut Mode::Eval)?;
-        Ok(state.h.squeeze(0)?)
-    }
-
-    fn ask(&self, said: &[u32], rng: &mut ChaCha8Rng) -> Result<Vec<u32>> {
-        let (mut said, before) = (said.to_vec(), said.len());
-        while said.len() < before + LONGEST && said[before..].last() != Some(&ASKED) {
-            let shares = softmax(&self.questioner.next(&self.state(&said)?)?, 1)?
-                .squeeze(0)?
-                .to_vec1::<f32>()?;
-            finite(&shares, "a word of a question")?;
-            let mut left = rng.random::<f32>();
-            let likeliest = (0..shares.len())
-                .fold(0, |best, word| if shares[word] > shares[best] { word } else { best });
-            let drawn = shares.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            said.push(drawn.unwrap_or(likeliest) as u32);
-        }
-        Ok(said.split_off(before))
-    }
-
-    fn answer(&self, question: &[u32], scene: &Tensor) -> Result<u32> {
-        let words = Tensor::new(question, &self.device)?.unsqueeze(0)?;
-        let logits = self.answerer.answer(&words, &[question.len()], scene, &mut Mode::Eval)?;
-        let logits = logits.squeeze(0)?.to_vec1::<f32>()?;
-        finite(&logits, "an answer")?;
-        Ok((0..logits.len())
-            .fold(0, |best, word| if logits[word] > logits[best] { word } else { best })
-            as u32)
-    }
-
-    /// The right scene's percentile and the nearest scenes.
-    fn guess(
-        &self,
-        facts: &[Vec<u32>],
-        pool: &[Scene],
-        all: &[Vec<f32>],
-        target: usize,
-    ) -> Result<(f64, Vec<Nearest>)> {
-        let (words, lengths) = padded(facts, &self.device)?;
-        let imagined = self.questioner.imagine(&words, &lengths, 1, &mut Mode::Eval)?;
-        let imagined = imagined.get(0)?.get(facts.len() - 1)?.to_vec1::<f32>()?;
-        finite(&imagined, "an imagined scene")?;
-        let distance = |features: &Vec<f32>| -> f32 {
-            features.iter().zip(&imagined).map(|(a, b)| (a - b) * (a - b)).sum()
-        };
-        let distances: Vec<f32> = all.iter().map(distance).collect();
-        let own = distances[target];
-        let farther = distances.iter().filter(|&&other| other > own).count() as f64;
-        // Scenes as far as the right one, itself left out: it comes in the middle of them.
-        let equal = distances.iter().filter(|&&other| other == own).count() as f64 - 1.0;
-        let percentile = 100.0 * (farther + equal / 2.0) / (pool.len().max(2) - 1) as f64;
-        let mut order: Vec<usize> = (0..pool.len()).collect();
-        order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
-        let nearest = order.into_iter().take(SHOWN).map(|place| Nearest {
-            scene: pool[place].name.clone(),
-            objects: pool[place].objects.clone(),
-            is_right: place == target,
-        });
-        Ok((percentile, nearest.collect()))
+            };
+        Ok(games.into_iter().zip(imagined).zip(targets).map(game).collect())
     }
 }
 
-fn finite(values: &[f32], name: &str) -> Result<()> {
-    match values.iter().find(|value| !value.is_finite()) {
-        Some(&value) => Err(Error::NotFinite { value, name: name.into() }),
-        None => Ok(()),
+/// The features of a pool's scenes, put in order.
+pub(super) struct Pool(Vec<Vec<f32>>);
+
+impl Pool {
+    /// Of each scene, how far it is from an imagined one.
+    pub fn distances(&self, imagined: &[f32]) -> Vec<f32> {
+        let distance = |features: &Vec<f32>| -> f32 {
+            features.iter().zip(imagined).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        self.0.iter().map(distance).collect()
     }
+}
+
+/// The share of the other scenes that are farther than the right one, in percent.
+pub(super) fn percentile(distances: &[f32], target: usize) -> f64 {
+    let own = distances[target];
+    let farther = distances.iter().filter(|&&other| other > own).count() as f64;
+    // Scenes as far as the right one, itself left out: it comes in the middle of them.
+    let equal = distances.iter().filter(|&&other| other == own).count() as f64 - 1.0;
+    100.0 * (farther + equal / 2.0) / (distances.len().max(2) - 1) as f64
+}
+
+fn nearest(distances: &[f32], pool: &[Scene], target: usize) -> Vec<Nearest> {
+    let mut order: Vec<usize> = (0..pool.len()).collect();
+    order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
+    let nearest = order.into_iter().take(SHOWN).map(|place| Nearest {
+        scene: pool[place].name.clone(),
+        objects: pool[place].objects.clone(),
+        is_right: place == target,
+    });
+    nearest.collect()
 }
 
 impl fmt::Display for Game {

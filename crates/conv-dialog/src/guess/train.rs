@@ -1,25 +1,47 @@
 //! Supervised training of both agents, on scenes and dialogs that are drawn anew each epoch.
 
-use super::agents::{ABot, AgentsConfig, QBot, Scale, agents};
-use super::game::Agents;
+use super::agents::{AgentsConfig, Scale, agents};
+use super::batch::{Batch, Told};
+use super::game::{Agents, percentile};
+use super::reinforce::{Played, advantages, play_on};
 use super::scene::{FEATURES, Scene};
-use super::talk::{ASKED, PAD, Question, START, VOCABULARY, caption};
+use super::talk::{Question, VOCABULARY};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use conv_hub::Card;
+use conv_hub::{Card, Stored};
 use conv_nn::rng::seeded;
-use conv_nn::{CrossEntropyConfig, Mode, Parameters, cross_entropy};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, Reduction, cross_entropy};
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::{Decay, FitConfig, Interval, Learner, Loss, Schedule, Task};
+use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What agents learn from: the script, or what their own words earn (Das et al. 2017, sections 4 and 6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Learning {
+    /// True dialogs.
+    #[default]
+    Supervised,
+    /// In epoch e, from 0, all but the last e + 1 rounds are the script's. The words of the others are drawn, and learnt by how much
+    /// nearer to the truth Q-Bot's picture of the scene came with the round (Williams 1992).
+    Full,
+    /// The same, but Q-Bot's way of asking stays as it is.
+    FrozenQ,
+    /// The same, but A-Bot stays as it is.
+    FrozenA,
+}
 
 /// A training run's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentsRecipe {
+    /// What is learnt from.
+    pub learning: Learning,
     /// Numbers of a word's vector.
     pub dimension: usize,
     /// Units of Q-Bot's recurrent layer.
@@ -37,6 +59,7 @@ pub struct AgentsRecipe {
 impl Default for AgentsRecipe {
     fn default() -> Self {
         Self {
+            learning: Learning::default(),
             dimension: 32,
             asking_units: 128,
             answering_units: 96,
@@ -60,55 +83,25 @@ impl Default for AgentsRecipe {
 
 /// Scenes that means and deviations are taken over.
 const MEASURED: usize = 4096;
-/// Games that evaluation is on.
+/// Games of the script that evaluation is on.
 const HELD_OUT: usize = 100;
-/// Scenes that the right one is guessed among in evaluation.
-const POOL: usize = 500;
+/// Games that are played in evaluation.
+const PLAYED: usize = 200;
+/// Scenes that the right one is guessed among there.
+const POOL: usize = 1000;
 
-/// A game of the script: a scene, a caption and questions with true answers.
-struct Scripted {
-    scene: Scene,
-    caption: Vec<u32>,
-    rounds: Vec<(Vec<u32>, u32)>,
-}
-
-impl Scripted {
-    fn draw(seed: u64, purpose: &str, rounds: usize) -> Self {
-        let mut rng = seeded(seed, purpose);
-        let scene = Scene::draw(purpose.into(), &mut rng);
-        let caption = caption(&scene, &mut rng);
-        let mut asked: Vec<Question> = Vec::new();
-        while asked.len() < rounds {
-            let question = Question::draw(&mut rng);
-            // There are hundreds of questions; each is asked once.
-            if !asked.contains(&question) {
-                asked.push(question);
-            }
-        }
-        let rounds =
-            asked.iter().map(|question| (question.words(), question.answer(&scene))).collect();
-        Self { scene, caption, rounds }
-    }
-}
-
-/// Games as the networks take them.
+/// Games that are learnt from.
 #[derive(Debug)]
-pub struct Batch {
-    /// Dialogs `[B, T]`, and their lengths.
-    words: Tensor,
-    lengths: Vec<usize>,
-    /// Places in `[B · T]` whose next word is of a question, and that word.
-    asking: [Tensor; 2],
-    /// The caption and each question with its answer, `[B · (1 + R), T]`, and their lengths.
-    facts: Tensor,
-    fact_lengths: Vec<usize>,
-    /// Each scene's features, put in order, `[B, 1, F]`.
-    imagined: Tensor,
-    /// Questions `[N, T]`, their lengths, the scenes `[N, F]` and the answers.
-    questions: Tensor,
-    question_lengths: Vec<usize>,
-    scenes: Tensor,
-    answers: Tensor,
+pub struct Games(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Given(Batch),
+    /// To be played on from the first `given` rounds.
+    Open {
+        script: Vec<Told>,
+        given: usize,
+    },
 }
 
 /// Both agents and what they learn from: what [`conv_train::fit`] trains.
@@ -116,23 +109,22 @@ pub struct AgentsTraining<'a> {
     recipe: &'a AgentsRecipe,
     config: AgentsConfig,
     parameters: Parameters,
-    questioner: QBot,
-    answerer: ABot,
-    scale: Scale,
-    /// The scale's values.
-    order: [Vec<f32>; 2],
+    agents: Agents,
+    /// The agents that were there before, whose language is the measure of what is said.
+    start: Option<(Agents, Value)>,
     lengths: Vec<usize>,
     device: Device,
 }
 
 impl<'a> AgentsTraining<'a> {
-    /// Builds the agents with their first values.
+    /// Builds the agents with their first values, or those of the model folder `start`, whose sizes they then have.
     ///
     /// # Errors
-    /// A recipe out of range.
-    pub fn new(recipe: &'a AgentsRecipe, device: &Device) -> Result<Self> {
-        let AgentsRecipe { dimension, asking_units, answering_units, rounds, games, ref fit } =
-            *recipe;
+    /// A recipe out of range, or a folder that is none of such agents.
+    pub fn new(recipe: &'a AgentsRecipe, start: Option<&Path>, device: &Device) -> Result<Self> {
+        let AgentsRecipe {
+            dimension, asking_units, answering_units, rounds, games, ref fit, ..
+        } = *recipe;
         fit.check()?;
         for (name, size, most) in [("rounds", rounds, 40), ("games", games, 1 << 24)] {
             conv_hub::InvalidField::unless(
@@ -142,183 +134,140 @@ impl<'a> AgentsTraining<'a> {
                 &format!("1 to {most}"),
             )?;
         }
-        let config = AgentsConfig {
-            vocabulary: VOCABULARY,
-            features: FEATURES,
-            dimension,
-            asking_units,
-            answering_units,
-        };
-        let order = order(fit.seed);
-        let parameters = Parameters::new(fit.seed);
-        let vb = parameters.builder(DType::F32, device);
-        let (questioner, answerer, scale) = agents(&config, Some(order.clone()), &vb)?;
-        let lengths = vec![1; games];
         let device = device.clone();
-        Ok(Self { recipe, config, parameters, questioner, answerer, scale, order, lengths, device })
+        let (config, scale, parameters, start) = match start {
+            None => {
+                let config = AgentsConfig {
+                    vocabulary: VOCABULARY,
+                    features: FEATURES,
+                    dimension,
+                    asking_units,
+                    answering_units,
+                };
+                let mut rng = seeded(fit.seed, "scale of features");
+                let scenes: Vec<Scene> =
+                    (0..MEASURED).map(|_| Scene::draw(String::new(), &mut rng)).collect();
+                (config, Some(Scale::of(&scenes)), Parameters::new(fit.seed), None)
+            }
+            Some(folder) => {
+                let stored = Stored::<AgentsConfig>::open(folder)?;
+                let before = Agents::open(folder, &device)?;
+                let parameters = Parameters::warm(fit.seed, stored.tensors);
+                (stored.config, None, parameters, Some((before, json!(folder))))
+            }
+        };
+        let vb = parameters.builder(DType::F32, &device);
+        let (questioner, answerer, scale) = agents(&config, scale, &vb)?;
+        let agents = Agents::new(questioner, answerer, scale, &device);
+        let lengths = vec![1; games];
+        Ok(Self { recipe, config, parameters, agents, start, lengths, device })
     }
 
     /// The agents with their present parameters.
-    pub fn agents(&self) -> Agents {
-        Agents::new(
-            self.questioner.clone(),
-            self.answerer.clone(),
-            self.scale.clone(),
-            &self.device,
-        )
+    pub fn agents(&self) -> &Agents {
+        &self.agents
     }
 
-    fn batch(&self, games: &[Scripted]) -> Result<Batch> {
-        let [mean, deviation] = &self.order;
-        let (mut dialogs, mut asking, mut facts) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut next, mut imagined, mut scenes, mut questions, mut answers) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (game, Scripted { scene, caption, rounds }) in games.iter().enumerate() {
-            let features: Vec<f32> = scene
-                .features()
-                .iter()
-                .zip(mean.iter().zip(deviation))
-                .map(|(value, (mean, deviation))| (value - mean) / deviation)
-                .collect();
-            let mut words = [&[START], &caption[..]].concat();
-            imagined.extend_from_slice(&features);
-            facts.push(caption.clone());
-            for (question, answer) in rounds {
-                for &word in question {
-                    asking.push((game, words.len() - 1));
-                    next.push(word);
-                    words.push(word);
-                }
-                words.push(*answer);
-                facts.push([&question[..], &[*answer]].concat());
-                questions.push(question.clone());
-                answers.push(*answer);
-                scenes.extend_from_slice(&features);
+    fn batch(&self, games: &[Told], weight: impl Fn(usize, usize) -> f32) -> Result<Batch> {
+        Batch::new(games, self.agents.parts().2, weight, &self.device)
+    }
+
+    /// What is learnt from games: those of the script, or those that the agents play on.
+    fn losses_of(&self, games: &Games, mode: &mut Mode) -> Result<[Tensor; 3]> {
+        match (&games.0, mode.rng()) {
+            (Kind::Given(batch), _) => losses(&self.agents, batch, mode),
+            (Kind::Open { script, .. }, None) => {
+                losses(&self.agents, &self.batch(script, |_, _| 1.0)?, mode)
             }
-            dialogs.push(words);
+            (Kind::Open { script, given }, Some(rng)) => {
+                let mut rngs: Vec<_> =
+                    script.iter().map(|_| seeded(rng.next_u64(), "game")).collect();
+                let Played { games, rewards } =
+                    play_on(self.agents.parts(), script, *given, &mut rngs, &self.device)?;
+                let advantages = advantages(&rewards, *given);
+                losses(&self.agents, &self.batch(&games, |g, r| advantages[g][r])?, mode)
+            }
         }
-        let device = &self.device;
-        let (words, lengths) = padded(&dialogs, device)?;
-        let (facts, fact_lengths) = padded(&facts, device)?;
-        let (questions, question_lengths) = padded(&questions, device)?;
-        let longest = words.dim(1)?;
-        let places = |of: &[(usize, usize)]| {
-            let places: Vec<u32> =
-                of.iter().map(|(game, word)| (game * longest + word) as u32).collect();
-            Tensor::new(places, device)
-        };
-        let rows = |values: Vec<f32>| {
-            Tensor::from_vec(values.clone(), (values.len() / FEATURES, FEATURES), device)
-        };
-        Ok(Batch {
-            words,
-            lengths,
-            asking: [places(&asking)?, Tensor::new(next, device)?],
-            facts,
-            fact_lengths,
-            imagined: rows(imagined)?.unsqueeze(1)?,
-            questions,
-            question_lengths,
-            scenes: rows(scenes)?,
-            answers: Tensor::new(answers, device)?,
-        })
-    }
-
-    /// The three losses: of Q-Bot's words, of its picture of the scene, of A-Bot's answers.
-    fn losses(&self, batch: &Batch, mode: &mut Mode) -> Result<[Tensor; 3]> {
-        let plain = CrossEntropyConfig::default();
-        let (states, _) = self.questioner.read(&batch.words, Some(&batch.lengths), None, mode)?;
-        let (games, words, units) = states.dims3()?;
-        let states = states.reshape((games * words, units))?;
-        let [places, next] = &batch.asking;
-        let asking =
-            cross_entropy(&self.questioner.next(&states.index_select(places, 0)?)?, next, &plain)?;
-        let imagined = self.questioner.imagine(&batch.facts, &batch.fact_lengths, games, mode)?;
-        let imagining = imagined.broadcast_sub(&batch.imagined)?.sqr()?.mean_all()?;
-        let Batch { questions, question_lengths, scenes, answers, .. } = batch;
-        let answered = self.answerer.answer(questions, question_lengths, scenes, mode)?;
-        Ok([asking, imagining, cross_entropy(&answered, answers, &plain)?])
     }
 
     fn measure(&self) -> Result<BTreeMap<String, f64>> {
         let seed = self.recipe.fit.seed;
-        let games: Vec<Scripted> = (0..HELD_OUT)
-            .map(|game| Scripted::draw(seed, &format!("held out {game}"), self.recipe.rounds))
+        let script: Vec<Told> = (0..HELD_OUT)
+            .map(|game| Told::draw(seed, &format!("held out {game}"), self.recipe.rounds))
             .collect();
-        let batch = self.batch(&games)?;
-        let losses = self.losses(&batch, &mut Mode::Eval)?;
+        let batch = self.batch(&script, |_, _| 1.0)?;
         let mut value = [0f64; 3];
-        for (value, loss) in value.iter_mut().zip(&losses) {
+        for (value, loss) in value.iter_mut().zip(&losses(&self.agents, &batch, &mut Mode::Eval)?) {
             *value = f64::from(loss.to_scalar::<f32>()?);
         }
-        let Batch { questions, question_lengths, scenes, answers, .. } = &batch;
-        let answered =
-            self.answerer.answer(questions, question_lengths, scenes, &mut Mode::Eval)?;
-        let right = answered
-            .argmax(1)?
-            .eq(answers)?
-            .to_dtype(DType::F32)?
-            .mean_all()?
-            .to_scalar::<f32>()?;
-        let mut pool: Vec<Scene> = games.into_iter().take(20).map(|game| game.scene).collect();
-        let played = pool.len();
-        let others =
-            (0..POOL - played).map(|scene| Scripted::draw(seed, &format!("pool {scene}"), 0).scene);
-        pool.extend(others);
-        let agents = self.agents();
-        let (mut first, mut last) = (0.0, 0.0);
-        for target in 0..played {
-            let game = agents.play(&pool, target, self.recipe.rounds, seed)?;
-            first += game.percentile / played as f64;
-            last += game.rounds.last().map_or(0.0, |round| round.percentile) / played as f64;
+        let pool: Vec<Scene> =
+            (0..POOL).map(|scene| Told::draw(seed, &format!("pool {scene}"), 0).scene).collect();
+        let rngs = (0..PLAYED).map(|game| seeded(seed, &format!("game {game}"))).collect();
+        let scenes = pool[..PLAYED].to_vec();
+        let (games, imagined) = self.agents.talk(scenes, self.recipe.rounds, rngs)?;
+        let ranked = self.agents.pool(&pool)?;
+        let at = |round: usize| {
+            let percentiles = imagined
+                .iter()
+                .enumerate()
+                .map(|(target, facts)| percentile(&ranked.distances(&facts[round]), target));
+            percentiles.sum::<f64>() / PLAYED as f64
+        };
+        let (mut right, mut asked) = (0, 0);
+        for Told { scene, rounds, .. } in &games {
+            for (question, answer) in rounds {
+                if let Some(question) = Question::parse(question) {
+                    asked += 1;
+                    right += usize::from(question.answer(scene) == *answer);
+                }
+            }
         }
         let [asking, imagining, answering] = value;
-        let figures = [
+        let mut figures: BTreeMap<String, f64> = [
             ("loss", value.iter().sum()),
             ("perplexity of questions", asking.exp()),
             ("error of features", imagining),
             ("loss of answers", answering),
-            ("right answers", f64::from(right)),
-            ("percentile at round 0", first),
-            ("percentile at the end", last),
-        ];
-        Ok(figures.map(|(name, value)| (name.to_string(), value)).into())
-    }
-}
-
-/// Texts `[N, T]` with padding behind the shorter ones, and their lengths.
-pub(super) fn padded(texts: &[Vec<u32>], device: &Device) -> Result<(Tensor, Vec<usize>)> {
-    let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    let mut words = vec![PAD; texts.len() * longest];
-    for (row, text) in words.chunks_mut(longest.max(1)).zip(texts) {
-        row[..text.len()].copy_from_slice(text);
-    }
-    debug_assert!(words.iter().all(|&word| (word as usize) < VOCABULARY) && ASKED != PAD);
-    Ok((Tensor::from_vec(words, (texts.len(), longest), device)?, lengths))
-}
-
-/// Mean and deviation of each feature over drawn scenes.
-fn order(seed: u64) -> [Vec<f32>; 2] {
-    let (mut sums, mut squares) = (vec![0f64; FEATURES], vec![0f64; FEATURES]);
-    let mut rng = seeded(seed, "scale of features");
-    for _ in 0..MEASURED {
-        let features = Scene::draw(String::new(), &mut rng).features();
-        for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(features) {
-            *sum += f64::from(value);
-            *square += f64::from(value).powi(2);
+            ("right answers", right as f64 / asked.max(1) as f64),
+            ("percentile at round 0", at(0)),
+            ("percentile at the end", at(self.recipe.rounds)),
+        ]
+        .map(|(name, value)| (name.to_string(), value))
+        .into();
+        if let Some((before, _)) = &self.start {
+            let said = self.batch(&games, |_, _| 1.0)?;
+            let [asked, _, answered] = losses(before, &said, &mut Mode::Eval)?;
+            for (name, loss) in [("questions", asked), ("answers", answered)] {
+                let perplexity = f64::from(loss.to_scalar::<f32>()?).exp();
+                figures.insert(format!("perplexity of said {name} before"), perplexity);
+            }
         }
+        Ok(figures)
     }
-    let count = MEASURED as f64;
-    let means = sums.iter().map(|sum| (sum / count) as f32).collect();
-    let deviation = |(sum, square): (&f64, &f64)| {
-        ((square / count - (sum / count).powi(2)).max(1e-6).sqrt()) as f32
+}
+
+/// The three losses: of Q-Bot's words, of its picture of the scene, of A-Bot's answers.
+fn losses(agents: &Agents, batch: &Batch, mode: &mut Mode) -> Result<[Tensor; 3]> {
+    let (questioner, answerer, _) = agents.parts();
+    let each = CrossEntropyConfig { reduction: Reduction::None, ..CrossEntropyConfig::default() };
+    let weighted = |logits: &Tensor, targets: &Tensor, weights: &Tensor| -> Result<Tensor> {
+        Ok((cross_entropy(logits, targets, &each)? * weights)?.mean_all()?)
     };
-    [means, sums.iter().zip(&squares).map(deviation).collect()]
+    let (states, _) = questioner.read(&batch.words, Some(&batch.lengths), None, mode)?;
+    let (games, words, units) = states.dims3()?;
+    let states = states.reshape((games * words, units))?;
+    let [places, next] = &batch.asking;
+    let asked = questioner.next(&states.index_select(places, 0)?, mode)?;
+    let asking = weighted(&asked, next, &batch.asking_weights)?;
+    let imagined = questioner.imagine(&batch.facts, &batch.fact_lengths, games, mode)?;
+    let imagining = imagined.broadcast_sub(&batch.imagined)?.sqr()?.mean_all()?;
+    let Batch { questions, question_lengths, scenes, answers, .. } = batch;
+    let answered = answerer.answer(questions, question_lengths, scenes, mode)?;
+    Ok([asking, imagining, weighted(&answered, answers, &batch.answer_weights)?])
 }
 
 impl Learner for AgentsTraining<'_> {
-    type Batch = Batch;
+    type Batch = Games;
 
     fn parameters(&self) -> &Parameters {
         &self.parameters
@@ -329,22 +278,35 @@ impl Learner for AgentsTraining<'_> {
     }
 
     fn identity(&self) -> Value {
-        json!({ "network": self.config, "rounds": self.recipe.rounds, "games": self.recipe.games })
+        let AgentsRecipe { rounds, games, learning, .. } = self.recipe;
+        json!({ "network": self.config, "rounds": rounds, "games": games, "learning": learning })
     }
 
-    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Batch> {
+    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Games> {
         let (seed, rounds) = (self.recipe.fit.seed, self.recipe.rounds);
         let epoch = epoch.unwrap_or(0);
-        let game =
-            |index: &usize| Scripted::draw(seed, &format!("augment {epoch} {index}"), rounds);
-        Ok(self.batch(&indexes.iter().map(game).collect::<Vec<_>>())?)
+        let game = |index: &usize| Told::draw(seed, &format!("augment {epoch} {index}"), rounds);
+        let script: Vec<Told> = indexes.iter().map(game).collect();
+        Ok(Games(match self.recipe.learning {
+            Learning::Supervised => Kind::Given(self.batch(&script, |_, _| 1.0)?),
+            _ => Kind::Open { script, given: rounds.saturating_sub(epoch + 1) },
+        }))
     }
 
-    fn loss(&self, batch: &Batch, mode: &mut Mode) -> conv_train::Result<Loss> {
-        let [asking, imagining, answering] = self.losses(batch, mode)?;
-        let value =
-            ((asking + imagining).map_err(Error::from)? + answering).map_err(Error::from)?;
-        Ok(Loss { value, weight: batch.lengths.len() as f64 })
+    fn loss(&self, games: &Games, mode: &mut Mode) -> conv_train::Result<Loss> {
+        let weight = match &games.0 {
+            Kind::Given(batch) => batch.lengths.len(),
+            Kind::Open { script, .. } => script.len(),
+        };
+        let [asking, imagining, answering] = self.losses_of(games, mode)?;
+        let learnt = match self.recipe.learning {
+            Learning::Supervised | Learning::Full => {
+                (asking + imagining).and_then(|sum| sum + answering)
+            }
+            Learning::FrozenQ => imagining + answering,
+            Learning::FrozenA => asking + imagining,
+        };
+        Ok(Loss { value: learnt.map_err(Error::from)?, weight: weight as f64 })
     }
 
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
@@ -354,7 +316,7 @@ impl Learner for AgentsTraining<'_> {
 
 impl Task for AgentsTraining<'_> {
     type Config = AgentsConfig;
-    const NETWORK: &'static str = "Two recurrent agents after Das et al. (2017), supervised";
+    const NETWORK: &'static str = "Two recurrent agents after Das et al. (2017)";
 
     fn config(&self) -> &AgentsConfig {
         &self.config
@@ -370,6 +332,10 @@ impl Task for AgentsTraining<'_> {
 
     fn examples(&self) -> BTreeMap<&'static str, usize> {
         [("games an epoch", self.recipe.games)].into()
+    }
+
+    fn start(&self) -> Value {
+        self.start.as_ref().map_or(Value::Null, |(_, folder)| folder.clone())
     }
 
     /// Gates and states of a dialog's words, and of its questions.

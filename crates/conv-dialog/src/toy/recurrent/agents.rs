@@ -36,7 +36,7 @@ pub struct RecurrentConfig {
     pub answered: usize,
     /// Whether A-Bot remembers the first round in the second.
     pub memory: bool,
-    /// Units of each recurrent layer.
+    /// Units of each recurrent layer; the paper has 100, at twice the cost.
     pub units: usize,
     /// Numbers of the vector of a symbol, of a task and of an attribute's value.
     pub dimension: usize,
@@ -60,10 +60,10 @@ impl Default for RecurrentConfig {
             asked: 3,
             answered: 4,
             memory: false,
-            units: 100,
+            units: 64,
             dimension: 20,
             batch: 1000,
-            steps: 12_000,
+            steps: 5_000,
             hard: 0.8,
             learning_rate: 0.01,
             right: 100.0,

@@ -3,6 +3,7 @@
 use super::agents::Recurrent;
 use super::states::States;
 use crate::Result;
+use crate::toy::language::Said;
 use crate::toy::world::{TASKS, value};
 use candle_core::{Module, Tensor};
 use conv_nn::{Linear, log_softmax};
@@ -207,10 +208,7 @@ impl Recurrent {
     }
 
     /// What is said in every task on each of `objects`: object, task, and questions with answers.
-    pub(in crate::toy) fn said(
-        &self,
-        objects: &[usize],
-    ) -> Result<Vec<(usize, usize, [[usize; 2]; 2])>> {
+    pub(in crate::toy) fn said(&self, objects: &[usize]) -> Result<Vec<Said>> {
         let (pairs, games) = self.greedy(objects)?;
         let said = |(game, &[object, task]): (usize, &[usize; 2])| {
             let [asked, answered, again, last, ..] = games.of(game);
