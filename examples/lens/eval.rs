@@ -132,16 +132,20 @@ impl fmt::Display for Answer {
             "{:24} {:>5}  {:>10}  {:>13}",
             "layer", "units", "mean beats", "maximum beats"
         )?;
-        let line =
-            |f: &mut fmt::Formatter<'_>, layer: &str, units: usize, mean: f64, maximum: f64| {
-                let (mean, maximum) = (100.0 * mean, 100.0 * maximum);
-                write!(f, "{layer:24} {units:>5}  {mean:>8.1} %  {maximum:>11.1} %")
-            };
+        let line = |f: &mut fmt::Formatter<'_>, layer: &str, units: usize, shares: [f64; 2]| {
+            write!(f, "{layer:24} {units:>5}")?;
+            // Of a run that was broken off, a layer that was not reached.
+            if units == 0 {
+                return Ok(());
+            }
+            let [mean, maximum] = shares.map(|share| 100.0 * share);
+            write!(f, "  {mean:>8.1} %  {maximum:>11.1} %")
+        };
         for layer in &self.layers {
-            line(f, &layer.layer, layer.units, layer.mean_beats, layer.maximum_beats)?;
+            line(f, &layer.layer, layer.units, [layer.mean_beats, layer.maximum_beats])?;
             writeln!(f)?;
         }
-        line(f, "all", *units, self.mean_beats, self.maximum_beats)?;
+        line(f, "all", *units, [self.mean_beats, self.maximum_beats])?;
         for one in self.measured.iter().filter(|one| !one.mean_beats() || !one.maximum_beats()) {
             write!(f, "\nnot above every photograph: {}", Line(one))?;
         }

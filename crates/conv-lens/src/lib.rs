@@ -8,10 +8,11 @@
 //! through its closed rectifiers ([`conv_nn::redirected_relu`]).
 //!
 //! What is raised is an [`Objective`]: channels, single neurons, layers and classes, added, subtracted and multiplied. [`render`] climbs;
-//! [`excitement`] says what a photograph makes of the same unit, [`Photographs`] what a folder of them does, [`Excerpts`] which parts of them excite it
-//! most and least, and [`evaluate`] for how many units a rendered picture is above them all. [`attribute`] asks the other way round: which
-//! places and channels carried an answer; [`Contributions`] which units make a class, [`grid()`] what a layer makes of a photograph. GoogLeNet's channels here are those of Caffe's weights: **other units than
-//! those of the paper's Inception**, so that `mixed4c:12` of a published picture is not `inception_4c:12`.
+//! [`excitement`] says what a photograph makes of the same unit, [`Photographs`] what a folder of them does, [`Excerpts`] which parts of
+//! them excite it most and least, and [`evaluate`] for how many units a rendered picture is above them all. [`attribute`] asks the other
+//! way round: which places and channels carried an answer; [`Contributions`] which units make a class, [`grid()`] what a layer makes of a
+//! photograph. GoogLeNet's channels here are those of Caffe's weights: **other units than those of the paper's Inception**, so that
+//! `mixed4c:12` of a published picture is not `inception_4c:12`.
 //!
 //! ```no_run
 //! use candle_core::Device;
