@@ -73,12 +73,13 @@ mod report;
 mod stored;
 mod stream;
 mod train;
+mod transducer;
 
 pub use align::align;
 pub use alphabet::{Alphabet, Unit};
 pub use captions::{srt, vtt};
 pub use card::card;
-pub use config::{Config, ConvolutionConfig, Objective, RecurrentConfig};
+pub use config::{Config, ConvolutionConfig, Objective, RecurrentConfig, TransducerConfig};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, Rates, Written, evaluate};
 pub use greedy::Word;
