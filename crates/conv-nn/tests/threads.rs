@@ -3,10 +3,10 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
     BatchNormConfig, CrossEntropyConfig, CtcConfig, EmbeddingConfig, GroupNormConfig, GruConfig,
-    LayerNormConfig, LocalResponseNormConfig, LstmConfig, Mode, Parameters, RDropConfig, RnntConfig,
-    add_scaled, batch_norm, cross_entropy, ctc_loss, dropout, dropout_of_first, embedding, glu,
-    group_norm, gru, layer_norm, linear, linear_r_drop_loss, local_response_norm, log_softmax,
-    lstm, max_over_time, relu, rng, rnnt_loss, softmax,
+    LayerNormConfig, LocalResponseNormConfig, LstmConfig, Mode, Parameters, RDropConfig,
+    RnntConfig, add_scaled, batch_norm, cross_entropy, ctc_loss, dropout, dropout_of_first,
+    embedding, glu, group_norm, gru, layer_norm, linear, linear_r_drop_loss, local_response_norm,
+    log_softmax, lstm, max_over_time, relu, rng, rnnt_loss, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -104,7 +104,11 @@ fn bits() -> Result<String> {
         vec![("loss".to_string(), loss), ("pooled".into(), pooled), ("gated".into(), gated)];
     results.push(("of_blocks".into(), of_blocks));
     results.extend([("grouped".to_string(), grouped), ("across".into(), across)]);
-    results.extend([("last".to_string(), last), ("timed".into(), timed), ("written".into(), written)]);
+    results.extend([
+        ("last".to_string(), last),
+        ("timed".into(), timed),
+        ("written".into(), written),
+    ]);
     for (name, var) in parameters.vars() {
         results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
     }
