@@ -55,6 +55,8 @@ pub enum Preset {
 enum Criterion {
     /// Connectionist temporal classification
     Ctc,
+    /// The recurrent neural network transducer
+    Rnnt,
 }
 
 impl Flags {
@@ -77,7 +79,11 @@ impl Flags {
         base.fit.monitor = has_dev
             .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });
         let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
-        settings::set(&mut recipe.objective, self.loss.map(|Criterion::Ctc| Objective::Ctc));
+        let objective = self.loss.map(|loss| match loss {
+            Criterion::Ctc => Objective::Ctc,
+            Criterion::Rnnt => Objective::Rnnt,
+        });
+        settings::set(&mut recipe.objective, objective);
         settings::set(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
         settings::set(&mut recipe.dropout, self.dropout);
         Ok(recipe)

@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::Args;
 use conv_cli::train::TrainFlags;
 use conv_speech::data::{Manifest, Recordings};
-use conv_speech::{Training, card, evaluate};
+use conv_speech::{Objective, Training, card, evaluate};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -55,8 +55,12 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let config = training.model().config();
     let kind = config.front_end.name();
+    let loss = match config.objective {
+        Objective::Ctc => "CTC",
+        Objective::Rnnt => "a transducer",
+    };
     let subtitle = format!(
-        "{kind} features and CTC on {}, {} letters",
+        "{kind} features and {loss} on {}, {} letters",
         train.name,
         config.letters.classes() - 1
     );

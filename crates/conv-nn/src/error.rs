@@ -110,11 +110,13 @@ pub enum Error {
         /// How many classes the logits have.
         classes: usize,
     },
-    /// A symbol of a target of [`ctc_loss`](crate::ctc_loss) that no frame can stand for.
+    /// A symbol of a target of [`ctc_loss`](crate::ctc_loss) or [`rnnt_loss`](crate::rnnt_loss) that no alignment can write.
     #[error(
-        "ctc_loss: symbol {symbol} at position {position} of sample {sample} is the blank or none of the {classes} classes"
+        "{operation}: symbol {symbol} at position {position} of sample {sample} is the blank or none of the {classes} classes"
     )]
-    CtcSymbol {
+    Symbol {
+        /// The loss.
+        operation: &'static str,
         /// The sample.
         sample: usize,
         /// The symbol's place in its target.

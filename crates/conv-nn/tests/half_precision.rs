@@ -74,6 +74,10 @@ fn said(dtype: DType) -> Vec<(&'static str, String)> {
         ),
         ("ctc_loss", own(ctc_loss(&x(&[1, 5, 4]), &[5], &[[1u32, 2]], &CtcConfig::default()))),
         (
+            "rnnt_loss",
+            own(rnnt_loss(&x(&[1, 5, 3, 4]), &[5], &[[1u32, 2]], &RnntConfig::default())),
+        ),
+        (
             "lstm",
             own(recurrent.forward(&x(&[1, 3, 4]), None, None, &mut Mode::Eval).map(|pair| pair.0)),
         ),

@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_nn::{
     BatchNormConfig, CrossEntropyConfig, CtcConfig, EmbeddingConfig, GroupNormConfig, GruConfig,
     LayerNormConfig, LocalResponseNormConfig, LstmConfig, Mode, Parameters, RDropConfig,
-    add_scaled, batch_norm, cross_entropy, ctc_loss, dropout, dropout_of_first, embedding, glu,
-    group_norm, gru, layer_norm, linear, linear_r_drop_loss, local_response_norm, log_softmax,
-    lstm, max_over_time, relu, rng, softmax,
+    RnntConfig, add_scaled, batch_norm, cross_entropy, ctc_loss, dropout, dropout_of_first,
+    embedding, glu, group_norm, gru, layer_norm, linear, linear_r_drop_loss, local_response_norm,
+    log_softmax, lstm, max_over_time, relu, rng, rnnt_loss, softmax,
 };
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +35,7 @@ fn results_do_not_depend_on_the_number_of_threads()
         assert!(child.status.success(), "with {threads} threads: {child:?}");
         found.push(std::fs::read_to_string(&output)?);
     }
-    assert!(found[0].lines().count() == 45, "{}", found[0]);
+    assert!(found[0].lines().count() == 46, "{}", found[0]);
     assert_eq!(found[0], found[1]);
     assert_eq!(found[0], found[2]);
     Ok(())
@@ -93,14 +93,22 @@ fn bits() -> Result<String> {
         .map(|&length| (0..length / 2).map(|at| 1 + at as u32 % 79).collect())
         .collect();
     let timed = ctc_loss(&remembered, &lengths, &timed, &CtcConfig::default())?;
-    let loss = (loss + &timed)?;
+    let places = Tensor::stack(&[&remembered; 4], 2)?;
+    let texts = vec![[1u32, 2, 3]; lengths.len()];
+    let some: Vec<usize> = lengths.iter().map(|&length| length.max(1)).collect();
+    let written = rnnt_loss(&places, &some, &texts, &RnntConfig::default())?;
+    let loss = ((loss + &timed)? + &written)?;
     let gradients = loss.backward()?;
 
     let mut results =
         vec![("loss".to_string(), loss), ("pooled".into(), pooled), ("gated".into(), gated)];
     results.push(("of_blocks".into(), of_blocks));
     results.extend([("grouped".to_string(), grouped), ("across".into(), across)]);
-    results.extend([("last".to_string(), last), ("timed".into(), timed)]);
+    results.extend([
+        ("last".to_string(), last),
+        ("timed".into(), timed),
+        ("written".into(), written),
+    ]);
     for (name, var) in parameters.vars() {
         results.extend(gradients.get(&var).map(|gradient| (name, gradient.clone())));
     }

@@ -56,6 +56,20 @@ pub enum Objective {
     /// Connectionist temporal classification (Graves et al. 2006): letters, or a blank, at each step.
     #[default]
     Ctc,
+    /// The transducer (Graves 2012): letters, or a blank, at each step and behind each letter.
+    Rnnt,
+}
+
+/// What a transducer has besides the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransducerConfig {
+    /// E: numbers that a letter is read as.
+    pub embedding: usize,
+    /// P: units of the recurrent layer over the letters before.
+    pub units: usize,
+    /// J: units of the layer that brings both together.
+    pub joint: usize,
 }
 
 /// What the network is made of; saved as `config.json` under the model type `cldnn`.
@@ -82,6 +96,9 @@ pub struct Config {
     /// What the last layer is trained for.
     #[serde(default)]
     pub objective: Objective,
+    /// What a transducer has besides the encoder; nothing under another objective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transducer: Option<TransducerConfig>,
     /// The letters that it writes.
     pub letters: Alphabet,
     /// How the language model of the model folder takes part; without it there is none.
@@ -179,6 +196,22 @@ impl ModelConfig for Config {
             let expected = "at least 1 and fewer than the units";
             check((1..units).contains(&projection), "recurrent.projection", &projection, expected)?;
         }
+        let is_transducer = self.objective == Objective::Rnnt;
+        let found = if self.transducer.is_some() { "there" } else { "not there" };
+        let expected = "there for the objective rnnt, and for no other";
+        check(self.transducer.is_some() == is_transducer, "transducer", &found, expected)?;
+        if let Some(TransducerConfig { embedding, units, joint }) = &self.transducer {
+            check(SIZES.contains(embedding), "transducer.embedding", embedding, RANGE)?;
+            check(SIZES.contains(units), "transducer.units", units, RANGE)?;
+            check(SIZES.contains(joint), "transducer.joint", joint, RANGE)?;
+            let found = if self.decoding.is_some() { "there" } else { "not there" };
+            check(
+                self.decoding.is_none(),
+                "decoding",
+                &found,
+                "not there: a transducer has a language model of its own",
+            )?;
+        }
         let expected = "at least 0 and less than 1";
         check((0.0..1.0).contains(&self.dropout), "dropout", &self.dropout, expected)?;
         let count = self.letters.classes() - 1;
@@ -213,6 +246,7 @@ pub(crate) mod tests {
             recurrent,
             dropout: 0.1,
             objective: Objective::Ctc,
+            transducer: None,
             letters: Alphabet::of(["YES NO"]),
             decoding: None,
         }

@@ -61,6 +61,9 @@ pub enum Error {
         "the network reads an utterance from both ends, expected a forward one, which can write while it listens"
     )]
     NotForward,
+    /// What only a network with CTC does.
+    #[error("the network is a transducer, expected one with CTC")]
+    NotCtc,
     /// Audio that is shorter than one window.
     #[error("{name} has {found} samples ({:.0} ms), expected at least {least} ({:.0} ms)",
         1e3 * *found as f64 / f64::from(*rate), 1e3 * *least as f64 / f64::from(*rate))]

@@ -76,15 +76,15 @@ pub fn evaluate(
     recordings: &Recordings,
 ) -> Result<(Evaluation, Vec<Written>)> {
     let all = posteriors(recognizer, recordings)?;
-    let written = written(recognizer, recognizer.language(), recordings, &all);
-    let plain = recognizer.language().map(|_| {
-        let plain = self::written(recognizer, None, recordings, &all);
-        tally(&plain).into()
-    });
+    let written = written(recognizer, recognizer.language(), recordings, &all)?;
+    let plain = match recognizer.language() {
+        Some(_) => Some(tally(&self::written(recognizer, None, recordings, &all)?).into()),
+        None => None,
+    };
     Ok((Evaluation::new(recordings, &written, plain), written))
 }
 
-/// What the network makes of every recording: of each its posteriors `[T', V]`.
+/// What the network makes of every recording, as [`Recognizer::read_with`] takes it.
 pub(crate) fn posteriors(
     recognizer: &Recognizer,
     recordings: &Recordings,
@@ -106,13 +106,15 @@ pub(crate) fn written(
     language: Option<&Language>,
     recordings: &Recordings,
     posteriors: &[Vec<Vec<f32>>],
-) -> Vec<Written> {
-    let one = |(recording, posteriors): (&Recording, &Vec<Vec<f32>>)| {
-        let (_, transcript) = recognizer.read_with(language, posteriors, 0.0);
+) -> Result<Vec<Written>> {
+    let one = |(recording, steps): (&Recording, &Vec<Vec<f32>>)| {
+        let hypothesis = recognizer.read_with(language, steps, 0.0)?.transcript.text;
         let (name, reference) = (recording.name.clone(), recording.text.clone());
-        Written { name, reference, hypothesis: transcript.text }
+        Ok(Written { name, reference, hypothesis })
     };
-    recordings.recordings.par_iter().zip(posteriors).map(one).collect()
+    let all: Vec<Result<Written>> =
+        recordings.recordings.par_iter().zip(posteriors).map(one).collect();
+    all.into_iter().collect()
 }
 
 /// The errors of what was written.

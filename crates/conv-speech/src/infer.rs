@@ -80,9 +80,8 @@ impl Recognizer {
     /// Audio shorter than a window, with both numbers.
     pub fn transcribe(&self, audio: &Audio) -> Result<Transcript> {
         let prepared = self.prepared(THE_AUDIO, audio)?;
-        let posteriors = self.posteriors(&[&prepared], &[THE_AUDIO])?;
-        let (_, transcript) = self.read(&posteriors[0], audio.seconds());
-        Ok(transcript)
+        let steps = self.posteriors(&[&prepared], &[THE_AUDIO])?;
+        Ok(self.read(&steps[0], audio.seconds())?.transcript)
     }
 
     /// The same with what it came from.
@@ -91,10 +90,11 @@ impl Recognizer {
     /// As [`Recognizer::transcribe`].
     pub fn hear(&self, audio: &Audio) -> Result<Heard> {
         let prepared = self.prepared(THE_AUDIO, audio)?;
-        let posteriors = self.posteriors(&[&prepared], &[THE_AUDIO])?.swap_remove(0);
+        let steps = self.posteriors(&[&prepared], &[THE_AUDIO])?.swap_remove(0);
         let batch = self.preparation.batch(&[&prepared], &self.device)?;
         let features = self.model.features(&batch, &Mode::Eval)?.squeeze(0)?.to_vec2()?;
-        let (letters, transcript) = self.read(&posteriors, audio.seconds());
+        let Read { letters, shares, transcript } = self.read(&steps, audio.seconds())?;
+        let posteriors = shares.unwrap_or(steps);
         let letters = letters.iter().map(|letter| (letter.unit.letter(), letter.steps)).collect();
         let time_reduction = self.config().time_reduction();
         Ok(Heard { features, posteriors, letters, transcript, time_reduction })
@@ -126,7 +126,8 @@ impl Recognizer {
         Ok(self.preparation.prepare(samples))
     }
 
-    /// Probabilities `[T', V]` of each utterance, in their order.
+    /// What the network makes of each utterance's steps, in the utterances' order: probabilities `[T', V]`, or of a transducer the encoder's
+    /// outputs `[T', H]`.
     pub(crate) fn posteriors(
         &self,
         utterances: &[&Prepared],
@@ -140,28 +141,42 @@ impl Recognizer {
         self.language.as_ref()
     }
 
-    /// What some posteriors say: with the language model, where there is one.
-    pub(crate) fn read(&self, posteriors: &[Vec<f32>], seconds: f64) -> (Vec<Letter>, Transcript) {
-        self.read_with(self.language.as_ref(), posteriors, seconds)
+    /// What is said at some steps: with the language model, where there is one.
+    pub(crate) fn read(&self, steps: &[Vec<f32>], seconds: f64) -> Result<Read> {
+        self.read_with(self.language.as_ref(), steps, seconds)
     }
 
-    /// What some posteriors say with this language model or none.
+    /// What is said at some steps, with this language model or none.
     pub(crate) fn read_with(
         &self,
         language: Option<&Language>,
-        posteriors: &[Vec<f32>],
+        steps: &[Vec<f32>],
         seconds: f64,
-    ) -> (Vec<Letter>, Transcript) {
+    ) -> Result<Read> {
         let alphabet = &self.config().letters;
-        let letters = match language {
-            Some(language) => language.letters(posteriors, alphabet),
-            None => letters(posteriors, alphabet),
+        let mut shares = None;
+        let letters = match (self.model.transducer(), language) {
+            (Some(transducer), _) => {
+                let decoded = transducer.decode(steps, alphabet, &self.device)?;
+                shares = Some(decoded.shares);
+                decoded.letters
+            }
+            (None, Some(language)) => language.letters(steps, alphabet),
+            (None, None) => letters(steps, alphabet),
         };
         let words = words(&letters, self.config());
         let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let text = text.join(" ");
-        (letters, Transcript { text, words, seconds })
+        Ok(Read { letters, shares, transcript: Transcript { text, words, seconds } })
     }
+}
+
+/// What was read of an utterance's steps.
+pub(crate) struct Read {
+    letters: Vec<Letter>,
+    /// Of a transducer the probabilities with which each step began.
+    shares: Option<Vec<Vec<f32>>>,
+    pub transcript: Transcript,
 }
 
 /// What audio without a name is called in errors.
@@ -170,7 +185,7 @@ const THE_AUDIO: &str = "the audio";
 /// Frames in a batch at most, padding included, or one utterance.
 const FRAMES_AT_ONCE: usize = 8192;
 
-/// Probabilities `[T', V]` of each utterance, in their order. Those of like length share a batch; each result is the same as alone.
+/// As [`Recognizer::posteriors`]. Utterances of like length share a batch; each result is the same as alone.
 pub(crate) fn posteriors(
     model: &Cldnn,
     preparation: &Preparation,
@@ -184,7 +199,10 @@ pub(crate) fn posteriors(
         let chosen: Vec<&Prepared> = places.iter().map(|&place| utterances[place]).collect();
         let batch = preparation.batch(&chosen, device)?;
         let logits = model.forward(&batch, &mut Mode::Eval)?;
-        let shares: Tensor = softmax(&logits, 2)?;
+        let shares: Tensor = match model.transducer() {
+            Some(_) => logits,
+            None => softmax(&logits, 2)?,
+        };
         for ((shares, steps), place) in
             shares.to_vec3::<f32>()?.into_iter().zip(model.steps(&batch)).zip(places)
         {

@@ -1,7 +1,7 @@
 //! What is in a model folder.
 
 use crate::config::{ConvolutionConfig, RecurrentConfig};
-use crate::{Config, Result};
+use crate::{Config, Decoding, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
 use std::fmt;
@@ -16,6 +16,9 @@ pub struct ModelInspection {
     pub time_reduction: usize,
     /// The shortest audio that it takes, in ms.
     pub shortest_ms: f64,
+    /// How long after a sound it is written at the earliest, in ms; nothing where the network hears an utterance from its end too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look_ahead_ms: Option<f64>,
 }
 
 impl ModelInspection {
@@ -29,7 +32,9 @@ impl ModelInspection {
         let config: Config = folder.config()?;
         config.check()?;
         let window = config.front_end.window(config.rate);
+        let is_forward = config.recurrent.layers == 0 || !config.recurrent.bidirectional;
         let task = Self {
+            look_ahead_ms: is_forward.then(|| config.look_ahead_ms()),
             time_reduction: config.time_reduction(),
             shortest_ms: 1e3 * window as f64 / f64::from(config.rate),
             config,
@@ -57,10 +62,21 @@ impl fmt::Display for ModelInspection {
         }
         writeln!(f, "{:<16} {} frames a step", "time reduction", self.time_reduction)?;
         writeln!(f, "{:<16} {:.0} ms", "shortest audio", self.shortest_ms)?;
+        if let Some(ms) = self.look_ahead_ms {
+            writeln!(f, "{:<16} {ms:.0} ms", "look-ahead")?;
+        }
         writeln!(f, "{:<16} {:?}", "letters", letters.letters())?;
-        match letters.spelled() {
-            "" => Ok(()),
-            spelled => writeln!(f, "{:<16} {spelled:?}", "spelled letters"),
+        if !letters.spelled().is_empty() {
+            writeln!(f, "{:<16} {:?}", "spelled letters", letters.spelled())?;
+        }
+        match &self.config.decoding {
+            Some(Decoding { beam, weight, bonus, lexicon }) => writeln!(
+                f,
+                "{:<16} weight {weight}, bonus {bonus}, beam {beam}{}",
+                "language model",
+                if *lexicon { ", its words alone" } else { "" }
+            ),
+            None => Ok(()),
         }
     }
 }

@@ -6,7 +6,9 @@
 //! features indifferent to a speaker's pitch, and steps in time fewer; recurrent layers bring together what is heard around each step; a
 //! linear layer gives each step's probabilities of the letters and of a blank. Where in time a letter stands nobody has to say: the loss
 //! sums over all alignments of the text ([`conv_nn::ctc_loss`]). A recording is written down by the best letter of each step, immediate
-//! repeats merged and blanks left out, which also says when each word was heard.
+//! repeats merged and blanks left out, which also says when each word was heard; or, with a language model beside the network, by the text
+//! that both together find likeliest. A transducer ([`Objective::Rnnt`]) lets each letter also depend on those before it. A network that
+//! reads forward only writes while it listens ([`Stream`]).
 //!
 //! A trained model is a folder, and its use some lines; a [`Recognizer`] is `Send + Sync`, so one serves many threads:
 //!
@@ -73,12 +75,13 @@ mod report;
 mod stored;
 mod stream;
 mod train;
+mod transducer;
 
 pub use align::align;
 pub use alphabet::{Alphabet, Unit};
 pub use captions::{srt, vtt};
 pub use card::card;
-pub use config::{Config, ConvolutionConfig, Objective, RecurrentConfig};
+pub use config::{Config, ConvolutionConfig, Objective, RecurrentConfig, TransducerConfig};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, Rates, Written, evaluate};
 pub use greedy::Word;

@@ -2,6 +2,7 @@
 
 use crate::config::{ConvolutionConfig, RecurrentConfig};
 use crate::frontend::{FrontEnd, LogMel, RawWaveform, raw_waveform};
+use crate::transducer::{Transducer, transducer};
 use crate::{Config, Result};
 use candle_core::{Device, Module, Tensor};
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig, Precision, max_pool2d};
@@ -35,7 +36,7 @@ pub struct Statistics {
 /// A sample of a batch gives what it gives alone: each layer sees zeros behind its end, as it does behind an utterance without others.
 ///
 /// # Shapes
-/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters.
+/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a transducer.
 #[derive(Debug, Clone)]
 pub struct Cldnn {
     raw: Option<RawWaveform>,
@@ -44,15 +45,24 @@ pub struct Cldnn {
     norm: LayerNorm,
     reduction: Option<Linear>,
     recurrent: Option<Lstm>,
-    output: Linear,
+    output: Output,
     config: Config,
+}
+
+/// What comes behind the encoder.
+#[derive(Debug, Clone)]
+enum Output {
+    /// Of each step the logits of CTC's blank and the letters.
+    Ctc(Linear),
+    Rnnt(Transducer),
 }
 
 /// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
 ///
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean` and `frontend.deviation` `[F]`,
 /// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where there are such layers,
-/// `output.weight` `[V, H]` and `bias`.
+/// `output.weight` `[V, H]` and `bias`; of a transducer in place of these `transducer.…` (`embedding.weight` `[V, E]`, `recurrent.…`,
+/// `encoder`, `prediction` and `output`, each with `weight` and `bias`).
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -97,7 +107,12 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
         recurrent: (layers > 0)
             .then(|| lstm(inputs, units, stack, vb.pp("recurrent")))
             .transpose()?,
-        output: linear(config.outputs(), config.letters.classes(), vb.pp("output"))?,
+        output: match &config.transducer {
+            Some(sizes) => Output::Rnnt(transducer(sizes, config, &vb.pp("transducer"))?),
+            None => {
+                Output::Ctc(linear(config.outputs(), config.letters.classes(), vb.pp("output"))?)
+            }
+        },
         config: config.clone(),
     })
 }
@@ -126,7 +141,8 @@ impl Cldnn {
         batch.frames.iter().map(|&frames| self.config.steps(frames)).collect()
     }
 
-    /// Logits `[B, T', V]`; behind an utterance's own [`Cldnn::steps`] they are nothing.
+    /// Of each step what the network makes of it; behind an utterance's own [`Cldnn::steps`] it is nothing. With CTC these are logits
+    /// `[B, T', V]`, of a transducer the encoder's outputs `[B, T', H]`.
     ///
     /// # Errors
     /// A batch of other features than the front end's.
@@ -134,7 +150,7 @@ impl Cldnn {
         self.logits(&self.features(batch, mode)?, &batch.frames, mode)
     }
 
-    /// Logits of [`Cldnn::features`], of which each utterance has so many frames.
+    /// The same of [`Cldnn::features`], of which each utterance has so many frames.
     ///
     /// # Errors
     /// As [`Cldnn::forward`].
@@ -148,6 +164,14 @@ impl Cldnn {
             None => x,
         };
         self.classified(&x, mode)
+    }
+
+    /// What a transducer has besides the encoder.
+    pub(crate) fn transducer(&self) -> Option<&Transducer> {
+        match &self.output {
+            Output::Ctc(_) => None,
+            Output::Rnnt(transducer) => Some(transducer),
+        }
     }
 
     /// What the convolutions make of features: `[B, T', H]`, of each step what is around it.
@@ -196,9 +220,12 @@ impl Cldnn {
         Ok((x, Some(state)))
     }
 
-    /// Logits `[B, T', V]` of the recurrent layers' outputs.
+    /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer takes them as they are.
     pub(crate) fn classified(&self, x: &Tensor, mode: &Mode) -> Result<Tensor> {
-        Ok(self.output.at(precision(mode)).forward(x)?)
+        match &self.output {
+            Output::Ctc(output) => Ok(output.at(precision(mode)).forward(x)?),
+            Output::Rnnt(_) => Ok(x.clone()),
+        }
     }
 
     /// Features `[B, F, T]`, of mean 0 and deviation 1 over the training set; zeros behind an utterance's end.

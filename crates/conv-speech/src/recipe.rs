@@ -1,6 +1,6 @@
 //! The settings of a run, as they stand in a configuration file.
 
-use crate::config::{ConvolutionConfig, Objective, RecurrentConfig};
+use crate::config::{ConvolutionConfig, Objective, RecurrentConfig, TransducerConfig};
 use crate::frontend::{FrontEnd, LogMelConfig, RawConfig};
 use crate::masks::Masks;
 use crate::perturbation::Perturbation;
@@ -29,6 +29,8 @@ pub struct Recipe {
     pub dropout: f64,
     /// What the network is trained for.
     pub objective: Objective,
+    /// What a transducer has besides the encoder, where that is the objective.
+    pub transducer: TransducerConfig,
     /// Whether words of one letter have classes of their own ([`Alphabet::with_spelled`]).
     pub spelled_apart: bool,
     /// Speed, vocal tract and loudness of recordings in training.
@@ -67,6 +69,7 @@ impl Recipe {
             },
             dropout: 0.2,
             objective: Objective::Ctc,
+            transducer: TransducerConfig { embedding: 32, units: 96, joint: 96 },
             spelled_apart: false,
             perturbation: Perturbation::default(),
             masks: Masks { frequency: 1, frequency_width: 8, time: 1, time_width: 8 },
@@ -155,6 +158,7 @@ impl Recipe {
             recurrent: self.recurrent,
             dropout: self.dropout,
             objective: self.objective,
+            transducer: (self.objective == Objective::Rnnt).then_some(self.transducer),
             letters,
             decoding: None,
         }

@@ -6,11 +6,13 @@ use crate::frontend::{FrontEnd, raw_waveform};
 use crate::infer::posteriors;
 use crate::metrics::Tally;
 use crate::model::{Batch, Preparation, Prepared, Statistics};
-use crate::{Alphabet, Cldnn, Config, Error, Recipe, Recognizer, Result, cldnn, report};
+use crate::{Alphabet, Cldnn, Config, Error, Objective, Recipe, Recognizer, Result, cldnn, report};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{InvalidField, ModelConfig, Stored};
 use conv_nn::rng::{Fingerprint, seeded};
-use conv_nn::{CtcConfig, Mode, Parameters, Reduction, VarBuilder, ctc_frames, ctc_loss};
+use conv_nn::{
+    CtcConfig, Mode, Parameters, Reduction, RnntConfig, VarBuilder, ctc_frames, ctc_loss, rnnt_loss,
+};
 use conv_train::report::Report;
 use conv_train::{FitConfig, Learner, Loss, Task};
 use rayon::prelude::*;
@@ -19,6 +21,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+
+#[cfg(test)]
+mod tests;
 
 /// An utterance that training knows.
 struct Example {
@@ -158,12 +163,15 @@ impl<'a> Training<'a> {
         let names: Vec<&str> = watched.iter().map(|example| example.name.as_str()).collect();
         let all = posteriors(&self.model, &self.preparation, &prepared, &names, &self.device)?;
         let recognizer = self.recognizer();
-        let written = watched.iter().zip(all).map(|(example, posteriors)| Written {
-            name: example.name.clone(),
-            reference: example.text.clone(),
-            hypothesis: recognizer.read(&posteriors, 0.0).1.text,
+        let written = watched.par_iter().zip(all).map(|(example, steps)| {
+            Ok(Written {
+                name: example.name.clone(),
+                reference: example.text.clone(),
+                hypothesis: recognizer.read(&steps, 0.0)?.transcript.text,
+            })
         });
-        Ok(written.collect())
+        let written: Vec<Result<Written>> = written.collect();
+        written.into_iter().collect()
     }
 
     fn batch(&self, examples: &[&Example], prepared: &[&Prepared]) -> Result<Labelled> {
@@ -180,7 +188,7 @@ impl<'a> Training<'a> {
         let mut drawn = self.recipe.perturbation.draw(&mut rng);
         let config = self.model.config();
         let frames = config.front_end.frames(drawn.length(example.samples.len()), config.rate);
-        if frames == 0 || config.steps(frames) < ctc_frames(&example.letters) {
+        if config.steps(frames) < needed(&example.letters, config).max(1) {
             drawn.speed = 1.0;
         }
         Ok(self.preparation.prepare_warped(&drawn.samples(&example.samples)?, drawn.warp))
@@ -205,9 +213,19 @@ impl<'a> Training<'a> {
         if let Some(rng) = mode.rng() {
             features = self.recipe.masks.apply(&features, &batch.frames, rng)?;
         }
-        let logits = self.model.logits(&features, &batch.frames, mode)?;
-        let config = CtcConfig { reduction: Reduction::Sum, ..CtcConfig::default() };
-        let sum = ctc_loss(&logits, &self.model.steps(batch), letters, &config)?;
+        let x = self.model.logits(&features, &batch.frames, mode)?;
+        let steps = self.model.steps(batch);
+        let sum = match self.model.transducer() {
+            Some(transducer) => {
+                let logits = transducer.logits(&x, letters, mode)?;
+                let config = RnntConfig { reduction: Reduction::Sum, ..RnntConfig::default() };
+                rnnt_loss(&logits, &steps, letters, &config)?
+            }
+            None => {
+                let config = CtcConfig { reduction: Reduction::Sum, ..CtcConfig::default() };
+                ctc_loss(&x, &steps, letters, &config)?
+            }
+        };
         let weight = letters.iter().map(|letters| letters.len().max(1)).sum::<usize>() as f64;
         Ok(Loss { value: (sum / weight)?, weight })
     }
@@ -243,13 +261,26 @@ fn examples(
     examples.into_iter().collect()
 }
 
+/// The steps that a text needs at least: a transducer writes as many letters at one as it likes.
+fn needed(letters: &[u32], config: &Config) -> usize {
+    match config.objective {
+        Objective::Ctc => ctc_frames(letters),
+        Objective::Rnnt => 1,
+    }
+}
+
 /// An example whose text needs more steps than there are.
 fn misfit(example: &Example, config: &Config) -> Option<LeftOut> {
     let steps = config.steps(example.prepared.frames);
     let letters = example.letters.len();
-    let needed = ctc_frames(&example.letters);
+    let needed = needed(&example.letters, config);
     let name = example.name.clone();
-    (needed > steps).then_some(LeftOut { name, letters, repeats: needed - letters, steps })
+    (needed > steps).then_some(LeftOut {
+        name,
+        letters,
+        repeats: needed.saturating_sub(letters),
+        steps,
+    })
 }
 
 fn fitting(examples: Vec<Example>, config: &Config) -> (Vec<Example>, Vec<LeftOut>) {
@@ -302,6 +333,9 @@ fn statistics(
     Ok(Statistics { deviation: tensor(deviation.collect())?, mean: tensor(mean)? })
 }
 
+/// What parameters begin with whose rows are letters.
+const OF_LETTERS: [&str; 3] = ["output.", "transducer.output.", "transducer.embedding."];
+
 /// Tensors of the model at `start` that fit the network; the last layer's where the letters are the same.
 fn warm(start: &Path, config: &Config) -> Result<BTreeMap<String, Tensor>> {
     let stored = Stored::<Config>::open(start)?;
@@ -311,7 +345,7 @@ fn warm(start: &Path, config: &Config) -> Result<BTreeMap<String, Tensor>> {
     let same_letters = stored.config.letters == config.letters;
     let fits = |name: &str, tensor: &Tensor| {
         own.get(name).is_some_and(|own| own.dims() == tensor.dims())
-            && (same_letters || !name.starts_with("output."))
+            && (same_letters || !OF_LETTERS.iter().any(|prefix| name.starts_with(prefix)))
     };
     Ok(stored.tensors.into_iter().filter(|(name, tensor)| fits(name, tensor)).collect())
 }
@@ -375,7 +409,7 @@ impl Learner for Training<'_> {
 
 impl Task for Training<'_> {
     type Config = Config;
-    const NETWORK: &'static str = "A network of convolutions and long short-term memory after Sainath et al. (2015), with CTC";
+    const NETWORK: &'static str = "A network of convolutions and long short-term memory after Sainath et al. (2015), with CTC or a transducer";
 
     fn config(&self) -> &Config {
         self.model.config()

@@ -148,7 +148,8 @@ fn check(
 ) -> Result<()> {
     let is_symbol = |id: u32| id != blank && (id as usize) < classes;
     if let Some(position) = target.iter().position(|&id| !is_symbol(id)) {
-        return Err(Error::CtcSymbol { sample, position, symbol: target[position], classes });
+        let (operation, symbol) = (Ctc::NAME, target[position]);
+        return Err(Error::Symbol { operation, sample, position, symbol, classes });
     }
     if ctc_frames(target) > frames {
         let (symbols, repeats) = (target.len(), repeats(target));

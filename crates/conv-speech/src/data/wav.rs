@@ -31,7 +31,15 @@ pub(super) fn samples(format: &[u8], samples: &[u8]) -> Result<Audio, String> {
         (FLOAT, 64) => own(numbers(samples, |bytes| f64::from_le_bytes(bytes) as f32)),
         (A_LAW, 8) => own(samples.iter().map(|&byte| a_law(byte)).collect()),
         (MU_LAW, 8) => own(samples.iter().map(|&byte| mu_law(byte)).collect()),
-        _ => integers(file(format, samples), rate),
+        _ => {
+            // Nobody needs the bytes a second that some headers have wrong.
+            let mut format = format.to_vec();
+            let frame = self::number(&format, 12, 2).unwrap_or(0) as u32;
+            if let Some(bytes) = format.get_mut(8..12) {
+                bytes.copy_from_slice(&rate.wrapping_mul(frame).to_le_bytes());
+            }
+            integers(file(&format, samples), rate)
+        }
     }
 }
 

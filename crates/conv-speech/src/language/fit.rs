@@ -32,7 +32,7 @@ impl Decoding {
                 let decoding = Self { beam, weight, bonus, lexicon };
                 let language =
                     Language::new(model.clone(), decoding, &recognizer.config().letters)?;
-                let found = tally(&written(recognizer, Some(&language), recordings, &posteriors));
+                let found = tally(&written(recognizer, Some(&language), recordings, &posteriors)?);
                 let errors = (found.words.count(), found.characters.count());
                 if best.as_ref().is_none_or(|(_, least, _)| errors < *least) {
                     best = Some((decoding, errors, found.words.rate()));
