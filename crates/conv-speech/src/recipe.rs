@@ -106,6 +106,7 @@ impl Recipe {
                 convolution(32, 9, [2, 1]),
             ],
             recurrent: RecurrentConfig { layers: 0, ..small.recurrent },
+            perturbation: Perturbation { pauses: 6, ..Perturbation::default() },
             fit: FitConfig { epochs: 60, ..small.fit },
             ..small
         }
@@ -121,7 +122,7 @@ impl Recipe {
             recurrent: RecurrentConfig { layers: 3, units: 160, ..small.recurrent },
             dropout: 0.3,
             spelled_apart: true,
-            perturbation: Perturbation { speed: [0.87, 1.14], warp: 0.12, gain: 6.0 },
+            perturbation: Perturbation { speed: [0.87, 1.14], warp: 0.12, gain: 6.0, pauses: 0 },
             masks: Masks { frequency: 2, frequency_width: 8, time: 2, time_width: 20 },
             fit: FitConfig {
                 epochs: 46,
