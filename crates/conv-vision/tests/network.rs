@@ -519,7 +519,6 @@ fn a_layer_that_is_given_takes_the_place_of_its_own() {
     let wanted = ["inception_4c/3x3", "inception_4c/1x1", "loss3/classifier"]
         .map(|name| graph.find(name, network.name()).unwrap());
     let own = network.values(&x, &wanted, &mut Mode::Eval).unwrap();
-    let given = Var::from_tensor(&own[0]).unwrap();
     let from =
         |value: &Tensor| network.values_given(&x, branch, value, &wanted, &mut Mode::Eval).unwrap();
     let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
