@@ -16,7 +16,7 @@ pub struct Flags {
     /// How samples become features [default: logmel]
     #[arg(long)]
     front_end: Option<Kind>,
-    /// What the network is made of [default: small, and convolutional for yesno]
+    /// What the network is made of [default: small]
     #[arg(long)]
     preset: Option<Preset>,
     /// What the network is trained for [default: ctc]
@@ -44,7 +44,7 @@ enum Kind {
 pub enum Preset {
     /// Two convolutions and a recurrent layer in both directions
     Small,
-    /// Convolutions alone, for a few words said in few orders
+    /// Convolutions alone, for sound as it comes
     Convolutional,
     /// Three recurrent layers, spelled letters apart, recordings changed as if by other speakers
     Medium,
@@ -60,18 +60,13 @@ enum Criterion {
 }
 
 impl Flags {
-    /// The recipe, of `usual` where no preset is named; where there is a dev part, the best weights are chosen by its word error rate.
-    pub fn recipe(
-        &self,
-        usual: Preset,
-        has_dev: bool,
-        common: &conv_cli::Common,
-    ) -> Result<Recipe> {
+    /// The recipe; where there is a dev part, the best weights are chosen by its word error rate.
+    pub fn recipe(&self, has_dev: bool, common: &conv_cli::Common) -> Result<Recipe> {
         let front_end = match self.front_end {
             None | Some(Kind::Logmel) => FrontEnd::LogMel(LogMelConfig::default()),
             Some(Kind::Raw) => Recipe::raw(),
         };
-        let mut base = match self.preset.unwrap_or(usual) {
+        let mut base = match self.preset.unwrap_or(Preset::Small) {
             Preset::Small => Recipe::small(front_end),
             Preset::Convolutional => Recipe::convolutional(front_end),
             Preset::Medium => Recipe::medium(front_end),

@@ -1,15 +1,15 @@
 //! `train`: from recordings and their texts to a model folder and a report.
 
 use crate::data::Sets;
-use crate::recipe::{Flags, Preset};
+use crate::recipe::Flags;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_cli::train::TrainFlags;
 use conv_speech::data::{Manifest, Recordings};
-use conv_speech::{Objective, Training, card, evaluate};
+use conv_speech::{Decoding, Language, NgramModel, Objective, Training, card, evaluate};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -23,6 +23,9 @@ pub struct Options {
     /// Start from what another model has learnt, as far as names and sizes agree
     #[arg(long)]
     init: Option<String>,
+    /// Write only words that the training texts have, by the best of all their spellings: for few words [always with yesno]
+    #[arg(long)]
+    lexicon: bool,
     #[command(flatten)]
     sets: Sets,
     #[command(flatten)]
@@ -32,9 +35,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
-    if options.train.overfit.is_none() {
-        options.train.run_folder()?;
-    }
+    let out = options.train.run_folder()?.map(Path::to_path_buf);
     let (manifest, test) = match options.sets.find(&options.data)? {
         Some(_) if options.dev.is_some() => {
             bail!("yesno comes with parts of its own: --dev is for lists")
@@ -42,8 +43,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         Some(set) => (set.train, Some(set.test)),
         None => (Manifest::read(&options.data)?, None),
     };
-    let usual = if test.is_some() { Preset::Convolutional } else { Preset::Small };
-    let recipe = options.flags.recipe(usual, options.dev.is_some(), common)?;
+    let lexicon = options.lexicon || test.is_some();
+    let recipe = options.flags.recipe(options.dev.is_some(), common)?;
     let train = Recordings::read(&manifest, None)?;
     let held_out = |manifest: &Manifest| Recordings::read(manifest, Some(train.rate));
     let dev = options.dev.as_ref().map(|path| held_out(&Manifest::read(path)?)).transpose()?;
@@ -65,8 +66,15 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         config.letters.classes() - 1
     );
     let measured = [("dev", &dev), ("test", &test)];
+    let texts = train.recordings.iter().map(|recording| recording.text.as_str());
+    let words = lexicon.then(|| NgramModel::train(texts, [], 1));
     let figures = || {
-        let recognizer = training.recognizer();
+        let mut recognizer = training.recognizer();
+        if let Some(words) = &words {
+            let language =
+                Language::new(words.clone(), Decoding::LEXICON, &recognizer.config().letters)?;
+            recognizer = recognizer.with_language(language);
+        }
         let mut figures = BTreeMap::new();
         for (part, recordings) in measured {
             if let Some(recordings) = recordings {
@@ -77,5 +85,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         }
         Ok(figures)
     };
-    options.train.run(&training, &subtitle, figures, |metrics| card(&train.name, metrics), common)
+    let card = |metrics| card(&train.name, metrics);
+    options.train.run(&training, &subtitle, figures, card, common)?;
+    match (words, out) {
+        (Some(words), Some(out)) => Ok(words.put_into(&out.join("model"), Decoding::LEXICON)?),
+        _ => Ok(()),
+    }
 }

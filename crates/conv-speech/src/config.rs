@@ -25,10 +25,6 @@ fn one_by_one() -> [usize; 2] {
     [1, 1]
 }
 
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
 fn one() -> usize {
     1
 }
@@ -80,10 +76,6 @@ pub struct Config {
     pub rate: u32,
     /// How samples become features.
     pub front_end: FrontEnd,
-    /// Frames that the convolutions see beyond each end of an utterance, as if it were mirrored there, in the place of zeros: a multiple of
-    /// the reduction of time. By zeros a network tells where a recording begins, and learns what is always said there.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub mirrored: usize,
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
     /// Numbers to which the maps of a step are reduced by a linear layer before the recurrent ones; they take all without it.
@@ -181,9 +173,6 @@ impl ModelConfig for Config {
         }
         let steps = self.time_reduction();
         check(steps <= 64, "convolutions", &format!("a time reduction of {steps}"), "at most 64")?;
-        let expected = format!("a multiple of {steps} frames, at most 4096");
-        let fits = self.mirrored % steps == 0 && self.mirrored <= 4096;
-        check(fits, "mirrored", &self.mirrored, &expected)?;
         let maps = self.maps();
         check(SIZES.contains(&maps), "convolutions", &format!("{maps} numbers a step"), RANGE)?;
         if let Some(reduction) = &self.reduction {
@@ -240,7 +229,6 @@ pub(crate) mod tests {
         Config {
             rate: 8000,
             front_end,
-            mirrored: 0,
             convolutions: vec![convolution, ConvolutionConfig { pool: 2, ..convolution }],
             reduction: Some(6),
             recurrent,
@@ -274,9 +262,6 @@ pub(crate) mod tests {
             change(&mut config);
             config.check().err().map(|error| error.to_string()).unwrap_or_default()
         };
-        assert!(
-            message(&|c| c.mirrored = 6).starts_with("mirrored is 6, expected a multiple of 4")
-        );
         let found = message(&|config| config.rate = 0);
         assert_eq!(found, "rate is 0, expected 1000 to 384000 Hz");
         assert!(message(&|config| config.convolutions[0].kernel = [2, 3]).contains("odd kernels"));

@@ -63,6 +63,12 @@ impl Recognizer {
         Self { model, language: None, preparation, device: device.clone() }
     }
 
+    /// The same, writing with a language model.
+    #[must_use]
+    pub fn with_language(self, language: Language) -> Self {
+        Self { language: Some(language), ..self }
+    }
+
     /// What the network is made of.
     pub fn config(&self) -> &Config {
         self.model.config()

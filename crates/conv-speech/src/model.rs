@@ -182,10 +182,8 @@ impl Cldnn {
         mode: &Mode,
     ) -> Result<Tensor> {
         let precision = precision(mode);
-        let edge = self.config.mirrored;
-        let mut x = if edge > 0 { mirrored(features, frames, edge)? } else { features.clone() };
-        x = x.unsqueeze(1)?;
-        let mut lengths: Vec<usize> = frames.iter().map(|frames| frames + 2 * edge).collect();
+        let mut x = features.unsqueeze(1)?;
+        let mut lengths = frames.to_vec();
         for (convolution, layer) in self.convolutions.iter().zip(&self.config.convolutions) {
             lengths.iter_mut().for_each(|length| *length = length.div_ceil(layer.stride[1]));
             x = keep_first(&relu(&convolution.at(precision).forward(&x)?)?, &lengths)?;
@@ -193,10 +191,6 @@ impl Cldnn {
                 let pool = Pool2dConfig { kernel: (layer.pool, 1), ..Pool2dConfig::default() };
                 x = max_pool2d(&x, &pool)?;
             }
-        }
-        if edge > 0 {
-            let longest = frames.iter().map(|&frames| self.config.steps(frames)).max().unwrap_or(0);
-            x = x.narrow(3, edge / self.config.time_reduction(), longest)?.contiguous()?;
         }
         let (batch, maps, features, steps) = x.dims4()?;
         let x = x.reshape((batch, maps * features, steps))?.transpose(1, 2)?.contiguous()?;
@@ -242,31 +236,6 @@ impl Cldnn {
         let x = x.broadcast_sub(&mean.reshape(column)?)?;
         Ok(keep_first(&x.broadcast_div(&deviation.reshape(column)?)?, &batch.frames)?)
     }
-}
-
-/// `[B, F, T]` features with `edge` frames more at each end of an utterance, as mirrored there, and zeros behind these.
-fn mirrored(features: &Tensor, frames: &[usize], edge: usize) -> Result<Tensor> {
-    let (batch, height, longest) = features.dims3()?;
-    let width = longest + 2 * edge;
-    let mut places = Vec::with_capacity(batch * height * width);
-    for &own in frames {
-        let row = (0..width).map(|at| reflected(at as isize - edge as isize, own) as u32);
-        let row: Vec<u32> = row.collect();
-        (0..height).for_each(|_| places.extend_from_slice(&row));
-    }
-    let places = Tensor::from_vec(places, (batch, height, width), features.device())?;
-    let lengths: Vec<usize> = frames.iter().map(|own| own + 2 * edge).collect();
-    Ok(keep_first(&features.contiguous()?.gather(&places, 2)?, &lengths)?)
-}
-
-/// The frame of `count` that stands at a place beyond them, where they are mirrored at the first and the last, over and over.
-fn reflected(place: isize, count: usize) -> usize {
-    let last = count.saturating_sub(1) as isize;
-    if last == 0 {
-        return 0;
-    }
-    let at = place.rem_euclid(2 * last);
-    at.min(2 * last - at) as usize
 }
 
 /// Puts utterances into batches: what can be computed before training, once, is `prepared` to be.
@@ -324,47 +293,5 @@ impl Preparation {
             None => Tensor::from_vec(inputs, (count, longest), device)?,
         };
         Ok(Batch { inputs, frames: utterances.iter().map(|one| one.frames).collect() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::tests::tiny;
-    use crate::frontend::LogMelConfig;
-    use candle_core::DType;
-    use conv_nn::Parameters;
-
-    #[test]
-    fn ends_are_mirrored_at_the_first_and_the_last_frame() -> Result<()> {
-        let places = |count| (-4..7).map(|place| reflected(place, count)).collect::<Vec<_>>();
-        assert_eq!(places(3), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
-        assert_eq!(places(1), [0; 11]);
-        let x = Tensor::new(&[[[1f32, 2.0, 3.0]], [[4.0, 5.0, 9.0]]], &Device::Cpu)?;
-        let found = mirrored(&x, &[3, 2], 2)?.squeeze(1)?.to_vec2::<f32>()?;
-        assert_eq!(found[0], [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
-        // The shorter one's own last frame is its second; what is behind its end is not looked at.
-        assert_eq!(found[1], [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 0.0]);
-        Ok(())
-    }
-
-    #[test]
-    fn a_recording_s_steps_are_the_same_in_any_batch_where_ends_are_mirrored() -> Result<()> {
-        let mut config = tiny(FrontEnd::LogMel(LogMelConfig::default()));
-        config.mirrored = 8;
-        config.recurrent.layers = 0;
-        let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
-        let model = cldnn(&config, None, &vb)?;
-        let rows = config.front_end.features();
-        let values = Tensor::arange(0f32, (2 * rows * 20) as f32, &Device::Cpu)?;
-        let both = values.affine(0.37, 0.0)?.sin()?.reshape((2, rows, 20))?;
-        let all = model.logits(&both, &[20, 13], &mut Mode::Eval)?;
-        assert_eq!(all.dims()[..2], [2, config.steps(20)]);
-        let alone = both.narrow(0, 1, 1)?.narrow(2, 0, 13)?;
-        let alone = model.logits(&alone, &[13], &mut Mode::Eval)?.squeeze(0)?;
-        let steps = config.steps(13);
-        let of_batch = all.get(1)?.narrow(0, 0, steps)?.to_vec2::<f32>()?;
-        assert_eq!(of_batch, alone.to_vec2::<f32>()?);
-        Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use crate::Result;
 use crate::data::resample;
 use conv_hub::InvalidField;
-use conv_nn::rng::seeded;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -19,20 +18,12 @@ pub struct Perturbation {
     pub warp: f64,
     /// The most by which a recording is made louder or softer, in dB.
     pub gain: f64,
-    /// The most pauses that are put into a recording where it is quiet, each of up to a second and made of its quietest stretch. Where
-    /// recordings are quiet for long only before what they all begin with, silence alone would tell the word.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub pauses: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl Default for Perturbation {
     /// Every recording as it is.
     fn default() -> Self {
-        Self { speed: [1.0, 1.0], warp: 0.0, gain: 0.0, pauses: 0 }
+        Self { speed: [1.0, 1.0], warp: 0.0, gain: 0.0 }
     }
 }
 
@@ -43,9 +34,6 @@ pub(crate) struct Drawn {
     /// What the mel filters' frequencies are multiplied by.
     pub warp: f64,
     gain: f64,
-    pauses: usize,
-    /// What the pauses' places and lengths are drawn from.
-    seed: u64,
 }
 
 impl Perturbation {
@@ -57,9 +45,7 @@ impl Perturbation {
         let fits = (0.0..=0.5).contains(&self.warp);
         InvalidField::unless(fits, "perturbation.warp", &self.warp, "0 to 0.5")?;
         let fits = (0.0..=40.0).contains(&self.gain);
-        InvalidField::unless(fits, "perturbation.gain", &self.gain, "0 to 40 dB")?;
-        let fits = self.pauses <= 64;
-        Ok(InvalidField::unless(fits, "perturbation.pauses", &self.pauses, "at most 64")?)
+        Ok(InvalidField::unless(fits, "perturbation.gain", &self.gain, "0 to 40 dB")?)
     }
 
     /// Whether recordings stay as they are.
@@ -70,14 +56,11 @@ impl Perturbation {
     pub(crate) fn draw(&self, rng: &mut impl Rng) -> Drawn {
         let [slowest, fastest] = self.speed;
         let mut within = |low: f64, high: f64| low + (high - low) * rng.random::<f64>();
-        let (speed, warp) = (within(slowest, fastest), 1.0 + within(-self.warp, self.warp));
-        let gain = within(-self.gain, self.gain);
-        // Nothing more is drawn where there are none, so that the numbers of earlier versions stay.
-        let (pauses, seed) = match self.pauses {
-            0 => (0, 0),
-            most => (rng.random_range(0..=most), rng.random()),
-        };
-        Drawn { speed, warp, gain, pauses, seed }
+        Drawn {
+            speed: within(slowest, fastest),
+            warp: 1.0 + within(-self.warp, self.warp),
+            gain: within(-self.gain, self.gain),
+        }
     }
 }
 
@@ -87,63 +70,23 @@ impl Drawn {
         (samples as f64 / self.speed).ceil() as usize
     }
 
-    /// The recording, of `rate` Hz, at the drawn speed and loudness and with the drawn pauses.
-    pub fn samples(&self, samples: &[f32], rate: u32) -> Result<Vec<f32>> {
+    /// The recording at the drawn speed and loudness.
+    pub fn samples(&self, samples: &[f32]) -> Result<Vec<f32>> {
         let factor = 10f64.powf(self.gain / 20.0) as f32;
         let mut played = resample(samples, 1.0 / self.speed)?;
         played.iter_mut().for_each(|sample| *sample *= factor);
-        Ok(match self.pauses {
-            0 => played,
-            count => with_pauses(&played, rate, count, &mut seeded(self.seed, "pauses")),
-        })
+        Ok(played)
     }
-}
-
-/// Puts in pauses of a tenth of a second to a second, at places drawn among the quietest quarter of the recording.
-fn with_pauses(samples: &[f32], rate: u32, count: usize, rng: &mut impl Rng) -> Vec<f32> {
-    /// Pieces whose loudness is taken together.
-    const AROUND: usize = 4;
-    let hop = (rate as usize / 100).max(1);
-    let energy: Vec<f64> = samples
-        .chunks(hop)
-        .map(|piece| piece.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / piece.len() as f64)
-        .collect();
-    if energy.len() <= 2 * AROUND {
-        return samples.to_vec();
-    }
-    let around = |at: usize| energy[at - AROUND..=at + AROUND].iter().sum::<f64>();
-    let mut places: Vec<usize> = (AROUND..energy.len() - AROUND).collect();
-    places.sort_by(|&a, &b| around(a).total_cmp(&around(b)).then(a.cmp(&b)));
-    // The quietest stretch, forth and back, so that it has no edges.
-    let first = (places[0] - AROUND) * hop;
-    let stretch = &samples[first..(first + (2 * AROUND + 1) * hop).min(samples.len())];
-    let silence = || stretch.iter().chain(stretch.iter().rev()).copied().cycle();
-    places.truncate((places.len() / 4).max(1));
-    let mut pauses: Vec<(usize, usize)> = (0..count)
-        .map(|_| {
-            let place = places[rng.random_range(0..places.len())] * hop;
-            (place, rng.random_range(10 * hop..=100 * hop))
-        })
-        .collect();
-    pauses.sort_unstable();
-    let mut with = Vec::with_capacity(samples.len() + pauses.iter().map(|p| p.1).sum::<usize>());
-    let mut done = 0;
-    for (place, length) in pauses {
-        with.extend_from_slice(&samples[done..place]);
-        with.extend(silence().take(length));
-        done = place;
-    }
-    with.extend_from_slice(&samples[done..]);
-    with
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use conv_nn::rng::seeded;
 
     #[test]
     fn draws_stay_within_their_bounds_and_come_from_the_seed() -> Result<()> {
-        let perturbation = Perturbation { speed: [0.8, 1.25], warp: 0.1, gain: 6.0, pauses: 0 };
+        let perturbation = Perturbation { speed: [0.8, 1.25], warp: 0.1, gain: 6.0 };
         perturbation.check()?;
         let mut slow = 0;
         for example in 0..200 {
@@ -152,7 +95,7 @@ mod tests {
             assert_eq!(drawn, perturbation.draw(&mut stream()));
             assert!((0.8..=1.25).contains(&drawn.speed) && (0.9..=1.1).contains(&drawn.warp));
             assert!(drawn.gain.abs() <= 6.0);
-            let samples = drawn.samples(&vec![0.25; 1000], 8000)?;
+            let samples = drawn.samples(&vec![0.25; 1000])?;
             assert_eq!(samples.len(), drawn.length(1000));
             // In the middle, far from where it begins and ends, a constant stays one.
             let middle = samples[samples.len() / 2] / 0.25;
@@ -160,32 +103,6 @@ mod tests {
             slow += u32::from(drawn.speed < 1.0);
         }
         assert!((60..120).contains(&slow), "{slow}");
-        Ok(())
-    }
-
-    #[test]
-    fn pauses_are_put_in_where_it_is_quiet_and_nothing_is_lost() -> Result<()> {
-        // Three loud words of half a second between quiet stretches of as much, each sample unlike the others.
-        let sample = |at: usize| {
-            let loud = at / 4000 % 2 == 1;
-            if loud { 0.5 + at as f32 * 1e-5 } else { at as f32 * 1e-7 }
-        };
-        let samples: Vec<f32> = (0..28_000).map(sample).collect();
-        let perturbation = Perturbation { pauses: 5, ..Perturbation::default() };
-        let mut longer = 0;
-        for example in 0..20 {
-            let drawn = perturbation.draw(&mut seeded(1, &format!("augment 0 {example}")));
-            let heard = drawn.samples(&samples, 8000)?;
-            assert_eq!(heard, drawn.samples(&samples, 8000)?);
-            assert!(heard.len() <= samples.len() + 5 * 8000);
-            longer += usize::from(heard.len() > samples.len());
-            // The words are whole, in their order, and nothing loud was added.
-            let loud = |samples: &[f32]| -> Vec<f32> {
-                samples.iter().copied().filter(|sample| *sample > 0.4).collect()
-            };
-            assert_eq!(loud(&heard), loud(&samples));
-        }
-        assert!(longer > 10, "{longer}");
         Ok(())
     }
 
@@ -201,7 +118,6 @@ mod tests {
             (Perturbation { speed: [f64::NAN, 1.1], ..none }, "perturbation.speed"),
             (Perturbation { warp: 0.6, ..none }, "perturbation.warp is 0.6"),
             (Perturbation { gain: -1.0, ..none }, "perturbation.gain is -1"),
-            (Perturbation { pauses: 65, ..none }, "perturbation.pauses is 65"),
         ] {
             assert!(message(bad).contains(field), "{}", message(bad));
         }

@@ -17,8 +17,6 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// How samples become features.
     pub front_end: FrontEnd,
-    /// Frames beyond each end of an utterance that the convolutions see mirrored in the place of zeros.
-    pub mirrored: usize,
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
     /// Numbers to which the maps of a step are reduced.
@@ -58,7 +56,6 @@ impl Recipe {
         let groups = if matches!(front_end, FrontEnd::Raw(_)) { vec![slow] } else { Vec::new() };
         Self {
             front_end,
-            mirrored: 0,
             convolutions: vec![convolution(16), convolution(24)],
             reduction: None,
             recurrent: RecurrentConfig {
@@ -90,15 +87,12 @@ impl Recipe {
         }
     }
 
-    /// For a few words, said in so few orders that a recurrent layer would learn them by heart: convolutions alone, which hear three
-    /// quarters of a second around each step, and cannot tell where the recording begins.
+    /// Convolutions alone, which hear three quarters of a second around each step: for sound as it comes.
     pub fn convolutional(front_end: FrontEnd) -> Self {
         let convolution =
             |maps, width, stride| ConvolutionConfig { maps, kernel: [5, width], stride, pool: 1 };
         let small = Self::small(front_end);
         Self {
-            // No fewer frames than the convolutions see on a side.
-            mirrored: 40,
             convolutions: vec![
                 convolution(16, 5, [2, 2]),
                 convolution(24, 5, [2, 2]),
@@ -106,8 +100,6 @@ impl Recipe {
                 convolution(32, 9, [2, 1]),
             ],
             recurrent: RecurrentConfig { layers: 0, ..small.recurrent },
-            perturbation: Perturbation { pauses: 6, ..Perturbation::default() },
-            fit: FitConfig { epochs: 60, ..small.fit },
             ..small
         }
     }
@@ -122,7 +114,7 @@ impl Recipe {
             recurrent: RecurrentConfig { layers: 3, units: 160, ..small.recurrent },
             dropout: 0.3,
             spelled_apart: true,
-            perturbation: Perturbation { speed: [0.87, 1.14], warp: 0.12, gain: 6.0, pauses: 0 },
+            perturbation: Perturbation { speed: [0.87, 1.14], warp: 0.12, gain: 6.0 },
             masks: Masks { frequency: 2, frequency_width: 8, time: 2, time_width: 20 },
             fit: FitConfig {
                 epochs: 46,
@@ -153,7 +145,6 @@ impl Recipe {
         Config {
             rate,
             front_end: self.front_end.clone(),
-            mirrored: self.mirrored,
             convolutions: self.convolutions.clone(),
             reduction: self.reduction,
             recurrent: self.recurrent,

@@ -4,7 +4,6 @@ use crate::data::Resampler;
 use crate::greedy::{BestPath, Letter, words};
 use crate::{Config, Error, Objective, Recognizer, Result, Unit, Word};
 use candle_core::Tensor;
-use conv_hub::InvalidField;
 use conv_nn::{LstmState, Mode, softmax};
 
 /// A recording in the making. What it writes is to the last bit what [`Recognizer::transcribe`] writes of the whole without a language
@@ -45,15 +44,12 @@ impl Recognizer {
     /// Listens to samples of `rate` Hz as they come.
     ///
     /// # Errors
-    /// A network that also reads the utterance from its end, or that sees its ends mirrored, or a transducer; a rate of 0, or one more than
-    /// 256 times the model's or as low.
+    /// A network that also reads the utterance from its end, or a transducer; a rate of 0, or one more than 256 times the model's or as low.
     pub fn stream(&self, rate: u32) -> Result<Stream<'_>> {
         let config = self.config();
         if config.recurrent.layers > 0 && config.recurrent.bidirectional {
             return Err(Error::NotForward);
         }
-        let expected = "0 where sound is heard as it comes";
-        InvalidField::unless(config.mirrored == 0, "mirrored", &config.mirrored, expected)?;
         if config.objective != Objective::Ctc {
             return Err(Error::NotCtc);
         }

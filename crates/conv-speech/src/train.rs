@@ -191,9 +191,7 @@ impl<'a> Training<'a> {
         if config.steps(frames) < needed(&example.letters, config).max(1) {
             drawn.speed = 1.0;
         }
-        Ok(self
-            .preparation
-            .prepare_warped(&drawn.samples(&example.samples, config.rate)?, drawn.warp))
+        Ok(self.preparation.prepare_warped(&drawn.samples(&example.samples)?, drawn.warp))
     }
 
     /// The loss a letter of some examples in evaluation; those that do not fit have none.

@@ -255,17 +255,37 @@ fn a_process_killed_again_and_again_ends_with_the_same_bits() {
 /// A checkpoint of an older version of this crate, in which the schedule's decay was called `course`, and the
 /// weights that the same version ended with. `reference/older/` was written at commit 73a4902 by [`config`]
 /// with the schedule below: stopped after 10 steps, and trained to its end.
+///
+/// A seed fixes the bits on one type of processor. Whether this one is of the type that wrote the folder is told by a run from the
+/// beginning: its losses and gradients of the first ten steps are the older ones to the last bit, or not. Elsewhere the products of
+/// matrices round otherwise, by some units in the last place.
 #[test]
 fn a_checkpoint_of_an_older_version_goes_on_to_the_same_bits() {
     let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/older");
+    let decay = Decay::Cosine { steps: Some(40), floor: 0.01 };
+    let config = FitConfig { schedule: Schedule { warmup_steps: 5, decay }, ..config() };
+    let whole = tempfile::tempdir().unwrap();
+    fit(&Classifier::new(), &config, Run::new(whole.path())).unwrap();
+    let first = timeless(&older);
+    let is_of_its_type = timeless(whole.path())[..first.len()] == first[..];
+
     let folder = tempfile::tempdir().unwrap();
     for name in ["last.safetensors", "metrics.jsonl"] {
         std::fs::copy(older.join(name), folder.path().join(name)).unwrap();
     }
-    let decay = Decay::Cosine { steps: Some(40), floor: 0.01 };
-    let config = FitConfig { schedule: Schedule { warmup_steps: 5, decay }, ..config() };
     let learner = Classifier::new();
     let run = Run { resume: true, ..Run::new(folder.path()) };
     fit(&learner, &config, run).unwrap();
-    assert!(learner.weights() == file_bits(&older.join("end.safetensors")));
+    let (found, expected) = (learner.weights(), file_bits(&older.join("end.safetensors")));
+    if is_of_its_type {
+        assert!(found == expected);
+    }
+    assert!(found.keys().eq(expected.keys()));
+    for (name, expected) in expected {
+        assert_eq!(found[&name].len(), expected.len(), "{name}");
+        for (&found, expected) in found[&name].iter().zip(expected) {
+            let (found, expected) = (f32::from_bits(found), f32::from_bits(expected));
+            assert!((found - expected).abs() < 2e-6, "{name}: {found} and {expected}");
+        }
+    }
 }

@@ -34,6 +34,9 @@ pub struct Decoding {
 }
 
 impl Decoding {
+    /// Only words of the language model are written, all of them alike.
+    pub const LEXICON: Self = Self { beam: 24, weight: 0.0, bonus: 0.0, lexicon: true };
+
     pub(crate) fn check(&self) -> Result<(), InvalidField> {
         let check = InvalidField::unless;
         check((1..=4096).contains(&self.beam), "decoding.beam", &self.beam, "1 to 4096")?;

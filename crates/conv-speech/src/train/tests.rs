@@ -74,7 +74,7 @@ fn a_transducer_writes_any_text_over_any_steps_and_learns_from_all() -> Result<(
 #[test]
 fn recordings_are_changed_anew_each_epoch_from_the_seed_alone() -> Result<()> {
     let mut recipe = recipe();
-    recipe.perturbation = Perturbation { speed: [0.8, 1.25], warp: 0.1, gain: 6.0, pauses: 2 };
+    recipe.perturbation = Perturbation { speed: [0.8, 1.25], warp: 0.1, gain: 6.0 };
     // The last one fits its steps so closely that it is never played faster.
     let list = vec![recording("a", "AB", 40), recording("b", "B", 60), recording("c", "ABAB", 16)];
     let list = recordings(list);
