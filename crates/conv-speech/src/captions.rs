@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn both_forms_say_when_and_escape_what_they_must() {
-        let words = [word("A<B", 3_599.9996, 3_600.5)];
+        let words = [word("A<B", 3599.9996, 3600.5)];
         assert_eq!(srt(&words), "1\n01:00:00,000 --> 01:00:00,500\nA<B\n\n");
         assert_eq!(vtt(&words), "WEBVTT\n\n01:00:00.000 --> 01:00:00.500\nA&lt;B\n\n");
     }

@@ -79,7 +79,8 @@ fn recordings_are_changed_anew_each_epoch_from_the_seed_alone() -> Result<()> {
     let list = vec![recording("a", "AB", 40), recording("b", "B", 60), recording("c", "ABAB", 16)];
     let list = recordings(list);
     let training = Training::new(&recipe, &list, None, None, &Device::Cpu)?;
-    let load = |epoch, indexes: &[usize]| -> Result<(Vec<Vec<Vec<f32>>>, Vec<usize>)> {
+    type Loaded = (Vec<Vec<Vec<f32>>>, Vec<usize>);
+    let load = |epoch, indexes: &[usize]| -> Result<Loaded> {
         let Labelled { batch, .. } = training.load(epoch, indexes)?;
         Ok((batch.inputs.to_vec3::<f32>()?, batch.frames))
     };
