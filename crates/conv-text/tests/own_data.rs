@@ -224,6 +224,31 @@ fn a_quotation_mark_left_open_does_not_take_the_rest_of_an_endless_file() {
 }
 
 #[test]
+fn a_line_that_is_no_record_keeps_nothing_from_the_texts_behind_it() {
+    let texts = |options: &ReadOptions, file: &[u8]| -> Vec<Option<String>> {
+        let reader = Box::new(Cursor::new(file.to_vec()));
+        let records = Records::texts(reader, "data", options).unwrap();
+        records.map(|record| record.ok().map(|record| record.text)).collect()
+    };
+    let some = |text: &str| Some(text.to_string());
+    let json = b"{\"text\": \"a\"}\n{bad\n{\"other\": 1}\n\xff\n{\"text\": \"b\"}\n";
+    assert_eq!(texts(&options(Format::Jsonl), json), [some("a"), None, None, None, some("b")]);
+    let second = |format| ReadOptions { text: Some(Column::Number(2)), ..options(format) };
+    let mut table = b"x\ta\nalone\ny\t\xff\n".to_vec();
+    table.resize(table.len() + (1 << 20) + 1, b'w');
+    table.extend(b"\nz\tb\n");
+    assert_eq!(texts(&second(Format::Tsv), &table), [some("a"), None, None, None, some("b")]);
+    let commas = b"x,a\nalone\ny,\xff\nz,b\n";
+    assert_eq!(texts(&second(Format::Csv), commas), [some("a"), None, None, some("b")]);
+    // Where a row ends is not known behind a mark that is never closed, nor which column is meant without a first row.
+    assert_eq!(texts(&second(Format::Csv), b"x,a\ny,\"b\nz,c\n"), [some("a"), None]);
+    assert_eq!(texts(&columns(Format::Tsv, "text", "label"), b"x\ta\nz\tb\n"), [None]);
+    // With labels the first error is the last.
+    let reader = Box::new(Cursor::new(b"{bad\n{\"text\": \"b\", \"label\": \"c\"}\n".to_vec()));
+    assert_eq!(Records::labelled(reader, "data", &options(Format::Jsonl)).unwrap().count(), 1);
+}
+
+#[test]
 fn deeply_nested_json_is_an_error_and_not_a_stack_overflow() {
     let nested = format!("{{\"text\": {}\n", "[".repeat(500_000));
     assert!(labelled(nested, &options(Format::Jsonl)).unwrap_err().contains("recursion limit"));

@@ -23,8 +23,8 @@ pub struct Record {
     pub line: u64,
 }
 
-/// The records of a file or a stream, one after the other; it ends after its first error. Texts alone, a line
-/// each, go on behind a line that is too long or no text.
+/// The records of a file or a stream, one after the other; it ends after its first error. Texts alone go on behind a line or a row that
+/// is too long, no text or no record, as long as it is known where it ends.
 ///
 /// ```
 /// use conv_text::data::{ReadOptions, Records};
@@ -106,11 +106,12 @@ impl Records {
         }
         let separator = |usual| options.separator.map_or(usual, Separator::byte);
         let table = |rows| Source::Table { rows, layout: None };
+        let lines = |reader| -> conv_hub::Result<Lines> {
+            let lines = Lines::new(reader, file, encoding)?;
+            Ok(if labelled { lines } else { lines.go_on() })
+        };
         let source = match format {
-            Format::FastText => {
-                let lines = Lines::new(reader, file, encoding)?;
-                Source::FastText(if labelled { lines } else { lines.go_on() })
-            }
+            Format::FastText => Source::FastText(lines(reader)?),
             Format::Jsonl => {
                 for column in [&options.text, &options.label].into_iter().flatten() {
                     if let Column::Number(number) = *column {
@@ -124,15 +125,31 @@ impl Records {
                         column: format!("{text:?}"),
                     });
                 }
-                Source::Jsonl(Lines::new(reader, file, encoding)?)
+                Source::Jsonl(lines(reader)?)
             }
-            Format::Tsv => table(Rows::Tsv {
-                lines: Lines::new(reader, file, encoding)?,
-                separator: separator(b'\t').into(),
-            }),
+            Format::Tsv => {
+                table(Rows::Tsv { lines: lines(reader)?, separator: separator(b'\t').into() })
+            }
             Format::Csv => table(Rows::Csv(CsvRows::new(reader, file, encoding, separator(b','))?)),
         };
         Ok(Self { source, options: options.clone(), labelled, ended: false })
+    }
+
+    /// Whether there may be texts behind such an error.
+    fn goes_on(&self, error: &Error) -> bool {
+        match &self.source {
+            // Of lines that go on, the reader knows when it is over.
+            Source::FastText(_) | Source::Jsonl(_) => true,
+            // Without its first row nothing says where the texts are.
+            Source::Table { layout: None, .. } => false,
+            Source::Table { rows: Rows::Tsv { .. }, .. } => true,
+            // The reader has come to this row's end.
+            Source::Table { rows: Rows::Csv(_), .. } => match error {
+                Error::Csv { .. } => false,
+                Error::Hub(error) => matches!(error, conv_hub::Error::NotUtf8 { .. }),
+                _ => true,
+            },
+        }
     }
 
     fn read(&mut self) -> Option<Result<Record>> {
@@ -182,11 +199,10 @@ impl Iterator for Records {
             return None;
         }
         let record = self.read();
-        self.ended = match (&record, &self.source) {
-            (Some(Ok(_)), _) => false,
-            // Of lines that go on, the reader knows when it is over.
-            (Some(Err(_)), Source::FastText(_)) => self.labelled,
-            _ => true,
+        self.ended = match &record {
+            Some(Ok(_)) => false,
+            Some(Err(error)) => self.labelled || !self.goes_on(error),
+            None => true,
         };
         record
     }
