@@ -341,7 +341,8 @@ fn the_tour_is_json_where_asked_for_and_marks_what_is_wrong() {
 #[test]
 fn threads_that_the_environment_asks_for_are_bounded() {
     let place = tempfile::tempdir().unwrap();
-    let mut command = sentence(place.path(), &["predict", "good"]);
+    let mut command = example("sentence");
+    command.current_dir(place.path()).args(["predict", "good"]);
     let assert = command.env("RAYON_NUM_THREADS", "70000").assert().failure();
     let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(said.contains("70000") && said.contains("expected 1 to 1024"), "{said}");
