@@ -31,9 +31,9 @@ pub struct Section {
 }
 
 impl Section {
-    /// Without units.
+    /// Without units; `layer` as one asks for it, such as `inception_4c`.
     pub fn new(layer: &str, graph: &Graph) -> Self {
-        let at = graph.position(layer);
+        let at = graph.find(layer, "the network").ok().map(|address| address.layer);
         let field = at.and_then(|at| graph.receptive_fields()[at]).map(|field| field.size);
         Self { layer: layer.into(), words: kind(layer).into(), field, entries: Vec::new() }
     }
@@ -133,6 +133,8 @@ mod tests {
         let graph = Architecture::GoogLeNet.graph();
         let mut section = Section::new("inception_4c/output", &graph);
         assert_eq!((section.words.as_str(), section.field), ("objects", Some(299)));
+        // By its short name too.
+        assert_eq!(Section::new("inception_3a", &graph).field, Some(59));
         let unit = "<script>alert(1)</script>\" onload='x'".to_string();
         section.entries.push(Entry { unit, picture: picture.clone(), words: "a & b".into() });
         let strip = [("input <b>".to_string(), picture)];
