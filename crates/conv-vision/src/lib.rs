@@ -5,7 +5,8 @@
 //! probabilities; and its last hidden layer, 4,096 numbers, puts photographs of the same things near each other though their
 //! pixels differ. Szegedy et al. (2014), "Going Deeper with Convolutions", made it deeper and lighter by modules of parallel
 //! filters whose channels are joined (GoogLeNet); Simonyan and Zisserman (2014), "Very Deep Convolutional Networks for
-//! Large-Scale Image Recognition", by many filters of 3 × 3 (VGG); Iandola et al. (2016), "SqueezeNet", smaller still.
+//! Large-Scale Image Recognition", by many filters of 3 × 3 (VGG); He et al. (2015), "Deep Residual Learning for Image
+//! Recognition", by layers that only add to their input; Iandola et al. (2016), "SqueezeNet", made it smaller still.
 //!
 //! A network here is a description: a [`Graph`] of layers under the names of the reference, which [`Network`] computes and
 //! [`Inspection`] measures. Any layer can be asked for by name, nothing that it does not stand on is computed, and gradients

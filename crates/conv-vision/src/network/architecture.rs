@@ -30,40 +30,40 @@ pub enum Architecture {
     /// He et al. (2015), 18 layers with weights, as in torchvision.
     #[serde(rename = "resnet18")]
     ResNet18,
-    /// The same with 34.
+    /// He et al. (2015), 34 layers, as in torchvision.
     #[serde(rename = "resnet34")]
     ResNet34,
-    /// The same with 50.
+    /// He et al. (2015), 50 layers, as in torchvision.
     #[serde(rename = "resnet50")]
     ResNet50,
-    /// The same with 101.
+    /// He et al. (2015), 101 layers, as in torchvision.
     #[serde(rename = "resnet101")]
     ResNet101,
-    /// The same with 152.
+    /// He et al. (2015), 152 layers, as in torchvision.
     #[serde(rename = "resnet152")]
     ResNet152,
     /// Simonyan and Zisserman (2014), 11 layers with weights, as in torchvision.
     #[serde(rename = "torchvision_vgg11")]
     TorchVgg11,
-    /// The same with 13.
+    /// VGG with 13 layers, as in torchvision.
     #[serde(rename = "torchvision_vgg13")]
     TorchVgg13,
-    /// The same with 16.
+    /// VGG with 16 layers, as in torchvision.
     #[serde(rename = "torchvision_vgg16")]
     TorchVgg16,
-    /// The same with 19.
+    /// VGG with 19 layers, as in torchvision.
     #[serde(rename = "torchvision_vgg19")]
     TorchVgg19,
-    /// The same with 11 and batch normalisation.
+    /// VGG with 11 layers and batch normalisation, as in torchvision.
     #[serde(rename = "torchvision_vgg11_bn")]
     TorchVgg11Bn,
-    /// The same with 13.
+    /// VGG with 13 layers and batch normalisation, as in torchvision.
     #[serde(rename = "torchvision_vgg13_bn")]
     TorchVgg13Bn,
-    /// The same with 16.
+    /// VGG with 16 layers and batch normalisation, as in torchvision.
     #[serde(rename = "torchvision_vgg16_bn")]
     TorchVgg16Bn,
-    /// The same with 19.
+    /// VGG with 19 layers and batch normalisation, as in torchvision.
     #[serde(rename = "torchvision_vgg19_bn")]
     TorchVgg19Bn,
     /// Krizhevsky (2014), in one column, as in torchvision.
