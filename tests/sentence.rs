@@ -235,6 +235,64 @@ fn text_beyond_ascii_is_kept_or_missed() {
     assert!(note.contains("the style \"kim\" drops 360 letters that are not English"), "{note}");
 }
 
+#[test]
+fn letters_that_a_model_does_not_read_are_told_in_training_and_in_use() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    // Each accent stands behind its letter.
+    let decomposed = "gut\tscho\u{308}ne gro\u{308}\u{df}ere Zu\u{308}ge\nschlecht\tlange Pause\n";
+    fs::write(folder.join("de.tsv"), decomposed.repeat(30)).unwrap();
+    let train = ["train", "--data", "de.tsv", "--epochs", "1", "--filters", "2x4"];
+    let train =
+        |style: &[&str], out: &str| said(folder, &[&train[..], style, &["--out", out]].concat());
+    assert!(!train(&[], "own").contains("drops"));
+    let note = train(&["--style", "kim"], "kim");
+    assert!(note.contains("the style \"kim\" drops 120 letters that are not English"), "{note}");
+    for verb in ["predict", "vectors"] {
+        let note =
+            |model| said(folder, &[verb, "--model", model, "scho\u{308}n", "plain", "größer"]);
+        let dropped = "the model reads English letters alone: 3 others of 2 sentences were dropped";
+        assert!(note("kim/model").contains(dropped), "{}", note("kim/model"));
+        assert_eq!(note("own/model"), "");
+    }
+    let eval = said(folder, &["eval", "--model", "kim/model", "--data", "de.tsv"]);
+    assert!(eval.contains("120 others of 30 sentences were dropped"), "{eval}");
+    let found = json(folder, &["inspect", "de.tsv"]);
+    let read_by_kim = json(folder, &["inspect", "de.tsv", "--style", "kim"]);
+    // schöne größere Züge lange Pause, and by the other sch, ne, gro, ere, Zu, ge, lange, Pause.
+    assert_eq!((&found["vocabulary"], &read_by_kim["vocabulary"]), (&5.into(), &8.into()));
+}
+
+#[test]
+fn what_is_likely_not_meant_is_remarked_on() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    fs::write(
+        folder.join("a.txt"),
+        "__label__neg,it was bad\n__label__pos,it was good\n".repeat(20),
+    )
+    .unwrap();
+    let train = ["train", "--data", "a.txt", "--filters", "2x4", "--epochs", "2"];
+    let note = said(folder, &[&train[..], &["--dry-run"]].concat());
+    assert!(note.contains("2 of 2 labels have a comma, semicolon or bar in them"), "{note}");
+    // A rate at which nothing is learnt, with a step or two a fold.
+    let folds = ["--folds", "2", "--learning-rate", "1000", "--batch-size", "10"];
+    let note = said(folder, &[&train[..], &folds].concat());
+    assert!(note.matches("does a learning rate of 1000 suit?").count() >= 2, "{note}");
+    let words: String =
+        (0..400).map(|i| format!("{}\tword{i} other{i}\n", ["a", "b"][i % 2])).collect();
+    fs::write(folder.join("b.tsv"), words).unwrap();
+    fs::write(folder.join("one.txt"), "word7 0.5 0.25\n").unwrap();
+    let train =
+        ["train", "--data", "b.tsv", "--vectors", "one.txt", "--filters", "2x4", "--dry-run"];
+    let note = said(folder, &train);
+    assert!(note.contains("0.1 % of tokens") && note.contains("hardly a word"), "{note}");
+    // To go on from what is not there is to begin.
+    let train = ["train", "--data", "a.txt", "--filters", "2x4", "--epochs", "1", "--resume"];
+    let note = said(folder, &[&train[..], &["--out", "run"]].concat());
+    assert!(note.contains("run has no checkpoint: training begins at its first step"), "{note}");
+}
+
 /// What a command that succeeds says on standard error.
 fn said(folder: &Path, arguments: &[&str]) -> String {
     let assert = sentence(folder, arguments).assert().success();
@@ -284,6 +342,8 @@ fn held_out_words_and_labels_are_those_of_a_stranger() {
         "verdict",
     ];
     let measured = json(folder, &eval);
+    let note = said(folder, &eval);
+    assert!(note.contains("1 sentences have the label \"odd\", which the model does not know"));
     assert_eq!((&measured["examples"], &measured["labels"][2]), (&2.into(), &"odd".into()));
     assert!(measured["accuracy"].as_f64().unwrap() <= 0.5, "{measured}");
 
@@ -400,7 +460,7 @@ fn what_is_wrong_is_said_in_one_line() {
                 "--out",
                 "run",
             ],
-            "at a learning rate of 1e39; its batch is sentence ",
+            "at a learning rate of 1e39; its batch is line ",
         ),
         (&["inspect", "owner/name"], "hub"),
         (&["train", "--data", "both.tsv", "--dry-run", "--filters", "0x5"], "filters is 0x5"),

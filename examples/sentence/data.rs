@@ -86,6 +86,8 @@ pub struct Sources {
 /// What was found there.
 pub struct Loaded {
     pub dataset: Dataset,
+    /// What to say of the labels, where a blank seems to be missing behind them.
+    pub remark: Option<String>,
     /// Which set of Kim's it is, if it is one.
     pub set: Option<KimSet>,
     /// What it is called in reports and cards.
@@ -105,7 +107,7 @@ impl Sources {
                 rounds => format!("{}, fold {round} of {rounds} held out", data.set),
             };
             let dataset = Dataset { corpus: data.corpus, split };
-            return Ok(Loaded { dataset, set: Some(data.set), name });
+            return Ok(Loaded { dataset, remark: None, set: Some(data.set), name });
         }
         if let Some(round) = self.round {
             bail!(
@@ -120,9 +122,23 @@ impl Sources {
             Ok(path.as_ref().map(read).transpose()?)
         };
         let (dev, test) = (part(&self.dev)?, part(&self.test)?);
+        let is_lines = matches!(options.format_of(&self.data), Ok(Format::FastText));
+        let remark = is_lines.then(|| glued(train.labels())).flatten();
         let dataset = Dataset::join(train, dev, test, seed)?;
-        Ok(Loaded { dataset, set: None, name: file_name(&self.data) })
+        Ok(Loaded { dataset, remark, set: None, name: file_name(&self.data) })
     }
+}
+
+/// Of labels such as `neg,it`, which `__label__neg,it was bad` has.
+fn glued(labels: &[String]) -> Option<String> {
+    let has_mark = |label: &&String| label.contains([',', ';', '|']);
+    let count = labels.iter().filter(has_mark).count();
+    let first = labels.iter().find(has_mark)?;
+    Some(format!(
+        "{count} of {} labels have a comma, semicolon or bar in them, such as {first:?}: is the blank of \
+         `__label__NAME text` missing?",
+        labels.len()
+    ))
 }
 
 /// A file's name without its folders: paths of one's machine do not belong into a model.

@@ -1,6 +1,7 @@
 //! `eval`: how well a classifier does on labelled sentences.
 
 use crate::data::{Reading, Sets};
+use crate::input::Dropped;
 use crate::model::Model;
 use anyhow::{Result, bail};
 use candle_core::Device;
@@ -40,6 +41,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         Some(data) => test_part(data)?,
         None => Corpus::read(&options.data, &options.reading.options(), Some(classifier.labels()))?,
     };
+    let mut dropped = Dropped::default();
+    dropped.count(&classifier, corpus.texts());
+    dropped.tell();
+    for (label, count) in corpus.unseen() {
+        conv_cli::note(format_args!(
+            "{count} sentences have the label {label:?}, which the model does not know: they count as errors"
+        ));
+    }
     match &options.threshold_for {
         Some(label) => conv_cli::print(common.json, &best_threshold(&classifier, &corpus, label)?),
         None => conv_cli::print(common.json, &evaluate(&classifier, &corpus, options.k.get())?),

@@ -1,6 +1,6 @@
 //! `vectors` and `features`: what the network makes of sentences, for other programs.
 
-use crate::input::Input;
+use crate::input::{Dropped, Input};
 use crate::model::Model;
 use anyhow::Result;
 use candle_core::Device;
@@ -22,7 +22,9 @@ impl Vectors {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         let classifier = self.model.open(device)?;
         let mut out = io::stdout().lock();
-        self.input.each(common.json, |texts| {
+        let mut dropped = Dropped::default();
+        let end = self.input.each(common.json, |texts| {
+            dropped.count(&classifier, texts.iter().map(String::as_str));
             for (text, vector) in texts.iter().zip(classifier.vectors(texts)?) {
                 if common.json {
                     writeln!(out, "{}", json!({ "text": text, "vector": vector }))?;
@@ -33,7 +35,9 @@ impl Vectors {
                 }
             }
             Ok(out.flush()?)
-        })
+        });
+        dropped.tell();
+        end
     }
 }
 
@@ -52,7 +56,9 @@ impl Features {
     pub fn run(&self, device: &Device) -> Result<()> {
         let classifier = self.model.open(device)?;
         let mut out = io::stdout().lock();
-        self.input.each(true, |texts| {
+        let mut dropped = Dropped::default();
+        let end = self.input.each(true, |texts| {
+            dropped.count(&classifier, texts.iter().map(String::as_str));
             for text in texts {
                 if self.maps {
                     print_maps(&classifier, text, &mut out)?;
@@ -69,7 +75,9 @@ impl Features {
                 }
             }
             Ok(out.flush()?)
-        })
+        });
+        dropped.tell();
+        end
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::train::Setup;
 use anyhow::{Result, bail};
-use conv_cli::train::learn;
+use conv_cli::train::{learn, plan};
 use conv_text::data::stratified_cross_validation;
-use conv_train::{End, task};
+use conv_train::End;
 use serde::Serialize;
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub fn run(setup: &Setup, k: usize, dry_run: bool, common: &conv_cli::Common) ->
     let seed = setup.recipe.fit.seed;
     let split = |round| stratified_cross_validation(&setup.sentences.classes, k, round, seed);
     if dry_run {
-        return conv_cli::print(common.json, &task::dry_run(&setup.training(&split(0)?)?)?);
+        return plan(&setup.training(&split(0)?)?, common);
     }
     let stop = conv_cli::stop_on_signal()?;
     let mut folds = Vec::new();

@@ -3,6 +3,7 @@
 use crate::data::Reading;
 use anyhow::{Result, bail};
 use clap::Args;
+use conv_sentence::Classifier;
 use conv_text::data::{Record, Records};
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -66,6 +67,32 @@ impl Input {
             take(&ready)
         })?;
         refusals.end()
+    }
+}
+
+/// Letters of sentences that a model reads nothing of.
+#[derive(Debug, Default)]
+pub struct Dropped {
+    letters: usize,
+    sentences: usize,
+}
+
+impl Dropped {
+    /// Counts those of some sentences.
+    pub fn count<'t>(&mut self, classifier: &Classifier, texts: impl IntoIterator<Item = &'t str>) {
+        for letters in texts.into_iter().map(|text| classifier.dropped_letters(text)) {
+            self.letters += letters;
+            self.sentences += usize::from(letters > 0);
+        }
+    }
+
+    /// Says how many there were, where there were any.
+    pub fn tell(&self) {
+        if let Self { letters: letters @ 1.., sentences } = self {
+            conv_cli::note(format_args!(
+                "the model reads English letters alone: {letters} others of {sentences} sentences were dropped"
+            ));
+        }
     }
 }
 

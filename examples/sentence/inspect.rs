@@ -19,7 +19,8 @@ pub struct Options {
     /// Word vectors whose coverage of the words is wanted
     #[arg(long)]
     vectors: Option<PathBuf>,
-    /// How text becomes words: kim, kim-cased or unicode [default: kim, TREC's kim-cased]
+    /// How text becomes words: kim, kim-cased or unicode [default: as in training: kim, TREC's kim-cased, unicode where
+    /// one's own data have letters that are not English]
     #[arg(long)]
     style: Option<Style>,
     #[command(flatten)]
@@ -36,21 +37,23 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         return conv_cli::print(common.json, &ModelInspection::open(&model)?);
     }
     let mut parts: Vec<(String, Corpus, Option<FileText>)> = Vec::new();
-    let mut style = Style::default();
+    let mut of_set = None;
     for path in &options.data {
         if path.is_dir() {
             bail!("{} is a folder: a model is inspected by itself", path.display());
         }
         if let Some(data) = options.sets.find(path)? {
-            style = data.set.style();
+            of_set = Some(data.set.style());
             parts.extend(parts_of(data)?);
         } else {
             let corpus = Corpus::read(path, &options.reading.options(), None)?;
             parts.push((path.display().to_string(), corpus, Some(examine(path)?)));
         }
     }
-    let style = options.style.unwrap_or(style);
     let texts: Vec<&str> = parts.iter().flat_map(|(_, corpus, _)| corpus.texts()).collect();
+    let is_english = || texts.iter().all(|text| Style::Kim.dropped_letters(text) == 0);
+    let of_text = || if is_english() { Style::Kim } else { Style::Unicode };
+    let style = options.style.or(of_set).unwrap_or_else(of_text);
     let vectors = match &options.vectors {
         Some(path) => {
             let wanted = embedding::wanted(Tokenizer::fit(style, &texts)?.vocabulary());

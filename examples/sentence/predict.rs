@@ -1,6 +1,6 @@
 //! `predict`: a line a sentence, and the windows behind it where asked for.
 
-use crate::input::{Input, escaped};
+use crate::input::{Dropped, Input, escaped};
 use crate::model::Model;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
@@ -56,7 +56,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         }
     }
     let mut out = io::stdout().lock();
-    options.input.each(common.json, |texts| {
+    let mut dropped = Dropped::default();
+    let end = options.input.each(common.json, |texts| {
+        dropped.count(&classifier, texts.iter().map(String::as_str));
         for (text, prediction) in texts.iter().zip(classifier.predict_batch(texts)?) {
             let decided = classifier.decide(prediction, &thresholds);
             let answer = Answer::new(&classifier, text, decided, options)?;
@@ -67,7 +69,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             }
         }
         Ok(out.flush()?)
-    })
+    });
+    dropped.tell();
+    end
 }
 
 struct Answer<'a> {

@@ -41,7 +41,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let loaded = options.sources.load(options.flags.fit.seed(common)?)?;
     let learnt_vectors = options.vectors.is_some() || options.warm_start.is_some();
     let corpus = &loaded.dataset.corpus;
-    let foreign = corpus.texts().into_iter().map(foreign_letters).sum();
+    if let Some(remark) = &loaded.remark {
+        conv_cli::note(remark);
+    }
+    let foreign = corpus.texts().into_iter().map(|text| Style::Kim.dropped_letters(text)).sum();
     let recipe = options.flags.recipe(loaded.set, learnt_vectors, foreign, common)?;
     let (split, style, segmenter) = (&loaded.dataset.split, recipe.style, recipe.segmenter);
     let sentences = match (loaded.set, options.folds) {
@@ -91,10 +94,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     )
 }
 
-/// Letters and digits outside of ASCII.
-fn foreign_letters(text: &str) -> usize {
-    text.chars().filter(|c| !c.is_ascii() && c.is_alphanumeric()).count()
-}
+/// Vectors for fewer of the words than this share are not likely to be meant.
+const FEW: f64 = 0.05;
 
 /// Of the dev part and of the test part, if there is one.
 fn figures(training: &Training, split: &Split) -> Result<BTreeMap<String, f64>> {
@@ -153,6 +154,11 @@ impl Options {
                 let table = Table::read(path, sentences)?;
                 if let Some(coverage) = table.coverage {
                     conv_cli::note(format_args!("{}: {coverage}", path.display()));
+                    if coverage.of_tokens() < FEW {
+                        conv_cli::note(
+                            "hardly a word of these texts has a vector: are they of another language, or spelling?",
+                        );
+                    }
                 }
                 table
             }

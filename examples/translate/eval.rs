@@ -3,9 +3,11 @@
 use crate::data::TestSet;
 use crate::model::Model;
 use crate::search::Flags;
+use crate::translate::is_of_one;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::Args;
+use conv_translate::Sentence;
 use conv_translate::metrics::{Bleu, Chrf, Tokenization};
 use serde::Serialize;
 use std::fmt;
@@ -31,21 +33,39 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let config = options.search.config(None, common.seed())?;
     let files = options.test.files()?;
     let translator = options.model.open(device)?;
-    let (mut sources, mut references) = (Vec::new(), Vec::new());
-    for pair in files.open()? {
-        let pair = pair?;
-        sources.push(pair.source);
-        references.push(translator.reference(&pair.target));
+    let (mut sentences, mut references) = (Vec::new(), Vec::new());
+    let (mut left_out, mut not_translated) = (0, 0);
+    for pair in files.open()?.go_on() {
+        match pair {
+            Ok(pair) => {
+                sentences.push(Sentence::new(sentences.len(), pair.source));
+                references.push(translator.reference(&pair.target));
+            }
+            Err(error) if error.is_of_one() => {
+                left_out += 1;
+                conv_cli::note(format_args!("left out: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    ensure!(!sources.is_empty(), "{files}: no pairs, expected some to measure by");
+    ensure!(!sentences.is_empty(), "{files}: no pairs, expected some to measure by");
     let begin = Instant::now();
-    let found = translator.translate_batch(&sources, &config);
-    let found = found.with_context(|| files.to_string())?;
-    let seconds = begin.elapsed().as_secs_f64();
-    let best = |found: &Vec<conv_translate::Translation>| {
-        found.first().map(|best| best.text.clone()).unwrap_or_default()
+    let mut hypotheses = vec![String::new(); sentences.len()];
+    let mut answer = |some: &[Sentence]| {
+        for (sentence, found) in some.iter().zip(translator.translate_sentences(some, &config)?) {
+            let best = found.into_iter().next();
+            hypotheses[sentence.place] = best.map(|best| best.text).unwrap_or_default();
+        }
+        Ok(())
     };
-    let hypotheses: Vec<String> = found.iter().map(best).collect();
+    let mut refuse = |_: &Sentence, error: &anyhow::Error| {
+        not_translated += 1;
+        conv_cli::note(format_args!("not translated: {}", conv_cli::one_line(error)));
+        Ok(())
+    };
+    conv_cli::apart(&sentences, is_of_one, &mut answer, &mut refuse)
+        .with_context(|| files.to_string())?;
+    let seconds = begin.elapsed().as_secs_f64();
     let bleu =
         Bleu { tokenization: options.tokenize, lowercase: options.lowercase, ..Bleu::default() };
     let chrf = Chrf { lowercase: options.lowercase, ..Chrf::default() };
@@ -55,10 +75,15 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         bleu: bleu.score,
         chrf: chrf.score,
         lines: [format!("{bleu:.2}"), format!("{chrf:.2}")],
-        sentences: sources.len(),
+        sentences: sentences.len(),
         seconds,
     };
-    conv_cli::print(common.json, &scores)
+    conv_cli::print(common.json, &scores)?;
+    ensure!(
+        left_out + not_translated == 0,
+        "{files}: {not_translated} sentences were not translated and count as blank, {left_out} lines were left out"
+    );
+    Ok(())
 }
 
 /// What a test set came to.

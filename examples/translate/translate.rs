@@ -130,29 +130,15 @@ impl Session {
         })
     }
 
-    /// Translates these together; where one cannot be translated, those before it are written first. With `refusals`
-    /// it is told why and the others are translated too.
-    fn answer(&self, sentences: &[Sentence], refusals: Option<&mut Refusals>) -> Result<()> {
-        let error = match self.translated(sentences) {
-            Ok(found) => {
-                let found = sentences.iter().zip(&found);
-                return found
-                    .into_iter()
-                    .try_for_each(|(s, found)| self.form.print(s.place, found));
-            }
-            Err(error) => error,
-        };
-        match (sentences, refusals) {
-            _ if !is_of_a_sentence(&error) => Err(error),
-            ([_], Some(refusals)) => refusals.tell(&error),
-            ([_, _, ..], mut refusals) => {
-                let half = sentences.len().div_ceil(2);
-                sentences
-                    .chunks(half)
-                    .try_for_each(|some| self.answer(some, refusals.as_deref_mut()))
-            }
-            _ => Err(error),
-        }
+    /// Translates these together; one that cannot be translated is told why, and the others are translated too.
+    fn answer(&self, sentences: &[Sentence], refusals: &mut Refusals) -> Result<()> {
+        let mut refuse = |s: &Sentence, error: &_| refusals.tell_of(s.place, error);
+        conv_cli::apart(sentences, is_of_one, &mut |some| self.print(some), &mut refuse)
+    }
+
+    fn print(&self, sentences: &[Sentence]) -> Result<()> {
+        let found = self.translated(sentences)?;
+        sentences.iter().zip(&found).try_for_each(|(s, found)| self.form.print(s.place, found))
     }
 
     fn translated(&self, sentences: &[Sentence]) -> Result<Vec<Vec<Translation>>> {
@@ -165,17 +151,11 @@ impl Session {
     }
 }
 
-/// Whether another sentence may do without this error.
-fn is_of_a_sentence(error: &anyhow::Error) -> bool {
-    use conv_translate::Error::{NoTranslation, Request, Text, TooLongSentence};
-    let error = error.downcast_ref::<conv_translate::Error>();
-    error.is_some_and(|error| {
-        matches!(
-            error,
-            NoTranslation { .. } | Request { .. } | Text { .. } | TooLongSentence { .. }
-        )
-    })
+/// Whether other sentences do without this error.
+pub fn is_of_one(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(conv_translate::Error::is_of_one)
 }
+
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let session = options.asked.begin(common, device)?;
     if let Some(picture) = &options.attention {
@@ -193,7 +173,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if !options.sentences.is_empty() && options.sentences != ["-"] {
         let sentences = options.sentences.iter().enumerate();
         let sentences: Vec<_> = sentences.map(|(i, text)| session.sentence(i, text)).collect();
-        return sentences.chunks(options.buffer).try_for_each(|chunk| session.answer(chunk, None));
+        let mut refusals = Refusals::new(common.json);
+        let mut chunks = sentences.chunks(options.buffer);
+        chunks.try_for_each(|chunk| session.answer(chunk, &mut refusals))?;
+        return refusals.end();
     }
     let name =
         options.input.as_ref().map_or("standard input".into(), |path| path.display().to_string());
@@ -205,13 +188,13 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
                 Ok(line) => ready.push(session.sentence(place, &line)),
                 Err(error) => {
                     let before = std::mem::take(&mut ready);
-                    session.answer(&before, Some(&mut refusals)).with_context(|| name.clone())?;
-                    refusals.tell(&anyhow::Error::from(error))?;
+                    session.answer(&before, &mut refusals).with_context(|| name.clone())?;
+                    refusals.tell_of(place, &error.into())?;
                 }
             }
             place += 1;
         }
-        session.answer(&ready, Some(&mut refusals)).with_context(|| name.clone())
+        session.answer(&ready, &mut refusals).with_context(|| name.clone())
     })?;
     refusals.end()
 }
@@ -231,7 +214,7 @@ pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) ->
         for line in lines {
             let answered = line
                 .map_err(anyhow::Error::from)
-                .and_then(|line| session.answer(&[session.sentence(place, &line)], None));
+                .and_then(|line| session.print(&[session.sentence(place, &line)]));
             if let Err(error) = answered {
                 if conv_cli::closed_pipe(&error) {
                     return Err(error);

@@ -156,6 +156,38 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     assert!(lines[3].starts_with("error\tlong.de line 4: byte 0xe9 at column 4"), "{said}");
     let error = String::from_utf8_lossy(error);
     assert_eq!(error, "error: 2 lines have no answer; why stands in their places\n");
+    // As an argument, and where translations are scored or measured, it leaves the others too.
+    let asked = [&MODEL[..], &["--json", "ein Hund rennt .", &long, "ein Hund rennt ."]].concat();
+    let assert = translate(folder, &asked).assert().code(1);
+    let answers = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let answers: Vec<Value> =
+        answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let places: Vec<&Value> = answers.iter().map(|answer| &answer["sentence"]).collect();
+    assert_eq!(places, [&json!(1), &json!(2), &json!(3)]);
+    assert!(answers[1]["error"].is_string() && answers[2]["text"] == "runs a dog .");
+    let mut pairs = format!("ein Hund rennt .\truns a dog .\n{long}\ta\nno tab\n").into_bytes();
+    pairs.extend(b"caf\xe9\ta\nein Hund rennt .\truns a dog .\n");
+    fs::write(folder.join("long.tsv"), pairs).unwrap();
+    let of_pairs = |verb| [verb, "--model", "run/model", "--data", "long.tsv", "--json"];
+    let assert = translate(folder, &of_pairs("score")).assert().code(1);
+    let scores = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let scores: Vec<Value> =
+        scores.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let places: Vec<&Value> = scores.iter().map(|score| &score["sentence"]).collect();
+    assert_eq!(places, [&json!(1), &json!(2), &json!(3), &json!(4), &json!(5)]);
+    assert_eq!(scores.iter().filter(|score| score["error"].is_string()).count(), 3);
+    assert_eq!(scores[0]["score"], scores[4]["score"]);
+    let assert = translate(folder, &of_pairs("eval")).assert().code(1);
+    let measured: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let error = String::from_utf8_lossy(&assert.get_output().stderr);
+    assert_eq!(measured["sentences"], 3, "{measured}");
+    assert!(error.contains("not translated: sentence 2: its source has "), "{error}");
+    assert!(error.contains("left out: long.tsv line 3: no tab"), "{error}");
+    assert!(
+        error.ends_with(
+            "1 sentences were not translated and count as blank, 2 lines were left out\n"
+        )
+    );
     // It is cut, skipped or split where that is asked for.
     fs::write(folder.join("long.de"), format!("{long}\nein Hund rennt .\n")).unwrap();
     let read = |how| output(folder, &[&file[..], &["--long", how]].concat());

@@ -121,7 +121,15 @@ fn what_is_wrong_is_said_in_one_line() {
         (vec!["translate", "--model", "model", "--sampling", "--top-p", "2", "a"], "top_p is 2"),
         (
             vec!["score", "--model", "model", "--data", "words.tsv"],
-            "words.tsv: sentence 41: its source has ",
+            "1 line has no answer; why stands in its place",
+        ),
+        (
+            vec!["eval", "--model", "model", "--data", "words.tsv"],
+            "words.tsv: 1 sentences were not translated and count as blank, 0 lines were left out",
+        ),
+        (
+            vec!["score", "--model", "model", "--data", "short"],
+            "short.de has 3 lines and ./short.en has 2",
         ),
         (
             vec!["eval", "--model", "model", "--data", "short"],

@@ -25,7 +25,7 @@ pub mod settings;
 mod stream;
 pub mod train;
 
-pub use stream::{Refusals, each};
+pub use stream::{Refusals, apart, each};
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;

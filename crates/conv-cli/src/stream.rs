@@ -55,6 +55,27 @@ where
     receiver
 }
 
+/// Calls `answer` with all `items` together, and where one keeps the others from theirs, with ever fewer: one that fails
+/// alone goes to `refuse`. Answers come in the items' order.
+///
+/// # Errors
+/// The first for which `is_of_one` is false, and those of `refuse`.
+pub fn apart<T>(
+    items: &[T],
+    is_of_one: impl Fn(&anyhow::Error) -> bool + Copy,
+    answer: &mut impl FnMut(&[T]) -> Result<()>,
+    refuse: &mut impl FnMut(&T, &anyhow::Error) -> Result<()>,
+) -> Result<()> {
+    let Err(error) = answer(items) else { return Ok(()) };
+    match items {
+        [one] if is_of_one(&error) => refuse(one, &error),
+        [_, _, ..] if is_of_one(&error) => items
+            .chunks(items.len().div_ceil(2))
+            .try_for_each(|some| apart(some, is_of_one, answer, refuse)),
+        _ => Err(error),
+    }
+}
+
 /// Items of a stream that cannot be answered: each is told in its turn why, so that the others go on.
 #[derive(Debug)]
 pub struct Refusals {
@@ -64,6 +85,9 @@ pub struct Refusals {
 
 #[derive(Serialize)]
 struct Refusal {
+    /// From 1, as answers are numbered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentence: Option<usize>,
     error: String,
 }
 
@@ -84,8 +108,20 @@ impl Refusals {
     /// # Errors
     /// Standard output cannot be written.
     pub fn tell(&mut self, reason: &anyhow::Error) -> Result<()> {
+        self.write(None, reason)
+    }
+
+    /// The same where answers are numbered: `{"sentence": …, "error": …}` for that at `place`, from 0.
+    ///
+    /// # Errors
+    /// As [`Refusals::tell`].
+    pub fn tell_of(&mut self, place: usize, reason: &anyhow::Error) -> Result<()> {
+        self.write(Some(place + 1), reason)
+    }
+
+    fn write(&mut self, sentence: Option<usize>, reason: &anyhow::Error) -> Result<()> {
         self.count += 1;
-        print(self.json, &Refusal { error: one_line(reason) })
+        print(self.json, &Refusal { sentence, error: one_line(reason) })
     }
 
     /// Ends the stream.
@@ -137,6 +173,30 @@ mod tests {
             Ok(())
         })?;
         assert_eq!(taken, 3);
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_cannot_be_answered_leaves_the_others() -> Result<()> {
+        let mut told = Vec::new();
+        let mut answered = Vec::new();
+        let mut answer = |items: &[u32]| match items.iter().find(|item| *item % 7 == 3) {
+            Some(item) => bail!("{item} is bad"),
+            None => {
+                answered.extend_from_slice(items);
+                Ok(())
+            }
+        };
+        let items: Vec<u32> = (0..20).collect();
+        let mut refuse = |item: &u32, error: &anyhow::Error| {
+            told.push((*item, error.to_string()));
+            Ok(())
+        };
+        apart(&items, |_| true, &mut answer, &mut refuse)?;
+        let fatal = apart(&items, |_| false, &mut answer, &mut refuse).map_err(|e| e.to_string());
+        let bad = [3, 10, 17].map(|item| (item, format!("{item} is bad")));
+        assert_eq!((told, fatal), (bad.to_vec(), Err("3 is bad".into())));
+        assert!(answered.into_iter().eq((0..20).filter(|item| item % 7 != 3)));
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use clap::builder::RangedU64ValueParser;
 use conv_hub::{Card, folder};
 use conv_train::task::{self, Task};
 use conv_train::{
-    ByHeart, End, Event, FitConfig, Learner, Outcome, Progress, Record, Run, fit, read_log,
+    ByHeart, End, EvaluationRecord, Event, FitConfig, Learner, Outcome, Progress, Record, Run, fit,
+    read_log,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -131,7 +132,7 @@ impl TrainFlags {
         common: &Common,
     ) -> Result<()> {
         if self.dry_run {
-            return print(common.json, &task::dry_run(task)?);
+            return plan(task, common);
         }
         if let Some(count) = self.overfit {
             return print(common.json, &by_heart(task, count)?);
@@ -148,9 +149,6 @@ impl TrainFlags {
         let (model, report) = (out.join("model"), out.join("report.html"));
         task::save(task, &model, &card(metrics.clone()), self.half)?;
         let log = read_log(&out.join("metrics.jsonl"))?;
-        if let Some(remark) = nothing_learnt(task.fit(), &log) {
-            note(remark);
-        }
         task::report(task, subtitle, &metrics, &log, &outcome)?.write(&report)?;
         let parameters = task.parameters().count();
         let Outcome { step, epoch, seconds, .. } = outcome;
@@ -160,7 +158,20 @@ impl TrainFlags {
     }
 }
 
-/// Trains under a progress bar.
+/// Prints what a run would be.
+///
+/// # Errors
+/// Those of [`task::dry_run`].
+pub fn plan<T: Task>(task: &T, common: &Common) -> Result<()> {
+    let plan = task::dry_run(task)?;
+    if let Some(warning) = long_warm_up(task.fit(), plan.steps() as u64) {
+        note(warning);
+    }
+    print(common.json, &plan)
+}
+
+/// Trains under a progress bar, and remarks on a run that begins anew though it was to go on, that ends in its
+/// warm-up, whose metrics are no numbers, or that learns nothing.
 ///
 /// # Errors
 /// Those of [`fit`].
@@ -172,17 +183,46 @@ pub fn learn(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let mut progress = Progress::new();
+    let mut is_finite = true;
     let mut observer = |event: &Event| {
-        if let Event::Started { steps, .. } = event
-            && let Some(warning) = long_warm_up(config, *steps)
-        {
-            note(warning);
+        match event {
+            Event::Started { step, steps } => {
+                if resume && *step == 0 {
+                    let folder = folder.display();
+                    note(format_args!(
+                        "{folder} has no checkpoint: training begins at its first step"
+                    ));
+                }
+                if let Some(warning) = long_warm_up(config, *steps) {
+                    note(warning);
+                }
+            }
+            Event::Evaluation(record) if is_finite => {
+                if let Some(remark) = not_finite(config, record) {
+                    is_finite = false;
+                    note(remark);
+                }
+            }
+            _ => {}
         }
         progress.show(event);
     };
     let stop = Some(stop);
     let run = Run { resume, stop, observer: Some(&mut observer), ..Run::new(folder) };
-    Ok(fit(learner, config, run)?)
+    let outcome = fit(learner, config, run)?;
+    if outcome.end != End::Interrupted
+        && let Some(remark) = nothing_learnt(config, &read_log(&folder.join("metrics.jsonl"))?)
+    {
+        note(remark);
+    }
+    Ok(outcome)
+}
+
+/// Of the first evaluation with a metric that is infinite or no number.
+fn not_finite(config: &FitConfig, record: &EvaluationRecord) -> Option<String> {
+    let (name, value) = record.metrics.iter().find(|(_, value)| !value.is_finite())?;
+    let (step, rate) = (record.step, config.learning_rate);
+    Some(format!("{name} is {value} after step {step}; does a learning rate of {rate} suit?"))
 }
 
 /// A warm-up that takes most of so many steps ends training where it should begin.
@@ -200,15 +240,16 @@ fn long_warm_up(config: &FitConfig, steps: u64) -> Option<String> {
 /// Of a run whose training loss ends no lower than it began.
 fn nothing_learnt(config: &FitConfig, log: &[Record]) -> Option<String> {
     let step = |record: &Record| match record {
-        Record::Step(step) => Some(step.loss),
+        Record::Step(step) => Some((step.step, step.loss)),
         Record::Evaluation(_) => None,
     };
-    let losses: Vec<f64> = log.iter().filter_map(step).collect();
-    let first = losses.first()?;
+    let losses: Vec<(u64, f64)> = log.iter().filter_map(step).collect();
+    let (&(_, first), &(steps, _)) = (losses.first()?, losses.last()?);
     let last = &losses[losses.len() - losses.len().div_ceil(10)..];
-    let mean = last.iter().sum::<f64>() / last.len() as f64;
-    // A step or two have nothing to show yet.
-    (losses.len() >= 10 && mean > 0.99 * first).then(|| {
+    let mean = last.iter().map(|(_, loss)| loss).sum::<f64>() / last.len() as f64;
+    // A few steps have nothing to show yet, unless they made it much worse.
+    let most = if steps >= 10 { 0.99 } else { 1.5 };
+    (losses.len() > 1 && mean > most * first).then(|| {
         format!(
             "nothing was learnt: the training loss is {first:.4} in the first step and {mean:.4} at the end; \
              does a learning rate of {} suit?",
@@ -297,8 +338,8 @@ mod tests {
     #[test]
     fn only_a_loss_that_does_not_fall_is_remarked_on() {
         let log = |losses: &[f64]| -> Vec<Record> {
-            let record = |&loss: &f64| {
-                let (step, epoch, gradient_norm, seconds) = (1, 0, 1.0, 0.0);
+            let record = |(step, &loss): (u64, &f64)| {
+                let (epoch, gradient_norm, seconds) = (0, 1.0, 0.0);
                 let learning_rate = 1.0;
                 Record::Step(StepRecord {
                     step,
@@ -309,7 +350,7 @@ mod tests {
                     seconds,
                 })
             };
-            losses.iter().map(record).collect()
+            (1..).zip(losses).map(record).collect()
         };
         let config = FitConfig { learning_rate: 1000.0, ..FitConfig::default() };
         let mut losses = [0.69; 20];
@@ -323,6 +364,28 @@ mod tests {
         losses[18..].fill(0.5);
         assert_eq!(nothing_learnt(&config, &log(&losses)), None);
         assert_eq!(nothing_learnt(&config, &log(&[0.69; 3])), None);
+        assert!(nothing_learnt(&config, &log(&[0.69, 900.0])).is_some());
+        assert_eq!(nothing_learnt(&config, &log(&[0.69])), None);
+        // A log of every fifth step.
+        let every_fifth = |record: &Record| record.step() == 1 || record.step().is_multiple_of(5);
+        let mut few = log(&[0.69; 12]);
+        few.retain(every_fifth);
+        assert!(few.len() < 10 && nothing_learnt(&config, &few).is_some());
+    }
+
+    #[test]
+    fn a_metric_that_is_no_number_is_named_with_its_step_and_rate() {
+        let record = |loss| EvaluationRecord {
+            step: 7,
+            epoch: 1,
+            metrics: BTreeMap::from([("accuracy".into(), 0.5), ("loss".into(), loss)]),
+            improved: false,
+            seconds: 1.0,
+        };
+        let config = FitConfig { learning_rate: 1000.0, ..FitConfig::default() };
+        assert_eq!(not_finite(&config, &record(0.7)), None);
+        let text = not_finite(&config, &record(f64::NAN)).unwrap_or_default();
+        assert_eq!(text, "loss is NaN after step 7; does a learning rate of 1000 suit?");
     }
 
     #[test]

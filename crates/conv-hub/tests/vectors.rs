@@ -36,6 +36,26 @@ fn parse(file: &[u8], form: Option<Form>) -> Vectors {
 }
 
 #[test]
+fn a_row_for_the_blank_is_no_word_wherever_it_stands() {
+    let row = |word: &str, value: f32| (word.to_string(), vec![value, -1.0, 2.5]);
+    let (blank, cat, dog) = (row(" ", 9.0), row("cat", 1.0), row("dog", 2.0));
+    for rows in [[&blank, &cat, &dog], [&cat, &blank, &dog], [&cat, &dog, &blank]] {
+        let rows = rows.map(Clone::clone);
+        let header = format!("{} 3\n", rows.len());
+        for file in [
+            binary(&rows, true),
+            binary(&rows, false),
+            text(&rows, "\n").into_bytes(),
+            (header + &text(&rows, "\n")).into_bytes(),
+        ] {
+            let found = parse(&file, None);
+            assert_eq!((found.dimension(), found.words()), (3, &["cat".into(), "dog".into()][..]));
+            assert_eq!(found.get("dog"), Some(&[2.0, -1.0, 2.5][..]));
+        }
+    }
+}
+
+#[test]
 fn gzipped_files_hold_what_they_unpack_to() {
     let rows = [("the".to_string(), vec![0.5, -1.0]), ("cat".into(), vec![2.0, 3.0])];
     let folder = tempfile::tempdir().unwrap();

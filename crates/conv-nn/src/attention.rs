@@ -1,7 +1,7 @@
 //! Attention over the positions of a sequence, its padding left out.
 
 use crate::blocks::fill_rows;
-use crate::kernel::{check_real, with_elements};
+use crate::kernel::{check_real, contiguous, with_elements};
 use crate::real::{Real, exponentials, maximum, sum};
 use crate::{Error, Result, softmax_of_first};
 use candle_core::{D, DType, Tensor};
@@ -43,9 +43,10 @@ pub fn dot_attention(
     let sizes = Sizes::of(queries, keys, values, lengths)?;
     let is_tracked = [queries, keys, values].into_iter().any(Tensor::track_op);
     if is_tracked || !queries.device().is_cpu() {
-        let fit = queries.contiguous()?.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
+        let own = |x: &Tensor| contiguous(NAME, x);
+        let fit = own(queries)?.matmul(&own(&keys.transpose(1, 2)?)?)?;
         let shares = softmax_of_first(&fit, lengths)?;
-        return Ok((shares.matmul(&values.contiguous()?)?, shares));
+        return Ok((shares.matmul(&own(values)?)?, shares));
     }
     let both = match queries.dtype() {
         DType::F64 => sizes.attend::<f64>([queries, keys, values], lengths)?,

@@ -2,7 +2,7 @@
 //! operation.
 
 use crate::blocks::{BLOCK, collect, fill_rows, update};
-use crate::kernel::{Kernel, apply, check_real, elements_mut, read_ids, with_elements};
+use crate::kernel::{Kernel, apply, check_real, contiguous, elements_mut, read_ids, with_elements};
 use crate::real::{Real, sum};
 use crate::softmax::{log_composed, normaliser};
 use crate::{Error, Result};
@@ -89,7 +89,9 @@ fn of_places(logits: &Tensor, targets: &Tensor, config: &CrossEntropyConfig) -> 
             expected: format!("{expected:?}"),
         });
     }
-    let rows = logits.flatten_from(2)?.transpose(1, 2)?.contiguous()?.flatten_to(1)?;
+    let logits = contiguous(Loss::NAME, logits)?;
+    let rows = logits.flatten_from(2)?.transpose(1, 2)?;
+    let rows = contiguous(Loss::NAME, &rows)?.flatten_to(1)?;
     let loss = cross_entropy(&rows, &targets.flatten_all()?, config)?;
     match config.reduction {
         Reduction::None => Ok(loss.reshape(expected)?),

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 /// Any, of f32 or f64; the output has the same.
 ///
 /// # Errors
-/// `p` outside 0 to 1, in either mode.
+/// `p` outside 0 to 1, or another type, in either mode.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -32,6 +32,7 @@ use rand_chacha::ChaCha8Rng;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
+    check_real(Dropout::NAME, "its input", x.dtype())?;
     match key(p, mode)? {
         None => Ok(x.clone()),
         Some(key) => run(Dropout { p, key, lengths: None }, x),

@@ -2,7 +2,8 @@
 
 use crate::blocks::{collect, fill_rows};
 use crate::kernel::{
-    Argument, LayerKernel, apply_layer, check_real, layer_gradients, slice, with_elements,
+    Argument, LayerKernel, apply_layer, check_real, contiguous, layer_gradients, slice,
+    with_elements,
 };
 use crate::real::{Real, sum};
 use crate::{Error, Init, Result, VarBuilder};
@@ -143,7 +144,7 @@ impl Module for GroupNorm {
             return self.composed(x);
         }
         let (operation, [weight, bias]) = self.operation(x)?;
-        apply_layer(operation, [&x.contiguous()?, &weight, &bias])
+        apply_layer(operation, [&contiguous(Normalise::NAME, x)?, &weight, &bias])
     }
 }
 
@@ -292,13 +293,14 @@ impl LayerKernel for Normalise {
         // Sample by sample.
         let of_channels = |of: &Tensor, which: usize| {
             let total = || {
-                let mut total = vec![T::zero(); of.elem_count()];
+                // In f64: of many samples a sum in f32 loses digits.
+                let mut total = vec![0f64; of.elem_count()];
                 for sample in sums.chunks(total.len().max(1)) {
                     for (total, sums) in total.iter_mut().zip(sample) {
-                        *total += sums[which];
+                        *total += sums[which].to_f64();
                     }
                 }
-                total
+                total.into_iter().map(T::from_f64).collect()
             };
             of.track_op().then(|| made(total(), of)).transpose()
         };

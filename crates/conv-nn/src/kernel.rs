@@ -11,8 +11,8 @@ pub(crate) fn with_elements<T: Real, R, const N: usize>(
     tensors: [&Tensor; N],
     f: impl FnOnce([&[T]; N]) -> R,
 ) -> candle_core::Result<R> {
-    let tensors =
-        tensors.into_iter().map(Tensor::contiguous).collect::<candle_core::Result<Vec<_>>>()?;
+    let tensors = tensors.into_iter().map(|x| contiguous("a kernel", x));
+    let tensors = tensors.collect::<Result<Vec<_>>>()?;
     let guards: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
     let mut slices = [&[][..]; N];
     for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
@@ -54,11 +54,17 @@ pub(crate) fn check_room(operation: &'static str, elements: usize, dtype: DType)
     Ok(())
 }
 
-/// `x` in row-major order. An expanded view can claim more elements than there is memory for.
-pub(crate) fn contiguous(operation: &'static str, x: &Tensor) -> Result<Tensor> {
-    if !x.is_contiguous() {
-        check_room(operation, x.elem_count(), x.dtype())?;
+/// Refuses an expanded view that claims more elements than there is memory for.
+pub(crate) fn check_view(operation: &'static str, x: &Tensor) -> Result<()> {
+    match x.is_contiguous() {
+        true => Ok(()),
+        false => check_room(operation, x.elem_count(), x.dtype()),
     }
+}
+
+/// `x` in row-major order, if there is room.
+pub(crate) fn contiguous(operation: &'static str, x: &Tensor) -> Result<Tensor> {
+    check_view(operation, x)?;
     Ok(x.contiguous()?)
 }
 
@@ -101,7 +107,7 @@ pub(crate) fn read_ids(
             expected: "U32".into(),
         });
     }
-    Ok(ids.flatten_all()?.to_vec1()?)
+    Ok(contiguous(operation, ids)?.flatten_all()?.to_vec1()?)
 }
 
 /// A differentiable operation of one argument on the CPU. Everything is row-major.

@@ -1,7 +1,7 @@
 //! Max-over-time pooling that looks only at each sample's own windows, and can say which one won.
 
 use crate::blocks::{BLOCK, collect, fill, fill_rows};
-use crate::kernel::{Kernel, apply, check_real, read_ids, with_elements};
+use crate::kernel::{Kernel, apply, check_real, check_view, read_ids, with_elements};
 use crate::real::{Real, maximum};
 use crate::{Error, Result};
 use candle_core::{D, DType, Tensor};
@@ -37,6 +37,7 @@ pub fn max_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<Tensor> {
 pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor, Tensor)> {
     let operation = Pick::NAME;
     check_real(operation, "its input", x.dtype())?;
+    check_view(operation, x)?;
     let &[batch, channels, time] = x.dims() else {
         return Err(misfit("its input", x.dims(), "[B, C, T]".into()));
     };

@@ -2,7 +2,9 @@
 
 use crate::blocks::{self, update};
 use crate::cross_entropy::Loss;
-use crate::kernel::{Argument, LayerKernel, apply_layer, check_real, elements, elements_mut};
+use crate::kernel::{
+    Argument, LayerKernel, apply_layer, check_real, contiguous, elements, elements_mut,
+};
 use crate::linear::product_gradients;
 use crate::real::Real;
 use crate::{CrossEntropyConfig, Error, Linear, Reduction, Result, cross_entropy, r_drop};
@@ -139,7 +141,7 @@ fn by_blocks(
         Some(bias) => bias.contiguous()?,
         None => Tensor::zeros(classes, x.dtype(), x.device())?,
     };
-    let arguments = [&x.contiguous()?, &layer.weight().contiguous()?, &bias];
+    let arguments = [&contiguous(OutputLoss::NAME, x)?, &layer.weight().contiguous()?, &bias];
     let rows = (BLOCK / classes.max(1)).max(1);
     let loss = OutputLoss::new(arguments, targets, config, alpha, rows)?;
     Ok(apply_layer(loss, arguments)?)

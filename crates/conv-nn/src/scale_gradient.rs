@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::blocks::map;
-use crate::kernel::{Kernel, apply};
+use crate::kernel::{Kernel, apply, check_real};
 use crate::real::Real;
 use candle_core::Tensor;
 
@@ -15,6 +15,7 @@ use candle_core::Tensor;
 /// # Errors
 /// Other types.
 pub fn scale_gradient(x: &Tensor, factor: f64) -> Result<Tensor> {
+    check_real(ScaleGradient::NAME, "its input", x.dtype())?;
     match x.device().is_cpu() {
         true if x.track_op() => apply(ScaleGradient { factor }, x),
         true => Ok(x.clone()),

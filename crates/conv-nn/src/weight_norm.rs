@@ -40,8 +40,9 @@ pub fn weight_norm(v: &Tensor, g: &Tensor) -> Result<Tensor> {
 /// ‖v‖ of each index of the first dimension, `[O, 1, …]`: what g is at first, so that w is v.
 ///
 /// # Errors
-/// Only those of the tensor library.
+/// A type that is not f32 or f64.
 pub fn direction_lengths(v: &Tensor) -> Result<Tensor> {
+    check_real("direction_lengths", "v", v.dtype())?;
     let outputs = v.dim(0)?;
     let length = v.detach().reshape((outputs, ()))?.sqr()?.sum_keepdim(1)?.sqrt()?;
     let mut shape = vec![1; v.rank()];

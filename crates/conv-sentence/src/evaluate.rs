@@ -16,7 +16,7 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// The unweighted mean of the classes' F1.
     pub macro_f1: f64,
-    /// Mean of −ln p(true class), in nats.
+    /// Mean of −ln p(true class), in nats, over the examples whose class the network knows; NaN, `null` in JSON, of none.
     pub cross_entropy: f64,
     /// k of the two figures below.
     pub k: usize,
@@ -75,7 +75,7 @@ impl Tally {
             examples: confusion.total(),
             accuracy: confusion.accuracy(),
             macro_f1: confusion.macro_f1(),
-            cross_entropy: surprise / known.max(1) as f64,
+            cross_entropy: surprise / known as f64,
             k,
             precision_at_k: at_k.precision(),
             recall_at_k: at_k.recall(),
@@ -179,6 +179,9 @@ fn each(
     Ok(())
 }
 
+/// Pairs of classes in the table at most, where the matrix is too large for one.
+const MISTAKES: usize = 20;
+
 /// Examples classified at a time.
 const BLOCK: usize = 1024;
 
@@ -194,7 +197,10 @@ impl fmt::Display for Evaluation {
         writeln!(f, "examples       {}", self.examples)?;
         writeln!(f, "accuracy       {:.4}", self.accuracy)?;
         writeln!(f, "macro F1       {:.4}", self.macro_f1)?;
-        writeln!(f, "cross-entropy  {:.4}", self.cross_entropy)?;
+        match self.cross_entropy.is_nan() {
+            true => writeln!(f, "cross-entropy  - (the model knows no label of these examples)")?,
+            false => writeln!(f, "cross-entropy  {:.4}", self.cross_entropy)?,
+        }
         let at = format!("P@{0}, R@{0}", self.k);
         writeln!(f, "{at:<14} {:.4}, {:.4}\n", self.precision_at_k, self.recall_at_k)?;
         let chars = |label: &String| label.chars().count();
@@ -204,16 +210,24 @@ impl fmt::Display for Evaluation {
             let ClassScore { precision, recall, f1, support } = score;
             writeln!(f, "{label:width$}  {precision:9.4}  {recall:6.4}  {f1:6.4}  {support:8}")?;
         }
+        if self.labels.len() > Confusion::MATRIX {
+            write!(f, "\n{:width$}  taken for, the most frequent mistakes", "true class")?;
+            for (truth, predicted, count) in self.confusion.mistakes().into_iter().take(MISTAKES) {
+                let [truth, predicted] = [truth, predicted].map(|class| &self.labels[class]);
+                write!(f, "\n{truth:width$}  {predicted}  {count}")?;
+            }
+            return Ok(());
+        }
         write!(f, "\n{:width$}  taken for", "true class")?;
         write!(f, "\n{:width$}", "")?;
         let columns: Vec<usize> = self.labels.iter().map(|label| chars(label).max(6)).collect();
         for (label, column) in self.labels.iter().zip(&columns) {
             write!(f, "  {label:>column$}")?;
         }
-        for (label, counts) in self.labels.iter().zip(self.confusion.counts()) {
+        for (truth, label) in self.labels.iter().enumerate() {
             write!(f, "\n{label:width$}")?;
-            for (count, column) in counts.iter().zip(&columns) {
-                write!(f, "  {count:>column$}")?;
+            for (predicted, column) in columns.iter().enumerate() {
+                write!(f, "  {:>column$}", self.confusion.count(truth, predicted))?;
             }
         }
         Ok(())
@@ -260,6 +274,24 @@ mod tests {
         assert_eq!((evaluation.examples, evaluation.accuracy), (2, 0.5));
         assert!((evaluation.cross_entropy + 0.7f64.ln()).abs() < 1e-12);
         assert_eq!((evaluation.labels[2].as_str(), evaluation.classes[2].support), ("new", 1));
+        let mut unseen = Tally::new(&["a".into(), "b".into(), "new".into()], 1);
+        unseen.add(2, &[0.6, 0.4]);
+        let unseen = unseen.finish();
+        assert_eq!(serde_json::json!(unseen)["cross_entropy"], serde_json::Value::Null);
+        assert!(unseen.to_string().contains("cross-entropy  - (the model knows no label"));
+    }
+
+    #[test]
+    fn a_table_of_thousands_of_classes_names_the_worst_pairs() {
+        let labels: Vec<String> = (0..2000).map(|class| format!("class {class}")).collect();
+        let mut tally = Tally::new(&labels, 1);
+        let mut probabilities = vec![0.0; 2000];
+        probabilities[7] = 1.0;
+        (0..30).for_each(|class| tally.add(100 * (class % 20), &probabilities));
+        let evaluation = tally.finish();
+        let (text, json) = (evaluation.to_string(), serde_json::json!(evaluation).to_string());
+        assert!(text.contains("class 900   class 7  2\n"), "{text}");
+        assert!(text.len() < 200_000 && json.len() < 500_000, "{} {}", text.len(), json.len());
     }
 
     proptest! {

@@ -85,6 +85,12 @@ impl Classifier {
         &self.tokenizer
     }
 
+    /// How many letters of a text the model's words have no place for
+    /// ([`Style::dropped_letters`](conv_text::tokenizer::Style::dropped_letters)).
+    pub fn dropped_letters(&self, text: &str) -> usize {
+        self.tokenizer.style().dropped_letters(text)
+    }
+
     /// Classifies one sentence.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub struct Sentences {
     pub words: Vec<Vec<u32>>,
     /// Class of each sentence.
     pub classes: Vec<u32>,
+    /// The line of its file on which each sentence begins, from 1; none where it did not come from a file.
+    pub lines: Vec<Option<u64>>,
 }
 
 impl Sentences {
@@ -94,7 +96,8 @@ impl Sentences {
         let classes = corpus.examples().iter().map(|example| example.label).collect();
         let (labels, unseen) = corpus.labels().split_at(corpus.classes().len());
         let (labels, unseen) = (labels.to_vec(), unseen.to_vec());
-        Ok(Self { tokenizer, segmenter, labels, unseen, words, classes })
+        let lines = (0..corpus.examples().len()).map(|example| corpus.line(example)).collect();
+        Ok(Self { tokenizer, segmenter, labels, unseen, words, classes, lines })
     }
 }
 

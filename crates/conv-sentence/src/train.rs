@@ -330,18 +330,24 @@ impl Learner for Training<'_> {
         Ok(Loss { value: cross_entropy(&logits, &targets, &config)?, weight })
     }
 
-    /// Its place in the corpus, counted from 1.
+    /// Its line in the file, or where there is none, its place in the corpus, counted from 1.
     fn name_of(&self, example: usize) -> String {
-        format!("sentence {}", self.split.train[example] + 1)
+        let index = self.split.train[example];
+        match self.sentences.lines.get(index as usize) {
+            Some(Some(line)) => format!("line {line}"),
+            _ => format!("sentence {}", index + 1),
+        }
     }
 
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
         let dev = self.evaluation(&self.split.dev, 1)?;
-        Ok(BTreeMap::from([
-            ("accuracy".into(), dev.accuracy),
-            ("loss".into(), dev.cross_entropy),
-            ("macro_f1".into(), dev.macro_f1),
-        ]))
+        let mut metrics =
+            BTreeMap::from([("accuracy".into(), dev.accuracy), ("macro_f1".into(), dev.macro_f1)]);
+        // Of classes that training never saw there is none.
+        if !dev.cross_entropy.is_nan() {
+            metrics.insert("loss".into(), dev.cross_entropy);
+        }
+        Ok(metrics)
     }
 }
 

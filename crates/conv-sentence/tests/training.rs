@@ -275,4 +275,8 @@ fn examples_are_named_as_the_corpus_numbers_them() {
     // Otherwise the two ways to count are one, and nothing is tested.
     assert_ne!(split.train[last] as usize, last);
     assert_eq!(training.name_of(last), format!("sentence {}", split.train[last] + 1));
+    let mut of_file = sentences.clone();
+    of_file.lines = (0..sentences.words.len() as u64).map(|index| Some(3 * index + 7)).collect();
+    let training = tiny::training(&recipe, &of_file, &split, [].into());
+    assert_eq!(training.name_of(last), format!("line {}", 3 * split.train[last] + 7));
 }

@@ -94,12 +94,17 @@ pub enum Error {
     },
     /// A parameter became infinite or not a number, though loss and gradients were finite. It was not saved: the
     /// checkpoint on disk is as it was, from an earlier step.
-    #[error("parameter `{parameter}` is not finite after step {step}, so that was not saved")]
+    #[error(
+        "parameter `{parameter}` is not finite after step {step}, at a learning rate of {}, so that was not saved",
+        short(*learning_rate)
+    )]
     NonFiniteParameter {
         /// Optimiser steps taken.
         step: u64,
         /// The first such parameter, in name order.
         parameter: String,
+        /// The last step's learning rate.
+        learning_rate: f64,
     },
     /// The metric to watch is not among those that evaluation gave.
     #[error("the metric to watch is `{metric}`, but evaluation gave {found:?}")]

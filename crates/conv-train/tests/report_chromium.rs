@@ -95,7 +95,7 @@ fn records() -> Vec<Record> {
             step,
             epoch: (step / 170) as usize,
             loss: 0.2 + 0.5 * (-(step as f64) / 500.0).exp() + 0.12 * noise,
-            learning_rate: 1e-3 * (step as f64 / 100.0).min(1.0),
+            learning_rate: 1.5e-4 * (step as f64 / 100.0).min(1.0),
             gradient_norm: 1.0 + noise,
             seconds: step as f64 / 50.0,
         })
@@ -132,6 +132,7 @@ fn report() -> Report {
     let configuration = serde_json::json!({
         "seed": 1, "epochs": 25, "batching": { "size": { "examples": 50 }, "window": 50 },
         "optimizer": { "kind": "adadelta", "rho": 0.95, "epsilon": 1e-6 }, "clip_norm": null,
+        "schedule": "a_name_of_a_setting_that_has_no_blank_at_which_a_line_might_be_broken",
     });
     Report::new("Sentence classification", "CNN-non-static on movie reviews, fold 3 of 10")
         .metrics([("accuracy", 0.8147), ("macro F1", 0.8071), ("loss", 0.4471)])
@@ -158,6 +159,10 @@ struct Found {
 struct Phone {
     width: f64,
     wider: bool,
+    /// Texts of pictures that do not lie within them.
+    cut: Vec<String>,
+    /// Tables of names and values of which one sees a part only.
+    scrolls: usize,
     /// The height of the smallest text of the pictures, in pixels of the page.
     smallest: f64,
 }
@@ -196,6 +201,7 @@ fn a_report_opens_without_error_or_request_and_draws_its_pictures() {
         assert!(picture.painted > 0.002, "{picture:?}");
     }
     assert!((330.0..=360.0).contains(&found.phone.width), "{:?}", found.phone);
+    assert_eq!((&found.phone.cut[..], found.phone.scrolls), (&[][..], 0));
     assert!(!found.phone.wider && found.phone.smallest >= 9.0, "{:?}", found.phone);
 }
 

@@ -114,10 +114,11 @@ fn a_parameter_that_is_not_finite_is_saved_nowhere() {
         };
         let run = Run { observer: Some(&mut observer), ..Run::new(folder.path()) };
         let error = fit(&learner, &config, run).unwrap_err();
-        let Error::NonFiniteParameter { step: found, parameter } = &error else {
+        let Error::NonFiniteParameter { step: found, parameter, learning_rate } = &error else {
             panic!("{error}");
         };
         assert_eq!((*found, parameter.as_str()), (step, "hidden.weight"));
+        assert_eq!(*learning_rate, config.learning_rate);
         assert_eq!(std::fs::read(folder.path().join("best.safetensors")).ok(), best);
         assert!(saved > 0);
         let mut from = None;

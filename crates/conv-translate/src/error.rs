@@ -291,6 +291,20 @@ pub enum Error {
 conv_train::task_error!(Error);
 
 impl Error {
+    /// Whether it is of one sentence or line alone, so that others do without it.
+    pub fn is_of_one(&self) -> bool {
+        use conv_hub::Error::{LineTooLong, NotUtf8};
+        match self {
+            Error::Hub(error) => matches!(error, LineTooLong { .. } | NotUtf8 { .. }),
+            Error::Columns { .. }
+            | Error::NoTranslation { .. }
+            | Error::Request { .. }
+            | Error::Text { .. }
+            | Error::TooLongSentence { .. } => true,
+            _ => false,
+        }
+    }
+
     /// A file that cannot be read.
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         conv_hub::Error::Io { action: "read", path: path.to_path_buf(), source }.into()

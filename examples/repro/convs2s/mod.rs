@@ -184,8 +184,9 @@ impl ConvS2s<'_> {
             _ => self.train(plan, wants_test)?,
         };
         conv_cli::note(format_args!(
-            "{plan}: val {:.2}, test {}, {:.0} s of training, {:.0} target tokens/s",
+            "{plan}: val BLEU {:.2}, chrF {:.2}, test BLEU {}, {:.0} s of training, {:.0} target tokens/s",
             cell.val.beam.bleu,
+            cell.val.beam.chrf,
             cell.test.as_ref().map_or("unread".into(), |test| format!("{:.2}", test.beam.bleu)),
             cell.seconds,
             cell.target_tokens_per_second,

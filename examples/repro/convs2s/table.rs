@@ -219,8 +219,8 @@ impl fmt::Display for Table {
             writeln!(
                 f,
                 "\nWhat each change does, {pair}, {} epochs with a warm-up in proportion, on val:\n\n\
-                 | recipe | what is changed | parameters | val BLEU (seeds) | change | greedy | perplexity | hours | device |\n\
-                 |---|---|---|---|---|---|---|---|---|",
+                 | recipe | what is changed | parameters | val BLEU (seeds) | change | greedy | chrF | perplexity | hours | device |\n\
+                 |---|---|---|---|---|---|---|---|---|---|",
                 self.ablations[0].epochs
             )?;
         }
@@ -282,6 +282,7 @@ impl Row {
             if self.runs == 0 { "not run".into() } else { score(val, self.runs) },
             self.difference.map_or("–".into(), |difference| format!("{difference:+.2}")),
             number(val.map(|val| val.greedy), 2),
+            number(val.map(|val| val.chrf), 2),
             number(self.perplexity, 2),
             number(self.hours, 2),
             self.devices(),

@@ -32,13 +32,18 @@ pub(super) fn read(
                 truncated
             });
         }
+        // The word is a blank, and this the one behind it: what the first ended is no word of any text.
+        if word.is_empty() && reader.fill_buf()?.first() == Some(&b' ') {
+            reader.consume(1);
+            used += 1;
+        }
         match reader.read_exact(&mut numbers) {
             Ok(()) => used += numbers.len(),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(truncated),
             Err(error) => return Err(error.into()),
         }
         match std::str::from_utf8(&word) {
-            Ok(text) if vectors.admit(text, &mut keep) => {
+            Ok(text) if !text.is_empty() && vectors.admit(text, &mut keep) => {
                 take(&mut vectors, text, &numbers, offset)?
             }
             Ok(_) => {}

@@ -77,7 +77,10 @@ pub(super) fn read_glove(
     let mut vectors = Vectors::new(0);
     while let Some((line, text)) = lines.next()? {
         if vectors.dimension == 0 {
-            vectors.dimension = text.iter().filter(|&&byte| byte == b' ').count();
+            // A first row for the blank begins with blanks, of which the last alone parts it from its numbers.
+            let fields = text.trim_ascii_start();
+            let blanks = fields.iter().filter(|&&byte| byte == b' ').count();
+            vectors.dimension = blanks + usize::from(fields.len() < text.len());
             if vectors.dimension == 0 {
                 return Err(VectorsDefect::Dimension { line, found: 0, expected: 1 });
             }

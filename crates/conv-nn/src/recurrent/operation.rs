@@ -7,7 +7,7 @@ use super::products::{of_columns, of_rows};
 use super::sequences::Sequences;
 use super::{LayerWeights, composed};
 use crate::Result;
-use crate::kernel::{Argument, LayerKernel, apply_layer, slice, with_elements};
+use crate::kernel::{Argument, LayerKernel, apply_layer, contiguous, slice, with_elements};
 use crate::linear::column_sums;
 use crate::real::Real;
 use candle_core::{DType, Shape, Tensor};
@@ -43,7 +43,8 @@ pub(super) fn apply<C: Cell>(
                 kept: OnceLock::new(),
                 cell: PhantomData,
             };
-            apply_layer(operation, [&x.contiguous()?, &flat, &state.contiguous()?])?
+            let [x, state] = [x, state].map(|x| contiguous(C::NAME, x));
+            apply_layer(operation, [&x?, &flat, &state?])?
         }
         (false, DType::F64) => untracked::<C, f64>(sequences, x, weights, state)?,
         (false, _) => untracked::<C, f32>(sequences, x, weights, state)?,

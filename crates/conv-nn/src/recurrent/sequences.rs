@@ -1,6 +1,7 @@
 //! Where the steps of a batch's sequences lie, whose lengths may differ and which may be read from
 //! their ends.
 
+use crate::kernel::check_view;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ pub(super) struct Sequences {
 impl Sequences {
     /// Of `x`, `[B, T, D]`; without lengths each has all steps.
     pub fn of(operation: &'static str, x: &Tensor, lengths: Option<&[usize]>) -> Result<Self> {
+        check_view(operation, x)?;
         let misfit = |expected| {
             let (argument, found) = ("its input", x.dims().to_vec());
             Error::Shape { operation, argument, found, expected }

@@ -25,6 +25,8 @@ pub struct Corpus {
     /// The first so many of them are the classes; the others were met in held-out examples alone.
     classes: usize,
     examples: Vec<Example>,
+    /// On which line of its file each begins, from 1; none where there was no file.
+    lines: Vec<u64>,
 }
 
 impl Corpus {
@@ -46,7 +48,7 @@ impl Corpus {
             let found = format!("label {} with {} class names", wrong.label, labels.len());
             return Err(Error::Corpus { found, expected: "labels below the number of names" });
         }
-        Ok(Self { classes: labels.len(), labels, examples })
+        Ok(Self { classes: labels.len(), labels, examples, lines: Vec::new() })
     }
 
     /// Reads a data file of the user's own.
@@ -62,7 +64,7 @@ impl Corpus {
         let file = path.display().to_string();
         let mut names = labels.map(<[String]>::to_vec).unwrap_or_default();
         let mut ids: HashMap<String, u32> = names.iter().cloned().zip(0..).collect();
-        let mut examples = Vec::new();
+        let (mut examples, mut lines) = (Vec::new(), Vec::new());
         for record in Records::open_labelled(path, options)? {
             let record = record?;
             let name = record.label.unwrap_or_default();
@@ -76,6 +78,7 @@ impl Corpus {
                 }
             };
             examples.push(Example { text: record.text, label });
+            lines.push(record.line);
         }
         if examples.is_empty() {
             return Err(Error::NoExamples { file });
@@ -84,7 +87,7 @@ impl Corpus {
             let (labels, examples, first) = (names.len(), examples.len(), names.swap_remove(0));
             return Err(Error::ManyLabels { file, labels, examples, first });
         }
-        let corpus = Self::new(names, examples)?;
+        let corpus = Self { lines, ..Self::new(names, examples)? };
         Ok(match labels {
             Some(labels) => Self { classes: labels.len(), ..corpus },
             None => corpus.in_name_order(),
@@ -110,6 +113,11 @@ impl Corpus {
     /// The examples, in the order of their file.
     pub fn examples(&self) -> &[Example] {
         &self.examples
+    }
+
+    /// The line of its file on which an example begins, from 1; none where it did not come from a file.
+    pub fn line(&self, example: usize) -> Option<u64> {
+        self.lines.get(example).copied()
     }
 
     /// The texts, in the same order.
@@ -146,6 +154,9 @@ impl Corpus {
                 self.labels.push(label);
             }
         }
+        if self.lines.len() == self.examples.len() {
+            self.lines.extend(other.lines);
+        }
         let renumber = |Example { text, label }| Example { text, label: numbers[label as usize] };
         self.examples.extend(other.examples.into_iter().map(renumber));
         Ok(self)
@@ -166,7 +177,7 @@ impl Corpus {
         let renumber =
             |example: Example| Example { label: rank[example.label as usize], ..example };
         let examples = self.examples.into_iter().map(renumber).collect();
-        Self { labels, classes: self.classes, examples }
+        Self { labels, classes: self.classes, examples, lines: self.lines }
     }
 }
 

@@ -173,6 +173,21 @@ pub struct ReadOptions {
     pub label: Option<Column>,
 }
 
+impl ReadOptions {
+    /// The format in which the file at `path` is read.
+    ///
+    /// # Errors
+    /// As [`Format::of`], where no format is given.
+    pub fn format_of(&self, path: &Path) -> Result<Format> {
+        let of_name = || match (self.separator, Format::of(path)) {
+            // A table, whatever the name says.
+            (Some(_), Err(_) | Ok(Format::FastText)) => Ok(Format::Csv),
+            (_, format) => format,
+        };
+        self.format.map_or_else(of_name, Ok)
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -211,12 +211,7 @@ impl Iterator for Records {
 fn opened(path: &Path, options: &ReadOptions) -> Result<(Box<dyn BufRead>, ReadOptions)> {
     // First: of a file that is not there, its name's ending is not what is wrong.
     let reader = open(path)?;
-    let of_name = || match (options.separator, Format::of(path)) {
-        // A table, whatever the name says.
-        (Some(_), Err(_) | Ok(Format::FastText)) => Ok(Format::Csv),
-        (_, format) => format,
-    };
-    let format = options.format.map_or_else(of_name, Ok)?;
+    let format = options.format_of(path)?;
     Ok((reader, ReadOptions { format: Some(format), ..options.clone() }))
 }
 

@@ -53,6 +53,7 @@ pub struct Encoded {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
+    style: Style,
     inner: tokenizers::Tokenizer,
     vocabulary: Vec<String>,
 }
@@ -115,6 +116,11 @@ impl Tokenizer {
     /// [`Error::Tokenizer`].
     pub fn to_json(&self) -> Result<String> {
         self.inner.to_string(true).map_err(in_memory)
+    }
+
+    /// How text becomes words.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// The words by number, `[PAD]` and `[UNK]` first.
@@ -194,7 +200,7 @@ impl Tokenizer {
         let mut inner = tokenizers::Tokenizer::new(model);
         inner.with_normalizer(Some(style.normalizer().map_err(in_memory)?)).map_err(in_memory)?;
         inner.with_pre_tokenizer(Some(style.pre_tokenizer().map_err(in_memory)?));
-        Ok(Self { inner, vocabulary })
+        Ok(Self { style, inner, vocabulary })
     }
 }
 

@@ -5,6 +5,22 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[test]
+fn letters_that_a_style_drops_are_counted_composed_or_not() {
+    for (text, dropped) in [
+        ("plain, isn't it?", 0),
+        ("größere Züge", 3),
+        ("gro\u{308}ßere Zu\u{308}ge", 3),
+        ("好 — ½", 2),
+    ] {
+        assert_eq!(Style::Kim.dropped_letters(text), dropped, "{text}");
+        assert_eq!(Style::Unicode.dropped_letters(text), 0, "{text}");
+    }
+    // The other style reads both ways of writing alike.
+    let tokenizer = Tokenizer::fit(Style::Unicode, &["größere"]).unwrap();
+    assert_eq!(tokenizer.ids("gro\u{308}ßere").unwrap(), [2]);
+}
+
 /// Kim's `clean_str` without its backslashes, lower-cased first rather than last.
 fn clean_str(text: &str, style: Style) -> Vec<String> {
     let kept = |c: char| c.is_ascii_alphanumeric() || "(),!?'`".contains(c);

@@ -36,8 +36,8 @@ pub(super) struct Training<'a, 'r, L> {
     flushed: Instant,
 }
 
-/// A log that is followed must not be behind for longer.
-const FLUSH_EVERY: Duration = Duration::from_secs(30);
+/// A log that is followed must not be behind for longer, also while the next step takes its time.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
     pub fn open(learner: &'a L, config: &'a FitConfig, run: Run<'r>) -> Result<Self> {
@@ -165,7 +165,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         self.state.seconds = self.seconds();
         record.seconds = self.state.seconds;
         self.tell(&Event::Step(&record));
-        if record.step.is_multiple_of(log_every_steps) {
+        // The first says where the others come from.
+        if record.step == 1 || record.step.is_multiple_of(log_every_steps) {
             self.log.write(&Record::Step(record))?;
         }
         Ok(())
@@ -283,8 +284,11 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         match clip::not_finite(self.learner.parameters().tensors())? {
             None => Ok(()),
             Some(parameter) => {
+                let FitConfig { schedule, learning_rate, .. } = &self.config;
                 let step = self.state.step;
-                Err(Error::NonFiniteParameter { step, parameter })
+                let last = step.saturating_sub(1);
+                let learning_rate = schedule.rate(*learning_rate, last, &self.state.plateau);
+                Err(Error::NonFiniteParameter { step, parameter, learning_rate })
             }
         }
     }

@@ -3,7 +3,10 @@
 mod bootstrap;
 
 pub use bootstrap::{Estimate, bootstrap};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// How often each class was taken for each: rows are the true classes, columns the predicted ones.
 ///
@@ -19,9 +22,27 @@ use serde::Serialize;
 /// assert_eq!(confusion.accuracy(), 0.75);
 /// assert_eq!(confusion.class(1).recall, 1.0);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+///
+/// Only what occurred is kept, so that memory and files grow with the examples, not with the square of the classes. As
+/// JSON it is the matrix, `{"counts": [[…], …]}`, of 50 classes at most, and of more `{"entries": [[truth, predicted, count], …]}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confusion {
-    counts: Vec<Vec<u64>>,
+    /// Of each true class: what it was taken for, and how often.
+    rows: Vec<BTreeMap<usize, u64>>,
+}
+
+impl Serialize for Confusion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        if self.rows.len() <= Self::MATRIX {
+            let row = |row| (0..self.rows.len()).map(|class| self.count(row, class)).collect();
+            let matrix: Vec<Vec<u64>> = (0..self.rows.len()).map(row).collect();
+            map.serialize_entry("counts", &matrix)?;
+        } else {
+            map.serialize_entry("entries", &self.entries().collect::<Vec<_>>())?;
+        }
+        map.end()
+    }
 }
 
 /// One class against all others.
@@ -51,32 +72,55 @@ impl ClassScore {
 impl Confusion {
     /// No predictions yet, of `classes` classes.
     pub fn new(classes: usize) -> Self {
-        let counts = vec![vec![0; classes]; classes];
-        Self { counts }
+        Self { rows: vec![BTreeMap::new(); classes] }
     }
+
+    /// Classes of which a matrix is still read at a glance.
+    pub const MATRIX: usize = 50;
 
     /// Counts one prediction.
     ///
     /// # Panics
     /// A class number that is not below the number of classes.
     pub fn add(&mut self, truth: usize, predicted: usize) {
-        self.counts[truth][predicted] += 1;
+        assert!(predicted < self.rows.len(), "class {predicted} of {}", self.rows.len());
+        *self.rows[truth].entry(predicted).or_default() += 1;
     }
 
-    /// `counts()[truth][predicted]`.
-    pub fn counts(&self) -> &[Vec<u64>] {
-        &self.counts
+    /// How often the class `truth` was taken for `predicted`.
+    ///
+    /// # Panics
+    /// A true class that is not below the number of classes.
+    pub fn count(&self, truth: usize, predicted: usize) -> u64 {
+        self.rows[truth].get(&predicted).copied().unwrap_or_default()
+    }
+
+    /// What occurred, in order: the true class, the predicted one, how often.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
+        let row = |(truth, row): (usize, &'_ BTreeMap<usize, u64>)| {
+            row.iter()
+                .map(move |(&predicted, &count)| (truth, predicted, count))
+                .collect::<Vec<_>>()
+        };
+        self.rows.iter().enumerate().flat_map(row)
+    }
+
+    /// The entries that are mistakes, the most frequent first.
+    pub fn mistakes(&self) -> Vec<(usize, usize, u64)> {
+        let mut pairs: Vec<_> = self.entries().filter(|(truth, other, _)| truth != other).collect();
+        pairs.sort_by_key(|&(truth, predicted, count)| (Reverse(count), truth, predicted));
+        pairs
     }
 
     /// How many predictions were counted.
     pub fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
+        self.entries().map(|(.., count)| count).sum()
     }
 
     /// The share of right predictions. Where each example has one class, this is micro-averaged precision, recall and F1
     /// too.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.counts.len()).map(|class| self.counts[class][class]).sum();
+        let right: u64 = (0..self.rows.len()).map(|class| self.count(class, class)).sum();
         ratio(right, self.total())
     }
 
@@ -85,31 +129,26 @@ impl Confusion {
     /// # Panics
     /// A class number that is not below the number of classes.
     pub fn class(&self, class: usize) -> ClassScore {
-        let right = self.counts[class][class];
-        let support: u64 = self.counts[class].iter().sum();
-        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
-        ClassScore::new(right, support, predicted)
+        let support = self.rows[class].values().sum();
+        let predicted = (0..self.rows.len()).map(|truth| self.count(truth, class)).sum();
+        ClassScore::new(self.count(class, class), support, predicted)
     }
 
     /// The scores of all classes, in order, read in one pass.
     pub fn classes(&self) -> Vec<ClassScore> {
-        let mut predicted = vec![0; self.counts.len()];
-        for row in &self.counts {
-            predicted.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
-        }
-        let score = |(class, row): (usize, &Vec<u64>)| {
-            ClassScore::new(row[class], row.iter().sum(), predicted[class])
+        let mut predicted = vec![0; self.rows.len()];
+        self.entries().for_each(|(_, class, count)| predicted[class] += count);
+        let score = |(class, row): (usize, &BTreeMap<usize, u64>)| {
+            ClassScore::new(self.count(class, class), row.values().sum(), predicted[class])
         };
-        self.counts.iter().enumerate().map(score).collect()
+        self.rows.iter().enumerate().map(score).collect()
     }
 
     /// The unweighted mean of the F1 of those classes that occur, in truth or prediction.
     pub fn macro_f1(&self) -> f64 {
-        let mut occurs = vec![false; self.counts.len()];
-        for (truth, row) in self.counts.iter().enumerate() {
-            for (predicted, _) in row.iter().enumerate().filter(|(_, count)| **count > 0) {
-                (occurs[truth], occurs[predicted]) = (true, true);
-            }
+        let mut occurs = vec![false; self.rows.len()];
+        for (truth, predicted, _) in self.entries() {
+            (occurs[truth], occurs[predicted]) = (true, true);
         }
         let scores = self.classes().into_iter().zip(occurs);
         let scores: Vec<f64> =
@@ -177,13 +216,16 @@ mod tests {
     use super::*;
 
     fn confusion(counts: [[u64; 3]; 3]) -> Confusion {
-        Confusion { counts: counts.map(Vec::from).into() }
+        let row = |row: [u64; 3]| (0..).zip(row).filter(|(_, count)| *count > 0).collect();
+        Confusion { rows: counts.map(row).into() }
     }
 
     #[test]
     fn scores_are_those_worked_out_by_hand() {
         let confusion = confusion([[5, 1, 0], [2, 3, 1], [0, 0, 8]]);
         assert_eq!(confusion.total(), 20);
+        assert_eq!(serde_json::json!(confusion)["counts"][1], serde_json::json!([2, 3, 1]));
+        assert_eq!(confusion.mistakes(), [(1, 0, 2), (0, 1, 1), (1, 2, 1)]);
         assert_eq!(confusion.accuracy(), 16.0 / 20.0);
         let score = confusion.class(1);
         assert_eq!((score.precision, score.recall, score.support), (3.0 / 4.0, 3.0 / 6.0, 6));

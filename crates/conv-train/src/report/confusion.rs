@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::fmt::Write;
 
 /// Classes in the matrix at most, and pairs in the list: a page stays a page with thousands of classes.
-const SHOWN: usize = 50;
+const SHOWN: usize = Confusion::MATRIX;
 const PAIRS: usize = 20;
 
 pub(super) fn table<L: AsRef<str>>(labels: &[L], confusion: &Confusion) -> Html {
@@ -51,19 +51,11 @@ fn scores(classes: &[ClassScore], label: impl Fn(usize) -> Html) -> Html {
 
 /// The pairs that are most often mistaken; none where the matrix shows all at a glance.
 fn pairs(classes: &[ClassScore], confusion: &Confusion, label: impl Fn(usize) -> Html) -> Html {
-    let mut pairs = Vec::new();
-    for (truth, row) in confusion.counts().iter().enumerate() {
-        for (predicted, &count) in row.iter().enumerate() {
-            if count > 0 && truth != predicted {
-                pairs.push((count, truth, predicted));
-            }
-        }
-    }
+    let pairs = confusion.mistakes();
     if classes.len() < 4 || pairs.is_empty() {
         return Html::default();
     }
-    pairs.sort_by_key(|&(count, truth, predicted)| (Reverse(count), truth, predicted));
-    let row = |&(count, truth, predicted): &(u64, usize, usize)| {
+    let row = |&(truth, predicted, count): &(usize, usize, u64)| {
         let share = 100.0 * count as f64 / classes[truth].support as f64;
         let count = Html::text(&format!("{count} ({share:.1} %)"));
         vec![label(truth), label(predicted), count]
@@ -92,7 +84,7 @@ fn matrix(classes: &[ClassScore], confusion: &Confusion, label: impl Fn(usize) -
     for &class in &shown {
         let _ = write!(body, "<tr><th scope=\"row\">{}</th>", label(class));
         for &predicted in &shown {
-            let count = confusion.counts()[class][predicted];
+            let count = confusion.count(class, predicted);
             let share = count as f64 / classes[class].support.max(1) as f64;
             let kind = if class == predicted { "right" } else { "wrong" };
             // At most 0.6, so that the figure on it stays readable on either background.

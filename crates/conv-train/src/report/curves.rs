@@ -60,7 +60,7 @@ pub(super) fn all(records: &[Record]) -> Result<Html> {
     let all_steps = steps.iter().map(|s| s.step).chain(evaluations.iter().map(|e| e.step));
     let axis = Axis {
         steps: range(all_steps.map(|step| step as f64), 0.0),
-        best: evaluations.iter().rfind(|e| e.improved).map(|e| e.step as f64),
+        best: best(&evaluations).map(|e| e.step as f64),
     };
     let chart = |title: &str, series: &[Series]| chart(title, series, &axis);
     let mut charts = chart("loss", &losses(&steps, &evaluations))?;
@@ -76,7 +76,7 @@ pub(super) fn all(records: &[Record]) -> Result<Html> {
     let table = table(&names, &evaluations);
     Ok(Html::trusted(format!(
         "<p class=\"note\">Against optimiser steps; dev is the held-out part that training is watched by, and a ring its best \
-         evaluation. Where there are many steps, the training lines are means of neighbouring ones.</p>\
+         evaluation (of least loss, where no other metric is watched). Where there are many steps, the training lines are means of neighbouring ones.</p>\
          <div class=\"charts\">{charts}</div>{table}"
     )))
 }
@@ -102,6 +102,15 @@ pub(super) fn course(along: &str, records: &[Record]) -> Result<Html> {
     Ok(Html::trusted(format!(
         "<p class=\"note\">Against the {along}.</p><div class=\"charts\">{charts}</div>"
     )))
+}
+
+/// The best evaluation: the last that the loop found better than those before, or where it watched no metric,
+/// the one of least loss.
+fn best<'a>(evaluations: &[&'a EvaluationRecord]) -> Option<&'a EvaluationRecord> {
+    let loss = |e: &&EvaluationRecord| e.metrics.get("loss").copied().filter(|l| l.is_finite());
+    let measured = evaluations.iter().copied().filter_map(|e| Some((loss(&e)?, e)));
+    let least = || measured.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, e)| e);
+    evaluations.iter().copied().rfind(|e| e.improved).or_else(least)
 }
 
 fn losses(steps: &[&StepRecord], evaluations: &[&EvaluationRecord]) -> Vec<Series> {
@@ -172,9 +181,9 @@ fn draw(
         let (x, y) = (axis.steps.clone(), range(all().map(|p| p.1), 0.06));
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
-            .margin_right(40)
+            .margin_right(76)
             .x_label_area_size(54)
-            .y_label_area_size(120)
+            .y_label_area_size(170)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
@@ -185,7 +194,11 @@ fn draw(
             .light_line_style(TRANSPARENT)
             .axis_style(INK)
             .label_style(("sans-serif", 32).into_font().color(&INK))
-            .x_label_formatter(&|step| format!("{step:.0}"))
+            // There is nothing between two steps.
+            .x_label_formatter(&|step| match (step - step.round()).abs() < 1e-6 {
+                true => format!("{step:.0}"),
+                false => String::new(),
+            })
             .y_label_formatter(&|value| number(*value))
             .draw()?;
         for Series { colour, faint, points, .. } in series {
@@ -237,8 +250,10 @@ fn table(names: &BTreeSet<&str>, evaluations: &[&EvaluationRecord]) -> Html {
     }
     let columns =
         ["step", "epoch"].iter().chain(names).map(|name| Html::text(name)).collect::<Vec<_>>();
+    let (watched, best) = (evaluations.iter().any(|e| e.improved), best(evaluations));
     let row = |e: &&EvaluationRecord| {
-        let mark = if e.improved { "*" } else { "" };
+        let is_best = e.improved || !watched && Some(e.step) == best.map(|best| best.step);
+        let mark = if is_best { "*" } else { "" };
         let value = |name| e.metrics.get(name).map_or(String::new(), |value| number(*value));
         let mut row = vec![format!("{}{mark}", e.step), e.epoch.to_string()];
         row.extend(names.iter().map(|name| value(*name)));
@@ -247,7 +262,8 @@ fn table(names: &BTreeSet<&str>, evaluations: &[&EvaluationRecord]) -> Html {
     let rows: Vec<Vec<Html>> = evaluations.iter().map(row).collect();
     let table = Html::table("figures", &columns, &rows);
     let count = evaluations.len();
+    let mark = if watched { "the best so far" } else { "the one of least loss" };
     Html::trusted(format!(
-        "<details><summary>{count} evaluations as a table (* is the best so far)</summary>{table}</details>"
+        "<details><summary>{count} evaluations as a table (* is {mark})</summary>{table}</details>"
     ))
 }

@@ -17,7 +17,8 @@ pub struct TextPair {
     pub line: u64,
 }
 
-/// The pairs of a corpus, one after the other, in constant memory; it ends after its first error.
+/// The pairs of a corpus, one after the other, in constant memory; it ends after its first error, or after the first
+/// that is not of a line with [`Parallel::go_on`].
 ///
 /// ```
 /// use conv_translate::data::Parallel;
@@ -30,6 +31,7 @@ pub struct TextPair {
 /// ```
 pub struct Parallel {
     form: Form,
+    goes_on: bool,
     ended: bool,
 }
 
@@ -61,15 +63,30 @@ impl Parallel {
     }
 
     fn of(form: Form) -> Self {
-        Self { form, ended: false }
+        Self { form, goes_on: false, ended: false }
+    }
+
+    /// The same, going on behind a line that is too long, no text or no pair: what answers line by line has an answer
+    /// for each.
+    #[must_use]
+    pub fn go_on(self) -> Self {
+        let form = match self.form {
+            Form::Table(lines) => Form::Table(lines.go_on()),
+            Form::Files { source, target, names, read } => {
+                Form::Files { source: source.go_on(), target: target.go_on(), names, read }
+            }
+        };
+        Self { form, goes_on: true, ..self }
     }
 
     fn read(&mut self) -> Result<Option<TextPair>> {
         match &mut self.form {
             Form::Files { source, target, names, read } => {
-                match (source.next().transpose()?, target.next().transpose()?) {
-                    (Some((at, source)), Some((_, target))) => {
-                        *read = at.line;
+                // Both first: the lines behind one that is no text still belong together.
+                match (source.next(), target.next()) {
+                    (Some(source), Some(target)) => {
+                        *read += 1;
+                        let ((at, source), (_, target)) = (source?, target?);
                         Ok(Some(TextPair { source, target, line: at.line }))
                     }
                     (None, None) => Ok(None),
@@ -115,7 +132,11 @@ impl Iterator for Parallel {
             return None;
         }
         let pair = self.read().transpose();
-        self.ended = !matches!(pair, Some(Ok(_)));
+        self.ended = match &pair {
+            Some(Ok(_)) => false,
+            Some(Err(error)) => !(self.goes_on && error.is_of_one()),
+            None => true,
+        };
         pair
     }
 }
@@ -182,6 +203,21 @@ mod tests {
         let (_folder, [source, target]) = files(b"\xff\xfea\0", b"a\n");
         let error = Parallel::files(&source, &target).err().unwrap().to_string();
         assert!(error.contains("train.de is UTF-16"), "{error}");
+    }
+
+    #[test]
+    fn where_it_goes_on_pairs_behind_a_bad_line_still_belong_together() {
+        let (_folder, [source, target]) = files(b"1\ncaf\xe9\n3\n4", b"one\ntwo\n\xff\nfour");
+        let pairs: Vec<_> = Parallel::files(&source, &target).unwrap().go_on().collect();
+        assert_eq!(pairs.len(), 4);
+        let last = pairs[3].as_ref().unwrap();
+        assert_eq!((last.source.as_str(), last.target.as_str(), last.line), ("4", "four", 4));
+        let error = |at: usize| pairs[at].as_ref().unwrap_err().to_string();
+        assert!(error(1).contains("train.de line 2") && error(2).contains("train.en line 3"));
+        let path = source.with_file_name("pairs.tsv");
+        std::fs::write(&path, "a\tb\nonly one\nc\td\n").unwrap();
+        let pairs: Vec<_> = Parallel::table(&path).unwrap().go_on().collect();
+        assert_eq!(pairs.iter().map(|pair| pair.is_ok()).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]

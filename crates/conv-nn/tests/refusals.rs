@@ -1,7 +1,8 @@
-//! What the crate's documentation says of half precision holds for every operation.
+//! What is refused by name: half precision, as the crate's documentation says of every operation, and views that claim
+//! more than there is memory for.
 #![allow(clippy::unwrap_used)]
 
-use candle_core::{DType, Device, Module, Tensor};
+use candle_core::{DType, Device, Module, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig};
 use conv_nn::*;
 
@@ -20,6 +21,7 @@ fn said(dtype: DType) -> Vec<(&'static str, String)> {
     let parameters = Parameters::new(1);
     let vb = parameters.builder(WIDE, &Device::Cpu);
     let targets = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
+    let roi = Roi { sample: 0, corners: [0.0, 0.0, 3.0, 3.0] };
     let layer = linear(4, 3, vb.pp("linear")).unwrap();
     let mut stream = rng::seeded(1, "half");
     let mut train = Mode::Train(&mut stream);
@@ -82,6 +84,18 @@ fn said(dtype: DType) -> Vec<(&'static str, String)> {
             own(recurrent.forward(&x(&[1, 3, 4]), None, None, &mut Mode::Eval).map(|pair| pair.0)),
         ),
         ("gru", own(gated.forward(&x(&[1, 3, 4]), None, None, &mut Mode::Eval).map(|pair| pair.0))),
+        ("dropout in Eval", own(dropout(&x(&[2, 4]), 0.5, &mut Mode::Eval))),
+        ("scale_gradient", own(scale_gradient(&x(&[2, 4]), 0.5))),
+        ("direction_lengths", own(direction_lengths(&x(&[3, 4])))),
+        ("redirected_relu", own(redirected_relu(&x(&[2, 4])))),
+        ("argmax_over_time", first(argmax_over_time(&x(&[2, 3, 4]), None))),
+        ("binary_cross_entropy", own(binary_cross_entropy(&x(&[2, 4]), &wide(&[2, 4])))),
+        ("smooth_l1", own(smooth_l1(&x(&[2, 4]), &wide(&[2, 4]), 1.0))),
+        (
+            "linear_r_drop_loss",
+            own(linear_r_drop_loss(&layer, &x(&[2, 4]), &targets, &RDropConfig::default())),
+        ),
+        ("roi_align", own(roi_align(&x(&[1, 2, 4, 4]), &[roi], &RoiAlignConfig::default()))),
         ("mixed", own(add_relu(&wide(&[2, 4]), &x(&[2, 4])))),
     ]
 }
@@ -115,5 +129,45 @@ fn convolutions_and_embeddings_take_it() {
         let ids = Tensor::new(&[0u32, 3], &Device::Cpu).unwrap();
         let table = embedding(4, 3, EmbeddingConfig::default(), vb.pp("table")).unwrap();
         assert_eq!(table.forward(&ids).unwrap().dtype(), dtype);
+    }
+}
+
+/// A view of one element that claims to be 2⁴⁰ rows does not end the process.
+#[test]
+fn a_view_without_end_is_refused_by_whatever_reads_it() {
+    let device = Device::Cpu;
+    let many = 1usize << 40;
+    let view = |shape: &[usize], dtype| {
+        Tensor::zeros(1, dtype, &device).unwrap().broadcast_as(shape).unwrap()
+    };
+    let x = |shape: &[usize]| view(shape, WIDE);
+    let ids = |shape: &[usize]| view(shape, DType::U32);
+    let entropy = CrossEntropyConfig::default();
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(WIDE, &device);
+    let output = linear(2, 4, vb.pp("output")).unwrap();
+    let recurrent = lstm(2, 3, LstmConfig::default(), vb.pp("lstm")).unwrap();
+    let table = embedding(4, 3, EmbeddingConfig::default(), vb.pp("table")).unwrap();
+    let config = GroupNormConfig { groups: 2, ..Default::default() };
+    let group = group_norm(2, config, vb.pp("group")).unwrap();
+    let queries = Var::zeros((1, 1, 2), WIDE, &device).unwrap();
+    let queries = queries.broadcast_as((1, many, 2)).unwrap();
+    let keys = Tensor::zeros((1, 1, 2), WIDE, &device).unwrap();
+    let (rows, places) = (x(&[many, 2]), x(&[many, 2, 1, 1]));
+    let text = |error: Option<String>| error.unwrap_or_default();
+    let own = |result: Result<Tensor>| text(result.err().map(|error| error.to_string()));
+    let candle = |result: candle_core::Result<Tensor>| text(result.err().map(|e| e.to_string()));
+    let said = [
+        own(max_over_time(&x(&[many, 1, 2]), None)),
+        own(cross_entropy(&rows, &ids(&[many]), &entropy)),
+        own(cross_entropy(&places, &ids(&[many, 1, 1]), &entropy)),
+        own(linear_cross_entropy(&output, &rows, &ids(&[many]), &entropy)),
+        own(dot_attention(&queries, &keys, &keys, &[1]).map(|pair| pair.0)),
+        own(recurrent.forward(&x(&[many, 1, 2]), None, None, &mut Mode::Eval).map(|pair| pair.0)),
+        candle(table.forward(&ids(&[many]))),
+        candle(group.forward(&places)),
+    ];
+    for (place, text) in said.iter().enumerate() {
+        assert!(text.contains("no memory for a result of "), "{place}: {text}");
     }
 }
