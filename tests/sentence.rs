@@ -282,11 +282,11 @@ fn what_is_likely_not_meant_is_remarked_on() {
     let words: String =
         (0..400).map(|i| format!("{}\tword{i} other{i}\n", ["a", "b"][i % 2])).collect();
     fs::write(folder.join("b.tsv"), words).unwrap();
-    fs::write(folder.join("one.txt"), "word7 0.5 0.25\n").unwrap();
+    fs::write(folder.join("one.txt"), "word7 0.5 0.25\nword8 0.5 0.5\nword9 0.25 0.5\n").unwrap();
     let train =
         ["train", "--data", "b.tsv", "--vectors", "one.txt", "--filters", "2x4", "--dry-run"];
     let note = said(folder, &train);
-    assert!(note.contains("0.1 % of tokens") && note.contains("hardly a word"), "{note}");
+    assert!(note.contains("0.3 % of tokens") && note.contains("hardly a word"), "{note}");
     // To go on from what is not there is to begin.
     let train = ["train", "--data", "a.txt", "--filters", "2x4", "--epochs", "1", "--resume"];
     let note = said(folder, &[&train[..], &["--out", "run"]].concat());

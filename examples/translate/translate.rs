@@ -173,6 +173,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if !options.sentences.is_empty() && options.sentences != ["-"] {
         let sentences = options.sentences.iter().enumerate();
         let sentences: Vec<_> = sentences.map(|(i, text)| session.sentence(i, text)).collect();
+        if let [_] = sentences[..] {
+            return session.print(&sentences);
+        }
         let mut refusals = Refusals::new(common.json);
         let mut chunks = sentences.chunks(options.buffer);
         chunks.try_for_each(|chunk| session.answer(chunk, &mut refusals))?;
