@@ -181,6 +181,7 @@ fn draw(
         let (x, y) = (axis.steps.clone(), range(all().map(|p| p.1), 0.06));
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
+            .margin_top(24)
             .margin_right(76)
             .x_label_area_size(54)
             .y_label_area_size(170)
