@@ -8,7 +8,7 @@ use conv_cli::train::{FitFlags, TrainFlags};
 use conv_train::batch::BatchSize;
 use conv_train::{Learner, Task};
 use conv_vision::data::Examples;
-use conv_vision::{Architecture, Limits, Recipe, Training, card};
+use conv_vision::{Architecture, Limits, Recipe, Training, Weights, card};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -22,9 +22,16 @@ pub struct Options {
     dev: Option<PathBuf>,
     #[command(flatten)]
     fit: FitFlags,
-    /// conv4, alexnet, squeezenet1_1, googlenet or vgg16, with values that are drawn [default: conv4]
-    #[arg(long)]
+    /// conv4, alexnet, squeezenet1_1, googlenet, resnet18, …, with values that are drawn [default: conv4]
+    #[arg(long, conflicts_with = "from")]
     architecture: Option<Architecture>,
+    /// Go on from weights: a model folder, or a file with the names of Caffe or torchvision; what does not fit is drawn, such as the
+    /// classifier of other classes
+    #[arg(long, value_name = "WEIGHTS")]
+    from: Option<PathBuf>,
+    /// The last layer that does not learn, such as inception_4e or layer3; those below it do not either
+    #[arg(long, value_name = "LAYER")]
+    freeze: Option<String>,
     /// Sides of the square that the network sees, in pixels; the shorter side of a picture becomes as long
     #[arg(long)]
     side: Option<usize>,
@@ -46,7 +53,6 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     options.train.run_folder()?;
-    let recipe = options.recipe(common)?;
     let limits = Limits::default();
     let read = |path: &Path, labels: Option<&[String]>| -> Result<Examples> {
         let found = Examples::read(path, labels, &limits)?;
@@ -60,7 +66,18 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let dev = options.dev.as_deref().map(|dev| read(dev, Some(&data.labels))).transpose()?;
     let name = options.data.file_stem().unwrap_or(options.data.as_os_str()).to_string_lossy();
     let labels = data.labels.clone();
-    let training = Training::new(recipe, data, dev, limits, device)?;
+    let weights = options.from.as_deref().map(Weights::open).transpose()?;
+    let recipe = options.recipe(weights.as_ref(), labels.len(), common)?;
+    let training = match &weights {
+        None => Training::new(recipe, data, dev, limits, device)?,
+        Some(weights) => {
+            let training = Training::from_weights(recipe, weights, data, dev, limits, device)?;
+            let drawn = weights.drawn(training.config())?.join(", ");
+            let drawn = if drawn.is_empty() { "nothing" } else { &drawn };
+            conv_cli::note(format_args!("drawn anew: {drawn}"));
+            training
+        }
+    };
     let network = training.config().architecture.name();
     let subtitle = format!("{network} on {name}, {} classes", labels.len());
     options.train.run(
@@ -77,10 +94,19 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 }
 
 impl Options {
-    fn recipe(&self, common: &conv_cli::Common) -> Result<Recipe> {
-        let base = self.architecture.map_or_else(Recipe::default, Recipe::new);
+    fn recipe(
+        &self,
+        weights: Option<&Weights>,
+        classes: usize,
+        common: &conv_cli::Common,
+    ) -> Result<Recipe> {
+        let base = match weights {
+            Some(weights) => Recipe::fine_tuning(weights, classes)?,
+            None => self.architecture.map_or_else(Recipe::default, Recipe::new),
+        };
         let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
         settings::set(&mut recipe.architecture, self.architecture);
+        recipe.freeze = self.freeze.clone().or(recipe.freeze);
         settings::set(&mut recipe.preprocessing.size, self.side);
         settings::set(&mut recipe.preprocessing.crop, self.side);
         settings::set(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));

@@ -64,7 +64,7 @@ mod train;
 pub use card::card;
 pub use config::Config;
 pub use error::{Error, Result};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, Mistake, Mistaken, evaluate};
 pub use infer::{Classifier, Guess, Prediction, SYNSETS, TOGETHER};
 pub use inspect::Inspection;
 pub use network::{
@@ -74,5 +74,5 @@ pub use network::{
 pub use picture::{Augmentation, Filter, Limits, Picture, PictureDefect, Region};
 pub use preprocessing::{Channels, Preprocessing, Resize};
 pub use recipe::Recipe;
-pub use stored::{Pretrained, read_weights};
+pub use stored::{Pretrained, Weights, read_weights};
 pub use train::{Labelled, Training};

@@ -64,6 +64,14 @@ pub struct Preprocessing {
     pub std: [f32; 3],
 }
 
+/// Where a square lies along a side.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Start,
+    Centre,
+    End,
+}
+
 impl Preprocessing {
     /// Caffe's: blue, green, red from 0 to 255 less (104, 117, 123); short side 256.
     pub fn caffe(crop: usize) -> Self {
@@ -115,12 +123,36 @@ impl Preprocessing {
     /// # Errors
     /// A field out of its range.
     pub fn crop(&self, picture: &Picture) -> Result<Picture> {
+        self.cut(picture, [Place::Centre; 2])
+    }
+
+    /// Ten squares instead of the central one (Krizhevsky et al. 2012, section 4.1): the four corners and the centre, and all five
+    /// mirrored, in torchvision's order.
+    ///
+    /// # Errors
+    /// A field out of its range.
+    pub fn ten_crop(&self, picture: &Picture) -> Result<Vec<Picture>> {
+        use Place::{Centre, End, Start};
+        let places = [[Start, Start], [End, Start], [Start, End], [End, End], [Centre, Centre]];
+        let five = places.map(|places| self.cut(picture, places));
+        let five = five.into_iter().collect::<Result<Vec<_>>>()?;
+        let mirrored: Vec<Picture> = five.iter().map(Picture::mirrored).collect();
+        Ok([five, mirrored].concat())
+    }
+
+    /// A square of the resized picture, by where it lies across and down.
+    fn cut(&self, picture: &Picture, [across, down]: [Place; 2]) -> Result<Picture> {
         self.check()?;
         let (width, height) = self.sides(picture.width(), picture.height());
         let crop = self.crop;
-        // As torchvision: an odd pixel goes to the side that makes the offset even.
-        let offset = |side: usize| ((side - crop) as f64 / 2.0).round_ties_even() as usize;
-        let region = Region { left: offset(width), top: offset(height), width: crop, height: crop };
+        let offset = |side: usize, place| match place {
+            Place::Start => 0,
+            Place::End => side - crop,
+            // As torchvision: an odd pixel goes to the side that makes the offset even.
+            Place::Centre => ((side - crop) as f64 / 2.0).round_ties_even() as usize,
+        };
+        let (left, top) = (offset(width, across), offset(height, down));
+        let region = Region { left, top, width: crop, height: crop };
         picture.resize_region((width, height), region, self.filter)
     }
 

@@ -2,10 +2,10 @@
 
 use crate::network::{Architecture, Layer, Operation};
 use crate::picture::Augmentation;
-use crate::{Config, Preprocessing};
+use crate::{Config, Preprocessing, Result, Weights};
 use conv_hub::{InvalidField, ModelConfig};
 use conv_train::batch::{BatchSize, Batching};
-use conv_train::optim::{OptimizerConfig, Sgd};
+use conv_train::optim::{Group, OptimizerConfig, Sgd};
 use conv_train::{Decay, Direction, FitConfig, MonitoredMetric, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// Which network.
     pub architecture: Architecture,
+    /// The last layer that does not learn, if any: it and those below it keep their values, and their batch norms the statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<String>,
     /// The share of the target that is spread over all classes, at least 0 and below 1.
     pub label_smoothing: f64,
     /// How pictures become what the network sees.
@@ -40,6 +43,7 @@ impl Recipe {
         let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
         Self {
             architecture,
+            freeze: None,
             label_smoothing: 0.0,
             preprocessing: architecture.preprocessing(),
             augmentation: Augmentation::default(),
@@ -59,6 +63,21 @@ impl Recipe {
                 ..FitConfig::default()
             },
         }
+    }
+
+    /// Goes on from weights, for so many classes, with their preprocessing: as [`Recipe::new`], at a learning rate of 10⁻³, and ten times
+    /// that for the parameters that are drawn ([`Weights::drawn`]), as Caffe's examples of fine-tuning have it.
+    ///
+    /// # Errors
+    /// A network that has no classifier.
+    pub fn fine_tuning(weights: &Weights, classes: usize) -> Result<Self> {
+        let mut recipe = Self::new(weights.architecture);
+        recipe.preprocessing = weights.preprocessing.clone();
+        recipe.fit.learning_rate = 1e-3;
+        let drawn = weights.drawn(&recipe.config(classes)?)?.into_iter();
+        let group = |prefix| Group { prefix, rate: 10.0, weight_decay: None };
+        recipe.fit.groups = drawn.map(group).collect();
+        Ok(recipe)
     }
 
     /// The network for so many classes.

@@ -1,7 +1,7 @@
 //! Weights on disk, recognised and checked.
 
 use crate::data::Labels;
-use crate::network::{Architecture, Network, misfits, network};
+use crate::network::{Architecture, Graph, Network, misfits, network};
 use crate::{Config, Error, Preprocessing, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{Stored, folder};
@@ -30,20 +30,52 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
+    /// Opens weights ([`Weights::open`]) for use: nothing is tracked.
+    ///
+    /// # Errors
+    /// As [`Weights::open`].
+    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        let Weights { architecture, graph, preprocessing, labels, hash, path, tensors } =
+            Weights::open(path)?;
+        let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
+        let network = network(architecture.name(), graph, preprocessing.crop, &vb)?;
+        Ok(Self { architecture, network, preprocessing, labels, hash, path })
+    }
+}
+
+/// Weights as they are stored, with all that is known of them: what is used, or what training goes on from.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    /// Which network.
+    pub architecture: Architecture,
+    /// Its layers, with the classes that the weights have.
+    pub graph: Graph,
+    /// What they were trained with.
+    pub preprocessing: Preprocessing,
+    /// The names of the classes, where they came with the weights.
+    pub labels: Option<Labels>,
+    /// SHA-256 of the file of weights, in hexadecimal digits.
+    pub hash: String,
+    /// The file or the model folder.
+    pub path: PathBuf,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Weights {
     /// Opens a model folder, as `classify train` leaves it, or a file of weights, `.safetensors` or PyTorch's `.pth`, with the names
-    /// of Caffe or of torchvision: its network is told by the names and shapes. Halves become 32-bit floats, and nothing is tracked.
+    /// of Caffe or of torchvision: its network is told by the names and shapes. Halves become 32-bit floats.
     ///
     /// # Errors
     /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
     /// expected; a folder of another task, or whose `labels.txt` does not name its classes.
-    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+    pub fn open(path: &Path) -> Result<Self> {
         match path.is_dir() {
-            true => Self::open_folder(path, device),
-            false => Self::open_file(path, device),
+            true => Self::open_folder(path),
+            false => Self::open_file(path),
         }
     }
 
-    fn open_folder(path: &Path, device: &Device) -> Result<Self> {
+    fn open_folder(path: &Path) -> Result<Self> {
         let Stored { folder, config, tensors } = Stored::<Config>::open(path)?;
         let labels = folder.labels()?;
         if labels.len() != config.classes {
@@ -59,18 +91,12 @@ impl Pretrained {
             let (path, network) = (folder.file(folder::WEIGHTS)?, architecture.name());
             return Err(Error::Misfits { path, network, misfits });
         }
-        let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
-        Ok(Self {
-            architecture,
-            network: network(architecture.name(), graph, preprocessing.crop, &vb)?,
-            preprocessing,
-            labels: Some(Labels::parse(&lines)),
-            hash: hash(&folder.file(folder::WEIGHTS)?)?,
-            path: path.to_path_buf(),
-        })
+        let labels = Some(Labels::parse(&lines));
+        let (hash, path) = (hash(&folder.file(folder::WEIGHTS)?)?, path.to_path_buf());
+        Ok(Self { architecture, graph, preprocessing, labels, hash, path, tensors })
     }
 
-    fn open_file(path: &Path, device: &Device) -> Result<Self> {
+    fn open_file(path: &Path) -> Result<Self> {
         let mut tensors = read_weights(path)?;
         let Some((architecture, misfits)) = Architecture::recognise(&tensors)? else {
             let known =
@@ -89,17 +115,33 @@ impl Pretrained {
             return Err(Error::Misfits { path: path.to_path_buf(), network, misfits });
         }
         tensors.retain(|name, _| !architecture.is_left_out(name));
-        let preprocessing = architecture.preprocessing();
-        let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
-        let graph = architecture.graph();
-        Ok(Self {
-            architecture,
-            network: network(architecture.name(), graph, preprocessing.crop, &vb)?,
-            preprocessing,
-            labels: None,
-            hash: hash(path)?,
-            path: path.to_path_buf(),
-        })
+        let (graph, preprocessing) = (architecture.graph(), architecture.preprocessing());
+        let (hash, path) = (hash(path)?, path.to_path_buf());
+        Ok(Self { architecture, graph, preprocessing, labels: None, hash, path, tensors })
+    }
+
+    /// The parameters that a network of `config` does not take from here, in name order: those of another shape, such as the
+    /// classifier's where there are other classes, and those that are not here.
+    ///
+    /// # Errors
+    /// A configuration out of its range.
+    pub fn drawn(&self, config: &Config) -> Result<Vec<String>> {
+        let expected = config.graph()?.parameters(config.preprocessing.crop)?;
+        let is_here = |(name, shape): &(&String, &Vec<usize>)| {
+            self.tensors.get(*name).is_some_and(|tensor| tensor.dims() == *shape)
+        };
+        Ok(expected.iter().filter(|named| !is_here(named)).map(|(name, _)| name.clone()).collect())
+    }
+
+    /// Parameters that begin at these values, but for those of [`Weights::drawn`], which are drawn.
+    ///
+    /// # Errors
+    /// As [`Weights::drawn`].
+    pub(crate) fn parameters(&self, seed: u64, config: &Config) -> Result<Parameters> {
+        let drawn = self.drawn(config)?;
+        let mut tensors = self.tensors.clone();
+        tensors.retain(|name, _| !drawn.contains(name));
+        Ok(Parameters::warm(seed, tensors))
     }
 }
 

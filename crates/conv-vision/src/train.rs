@@ -1,13 +1,14 @@
 //! Training: pictures with their classes in, a classifier out.
 
 use crate::data::{Example, Examples};
-use crate::network::{Network, network};
+use crate::network::{Address, Network, network};
 use crate::page::Classified;
 use crate::picture::{Limits, Picture};
-use crate::{Config, Error, Guess, Recipe, Result, data::Label};
+use crate::{Config, Error, Guess, Recipe, Result, Weights, data::Label};
 use candle_core::{D, DType, Device, Tensor};
+use conv_hub::InvalidField;
 use conv_nn::rng::{Fingerprint, seeded};
-use conv_nn::{CrossEntropyConfig, Mode, Parameters, cross_entropy, log_softmax};
+use conv_nn::{CrossEntropyConfig, Mode, Parameters, VarBuilder, cross_entropy, log_softmax};
 use conv_train::metrics::{Confusion, ranking};
 use conv_train::report::Report;
 use conv_train::{FitConfig, Learner, Loss, Task};
@@ -34,8 +35,17 @@ pub struct Training {
     lengths: Vec<usize>,
     parameters: Parameters,
     network: Network,
+    frozen: Option<Frozen>,
+    /// The weights that it began with, where not all were drawn.
+    start: Value,
     limits: Limits,
     device: Device,
+}
+
+/// The layers that do not learn: computed by themselves, so that nothing of them is kept for a backward pass.
+struct Frozen {
+    network: Network,
+    last: Address,
 }
 
 /// Pictures as the network reads them, `[B, 3, S, S]`, with their classes, `[B]`.
@@ -62,13 +72,47 @@ impl Training {
     /// weights, drawn from the recipe's seed.
     ///
     /// # Errors
-    /// A recipe out of range; pictures of one class alone; too few of them for a dev part.
+    /// A recipe out of range; pictures of one class alone; too few of them for a dev part; a layer to freeze that there is not.
     pub fn new(
         recipe: Recipe,
         data: Examples,
         dev: Option<Examples>,
         limits: Limits,
         device: &Device,
+    ) -> Result<Self> {
+        let parameters = Parameters::new(recipe.fit.seed);
+        Self::begin(recipe, data, dev, limits, device, parameters)
+    }
+
+    /// The same with the values of `weights` where they fit the network; [`Weights::drawn`] names those that do not.
+    ///
+    /// # Errors
+    /// As [`Training::new`]; weights of another network than the recipe's.
+    pub fn from_weights(
+        recipe: Recipe,
+        weights: &Weights,
+        data: Examples,
+        dev: Option<Examples>,
+        limits: Limits,
+        device: &Device,
+    ) -> Result<Self> {
+        let (wanted, found) = (recipe.architecture, weights.architecture);
+        let expected = format!("{}, as the weights have it", found.id());
+        InvalidField::unless(wanted == found, "architecture", &wanted.id(), &expected)?;
+        let config = recipe.config(data.labels.len())?;
+        let parameters = weights.parameters(recipe.fit.seed, &config)?;
+        let file = weights.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let training = Self::begin(recipe, data, dev, limits, device, parameters)?;
+        Ok(Self { start: json!({ "from": file, "sha256": weights.hash }), ..training })
+    }
+
+    fn begin(
+        recipe: Recipe,
+        data: Examples,
+        dev: Option<Examples>,
+        limits: Limits,
+        device: &Device,
+        parameters: Parameters,
     ) -> Result<Self> {
         let Examples { labels, examples, .. } = data;
         if labels.len() < 2 {
@@ -85,11 +129,26 @@ impl Training {
             let found = format!("{} pictures, none of them in the dev part", train.len());
             return Err(Error::Split { found, expected: "at least ten, or a dev set" });
         }
-        let parameters = Parameters::new(recipe.fit.seed);
         let vb = parameters.builder(DType::F32, device);
-        let side = config.preprocessing.crop;
+        let (name, side) = (config.architecture.name(), config.preprocessing.crop);
+        let network_of = |graph, vb: &VarBuilder| network(name, graph, side, vb);
+        let network = network_of(config.graph()?, &vb)?;
+        let freeze = |layer: &String| -> Result<Frozen> {
+            let graph = config.graph()?;
+            let last = graph.find(layer, name)?;
+            if last.channel.is_some() || last.before_rectifier {
+                let expected = "a whole layer, behind its rectifier";
+                return Err(InvalidField::new("freeze", layer, expected).into());
+            }
+            let last_name = graph.layers()[last.layer].name.clone();
+            // Its tensors share memory with the parameters, so that a checkpoint that is restored counts here too.
+            let vb = Parameters::frozen(parameters.tensors()).builder(DType::F32, device);
+            Ok(Frozen { network: network_of(graph.until(&last_name), &vb)?, last })
+        };
         Ok(Self {
-            network: network(config.architecture.name(), config.graph()?, side, &vb)?,
+            frozen: recipe.freeze.as_ref().map(freeze).transpose()?,
+            network,
+            start: Value::Null,
             lengths: vec![1; train.len()],
             recipe,
             config,
@@ -105,6 +164,19 @@ impl Training {
     /// The network with its present parameters.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The network's answer, `[B, K]`; layers that are frozen stay as they are in evaluation.
+    fn logits(&self, pictures: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        let Some(Frozen { network, last }) = &self.frozen else {
+            return self.network.forward(pictures, mode);
+        };
+        let given =
+            network.values(pictures, std::slice::from_ref(last), &mut Mode::Eval)?.remove(0);
+        let layer = self.network.graph().output();
+        let output = Address { layer, before_rectifier: false, channel: None };
+        let mut found = self.network.values_given(pictures, last.layer, &given, &[output], mode)?;
+        Ok(found.remove(0))
     }
 
     /// An example's picture: in an epoch as it is shown there, otherwise as in evaluation.
@@ -224,12 +296,20 @@ impl Learner for Training {
             data.number(example.class.into());
         }
         let (train, dev, data) = (self.train.len(), self.dev.len(), data.value());
-        json!({
+        let mut identity = json!({
             "network": self.config,
             "label_smoothing": self.recipe.label_smoothing,
             "augmentation": self.recipe.augmentation,
             "data": format!("{train} train, {dev} dev, {data:016x}"),
-        })
+        });
+        // Not where there is none: checkpoints of before go on.
+        if let Some(freeze) = &self.recipe.freeze {
+            identity["freeze"] = json!(freeze);
+        }
+        if !self.start.is_null() {
+            identity["start"] = self.start.clone();
+        }
+        identity
     }
 
     fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Labelled> {
@@ -242,7 +322,7 @@ impl Learner for Training {
         Labelled { pictures, classes }: &Labelled,
         mode: &mut Mode,
     ) -> conv_train::Result<Loss> {
-        let logits = self.network.forward(pictures, mode)?;
+        let logits = self.logits(pictures, mode)?;
         let is_training = mode.rng().is_some();
         let config = CrossEntropyConfig {
             label_smoothing: if is_training { self.recipe.label_smoothing } else { 0.0 },
@@ -289,6 +369,10 @@ impl Task for Training {
 
     fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    fn start(&self) -> Value {
+        self.start.clone()
     }
 
     /// Every layer's output.

@@ -5,11 +5,12 @@ mod seeded;
 
 use candle_core::{Device, Tensor};
 use conv_hub::Card;
-use conv_train::{FitConfig, Learner, Run, fit, task};
+use conv_train::{FitConfig, Learner, Run, Task, fit, task};
 use conv_vision::data::Examples;
 use conv_vision::retrieval::{Describer, Pooling};
 use conv_vision::{
     Augmentation, Classifier, Error, Inspection, Limits, Picture, Pretrained, Recipe, Training,
+    Weights, evaluate,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -131,6 +132,107 @@ fn a_picture_is_augmented_by_its_epoch_and_not_by_its_neighbours() {
     let plain = Picture::open(Path::new(&training.name_of(9)), &Limits::default()).unwrap();
     let plain = recipe(1).preprocessing.tensor(&[plain], &Device::Cpu).unwrap();
     assert_eq!(load(None, &[9]), plain.flatten_from(1).unwrap().to_vec2::<f32>().unwrap());
+}
+
+#[test]
+fn training_goes_on_from_weights_and_frozen_layers_keep_every_bit() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    pictures(&data);
+    let (first, tensors) = learnt(&data, 1);
+    task::save(&first, &model, &Card::default(), false).unwrap();
+    let weights = Weights::open(&model).unwrap();
+    // Another class: the classifier alone does not fit.
+    fs::create_dir(data.join("green")).unwrap();
+    for at in 0..20 {
+        let png = Picture::new(20, 16, [60, 190, 60].repeat(320)).unwrap().to_png().unwrap();
+        fs::write(data.join(format!("green/{at}.png")), png).unwrap();
+    }
+    let base = Recipe::fine_tuning(&weights, 3).unwrap();
+    let groups: Vec<&str> = base.fit.groups.iter().map(|group| group.prefix.as_str()).collect();
+    assert_eq!(groups, ["fc5.bias", "fc5.weight"]);
+    let tune = |freeze: Option<&str>, fold: &str| {
+        let mut recipe = Recipe { freeze: freeze.map(String::from), ..base.clone() };
+        recipe.fit = FitConfig { epochs: 2, learning_rate: 0.01, ..recipe.fit };
+        let read = Examples::read(&data, None, &Limits::default()).unwrap();
+        let fit_config = recipe.fit.clone();
+        let training =
+            Training::from_weights(recipe, &weights, read, None, Limits::default(), &Device::Cpu)
+                .unwrap();
+        let started = training.parameters().tensors();
+        assert_eq!(bits(&only(&started, "conv")), bits(&only(&tensors, "conv")));
+        fit(&training, &fit_config, Run::new(&place.path().join(fold))).unwrap();
+        assert_eq!(training.start()["sha256"], weights.hash);
+        (training.parameters().tensors(), training.evaluate().unwrap()["accuracy"])
+    };
+    let (all, accuracy) = tune(None, "all");
+    assert!(accuracy > 0.6 && bits(&only(&all, "conv1")) != bits(&only(&tensors, "conv1")));
+    let (some, _) = tune(Some("bn2"), "some");
+    for (layer, stays) in [
+        ("conv1", true),
+        ("bn1", true),
+        ("conv2", true),
+        ("bn2", true),
+        ("conv3", false),
+        ("bn3", false),
+    ] {
+        assert_eq!(bits(&only(&some, layer)) == bits(&only(&tensors, layer)), stays, "{layer}");
+    }
+    // Frozen layers are computed by themselves; the answer is that of the whole network.
+    let mut recipe = Recipe { freeze: Some("conv9".into()), ..base.clone() };
+    let read = || Examples::read(&data, None, &Limits::default()).unwrap();
+    let begin = |recipe: &Recipe| {
+        Training::from_weights(
+            recipe.clone(),
+            &weights,
+            read(),
+            None,
+            Limits::default(),
+            &Device::Cpu,
+        )
+    };
+    assert!(begin(&recipe).err().unwrap().to_string().contains("conv9"));
+    recipe.freeze = Some("bn2".into());
+    let training = begin(&recipe).unwrap();
+    let batch = training.load(None, &[0, 30, 50]).unwrap();
+    let loss = training.loss(&batch, &mut conv_nn::Mode::Eval).unwrap().value;
+    let logits = training.network().forward(batch.pictures(), &mut conv_nn::Mode::Eval).unwrap();
+    let expected = conv_nn::cross_entropy(&logits, batch.classes(), &Default::default()).unwrap();
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), expected.to_scalar::<f32>().unwrap());
+    recipe.architecture = conv_vision::Architecture::AlexNet;
+    assert!(begin(&recipe).err().unwrap().to_string().contains("expected conv4, as the weights"));
+}
+
+/// The tensors of one layer.
+fn only(tensors: &BTreeMap<String, Tensor>, layer: &str) -> BTreeMap<String, Tensor> {
+    let of_layer = tensors.iter().filter(|(name, _)| name.starts_with(layer));
+    of_layer.map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
+}
+
+#[test]
+fn mistakes_are_counted_named_and_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    pictures(&data);
+    let (training, _) = learnt(&data, 1);
+    task::save(&training, &model, &Card::default(), false).unwrap();
+    let classifier = Classifier::open(&model, None, &Device::Cpu).unwrap();
+    // A red picture among the blue ones.
+    fs::copy(data.join("red/03.png"), data.join("blue/red.png")).unwrap();
+    let limits = Limits::default();
+    for classifier in [classifier.clone(), classifier.with_ten_crop(true)] {
+        let found = evaluate(&classifier, &data, &limits).unwrap();
+        assert_eq!((found.images, found.top1, found.top5), (41, 40, 41));
+        assert_eq!((found.confusion.count(0, 1), found.confusion.total()), (1, 41));
+        let [mistake] = &found.worst[..] else { panic!("{:?}", found.worst) };
+        assert!(mistake.path.ends_with("blue/red.png") && mistake.probability < 0.5);
+        let json = serde_json::json!(found);
+        let expected = serde_json::json!([{"truth": "blue", "taken_for": "red", "count": 1}]);
+        assert_eq!(json["mistaken"], expected);
+        assert!(found.to_string().contains("red instead of blue, 1 times"));
+        let page = found.report(&classifier, "colours", &limits).unwrap().html();
+        assert!(page.contains("Worst mistakes") && page.contains("Confusion, colours"));
+    }
 }
 
 #[test]
