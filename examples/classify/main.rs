@@ -5,6 +5,7 @@
 //!     cargo run --release --example classify -- train --data photos --out runs/photos
 
 mod eval;
+mod features;
 mod inspect;
 mod model;
 mod predict;
@@ -31,6 +32,8 @@ enum Verb {
     Predict(predict::Options),
     /// Counts how often a network is right
     Eval(eval::Options),
+    /// Keeps layers of a network for photographs in a file
+    Features(features::Options),
     /// Lists a network's layers with their shapes, receptive fields and costs, and what its weights want done to a picture
     Inspect(inspect::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Predict(options) => predict::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
+            Verb::Features(options) => features::run(&options, common, &device),
             Verb::Inspect(options) => inspect::run(&options, common, &device),
         }
     })

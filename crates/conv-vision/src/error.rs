@@ -196,17 +196,25 @@ pub enum Error {
         /// What was found and what was expected.
         reason: String,
     },
-    /// An index that was made by another model than the one that asks.
+    /// A file of features that cannot be read.
+    #[error("{} holds no features: {reason}", path.display())]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// An index, or a file of features, that was made by another model than the one that asks.
     #[error(
-        "{} was made with {field} {found}, and {expected} is used now: open the model it was made with, or make it anew by `retrieve index`",
+        "{} was made with {field} {found}, and {expected} is used now: open the model it was made with, or make it anew",
         path.display()
     )]
     OtherModel {
-        /// The index.
+        /// The file.
         path: PathBuf,
         /// What differs.
         field: &'static str,
-        /// Its value in the index.
+        /// Its value in the file.
         found: String,
         /// Its value now.
         expected: String,

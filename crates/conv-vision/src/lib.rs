@@ -50,6 +50,7 @@ mod config;
 pub mod data;
 mod error;
 mod evaluate;
+mod features;
 mod infer;
 mod inspect;
 mod network;
@@ -65,6 +66,7 @@ pub use card::card;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, Mistake, Mistaken, evaluate};
+pub use features::{Features, FeaturesMadeBy};
 pub use infer::{Classifier, Guess, Prediction, SYNSETS, TOGETHER};
 pub use inspect::Inspection;
 pub use network::{

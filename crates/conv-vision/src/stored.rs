@@ -6,6 +6,7 @@ use crate::{Config, Error, Preprocessing, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{Stored, folder};
 use conv_nn::Parameters;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -158,6 +159,18 @@ pub fn read_weights(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let tensors = conv_hub::Checkpoint::open(path)?.tensors()?.into_iter();
     let floats = tensors.filter(|(_, tensor)| tensor.dtype().is_float());
     floats.map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
+}
+
+/// An entry of the metadata of a safetensors file, whose header was read before.
+pub(crate) fn metadata(path: &Path, entry: &str) -> Result<Option<String>> {
+    let mut file = File::open(path).map_err(Error::unreadable(path))?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(Error::unreadable(path))?;
+    let mut header = Vec::new();
+    let part = &mut file.take(u64::from_le_bytes(length));
+    part.read_to_end(&mut header).map_err(Error::unreadable(path))?;
+    let header: Value = serde_json::from_slice(&header).unwrap_or_default();
+    Ok(header["__metadata__"][entry].as_str().map(str::to_owned))
 }
 
 fn hash(path: &Path) -> Result<String> {

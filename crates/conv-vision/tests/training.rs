@@ -6,11 +6,11 @@ mod seeded;
 use candle_core::{Device, Tensor};
 use conv_hub::Card;
 use conv_train::{FitConfig, Learner, Run, Task, fit, task};
-use conv_vision::data::Examples;
+use conv_vision::data::{Examples, find};
 use conv_vision::retrieval::{Describer, Pooling};
 use conv_vision::{
-    Augmentation, Classifier, Error, Inspection, Limits, Picture, Pretrained, Recipe, Training,
-    Weights, evaluate,
+    Augmentation, Classifier, Error, Features, Inspection, Limits, Picture, Pretrained, Recipe,
+    Training, Weights, evaluate,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -207,6 +207,51 @@ fn training_goes_on_from_weights_and_frozen_layers_keep_every_bit() {
 fn only(tensors: &BTreeMap<String, Tensor>, layer: &str) -> BTreeMap<String, Tensor> {
     let of_layer = tensors.iter().filter(|(name, _)| name.starts_with(layer));
     of_layer.map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
+}
+
+#[test]
+fn features_are_kept_by_picture_and_belong_to_their_weights() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    pictures(&data);
+    let (training, _) = learnt(&data, 1);
+    task::save(&training, &model, &Card::default(), false).unwrap();
+    let opened = Pretrained::open(&model, &Device::Cpu).unwrap();
+    let layers = ["bn2".to_owned(), "pool4".into()];
+    let (limits, files) = (Limits::default(), find(&[&data]));
+    let of =
+        |layers: &[String]| Features::of(&opened, &files, &data, layers, &limits, &Device::Cpu);
+    let (features, skipped) = of(&layers).unwrap();
+    assert_eq!((features.images().len(), skipped.len()), (40, 1));
+    let path = place.path().join("features.safetensors");
+    features.write(&path).unwrap();
+    let read = Features::open(&path, &opened).unwrap();
+    assert_eq!((read.images(), read.made_by()), (features.images(), features.made_by()));
+    // As the picture alone has them.
+    let picture = Picture::open(&data.join("red/07.png"), &limits).unwrap();
+    let x = opened.preprocessing.tensor(&[picture], &Device::Cpu).unwrap();
+    let alone = opened.network.features(&x, &["bn2", "pool4"]).unwrap();
+    let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (layer, alone) in layers.iter().zip(&alone) {
+        let kept = read.get("red/07.png", layer).unwrap();
+        assert_eq!(kept.dims(), &alone.dims()[1..]);
+        let apart = numbers(kept)
+            .iter()
+            .zip(numbers(alone))
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
+        assert!(apart < 1e-5, "{layer}: {apart}");
+    }
+    assert!(read.get("red/99.png", "bn2").is_none());
+    assert!(of(&["conv9".into()]).is_err());
+    let mut other = opened.clone();
+    other.hash = "0".into();
+    let error = Features::open(&path, &other).unwrap_err().to_string();
+    assert!(error.contains("was made with weights"), "{error}");
+    other = opened.clone();
+    other.preprocessing.resize = conv_vision::Resize::Squash;
+    let error = Features::open(&path, &other).unwrap_err().to_string();
+    assert!(error.contains("was made with preprocessing"), "{error}");
 }
 
 #[test]

@@ -3,16 +3,15 @@
 use super::{Describer, MadeBy, Metric};
 use crate::data::Skipped;
 use crate::picture::Limits;
+use crate::stored::metadata;
 use crate::{Error, Pretrained, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::InvalidField;
 use conv_hub::files::write_atomic;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
+
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -150,7 +149,7 @@ impl Index {
     pub fn open(path: &Path) -> Result<Self> {
         let wrong = |reason: String| Error::Index { path: path.to_path_buf(), reason };
         let mut tensors = conv_hub::read_safetensors(path, None)?;
-        let described = metadata(path)?
+        let described = metadata(path, MADE_BY)?
             .ok_or_else(|| wrong(format!("it has no `{MADE_BY}` in its metadata")))?;
         let Described { made_by, model } = serde_json::from_str(&described)
             .map_err(|error| wrong(format!("its metadata: {error}")))?;
@@ -257,16 +256,4 @@ fn stamp(path: &Path) -> Option<[i64; 2]> {
     let metadata = path.metadata().ok()?;
     let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Some([metadata.len() as i64, changed.as_nanos() as i64])
-}
-
-/// What the metadata of a safetensors file, whose header was read before, say of an index.
-fn metadata(path: &Path) -> Result<Option<String>> {
-    let mut file = File::open(path).map_err(Error::unreadable(path))?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(Error::unreadable(path))?;
-    let mut header = Vec::new();
-    let part = &mut file.take(u64::from_le_bytes(length));
-    part.read_to_end(&mut header).map_err(Error::unreadable(path))?;
-    let header: Value = serde_json::from_slice(&header).unwrap_or_default();
-    Ok(header["__metadata__"][MADE_BY].as_str().map(str::to_owned))
 }
