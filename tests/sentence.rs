@@ -251,12 +251,19 @@ fn letters_that_a_model_does_not_read_are_told_in_training_and_in_use() {
     for verb in ["predict", "vectors"] {
         let note =
             |model| said(folder, &[verb, "--model", model, "scho\u{308}n", "plain", "größer"]);
-        let dropped = "the model reads English letters alone: 3 others of 2 sentences were dropped";
-        assert!(note("kim/model").contains(dropped), "{}", note("kim/model"));
+        let said = note("kim/model");
+        assert!(said.contains("English letters alone: others are dropped, as in \"scho"), "{said}");
+        assert!(said.contains("3 letters of 2 sentences were dropped"), "{said}");
         assert_eq!(note("own/model"), "");
     }
     let eval = said(folder, &["eval", "--model", "kim/model", "--data", "de.tsv"]);
-    assert!(eval.contains("120 others of 30 sentences were dropped"), "{eval}");
+    assert!(eval.contains("120 letters of 30 sentences were dropped"), "{eval}");
+    // What is held out decides on nothing, but is told.
+    fs::write(folder.join("en.tsv"), "good\ta fine film\nbad\ta long pause\n".repeat(30)).unwrap();
+    let train = ["train", "--data", "en.tsv", "--test", "de2.tsv", "--filters", "2x4", "--dry-run"];
+    fs::write(folder.join("de2.tsv"), "good\tmy fianc\u{e9}\n").unwrap();
+    let note = said(folder, &train);
+    assert!(note.contains("the style \"kim\" drops 1 letters"), "{note}");
     let found = json(folder, &["inspect", "de.tsv"]);
     let read_by_kim = json(folder, &["inspect", "de.tsv", "--style", "kim"]);
     // schöne größere Züge lange Pause, and by the other sch, ne, gro, ere, Zu, ge, lange, Pause.

@@ -38,6 +38,21 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// What to say of labels such as `neg,it`, which `__label__neg,it was bad` has.
+    pub fn glued(&self, path: &Path, labels: &[String]) -> Option<String> {
+        let is_lines = matches!(self.options().format_of(path), Ok(Format::FastText));
+        let has_mark = |label: &&String| is_lines && label.contains([',', ';', '|']);
+        let (first, count) =
+            (labels.iter().find(has_mark)?, labels.iter().filter(has_mark).count());
+        Some(format!(
+            "{count} of {} labels have a comma, semicolon or bar in them, such as {first:?}: is the blank of \
+             `__label__NAME text` missing?",
+            labels.len()
+        ))
+    }
+}
+
 /// Kim's sets.
 #[derive(Debug, Args)]
 pub struct Sets {
@@ -122,23 +137,10 @@ impl Sources {
             Ok(path.as_ref().map(read).transpose()?)
         };
         let (dev, test) = (part(&self.dev)?, part(&self.test)?);
-        let is_lines = matches!(options.format_of(&self.data), Ok(Format::FastText));
-        let remark = is_lines.then(|| glued(train.labels())).flatten();
+        let remark = self.reading.glued(&self.data, train.labels());
         let dataset = Dataset::join(train, dev, test, seed)?;
         Ok(Loaded { dataset, remark, set: None, name: file_name(&self.data) })
     }
-}
-
-/// Of labels such as `neg,it`, which `__label__neg,it was bad` has.
-fn glued(labels: &[String]) -> Option<String> {
-    let has_mark = |label: &&String| label.contains([',', ';', '|']);
-    let count = labels.iter().filter(has_mark).count();
-    let first = labels.iter().find(has_mark)?;
-    Some(format!(
-        "{count} of {} labels have a comma, semicolon or bar in them, such as {first:?}: is the blank of \
-         `__label__NAME text` missing?",
-        labels.len()
-    ))
 }
 
 /// A file's name without its folders: paths of one's machine do not belong into a model.

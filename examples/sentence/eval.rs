@@ -41,6 +41,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         Some(data) => test_part(data)?,
         None => Corpus::read(&options.data, &options.reading.options(), Some(classifier.labels()))?,
     };
+    if let Some(remark) = options.reading.glued(&options.data, corpus.labels()) {
+        conv_cli::note(remark);
+    }
     let mut dropped = Dropped::default();
     dropped.count(&classifier, corpus.texts());
     dropped.tell();

@@ -6,13 +6,13 @@ use clap::Args;
 use conv_sentence::Classifier;
 use conv_text::data::{Record, Records};
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Input {
     /// Sentences; `-` reads one a line from standard input
     texts: Vec<String>,
-    /// A file of sentences; labels in it are passed over
+    /// A file of sentences, `-` for standard input; labels in it are passed over
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -36,9 +36,18 @@ impl Input {
                     "no sentence: give some in quotation marks, `-` for standard input, or --file"
                 );
             }
+            if self.texts.iter().any(|text| text == "-") {
+                bail!("`-` among sentences: it stands alone, for standard input");
+            }
+            for text in self.texts.iter().filter(|text| Path::new(text).is_file()) {
+                conv_cli::note(format_args!(
+                    "{text} is read as a sentence, though there is such a file: --file reads it"
+                ));
+            }
             return take(&self.texts);
         }
-        let (file, options) = (self.file.clone(), self.reading.options());
+        let file = self.file.clone().filter(|file| file.as_os_str() != "-");
+        let options = self.reading.options();
         let open = move || {
             let records = match &file {
                 Some(path) => Records::open_texts(path, &options),
@@ -80,7 +89,15 @@ pub struct Dropped {
 impl Dropped {
     /// Counts those of some sentences.
     pub fn count<'t>(&mut self, classifier: &Classifier, texts: impl IntoIterator<Item = &'t str>) {
-        for letters in texts.into_iter().map(|text| classifier.dropped_letters(text)) {
+        for text in texts {
+            let letters = classifier.dropped_letters(text);
+            if letters > 0 && self.letters == 0 {
+                // At once: a service may never come to its end.
+                let text = escaped(text);
+                conv_cli::note(format_args!(
+                    "the model reads English letters alone: others are dropped, as in {text:?}"
+                ));
+            }
             self.letters += letters;
             self.sentences += usize::from(letters > 0);
         }
@@ -89,9 +106,7 @@ impl Dropped {
     /// Says how many there were, where there were any.
     pub fn tell(&self) {
         if let Self { letters: letters @ 1.., sentences } = self {
-            conv_cli::note(format_args!(
-                "the model reads English letters alone: {letters} others of {sentences} sentences were dropped"
-            ));
+            conv_cli::note(format_args!("{letters} letters of {sentences} sentences were dropped"));
         }
     }
 }

@@ -138,6 +138,7 @@ impl<'a> Answer<'a> {
             "probabilities": named.collect::<Map<_, _>>(),
             "words": words,
             "known_words": known_words,
+            "dropped_letters": classifier.dropped_letters(self.text),
         });
         if let Some((words, evidence)) = &self.evidence {
             let windows = evidence.windows.iter().map(|window| {

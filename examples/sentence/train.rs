@@ -44,11 +44,18 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if let Some(remark) = &loaded.remark {
         conv_cli::note(remark);
     }
-    let foreign = corpus.texts().into_iter().map(|text| Style::Kim.dropped_letters(text)).sum();
-    let recipe = options.flags.recipe(loaded.set, learnt_vectors, foreign, common)?;
+    let texts = corpus.texts();
+    let foreign = |texts: &mut dyn Iterator<Item = &str>| -> usize {
+        texts.map(|text| Style::Kim.dropped_letters(text)).sum()
+    };
+    // What is held out decides on nothing.
+    let learnt = foreign(&mut loaded.dataset.split.train.iter().map(|&at| texts[at as usize]));
+    let foreign = foreign(&mut texts.iter().copied());
+    let recipe = options.flags.recipe(loaded.set, learnt_vectors, learnt, common)?;
     let (split, style, segmenter) = (&loaded.dataset.split, recipe.style, recipe.segmenter);
     let sentences = match (loaded.set, options.folds) {
-        // Kim's way is his sets' alone: words of the test part are in the vocabulary.
+        // Kim's way: words of the test part are in the vocabulary. It is his sets' alone; of folds of one's own data each makes those
+        // words unknown again (`folds.rs`).
         (Some(_), _) | (None, Some(_)) => Sentences::fit(corpus, style, segmenter)?,
         (None, None) => Sentences::fit_to(&split.train, corpus, style, segmenter)?,
     };

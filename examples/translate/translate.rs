@@ -58,7 +58,7 @@ pub struct Options {
     /// Sentences; without any, or with `-`, they are the lines of --input or of standard input. A blank one has a blank
     /// translation
     sentences: Vec<String>,
-    /// A file with a sentence on each line, gzipped or not
+    /// A file with a sentence on each line, gzipped or not; `-` for standard input
     #[arg(long, conflicts_with = "sentences")]
     input: Option<PathBuf>,
     /// Sentences that are translated together at most; no result depends on it
@@ -236,7 +236,7 @@ fn lines(
     input: Option<PathBuf>,
 ) -> impl FnOnce() -> Result<Box<dyn Iterator<Item = Result<conv_hub::Result<String>>>>> {
     move || {
-        let lines = match &input {
+        let lines = match input.as_ref().filter(|path| path.as_os_str() != "-") {
             Some(path) => Lines::open(path, Encoding::Utf8)?,
             None => {
                 Lines::new(Box::new(BufReader::new(stdin())), "standard input", Encoding::Utf8)?

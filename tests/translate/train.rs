@@ -121,6 +121,11 @@ fn text_is_cut_as_asked() {
     let measured = bleu(&["--lowercase"]);
     assert_eq!(tuned["training"]["metrics"]["dev bleu"].as_f64(), Some(measured), "{tuned}");
     assert!(bleu(&[]) < measured, "{measured}");
+    // Another process makes the same pieces, so that a run can go on.
+    let unigram = ["--subwords", "unigram", "--vocabulary", "40", "--epochs"];
+    let run = |more: &[&str]| output(folder, &train("unigram", &[&unigram[..], more].concat()));
+    run(&["1"]);
+    run(&["2", "--resume"]);
     let separate =
         quick("separate", &["--separate", "--subwords", "unigram", "--vocabulary", "60"]);
     assert_eq!(

@@ -8,7 +8,7 @@ use conv_hub::{Card, folder};
 use conv_train::task::{self, Task};
 use conv_train::{
     ByHeart, End, EvaluationRecord, Event, FitConfig, Learner, Outcome, Progress, Record, Run, fit,
-    read_log,
+    read_log, short,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -221,7 +221,7 @@ pub fn learn(
 /// Of the first evaluation with a metric that is infinite or no number.
 fn not_finite(config: &FitConfig, record: &EvaluationRecord) -> Option<String> {
     let (name, value) = record.metrics.iter().find(|(_, value)| !value.is_finite())?;
-    let (step, rate) = (record.step, config.learning_rate);
+    let (step, rate) = (record.step, short(config.learning_rate));
     Some(format!("{name} is {value} after step {step}; does a learning rate of {rate} suit?"))
 }
 
@@ -251,11 +251,18 @@ fn nothing_learnt(config: &FitConfig, log: &[Record]) -> Option<String> {
     let most = if steps >= 10 { 0.99 } else { 1.5 };
     (losses.len() > 1 && mean > most * first).then(|| {
         format!(
-            "nothing was learnt: the training loss is {first:.4} in the first step and {mean:.4} at the end; \
+            "nothing was learnt: the training loss is {} in the first step and {} at the end; \
              does a learning rate of {} suit?",
-            config.learning_rate
+            loss(first),
+            loss(mean),
+            short(config.learning_rate)
         )
     })
+}
+
+/// With four decimals, as everywhere, or an exponent where it has gone far.
+fn loss(value: f64) -> String {
+    if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.2e}") }
 }
 
 /// What a loss must fall to for examples to be learnt by heart, as a share of where it begins.

@@ -47,6 +47,7 @@ fn a_row_for_the_blank_is_no_word_wherever_it_stands() {
             binary(&rows, false),
             text(&rows, "\n").into_bytes(),
             (header + &text(&rows, "\n")).into_bytes(),
+            text(&rows, "\n").replace(' ', "\t").into_bytes(),
         ] {
             let found = parse(&file, None);
             assert_eq!((found.dimension(), found.words()), (3, &["cat".into(), "dog".into()][..]));

@@ -3,7 +3,7 @@
 //! On candle's own `index_select`, whose gradient is right, adds up in the order of the ids, and goes
 //! straight into the table's: an operation of our own would make a second buffer of the table's size.
 
-use crate::kernel::read_ids;
+use crate::kernel::{contiguous, read_ids};
 use crate::{Error, Init, Result, VarBuilder};
 use candle_core::{Module, Tensor};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl Embedding {
             }
         }
         let list = Tensor::from_vec(list, ids.elem_count(), self.weight.device())?;
-        let looked_up = self.weight.contiguous()?.index_select(&list, 0)?;
+        let looked_up = contiguous(NAME, &self.weight)?.index_select(&list, 0)?;
         Ok(looked_up.reshape([ids.dims(), &[width]].concat())?)
     }
 }

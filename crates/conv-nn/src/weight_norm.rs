@@ -1,6 +1,6 @@
 //! Weight normalisation.
 
-use crate::kernel::check_real;
+use crate::kernel::{check_real, check_view};
 use crate::{Error, Result};
 use candle_core::Tensor;
 
@@ -22,6 +22,7 @@ use candle_core::Tensor;
 /// ```
 pub fn weight_norm(v: &Tensor, g: &Tensor) -> Result<Tensor> {
     check_real("weight_norm", "v", v.dtype())?;
+    check_view("weight_norm", v)?;
     let outputs = v.dims().first().copied().unwrap_or(0);
     if g.elem_count() != outputs || outputs == 0 {
         return Err(Error::Shape {
@@ -43,6 +44,7 @@ pub fn weight_norm(v: &Tensor, g: &Tensor) -> Result<Tensor> {
 /// A type that is not f32 or f64.
 pub fn direction_lengths(v: &Tensor) -> Result<Tensor> {
     check_real("direction_lengths", "v", v.dtype())?;
+    check_view("direction_lengths", v)?;
     let outputs = v.dim(0)?;
     let length = v.detach().reshape((outputs, ()))?.sqr()?.sum_keepdim(1)?.sqrt()?;
     let mut shape = vec![1; v.rank()];

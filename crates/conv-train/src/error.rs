@@ -107,7 +107,9 @@ pub enum Error {
         learning_rate: f64,
     },
     /// The metric to watch is not among those that evaluation gave.
-    #[error("the metric to watch is `{metric}`, but evaluation gave {found:?}")]
+    #[error(
+        "the metric to watch is `{metric}`, but evaluation gave {found:?}: is it spelled so, and does the held-out part allow it?"
+    )]
     UnknownMetric {
         /// The metric asked for.
         metric: String,
@@ -169,7 +171,7 @@ pub enum Error {
 }
 
 /// A number as people write it: with an exponent only where it is very large or small.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value.abs() {
         size if (1e-5..1e7).contains(&size) => value.to_string(),
         _ => format!("{value:e}"),

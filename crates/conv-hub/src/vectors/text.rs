@@ -7,6 +7,11 @@ use super::{Form, Vectors, VectorsDefect};
 /// The most that is read of one line, in bytes: tens of thousands of numbers.
 const LONGEST_LINE: usize = 1 << 20;
 
+/// What parts a word from its numbers and these from each other: a blank, in some files a tab.
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
 /// The two numbers of a word2vec header: words and dimension.
 pub(super) fn header(line: &[u8]) -> Option<(u64, u64)> {
     let line = std::str::from_utf8(line).ok()?;
@@ -79,7 +84,7 @@ pub(super) fn read_glove(
         if vectors.dimension == 0 {
             // A first row for the blank begins with blanks, of which the last alone parts it from its numbers.
             let fields = text.trim_ascii_start();
-            let blanks = fields.iter().filter(|&&byte| byte == b' ').count();
+            let blanks = fields.iter().filter(|byte| is_blank(byte)).count();
             vectors.dimension = blanks + usize::from(fields.len() < text.len());
             if vectors.dimension == 0 {
                 return Err(VectorsDefect::Dimension { line, found: 0, expected: 1 });
@@ -103,19 +108,19 @@ fn row(
     let expected = vectors.dimension;
     let mismatch = || VectorsDefect::Dimension {
         line,
-        found: text.iter().filter(|&&byte| byte == b' ').count(),
+        found: text.iter().filter(|byte| is_blank(byte)).count(),
         expected,
     };
     let mut end = text.len();
     for _ in 0..expected {
-        end = text[..end].iter().rposition(|&byte| byte == b' ').ok_or_else(mismatch)?;
+        end = text[..end].iter().rposition(is_blank).ok_or_else(mismatch)?;
     }
     let text_of = |bytes, from| {
         std::str::from_utf8(bytes)
             .map_err(|error| VectorsDefect::Encoding { line, offset: from + error.valid_up_to() })
     };
     // Some writers align their columns.
-    let word = text_of(&text[..end], 0)?.trim_end_matches(' ');
+    let word = text_of(&text[..end], 0)?.trim_end_matches([' ', '\t']);
     // Words with spaces exist (GloVe 840B has `. . .`), but one that ends in a number is a number too many.
     let one_too_many = word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok());
     if one_too_many {
@@ -128,7 +133,7 @@ fn row(
     if !vectors.admit(word, keep) {
         return Ok(());
     }
-    for field in text_of(&text[end + 1..], end + 1)?.split(' ') {
+    for field in text_of(&text[end + 1..], end + 1)?.split([' ', '\t']) {
         let value: f32 = field.parse().map_err(|_| VectorsDefect::Number {
             line,
             word: word.to_string(),

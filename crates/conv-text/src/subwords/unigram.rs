@@ -36,17 +36,19 @@ pub(super) fn train(words: Vec<(String, u64)>, vocabulary: usize) -> Result<Unig
 /// which of the lowest scores, and the order of equal scores.
 fn in_one_order(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
     let lowest = pieces.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
-    let (mut scores, mut penalty) = (Vec::new(), 0.0);
     let alone = |piece: &str| piece.chars().nth(1).is_none();
-    let with = |score: f64| move |(piece, found): &&(String, f64)| alone(piece) && *found == score;
-    while pieces.iter().filter(with(lowest + penalty)).count() == 1 {
+    let count =
+        |score: f64| pieces.iter().filter(|(piece, found)| alone(piece) && *found == score).count();
+    // The first of them has the lowest score, which characters that are needed may have as well.
+    let (mut scores, mut penalty) = (vec![lowest; count(lowest)], STEP);
+    while count(lowest + penalty) == 1 {
         scores.push(lowest + penalty);
         penalty += STEP;
     }
-    let mut unneeded: Vec<&mut (String, f64)> =
+    let mut lowest: Vec<&mut (String, f64)> =
         pieces.iter_mut().filter(|(piece, score)| alone(piece) && scores.contains(score)).collect();
-    unneeded.sort_by(|(piece, _), (other, _)| piece.cmp(other));
-    for (piece, score) in unneeded.into_iter().zip(scores) {
+    lowest.sort_by(|(piece, _), (other, _)| piece.cmp(other));
+    for (piece, score) in lowest.into_iter().zip(scores) {
         piece.1 = score;
     }
     pieces.sort_by(|(piece, score), (other, theirs)| {
@@ -70,5 +72,14 @@ mod tests {
             [piece("ab", -1.0), piece("d", -1.0), piece("z", -9.0 + STEP), piece("y", -9.0)];
         assert_eq!(in_one_order(first.to_vec()), expected);
         assert_eq!(in_one_order(second.to_vec()), expected);
+        // Two needed ones, `a` and `b`, share the score that the first of the others gets.
+        let shared = |of_c: f64, of_d: f64, of_e: f64| {
+            let scores =
+                [("e", of_e), ("a", -9.0), ("c", of_c), ("ab", -1.0), ("b", -9.0), ("d", of_d)];
+            in_one_order(scores.map(|(text, score)| piece(text, score)).to_vec())
+        };
+        let settled = shared(-9.0, -9.0 + STEP, -9.0 + STEP + STEP);
+        assert_eq!(settled, shared(-9.0 + STEP + STEP, -9.0, -9.0 + STEP));
+        assert_eq!(settled, shared(-9.0 + STEP, -9.0 + STEP + STEP, -9.0));
     }
 }

@@ -40,7 +40,7 @@ pub struct FitConfig {
     pub average: usize,
     /// Steps between checkpoints, besides those after every evaluation.
     pub checkpoint_every_steps: Option<u64>,
-    /// Steps between two step records in the log.
+    /// Steps between two step records in the log, which has the first step's too.
     pub log_every_steps: u64,
     /// Parameters that are trained at a rate or with a decay of their own, or stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]

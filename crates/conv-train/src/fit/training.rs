@@ -165,7 +165,7 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         self.state.seconds = self.seconds();
         record.seconds = self.state.seconds;
         self.tell(&Event::Step(&record));
-        // The first says where the others come from.
+        // What later losses are compared with.
         if record.step == 1 || record.step.is_multiple_of(log_every_steps) {
             self.log.write(&Record::Step(record))?;
         }

@@ -240,6 +240,7 @@ fn range(values: impl Iterator<Item = f64>, around: f64) -> Range<f64> {
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let span = match high - low {
         span if span > 0.0 && span.is_finite() => span * around,
+        _ if high == 0.0 => 1.0,
         _ => high.abs().clamp(1e-6, 1e300) * 0.1,
     };
     low - span..high + span
