@@ -125,7 +125,7 @@ fn text_is_cut_as_asked() {
     let unigram = ["--subwords", "unigram", "--vocabulary", "40", "--epochs"];
     let run = |more: &[&str]| output(folder, &train("unigram", &[&unigram[..], more].concat()));
     run(&["1"]);
-    run(&["2", "--resume"]);
+    run(&["1", "--resume"]);
     let separate =
         quick("separate", &["--separate", "--subwords", "unigram", "--vocabulary", "60"]);
     assert_eq!(
