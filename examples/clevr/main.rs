@@ -10,6 +10,8 @@ mod inspect;
 mod model;
 mod parse;
 mod questions;
+mod render;
+mod scenes;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +39,10 @@ enum Verb {
     Train(Box<train::Options>),
     /// Fits where on the ground a box stands, on rendered scenes with masks
     Fit(fit::Options),
+    /// Draws scenes by CLEVR's rules and renders them, with masks, in CLEVR's layout
+    Scenes(scenes::Options),
+    /// Renders given scenes
+    Render(render::Options),
     /// Makes questions about scenes from templates
     Questions(questions::Options),
     /// Counts what a file of questions or scenes holds
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
             Verb::Parse(options) => parse::run(&options, common, &device),
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Fit(options) => fit::run(&options, common),
+            Verb::Scenes(options) => scenes::run(&options, common),
+            Verb::Render(options) => render::run(&options, common),
             Verb::Questions(options) => questions::run(&options, common),
             Verb::Inspect(options) => inspect::run(&options, common),
         }

@@ -1,10 +1,9 @@
 //! `questions`: questions, programs and answers about given scenes.
 
-use crate::train::templates;
+use crate::train::TEMPLATES;
 use anyhow::{Context, Result};
 use clap::Args;
-use conv_clevr::{Generator, QuestionFile, SceneFile};
-use conv_nn::rng::seeded;
+use conv_clevr::{QuestionFile, SceneFile, Templates};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -15,9 +14,9 @@ pub struct Options {
     /// A file of scenes
     #[arg(long)]
     scenes: PathBuf,
-    /// A folder of question templates in the original's format, with synonyms.json [default: those below $CONVOKE_DATA]
-    #[arg(long)]
-    templates: Option<PathBuf>,
+    /// A folder of question templates in the original's format, with synonyms.json
+    #[arg(long, default_value = TEMPLATES)]
+    templates: PathBuf,
     /// Questions a picture, each of another template
     #[arg(long, default_value = "10")]
     per_picture: usize,
@@ -28,16 +27,9 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     let SceneFile { info, scenes } = SceneFile::read(&options.scenes)?;
-    let templates = templates(options.templates.as_deref())?;
+    let templates = Templates::read(&options.templates)?;
     let begun = Instant::now();
-    let mut generator = Generator::new(&templates, seeded(common.seed(), "questions"));
-    let mut questions = Vec::new();
-    for scene in &scenes {
-        for mut question in generator.scene(scene, options.per_picture)? {
-            question.question_index = Some(questions.len() as u64);
-            questions.push(question);
-        }
-    }
+    let questions = templates.about(&scenes, options.per_picture, common.seed())?;
     let seconds = begun.elapsed().as_secs_f64();
     let made = Made {
         questions: questions.len(),

@@ -10,13 +10,16 @@ use conv_hub::Card;
 use conv_train::Learner;
 use conv_translate::{PairFiles, Training, Vocabularies, card};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// The templates that ship: 90 families as v1.0's, in wordings of this project.
+pub const TEMPLATES: &str = "data/templates/clevr";
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder of question templates in the original's format, with synonyms.json [default: those below $CONVOKE_DATA]
-    #[arg(long)]
-    templates: Option<PathBuf>,
+    /// A folder of question templates in the original's format, with synonyms.json
+    #[arg(long, default_value = TEMPLATES)]
+    templates: PathBuf,
     /// Questions that are drawn from them
     #[arg(long, default_value = "40000")]
     questions: usize,
@@ -29,7 +32,7 @@ pub struct Options {
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let out = options.train.run_folder()?;
     let recipe = options.fit.over(&recipe()?, |recipe| &mut recipe.fit, common)?;
-    let templates = templates(options.templates.as_deref())?;
+    let templates = Templates::read(&options.templates)?;
     let temporary = tempfile::tempdir()?;
     let folder = out.unwrap_or(temporary.path());
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -62,18 +65,6 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     };
     let subtitle = format!("Questions of {} templates to programs", templates.len());
     options.train.run(&training, &subtitle, figures, card, common)
-}
-
-/// The templates of a folder, or of the data that CONVOKE_DATA names.
-pub fn templates(folder: Option<&Path>) -> Result<Templates> {
-    let folder = match folder {
-        Some(folder) => folder.to_path_buf(),
-        None => PathBuf::from(std::env::var_os("CONVOKE_DATA").context(
-            "no templates: name their folder by --templates, or set CONVOKE_DATA (docs/datasets.md)",
-        )?)
-        .join("clevr/templates"),
-    };
-    Ok(Templates::read(&folder)?)
 }
 
 /// The share of questions whose program is exactly the one that they were made from.

@@ -32,6 +32,8 @@ pub mod parse;
 pub mod program;
 mod question;
 pub mod reason;
+pub mod render;
+pub mod sample;
 pub mod scene;
 pub mod see;
 mod template;

@@ -24,6 +24,12 @@ const FAMILIES: [(&str, u64); 9] = [
 /// A question about a picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
+    /// The picture's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_index: Option<u64>,
+    /// The part of the data set that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
     /// The picture's file name.
     pub image_filename: String,
     /// Its text.
@@ -34,7 +40,7 @@ pub struct Question {
     /// Its answer. Test splits have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
-    /// The file of the template that it was made by; only the generator writes it.
+    /// The file of the template that it was made by, where that is none of v1.0's 90. The released generator always writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_filename: Option<String>,
     /// The template's number: in its file, or, where no file is named, among all 90.
@@ -52,6 +58,18 @@ pub enum Family {
     Template(String, u64),
     /// Nothing is said, or a number that v1.0 does not have.
     Unknown,
+}
+
+impl Family {
+    /// What a question says of it: file and number, or v1.0's number alone where there is one.
+    pub(crate) fn fields(file: &str, index: u64) -> (Option<String>, u64) {
+        let before = FAMILIES.iter().take_while(|(name, _)| *name != file);
+        let first: u64 = before.map(|(_, count)| count).sum();
+        match FAMILIES.iter().find(|(name, count)| *name == file && index < *count) {
+            Some(_) => (None, first + index),
+            None => (Some(file.into()), index),
+        }
+    }
 }
 
 impl fmt::Display for Family {
@@ -143,6 +161,22 @@ mod tests {
             (r#","question_family_index":2,"template_filename":"one_hop.json""#, "one_hop 2"),
         ] {
             assert_eq!(family(more), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_family_is_written_as_it_is_read() {
+        for (file, index, expected) in [
+            ("compare_integer.json", 0, (None, 0)),
+            ("zero_hop.json", 5, (None, 89)),
+            ("zero_hop.json", 6, (Some("zero_hop.json".to_string()), 6)),
+            ("own.json", 1, (Some("own.json".to_string()), 1)),
+        ] {
+            let fields = Family::fields(file, index);
+            assert_eq!(fields, expected);
+            let mut question = read(r#"{"image_filename":"a.png","question":"?"}"#);
+            (question.template_filename, question.question_family_index) = (fields.0, Some(fields.1));
+            assert_eq!(question.family(), Family::Template(file.into(), index));
         }
     }
 

@@ -23,7 +23,8 @@ pub struct Object {
     pub color: Color,
     /// Its size.
     pub size: Size,
-    /// How far it is turned about the vertical: degrees in v1.0, whose reader this is nothing to.
+    /// How far it is turned about the vertical. The original draws a number of degrees and hands it to Blender, which takes it for
+    /// radians: as such it turns what is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<f64>,
     /// Its shape.
@@ -160,5 +161,24 @@ impl SceneFile {
     /// The scene of a picture of this name.
     pub fn of_image(&self, name: &str) -> Option<&Scene> {
         self.scenes.iter().find(|scene| scene.image_filename == name)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A large red ball of rubber at a place.
+    pub(crate) fn object(coords: [f64; 3]) -> Object {
+        Object {
+            color: Color::Red,
+            size: Size::Large,
+            rotation: None,
+            shape: Shape::Sphere,
+            coords,
+            material: Material::Rubber,
+            pixel_coords: [0, 0, 0].map(Number::from),
+            rest: Map::new(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::draw::{Values, parts, wording};
 use super::{Node, Template, Templates};
 use crate::program::{Output, RawStep, execute_step};
 use crate::{
-    Answer, Attribute, Error, Function, Graph, Kind, Program, Question, Relation, Result, Scene,
+    Answer, Attribute, Error, Family, Function, Graph, Kind, Program, Question, Relation, Result, Scene,
     Traits,
 };
 use rand::Rng;
@@ -13,7 +13,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pictures after which counts begin anew.
-const RESET: usize = 250;
+pub(super) const RESET: usize = 250;
 
 /// The share of relations that change nothing, among those that a relation may be drawn from.
 const TRIVIAL: f64 = 0.1;
@@ -84,13 +84,16 @@ impl<'t, R: Rng> Generator<'t, R> {
             let question =
                 wording(template, &self.templates.synonyms, &state.values, &mut self.rng);
             self.used[at] += 1;
+            let (template_filename, family) = Family::fields(file, *index as u64);
             questions.push(Question {
+                image_index: Some(scene.image_index),
+                split: scene.split.clone(),
                 image_filename: scene.image_filename.clone(),
                 question: question.map_err(wrong)?,
                 steps: Some(raw(&state)),
                 answer: Some(answer),
-                template_filename: Some(file.clone()),
-                question_family_index: Some(*index as u64),
+                template_filename,
+                question_family_index: Some(family),
                 question_index: None,
             });
         }

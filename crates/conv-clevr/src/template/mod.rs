@@ -1,5 +1,6 @@
 //! The original's templates of questions: texts and a program with the same slots (Johnson et al. 2016, section 3.3).
 
+mod about;
 mod draw;
 mod generate;
 
