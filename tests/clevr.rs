@@ -172,6 +172,59 @@ fn files_are_inspected_and_contradictions_named() {
 }
 
 #[test]
+fn scenes_are_drawn_rendered_asked_about_and_go_on() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_string();
+    let out = path("own");
+    let draw = |count: &str, more: &[&str]| {
+        let sizes = ["--width", "96", "--height", "72", "--cogent", "a", "--seed", "3", "--json"];
+        let ask = ["scenes", "--out", &out, "--count", count];
+        serde_json::from_str::<Value>(&output(&[&ask[..], &sizes, more].concat()).0).unwrap()
+    };
+    // Two scenes, then a run of four goes on behind them, with another number of threads.
+    assert_eq!(draw("2", &["--threads", "1"])["made"], 2);
+    let first = fs::read(place.path().join("own/images/CLEVR_new_000001.png")).unwrap();
+    let found = draw("4", &["--threads", "2"]);
+    assert_eq!((&found["made"], &found["kept"]), (&2.into(), &2.into()));
+    assert!(fs::read(place.path().join("own/images/CLEVR_new_000001.png")).unwrap() == first);
+    let text = error(&["scenes", "--out", &out, "--count", "4", "--width", "96", "--height", "72", "--seed", "3"]);
+    assert!(text.contains("settings.json: the folder was begun with "), "{text}");
+    let text = error(&["scenes", "--out", &path("none"), "--split", "../up"]);
+    assert!(text.contains("split") && !place.path().join("none").exists(), "{text}");
+
+    // Rendering what was written gives the same pictures and masks.
+    let scenes = path("own/scenes.json");
+    output(&["render", "--scenes", &scenes, "--out", &path("again"), "--threads", "1"]);
+    for part in ["images", "masks"] {
+        for number in 0..4 {
+            let file = format!("{part}/CLEVR_new_00000{number}.png");
+            let [a, b] = ["own", "again"].map(|of| fs::read(place.path().join(of).join(&file)).unwrap());
+            assert!(a == b, "{file}");
+        }
+    }
+
+    // The layout is what detect reads.
+    let masks = Picture::open(&place.path().join("own/masks/CLEVR_new_000000.png"), &Default::default()).unwrap();
+    let file: Value = serde_json::from_slice(&fs::read(&scenes).unwrap()).unwrap();
+    let objects = file["scenes"][0]["objects"].as_array().unwrap();
+    let shown: std::collections::BTreeSet<u8> = masks.pixels().iter().copied().collect();
+    assert!(shown.into_iter().eq(0..=objects.len() as u8));
+
+    let asked = path("questions.json");
+    let ask = ["questions", "--scenes", &scenes, "--out", &asked, "--per-picture", "5", "--json"];
+    let made: Value = serde_json::from_str(&output(&ask).0).unwrap();
+    assert_eq!(made["questions"], 20);
+    assert!(made["per_second"].as_f64().unwrap() > 0.0);
+    let file: Value = serde_json::from_slice(&fs::read(&asked).unwrap()).unwrap();
+    let question = &file["questions"][7];
+    assert_eq!((&question["image_index"], &question["question_index"]), (&1.into(), &7.into()));
+    assert!(question["question_family_index"].as_u64().unwrap() < 90);
+    assert!(question["answer"].is_string() && question["program"][0]["function"] == "scene");
+    let (text, _) = output(&["inspect", "--questions", &asked]);
+    assert!(text.starts_with("20 questions about 4 pictures"), "{text}");
+}
+
+#[test]
 fn a_parser_learns_from_templates() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();

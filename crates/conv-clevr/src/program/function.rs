@@ -4,6 +4,10 @@ use crate::attribute::UnknownWord;
 use crate::{Attribute, Kind, Relation};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
+
+/// Every function, where names are looked up.
+static KNOWN: LazyLock<Vec<Function>> = LazyLock::new(Function::all);
 
 /// A step's function, with the value that is part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,7 +138,7 @@ impl Function {
     /// # Errors
     /// In words: an unknown name, a value of no such kind, or more or fewer values than the function has.
     pub fn new(name: &str, values: &[impl AsRef<str>]) -> Result<Self, String> {
-        let known = Self::all().into_iter().find(|function| function.name() == name);
+        let known = KNOWN.iter().copied().find(|function| function.name() == name);
         let known = known.ok_or_else(|| "is no function of CLEVR's".to_string())?;
         let takes = usize::from(known.value().is_some());
         if values.len() != takes {

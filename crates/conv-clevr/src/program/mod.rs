@@ -4,7 +4,6 @@ mod execute;
 mod function;
 mod prefix;
 
-pub(crate) use execute::execute_step;
 pub use execute::{Execution, Output};
 pub use function::{Function, Type};
 

@@ -3,7 +3,7 @@
 use crate::{Attribute, Color, Kind, Material, Shape, Size, Traits};
 
 /// Values of all kinds.
-const VALUES: usize = 15;
+pub(crate) const VALUES: usize = 15;
 
 /// The probability of each value of each kind, for one object.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +33,8 @@ impl Beliefs {
     }
 }
 
-fn place(value: Attribute) -> usize {
+/// The place of a value among those of all kinds.
+pub(crate) fn place(value: Attribute) -> usize {
     let (sizes, colors, materials) = (Size::ALL.len(), Color::ALL.len(), Material::ALL.len());
     debug_assert!(sizes + colors + materials + Shape::ALL.len() == VALUES);
     match value {

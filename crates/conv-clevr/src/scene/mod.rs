@@ -5,6 +5,7 @@ mod graph;
 mod ordered;
 
 pub use beliefs::Beliefs;
+pub(crate) use beliefs::{VALUES, place};
 pub use graph::Graph;
 pub use ordered::Ordered;
 

@@ -15,7 +15,7 @@ impl Templates {
     pub fn about(&self, scenes: &[Scene], count: usize, seed: u64) -> Result<Vec<Question>> {
         let blocks = scenes.par_chunks(RESET).enumerate().map(|(block, scenes)| {
             let rng = seeded(seed, &format!("questions {block}"));
-            let mut generator = Generator::new(self, rng);
+            let mut generator = Generator::new(self, rng)?;
             let of_each = scenes.iter().map(|scene| generator.scene(scene, count));
             Ok(of_each.collect::<Result<Vec<_>>>()?.concat())
         });

@@ -2,7 +2,10 @@
 
 mod about;
 mod draw;
+mod fill;
 mod generate;
+mod plan;
+mod sets;
 
 pub use draw::Drawn;
 pub use generate::Generator;
@@ -119,17 +122,20 @@ impl Templates {
     /// Where there are no so many templates.
     pub fn draw(&self, at: usize, rng: &mut impl Rng) -> Result<Drawn> {
         let (file, index, template) = &self.templates[at];
-        let drawn = draw::draw(template, &self.synonyms, rng).map_err(|reason| Error::Template {
-            path: self.folder.join(file),
-            index: *index,
-            reason,
-        });
+        let drawn = draw::draw(template, &self.synonyms, rng);
+        let drawn = drawn.map_err(|reason| self.wrong(at, reason));
         drawn.map(|(question, program)| Drawn {
             question,
             program,
             file: file.clone(),
             index: *index,
         })
+    }
+
+    /// Template `at` cannot be used.
+    fn wrong(&self, at: usize, reason: String) -> Error {
+        let (file, index, _) = &self.templates[at];
+        Error::Template { path: self.folder.join(file), index: *index, reason }
     }
 }
 
@@ -192,7 +198,7 @@ mod tests {
             "objects": objects, "directions": {"left": [-1, 0, 0], "right": [1, 0, 0], "behind": [0, 1, 0], "front": [0, -1, 0]}}))
         .unwrap();
         let make = |scene: &crate::Scene| {
-            let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "test"));
+            let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "test")).unwrap();
             (0..60).flat_map(|_| generator.scene(scene, 10).unwrap()).collect::<Vec<_>>()
         };
         assert!(make(&scene).is_empty());
