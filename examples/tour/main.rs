@@ -3,6 +3,7 @@
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision
 
+mod clevr;
 mod detection;
 mod dialog;
 mod lens;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// Shows each task at work on what ships with the repository: sentences classified and translated, recordings written down, pictures named,
-/// scenes taken apart and asked about, a drawing painted in two styles, units of a network made visible, two agents that invent a language. Writes an
+/// scenes taken apart, made and asked about, a drawing painted in two styles, units of a network made visible, two agents that invent a language. Writes an
 /// HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
@@ -51,6 +52,7 @@ enum Part {
     Vision,
     Detection,
     Reasoning,
+    Clevr,
     Style,
     Lens,
     Dialog,
@@ -84,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 /// A part with the name of what it finds in JSON, in the order in which they are shown.
-const PARTS: [(Part, &str, Section); 9] = [
+const PARTS: [(Part, &str, Section); 10] = [
     (Part::Sentence, "sentences", |data, device, report| {
         found(sentence::section(data, device, report))
     }),
@@ -101,6 +103,7 @@ const PARTS: [(Part, &str, Section); 9] = [
     (Part::Reasoning, "reasoning", |data, device, report| {
         found(reasoning::section(data, device, report))
     }),
+    (Part::Clevr, "made", |data, device, report| found(clevr::section(data, device, report))),
     (Part::Style, "styles", |data, device, report| found(style::section(data, device, report))),
     (Part::Lens, "units", |data, device, report| found(lens::section(data, device, report))),
     (Part::Dialog, "dialog", |data, device, report| found(dialog::section(data, device, report))),

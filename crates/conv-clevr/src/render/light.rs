@@ -49,6 +49,10 @@ pub(super) struct Beam {
     pub along: Vector,
     /// The light on a surface that faces it.
     pub light: Vector,
+    /// Towards the middle of what shines, of length 1.
+    pub middle: Vector,
+    /// The radius of what shines, as a share of its distance.
+    pub radius: f32,
 }
 
 impl Lights {
@@ -74,14 +78,18 @@ impl Lights {
             let [first, second] = self.sun;
             let along = SUN.unit() + first * (radius * angle.cos()) + second * (radius * angle.sin());
             let along = along.unit();
-            return Beam { to: along * 1e4, along, light: Vector::all(SUNLIGHT) };
+            let (to, light) = (along * 1e4, Vector::all(SUNLIGHT));
+            return Beam { to, along, light, middle: SUN.unit(), radius: SUN_RADIUS };
         };
         let [first, second] = lamp.sides;
         let to = lamp.centre + first * (u - 0.5) + second * (v - 0.5) - point;
         let square = to.dot(to).max(1e-6);
         let along = to * square.sqrt().recip();
         let shines = (-along).dot(lamp.facing).max(0.0);
-        Beam { to, along, light: lamp.power * (shines / square) }
+        let light = lamp.power * (shines / square);
+        let middle = lamp.centre - point;
+        let near = middle.length().max(1e-3).recip();
+        Beam { to, along, light, middle: middle * near, radius: 0.5 * first.length() * near }
     }
 
     /// The light at a point of the ground, with nothing in its way.

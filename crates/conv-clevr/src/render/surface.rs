@@ -1,5 +1,6 @@
 //! What surfaces do with light: the ground, rubber, which scatters it, and metal, which throws it back.
 
+use super::light::Beam;
 use super::vector::Vector;
 use crate::{Color, Material};
 use std::f32::consts::PI;
@@ -59,14 +60,17 @@ impl Surface {
         }
     }
 
-    /// The share of a beam that highlights send towards the eye (Walter et al. 2007, GGX).
-    pub fn highlight(&self, normal: Vector, to_light: Vector, to_eye: Vector) -> Vector {
-        let middle = (to_light + to_eye).unit();
+    /// The share of a beam that highlights send towards the eye (Walter et al. 2007, GGX). The lamp's width makes them wider, where drawing
+    /// places of the lamp would make them grainy.
+    pub fn highlight(&self, normal: Vector, beam: &Beam, to_eye: Vector) -> Vector {
+        let middle = (beam.middle + to_eye).unit();
         let [light, eye, between] =
-            [to_light, to_eye, middle].map(|way| way.dot(normal).clamp(1e-4, 1.0));
+            [beam.middle, to_eye, middle].map(|way| way.dot(normal).clamp(1e-4, 1.0));
+        // The middle between light and eye turns by half of what the light does.
+        let width = 0.5 * beam.radius;
         let mut sum = Vector::default();
         for (share, rough) in self.gloss {
-            let square = rough * rough;
+            let square = rough * rough + width * width;
             let spread = between * between * (square - 1.0) + 1.0;
             let distribution = square / (PI * spread * spread);
             let side = |cosine: f32| {

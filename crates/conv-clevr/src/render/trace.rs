@@ -93,7 +93,7 @@ impl World {
             }
             let mut share = scattered * facing;
             if what.is_some() {
-                share = share + surface.highlight(normal, beam.along, to_eye);
+                share = share + surface.highlight(normal, &beam, to_eye);
             }
             sum = sum + share * beam.light;
         }
