@@ -15,11 +15,12 @@ const SUNLIGHT: f32 = 0.45;
 /// The sun's radius, as a share of its distance.
 const SUN_RADIUS: f32 = 0.2;
 
-/// The lamps behind, beside and opposite the camera: place, side, and light on a surface that faces it from 1 unit.
+/// The lamps beside, opposite and left of the camera (the original's key, back and fill): place, side, and light on a surface that faces it
+/// from 1 unit. Places are the base scene's; how strong they are was fitted to the ground of `clevr/rendered`.
 const LAMPS: [(Vector, f32, Vector); 3] = [
-    (Vector([6.45, -2.91, 4.26]), 1.0, Vector([22.0, 20.3, 17.5])),
-    (Vector([-1.17, 2.65, 5.82]), 1.0, Vector([6.0, 6.0, 6.0])),
-    (Vector([-4.67, -4.01, 3.01]), 1.0, Vector([4.4, 4.8, 6.0])),
+    (Vector([6.45, -2.91, 4.26]), 1.0, Vector([21.8, 20.3, 17.6])),
+    (Vector([-1.17, 2.65, 5.82]), 1.0, Vector([6.5, 6.5, 6.5])),
+    (Vector([-4.67, -4.01, 3.01]), 1.0, Vector([3.9, 4.25, 5.5])),
 ];
 
 /// How many lamps there are.

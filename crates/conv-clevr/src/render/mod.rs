@@ -43,7 +43,7 @@ pub(crate) const FAR: f64 = 1000.0;
 /// Rays that every pixel has.
 const FIRST: u32 = 4;
 
-/// From which difference of two values of 0 to 1, as they are shown, a pixel has all its rays.
+/// From which difference of two values of 0 to 1 a pixel has all its rays. Their roots are compared, which is nearly as they are shown.
 const DIFFERENCE: f32 = 0.02;
 
 /// How far rays of a pixel are spread at most, in pixels.
@@ -171,7 +171,7 @@ impl Stage {
         let (mut sum, mut low, mut high) = (Vector::default(), [1f32; 3], [0f32; 3]);
         for ray in 0..FIRST {
             let light = self.sent(seed, column, row, ray);
-            for (channel, value) in light.0.map(shown).into_iter().enumerate() {
+            for (channel, value) in light.0.map(f32::sqrt).into_iter().enumerate() {
                 (low[channel], high[channel]) = (low[channel].min(value), high[channel].max(value));
             }
             sum = sum + light;
@@ -182,7 +182,7 @@ impl Stage {
     /// Whether a pixel differs from the one above or before it.
     fn stands_out(&self, first: &[(Vector, bool)], column: usize, row: usize) -> bool {
         let width = self.camera.width;
-        let value = |at: usize| (first[at].0 * (FIRST as f32).recip()).0.map(shown);
+        let value = |at: usize| (first[at].0 * (FIRST as f32).recip()).0.map(f32::sqrt);
         let here = value(row * width + column);
         let near = [
             (column > 0).then(|| row * width + column - 1),

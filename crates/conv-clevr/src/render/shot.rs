@@ -7,7 +7,7 @@ use serde_json::json;
 /// Sizes of pictures whose scenes do not say how they were taken: the original's, and three quarters of a VGA picture's side.
 const SIZES: [(usize, usize); 2] = [(480, 320), (320, 240)];
 
-/// A camera, and how far the lamps behind, beside and opposite it are moved from where they hang, in units of the scene.
+/// A camera, and how far the lamps beside, opposite and left of it are moved from where they hang, in units of the scene.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shot {
     /// The camera.

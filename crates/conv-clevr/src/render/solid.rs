@@ -61,11 +61,10 @@ impl Solid {
 
     /// The ray's first point on the solid, before `far`.
     pub fn hit(&self, ray: &Ray, far: f32) -> Option<Hit> {
-        // How near it comes to the ball.
+        // Past the ball around the solid: behind the ray's begin, or too far off its line.
         let to = self.centre - ray.from;
-        let (along, square) = (to.dot(ray.along), ray.along.dot(ray.along));
-        let off = to.dot(to) - along * along / square;
-        if off > self.ball || along < 0.0 && to.dot(to) > self.ball {
+        let (along, square, far_off) = (to.dot(ray.along), ray.along.dot(ray.along), to.dot(to) - self.ball);
+        if far_off > 0.0 && (along < 0.0 || far_off * square > along * along) {
             return None;
         }
         let local = Ray {

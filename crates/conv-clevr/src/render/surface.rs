@@ -6,7 +6,7 @@ use crate::{Color, Material};
 use std::f32::consts::PI;
 
 /// The share of light that the ground scatters.
-const GROUND: f32 = 0.77;
+const GROUND: f32 = 0.78;
 
 /// What is seen at a point.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +54,7 @@ impl Surface {
             },
             Material::Metal => Self {
                 scattered: Vector::default(),
-                mirrored: color * 0.9,
+                mirrored: color * 0.85,
                 gloss: [(color * 1.0, 0.08), (color * 0.3, 0.35)],
             },
         }

@@ -13,6 +13,9 @@ const BOUNCES: u32 = 3;
 /// How much a mirror's ray strays, as the tangent of an angle.
 const STRAY: f32 = 0.07;
 
+/// The share of all that a point sees from which on a solid counts as near.
+const LEAST: f32 = 0.004;
+
 /// Solids on a ground, and their lights.
 #[derive(Debug, Clone)]
 pub(super) struct World {
@@ -111,25 +114,27 @@ impl World {
     fn around(&self, point: Vector, normal: Vector, what: Option<usize>) -> Vector {
         let up = normal.0[2];
         let [x, y, height] = point.0;
-        let ground = self.lights.on_ground(Vector([x, y, 0.0])) * (Surface::ground().scattered.0[0]);
+        let (mut hidden, mut bounced) = (0.0, Vector::default());
+        for (at, (solid, surface)) in self.solids.iter().enumerate() {
+            let to = solid.centre - point;
+            let square = to.dot(to).max(1e-3);
+            let facing = to.dot(normal).max(0.0) / square.sqrt();
+            let share = (facing * solid.half * solid.half / square).min(1.0);
+            if Some(at) == what || share < LEAST {
+                continue;
+            }
+            hidden += share;
+            bounced = bounced + (surface.scattered + surface.mirrored) * (0.5 * share);
+        }
+        let free = (1.0 - hidden).max(0.2);
+        let above = SKY * (PI * 0.5 * (1.0 + up) * free);
+        if up > 0.999 && hidden == 0.0 {
+            return above;
+        }
         // Below a solid its own shadow lies on the ground.
         let half = what.map_or(1.0, |at| self.solids[at].0.half);
         let lit = 1.0 - (-up).max(0.0) * (half / (half + height));
-        let below = ground * (0.5 * (1.0 - up) * lit);
-        let above = SKY * (PI * 0.5 * (1.0 + up));
-        let (mut hidden, mut bounced) = (0.0, Vector::default());
-        for (at, (solid, surface)) in self.solids.iter().enumerate() {
-            if Some(at) == what {
-                continue;
-            }
-            let to = solid.centre - point;
-            let square = to.dot(to).max(1e-3);
-            let facing = to.dot(normal) / square.sqrt();
-            let share = (facing.max(0.0) * solid.half * solid.half / square).min(1.0);
-            hidden += share;
-            let color = surface.scattered + surface.mirrored;
-            bounced = bounced + color * ground * (0.5 * share);
-        }
-        (below + above) * (1.0 - hidden).max(0.2) + bounced
+        let ground = self.lights.on_ground(Vector([x, y, 0.0])) * Surface::ground().scattered;
+        above + ground * (bounced + Vector::all(0.5 * (1.0 - up) * lit * free))
     }
 }
