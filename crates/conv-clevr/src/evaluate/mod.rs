@@ -1,15 +1,19 @@
 //! How often answers are right, by type, with intervals, beside the most frequent answer of each type; and whose fault each error is.
 
 mod matching;
+mod parts;
+mod shown;
 
 pub use matching::{Seeing, Share};
+pub use parts::Part;
 
 use crate::scene::Beliefs;
 use crate::see::{Seen, Sight, WIDTH};
-use crate::{Answer, Error, Function, Parsed, Parser, Program, Question, Result, Scene};
+use crate::{Answer, Error, Family, Function, Parsed, Parser, Program, Question, Result, Scene};
 use conv_train::metrics::{Estimate, bootstrap};
 use matching::{matched, set_right};
-use serde::Serialize;
+use parts::parts;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -127,6 +131,13 @@ pub struct Outcome {
     pub question: String,
     /// Its type.
     pub r#type: Type,
+    /// The template that it was made by.
+    #[serde(serialize_with = "named")]
+    pub family: Family,
+    /// Steps of its program, where the file has one.
+    pub steps: Option<usize>,
+    /// Objects of its scene, where it is known.
+    pub objects: Option<usize>,
     /// The right answer.
     pub expected: Answer,
     /// The answer that was given.
@@ -137,6 +148,10 @@ pub struct Outcome {
     /// Whose fault it is, where it is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+}
+
+fn named<S: Serializer>(family: &Family, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(family)
 }
 
 impl Outcome {
@@ -174,6 +189,12 @@ pub struct Evaluation {
     pub most_frequent_interval: [f64; 2],
     /// By type.
     pub types: BTreeMap<Type, OfType>,
+    /// By template, if any is known.
+    pub families: BTreeMap<String, Part>,
+    /// By steps of the program.
+    pub lengths: BTreeMap<usize, Part>,
+    /// By objects of the scene.
+    pub objects: BTreeMap<usize, Part>,
     /// Questions that were refused.
     pub refused: usize,
     /// The share of questions whose program is exactly theirs, of those that have one.
@@ -266,6 +287,9 @@ pub fn evaluate<'s>(
                 image: image.into(),
                 question: question.question.clone(),
                 r#type: last.map_or(Type::Unknown, Type::of),
+                family: question.family(),
+                steps: program.as_ref().map(|program| program.steps().len()),
+                objects: truth.as_ref().map(|(_, graph, _)| graph.len()),
                 expected,
                 found,
                 refused,
@@ -353,6 +377,10 @@ fn summary(
         let Estimate { mean, low, high } = bootstrap(&sums, seed);
         (mean, [low, high])
     });
+    let family = |outcome: &Outcome| match &outcome.family {
+        Family::Unknown => None,
+        family => Some(family.to_string()),
+    };
     Evaluation {
         images,
         questions: outcomes.len(),
@@ -361,49 +389,14 @@ fn summary(
         most_frequent,
         most_frequent_interval,
         types,
+        families: parts(&outcomes, family, seed),
+        lengths: parts(&outcomes, |outcome| outcome.steps, seed),
+        objects: parts(&outcomes, |outcome| outcome.objects, seed),
         refused: outcomes.iter().filter(|outcome| outcome.refused.is_some()).count(),
         programs,
         faults,
         seeing,
         outcomes,
-    }
-}
-
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        writeln!(f, "{} questions about {} pictures\n", self.questions, self.images)?;
-        writeln!(f, "{:<18} {:>9}  {:>8}  {:>14}", "", "questions", "right", "most frequent")?;
-        for (name, of_type) in &self.types {
-            let [right, most] =
-                [of_type.accuracy, of_type.most_frequent].map(|share| percent(share.value()));
-            writeln!(f, "{name:<18} {:>9}  {right:>8}  {most:>14}", of_type.questions)?;
-        }
-        let [right, most] = [self.accuracy, self.most_frequent].map(percent);
-        writeln!(f, "{:<18} {:>9}  {right:>8}  {most:>14}", "all", self.questions)?;
-        let [own, base] = [self.interval, self.most_frequent_interval]
-            .map(|[low, high]| format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high));
-        writeln!(f, "{:<18} {:>9}  {own:>8}  {base:>14}", "95 % by picture", "")?;
-        if self.programs.all > 0 {
-            writeln!(
-                f,
-                "\nprograms exactly right  {} of {}",
-                self.programs.right, self.programs.all
-            )?;
-        }
-        write!(f, "refused                 {}", self.refused)?;
-        for (fault, count) in &self.faults {
-            write!(f, "\nwrong by {fault:<25} {count}")?;
-        }
-        let Some(seeing) = &self.seeing else { return Ok(()) };
-        let Seeing { recall, precision, attributes, relations, scenes } = seeing;
-        write!(f, "\n\nobjects seen            {} of {}", recall.right, recall.all)?;
-        write!(f, "\nseen where none is      {}", precision.all - precision.right)?;
-        for (kind, share) in attributes {
-            write!(f, "\n{:<23} {}", format!("{kind} right"), percent(share.value()))?;
-        }
-        write!(f, "\nrelations right         {:.2} %", 100.0 * relations.value())?;
-        write!(f, "\nscenes without fault    {} of {}", scenes.right, scenes.all)
     }
 }
 

@@ -107,6 +107,9 @@ fn the_most_frequent_answer_is_by_function() {
         image: "a.png".into(),
         question: String::new(),
         r#type: Type::QueryAttribute,
+        family: Family::Unknown,
+        steps: None,
+        objects: None,
         expected: expected.parse().unwrap(),
         found: found.parse().ok(),
         refused: found.is_empty().then(|| "no question".into()),
@@ -128,4 +131,39 @@ fn the_most_frequent_answer_is_by_function() {
     let text = found.to_string();
     assert!(text.contains("query attribute") && text.contains("60.0 %"), "{text}");
     assert_eq!(serde_json::to_value(&found).unwrap()["accuracy"], 0.6);
+}
+
+#[test]
+fn parts_are_by_template_length_and_objects() {
+    let outcome = |image: &str, index, is_right: bool| Outcome {
+        image: image.into(),
+        question: String::new(),
+        r#type: Type::Exist,
+        family: Family::Template("own.json".into(), index),
+        steps: Some(3 + index as usize),
+        objects: (image == "a.png").then_some(7),
+        expected: Answer::Bool(true),
+        found: Some(Answer::Bool(is_right)),
+        refused: None,
+        fault: (!is_right).then_some(Fault::Object),
+    };
+    let outcomes = vec![
+        outcome("a.png", 0, true),
+        outcome("a.png", 1, true),
+        outcome("b.png", 0, false),
+        outcome("c.png", 0, true),
+        outcome("c.png", 0, true),
+    ];
+    let found = summary(outcomes, &[Some(Function::Exist); 5], 3, Share::default(), None, 1);
+    let all = Part { questions: 1, accuracy: 1.0, interval: [1.0; 2] };
+    assert_eq!((found.families["own 1"], found.lengths[&4]), (all, all));
+    // Pictures are drawn as wholes: three times b gives none, three times another all.
+    let some = Part { questions: 4, accuracy: 0.75, interval: [0.0, 1.0] };
+    assert_eq!((found.families["own 0"], found.lengths[&3]), (some, some));
+    assert_eq!(found.objects.keys().collect::<Vec<_>>(), [&7]);
+    let text = found.to_string();
+    let hardest = text.split("hardest templates").nth(1).unwrap();
+    assert!(hardest.find("own 0") < hardest.find("own 1") && text.contains("75.0 %"), "{text}");
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["objects"]["7"]["questions"], 2);
 }
