@@ -62,6 +62,17 @@ fn a_question_is_answered_step_by_step() {
 }
 
 #[test]
+fn questions_are_answered_as_they_are_typed() {
+    let typed = "How many things are there?\nHow many unicorns are there?\nAre there any things?\n";
+    let assert = program(&["ask", "--image", SCENE]).write_stdin(typed).assert().success();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (said, notes) = (text(&assert.get_output().stdout), text(&assert.get_output().stderr));
+    assert_eq!(said.matches("\nanswer    ").count(), 2, "{said}");
+    assert!(said.ends_with("answer    yes\n"), "{said}");
+    assert!(notes.contains("a word that is not known: unicorns"), "{notes}");
+}
+
+#[test]
 fn what_is_no_question_or_no_scene_is_refused_by_name() {
     let ask = |question| error(&["answer", "--image", SCENE, "--question", question]);
     let text = ask("How many pink elephants are there?");
@@ -187,7 +198,9 @@ fn scenes_are_drawn_rendered_asked_about_and_go_on() {
     let found = draw("4", &["--threads", "2"]);
     assert_eq!((&found["made"], &found["kept"]), (&2.into(), &2.into()));
     assert!(fs::read(place.path().join("own/images/CLEVR_new_000001.png")).unwrap() == first);
-    let text = error(&["scenes", "--out", &out, "--count", "4", "--width", "96", "--height", "72", "--seed", "3"]);
+    let text = error(&[
+        "scenes", "--out", &out, "--count", "4", "--width", "96", "--height", "72", "--seed", "3",
+    ]);
     assert!(text.contains("settings.json: the folder was begun with "), "{text}");
     let text = error(&["scenes", "--out", &path("none"), "--split", "../up"]);
     assert!(text.contains("split") && !place.path().join("none").exists(), "{text}");
@@ -198,13 +211,16 @@ fn scenes_are_drawn_rendered_asked_about_and_go_on() {
     for part in ["images", "masks"] {
         for number in 0..4 {
             let file = format!("{part}/CLEVR_new_00000{number}.png");
-            let [a, b] = ["own", "again"].map(|of| fs::read(place.path().join(of).join(&file)).unwrap());
+            let [a, b] =
+                ["own", "again"].map(|of| fs::read(place.path().join(of).join(&file)).unwrap());
             assert!(a == b, "{file}");
         }
     }
 
     // The layout is what detect reads.
-    let masks = Picture::open(&place.path().join("own/masks/CLEVR_new_000000.png"), &Default::default()).unwrap();
+    let masks =
+        Picture::open(&place.path().join("own/masks/CLEVR_new_000000.png"), &Default::default())
+            .unwrap();
     let file: Value = serde_json::from_slice(&fs::read(&scenes).unwrap()).unwrap();
     let objects = file["scenes"][0]["objects"].as_array().unwrap();
     let shown: std::collections::BTreeSet<u8> = masks.pixels().iter().copied().collect();

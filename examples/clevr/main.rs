@@ -4,6 +4,7 @@
 //!     cargo run --release --example clevr -- eval --images images --questions CLEVR_val_questions.json
 
 mod answer;
+mod ask;
 mod eval;
 mod fit;
 mod inspect;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Verb {
     /// Answers a question about a picture, or a file of them, and shows what each step selected
     Answer(answer::Options),
+    /// Answers questions about a picture as they are typed, a line each
+    Ask(ask::Options),
     /// Counts how often answers are right, by type, and whose fault the errors are
     Eval(eval::Options),
     /// Shows the program of a question, or counts how often programs are right
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         let device = common.start()?;
         match arguments.verb {
             Verb::Answer(options) => answer::run(&options, common, &device),
+            Verb::Ask(options) => ask::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Parse(options) => parse::run(&options, common, &device),
             Verb::Train(options) => train::run(&options, common, &device),

@@ -49,7 +49,8 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     sampler.check()?;
     let settings = json!({"seed": sampler.seed, "cogent": cogent, "least": options.least, "most": options.most,
         "width": width, "height": height, "split": split});
-    let info = Map::from_iter([("split".into(), json!(split)), ("settings".into(), settings.clone())]);
+    let info =
+        Map::from_iter([("split".into(), json!(split)), ("settings".into(), settings.clone())]);
     let folder = Folder::open(out, &settings)?;
     let name = |at: usize| sampler.name(at as u64);
     let make = |at: usize| {

@@ -75,10 +75,14 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Made, Re
     };
     let rows: Vec<_> = answers.iter().map(cells).collect();
     let shown = shown.context("no question about the scene has an answer")?;
-    let body = format!("{}{}", Html::table("samples", &columns, &rows), page::section(&picture, &shown)?);
+    let body =
+        format!("{}{}", Html::table("samples", &columns, &rows), page::section(&picture, &shown)?);
     let right = answers.iter().filter(|row| row.answer == row.expected).count();
     let report = report
-        .metrics([("questions about a scene of one's own right", right as f64 / answers.len() as f64)])
+        .metrics([(
+            "questions about a scene of one's own right",
+            right as f64 / answers.len() as f64,
+        )])
         .section("A scene that was drawn and rendered", Html::trusted(body));
     let (objects, found) = (scene.objects.len(), sight.objects.len());
     Ok((Made { objects, found, seconds, answers, right, shown: shown.to_string() }, report))
@@ -87,7 +91,10 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Made, Re
 impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { objects, found, seconds, answers, right, shown } = self;
-        writeln!(f, "A scene drawn and rendered in {seconds:.1} s, after CLEVR (Johnson et al. 2016)\n")?;
+        writeln!(
+            f,
+            "A scene drawn and rendered in {seconds:.1} s, after CLEVR (Johnson et al. 2016)\n"
+        )?;
         for line in shown.lines() {
             writeln!(f, "  {line}")?;
         }

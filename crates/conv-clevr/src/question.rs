@@ -175,7 +175,8 @@ mod tests {
             let fields = Family::fields(file, index);
             assert_eq!(fields, expected);
             let mut question = read(r#"{"image_filename":"a.png","question":"?"}"#);
-            (question.template_filename, question.question_family_index) = (fields.0, Some(fields.1));
+            (question.template_filename, question.question_family_index) =
+                (fields.0, Some(fields.1));
             assert_eq!(question.family(), Family::Template(file.into(), index));
         }
     }

@@ -31,7 +31,8 @@ fn every_family_asks_and_is_answered() {
         assert_eq!(Some(found.answer), question.answer, "{}", question.question);
         let text = &question.question;
         assert!(!text.contains(['<', '>', '[', ']']) && !text.contains("  "), "{text}");
-        let related = program.steps().iter().filter(|step| matches!(step.function, Function::Relate(_)));
+        let related =
+            program.steps().iter().filter(|step| matches!(step.function, Function::Relate(_)));
         let said = ["left of", "right of", "behind", "in back of", "in front of", "before"];
         let said: usize = said.iter().map(|words| text.matches(words).count()).sum();
         assert_eq!(related.count(), said, "{text}: {program}");
@@ -39,7 +40,9 @@ fn every_family_asks_and_is_answered() {
     }
     let missing: Vec<String> = (0..90)
         .map(|number| {
-            let text = format!(r#"{{"image_filename":"a","question":"?","question_family_index":{number}}}"#);
+            let text = format!(
+                r#"{{"image_filename":"a","question":"?","question_family_index":{number}}}"#
+            );
             serde_json::from_str::<Question>(&text).unwrap().family()
         })
         .filter(|family| !families.contains_key(family))
@@ -55,7 +58,9 @@ fn families_are_balanced_within_each_picture() {
     let (templates, scenes) = (templates(), scenes(90));
     let questions = templates.about(&scenes, 10, 1).unwrap();
     assert!(questions.len() > 890, "{}", questions.len());
-    assert!(questions.iter().zip(0..).all(|(question, number)| question.question_index == Some(number)));
+    assert!(
+        questions.iter().zip(0..).all(|(question, number)| question.question_index == Some(number))
+    );
     let mut of_picture: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     let mut families: BTreeMap<_, usize> = BTreeMap::new();
     let mut answers: BTreeMap<_, BTreeMap<_, usize>> = BTreeMap::new();
@@ -63,7 +68,11 @@ fn families_are_balanced_within_each_picture() {
         let is_new = of_picture.entry(question.image_index).or_default().insert(question.family());
         assert!(is_new, "{}: twice of one family", question.question);
         *families.entry(question.family()).or_default() += 1;
-        *answers.entry(question.family()).or_default().entry(question.answer.unwrap()).or_default() += 1;
+        *answers
+            .entry(question.family())
+            .or_default()
+            .entry(question.answer.unwrap())
+            .or_default() += 1;
     }
     assert_eq!(of_picture.len(), 90);
     assert!(families.len() >= 85 && families.values().all(|&count| count <= 14), "{families:?}");

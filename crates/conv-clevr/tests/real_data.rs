@@ -141,9 +141,9 @@ fn pictures_are_as_bright_and_coloured_as_the_originals() {
     let Some(data) = data() else { return };
     let scenes = SceneFile::read(&data.join("real/CLEVR_train_scenes.json")).unwrap().scenes;
     let (mut ours, mut theirs, mut off, mut count) = ([0.0; 3], [0.0; 3], 0.0, 0.0);
-    let there = scenes.iter().filter(|scene| {
-        data.join("real/images").join(&scene.image_filename).is_file()
-    });
+    let there = scenes
+        .iter()
+        .filter(|scene| data.join("real/images").join(&scene.image_filename).is_file());
     for scene in there.take(12) {
         let path = data.join("real/images").join(&scene.image_filename);
         let original = Picture::open(&path, &Limits::default()).unwrap();

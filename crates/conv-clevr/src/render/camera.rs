@@ -83,10 +83,7 @@ impl Camera {
     /// it is, in pixels (root of the mean square over columns and rows).
     ///
     /// `None` for less than one object, and where no camera above the ground is found.
-    pub fn fit(
-        objects: &[Object],
-        (width, height): (usize, usize),
-    ) -> Option<(Self, f64)> {
+    pub fn fit(objects: &[Object], (width, height): (usize, usize)) -> Option<(Self, f64)> {
         let mut camera = Self { place: PLACE, width, height };
         for _ in 0..ROUNDS {
             let (mut square, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
@@ -100,7 +97,8 @@ impl Camera {
                 });
                 for row in 0..3 {
                     right[row] -= dot(slopes[row], errors);
-                    (0..3).for_each(|column| square[row][column] += dot(slopes[row], slopes[column]));
+                    (0..3)
+                        .for_each(|column| square[row][column] += dot(slopes[row], slopes[column]));
                 }
             }
             let step = solved(square, right)?;
@@ -172,7 +170,11 @@ mod tests {
         assert!(dot(axis("right"), axis("behind")).abs() < 1e-12);
         // What is right is further right in the picture, what is behind further up, what is above too.
         let seen = |name: &str| camera.project(axis(name));
-        assert!(seen("right")[0] > x + 20.0 && seen("behind")[1] < y - 10.0 && seen("above")[1] < y - 20.0);
+        assert!(
+            seen("right")[0] > x + 20.0
+                && seen("behind")[1] < y - 10.0
+                && seen("above")[1] < y - 20.0
+        );
     }
 
     #[test]

@@ -34,7 +34,8 @@ impl Folder {
     /// A folder that cannot be written, or that was begun with other settings.
     pub fn open(root: &Path, settings: &impl Serialize) -> Result<Self> {
         let path = root.join(SETTINGS);
-        let wrong = |reason: String| Error::Json { path: path.clone(), field: String::new(), reason };
+        let wrong =
+            |reason: String| Error::Json { path: path.clone(), field: String::new(), reason };
         let asked = serde_json::to_value(settings).map_err(|error| wrong(error.to_string()))?;
         for part in ["images", "masks", "scenes"] {
             let part = root.join(part);
@@ -101,7 +102,9 @@ impl Folder {
     /// Picture, mask and graph of a scene.
     fn files(&self, name: &str) -> Result<[PathBuf; 3]> {
         let path = Path::new(name);
-        if path.file_name() != Some(path.as_os_str()) || path.extension().is_none_or(|end| end != "png") {
+        if path.file_name() != Some(path.as_os_str())
+            || path.extension().is_none_or(|end| end != "png")
+        {
             let reason = format!("has image_filename {name:?}, expected the name of a PNG file");
             return Err(Error::Scene { image: name.into(), reason });
         }
@@ -160,7 +163,10 @@ mod tests {
         assert_eq!(fill(root, 1).unwrap(), Filled { made: 0, kept: COUNT });
         // By other settings it would be a mixture.
         let error = fill(root, 2).unwrap_err().to_string();
-        assert!(error.contains("settings.json: the folder was begun with 1, expected 2"), "{error}");
+        assert!(
+            error.contains("settings.json: the folder was begun with 1, expected 2"),
+            "{error}"
+        );
     }
 
     /// A scene says how it was taken, so that rendering what was written gives the same picture; smaller, its pixels are in proportion.

@@ -77,7 +77,8 @@ impl Lights {
         let Some(lamp) = self.lamps.get(at) else {
             let (radius, angle) = (u.sqrt(), 2.0 * PI * v);
             let [first, second] = self.sun;
-            let along = SUN.unit() + first * (radius * angle.cos()) + second * (radius * angle.sin());
+            let along =
+                SUN.unit() + first * (radius * angle.cos()) + second * (radius * angle.sin());
             let along = along.unit();
             let (to, light) = (along * 1e4, Vector::all(SUNLIGHT));
             return Beam { to, along, light, middle: SUN.unit(), radius: SUN_RADIUS };

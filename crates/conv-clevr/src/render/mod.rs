@@ -22,12 +22,12 @@ use crate::scene::Object;
 use crate::{Error, Result, Scene, Size};
 use conv_vision::Picture;
 use light::Lights;
-use rayon::prelude::*;
 use numbers::{Numbers, RAYS};
+use rayon::prelude::*;
 use solid::{Ray, Solid};
-use surface::Surface;
 use std::f64::consts::TAU;
 use std::ops::RangeInclusive;
+use surface::Surface;
 use trace::World;
 use vector::Vector;
 
@@ -288,15 +288,26 @@ mod tests {
             let [r, _, b] = pixel(&picture(&[gray.clone(), cube]), [0.35, -0.45, 0.5]);
             r - b
         };
-        assert!(beside(Color::Red) > beside(Color::Blue) + 20, "{} {}", beside(Color::Red), beside(Color::Blue));
+        assert!(
+            beside(Color::Red) > beside(Color::Blue) + 20,
+            "{} {}",
+            beside(Color::Red),
+            beside(Color::Blue)
+        );
     }
 
     #[test]
     fn what_cannot_be_rendered_is_said_in_words() {
-        let shot = |place, width| Shot { camera: Camera { place, width, height: 120 }, lamps: [[0.0; 3]; 3] };
+        let shot = |place, width| Shot {
+            camera: Camera { place, width, height: 120 },
+            lamps: [[0.0; 3]; 3],
+        };
         let refused = |objects: &[Object], shot: &Shot| Stage::new(objects, shot).unwrap_err();
         let good = shot(PLACE, 160);
-        assert!(refused(&vec![object([0.0; 3]); 255], &good).contains("has 255 objects, expected at most 254"));
+        assert!(
+            refused(&vec![object([0.0; 3]); 255], &good)
+                .contains("has 255 objects, expected at most 254")
+        );
         for x in [f64::NAN, f64::INFINITY, 1e9] {
             assert!(refused(&[object([x, 0.0, 0.7])], &good).contains("has object 0 at ["));
         }

@@ -31,7 +31,8 @@ impl Shot {
             })?;
             return Ok(Self { camera, lamps: Default::default() });
         };
-        let bad = |name, error: serde_json::Error| wrong(format!("has a {name} that is none: {error}"));
+        let bad =
+            |name, error: serde_json::Error| wrong(format!("has a {name} that is none: {error}"));
         let camera = serde_json::from_value(camera).map_err(|error| bad("camera", error))?;
         let lamps = field("lamps").map(serde_json::from_value).transpose();
         let lamps = lamps.map_err(|error| bad("list of lamps", error))?.unwrap_or_default();
@@ -51,7 +52,9 @@ impl Shot {
         let Camera { place, width, height } = self.camera;
         if !SIDES.contains(&width) || !SIDES.contains(&height) {
             let (least, most) = (SIDES.start(), SIDES.end());
-            return Err(format!("is of {width} x {height} pixels, expected {least} to {most} a side"));
+            return Err(format!(
+                "is of {width} x {height} pixels, expected {least} to {most} a side"
+            ));
         }
         let mut numbers = place.iter().chain(self.lamps.as_flattened());
         let is_beside = place[0].hypot(place[1]) > 0.01;

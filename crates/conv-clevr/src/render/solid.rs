@@ -63,7 +63,8 @@ impl Solid {
     pub fn hit(&self, ray: &Ray, far: f32) -> Option<Hit> {
         // Past the ball around the solid: behind the ray's begin, or too far off its line.
         let to = self.centre - ray.from;
-        let (along, square, far_off) = (to.dot(ray.along), ray.along.dot(ray.along), to.dot(to) - self.ball);
+        let (along, square, far_off) =
+            (to.dot(ray.along), ray.along.dot(ray.along), to.dot(to) - self.ball);
         if far_off > 0.0 && (along < 0.0 || far_off * square > along * along) {
             return None;
         }
@@ -180,7 +181,9 @@ mod tests {
         let beyond = |value: f32, round: f32| (value - (1.0 - round)).max(0.0);
         match solid.shape {
             Shape::Sphere => x * x + y * y + z * z <= 1.0,
-            Shape::Cube => [x, y, z].map(|v| beyond(v, CUBE).powi(2)).iter().sum::<f32>() <= CUBE * CUBE,
+            Shape::Cube => {
+                [x, y, z].map(|v| beyond(v, CUBE).powi(2)).iter().sum::<f32>() <= CUBE * CUBE
+            }
             Shape::Cylinder => beyond(x.hypot(y), RIM).hypot(beyond(z, RIM)) <= RIM,
         }
     }
@@ -196,10 +199,15 @@ mod tests {
                 let from = solid.centre + place(1.0).unit() * 4.0;
                 let ray = Ray { from, along: (solid.centre + place(1.0) - from).unit() };
                 let step = 1e-3;
-                let first = (0..8000).map(|at| at as f32 * step).find(|at| is_inside(&solid, ray.at(*at)));
+                let first =
+                    (0..8000).map(|at| at as f32 * step).find(|at| is_inside(&solid, ray.at(*at)));
                 match (solid.hit(&ray, f32::INFINITY), first) {
                     (Some(hit), Some(first)) => {
-                        assert!((hit.distance - first).abs() < 3e-2, "{shape}: {} {first}", hit.distance);
+                        assert!(
+                            (hit.distance - first).abs() < 3e-2,
+                            "{shape}: {} {first}",
+                            hit.distance
+                        );
                         assert!(hit.normal.dot(ray.along) < 1e-3, "{shape}: seen from behind");
                         assert!((hit.normal.length() - 1.0).abs() < 1e-4);
                         assert!(solid.hit(&ray, hit.distance - 0.01).is_none());
@@ -212,8 +220,12 @@ mod tests {
                     (None, None) => passed += 1,
                     // Steps may jump over what a ray only touches.
                     (hit, _) => {
-                        let point = ray.at(hit.map_or(first.unwrap_or_default(), |hit| hit.distance));
-                        assert!(!is_inside(&solid, point + ray.along * 0.05), "{shape}: {hit:?} {first:?}");
+                        let point =
+                            ray.at(hit.map_or(first.unwrap_or_default(), |hit| hit.distance));
+                        assert!(
+                            !is_inside(&solid, point + ray.along * 0.05),
+                            "{shape}: {hit:?} {first:?}"
+                        );
                     }
                 }
             }

@@ -37,11 +37,7 @@ fn linear(color: Color) -> Vector {
 impl Surface {
     pub fn ground() -> Self {
         let none = (Vector::default(), 1.0);
-        Self {
-            scattered: Vector::all(GROUND),
-            mirrored: Vector::default(),
-            gloss: [none; 2],
-        }
+        Self { scattered: Vector::all(GROUND), mirrored: Vector::default(), gloss: [none; 2] }
     }
 
     pub fn new(material: Material, color: Color) -> Self {

@@ -150,11 +150,13 @@ impl Sampler {
                 objects.iter().all(|other| {
                     let (dx, dy) = (x - other.coords[0], y - other.coords[1]);
                     let apart = |axis: &[f64; 3]| (dx * axis[0] + dy * axis[1]).abs() >= APART;
-                    dx.hypot(dy) - half(size) - half(other.size) >= GAP && apart(right) && apart(behind)
+                    dx.hypot(dy) - half(size) - half(other.size) >= GAP
+                        && apart(right)
+                        && apart(behind)
                 })
             };
-            let mut places = (0..PLACES)
-                .map(|_| [rng.random_range(-EDGE..EDGE), rng.random_range(-EDGE..EDGE)]);
+            let mut places =
+                (0..PLACES).map(|_| [rng.random_range(-EDGE..EDGE), rng.random_range(-EDGE..EDGE)]);
             let [x, y] = places.find(|[x, y]| is_free(*x, *y))?;
             let shape = *Shape::ALL.choose(rng)?;
             let color = *Cogent::colors(self.cogent, shape).choose(rng)?;
@@ -181,12 +183,7 @@ impl Sampler {
         pixels[1..].iter().all(|&pixels| pixels >= self.visible())
     }
 
-    fn described(
-        &self,
-        index: u64,
-        objects: Vec<Object>,
-        shot: &Shot,
-    ) -> Result<Scene> {
+    fn described(&self, index: u64, objects: Vec<Object>, shot: &Shot) -> Result<Scene> {
         let mut scene = Scene {
             image_index: index,
             objects,
@@ -226,16 +223,20 @@ mod tests {
             let count = scene.objects.len();
             *counts.entry(count).or_insert(0) += 1;
             let mask = stage.mask();
-            let shows = |at: usize| mask.iter().filter(|&&number| usize::from(number) == at + 1).count();
+            let shows =
+                |at: usize| mask.iter().filter(|&&number| usize::from(number) == at + 1).count();
             for (at, object) in scene.objects.iter().enumerate() {
                 assert!(shows(at) >= 89, "scene {index}: {} pixels of object {at}", shows(at));
                 assert_eq!(object.coords[2], half(object.size));
                 assert!(object.coords[..2].iter().all(|side| side.abs() <= 3.0));
                 for other in &scene.objects[..at] {
-                    let way: [f64; 3] = std::array::from_fn(|axis| object.coords[axis] - other.coords[axis]);
+                    let way: [f64; 3] =
+                        std::array::from_fn(|axis| object.coords[axis] - other.coords[axis]);
                     let room = way[0].hypot(way[1]) - half(object.size) - half(other.size);
                     assert!(room >= 0.25, "scene {index}: {room}");
-                    for axis in ["left", "right", "behind", "front"].map(|name| scene.directions.get(name).unwrap()) {
+                    for axis in ["left", "right", "behind", "front"]
+                        .map(|name| scene.directions.get(name).unwrap())
+                    {
                         let along = way[0] * axis[0] + way[1] * axis[1];
                         assert!(along.abs() >= 0.4, "scene {index}: {along}");
                     }
@@ -244,7 +245,10 @@ mod tests {
                 let [column, row] = object.pixel().map(|pixel| pixel as usize);
                 let middle = usize::from(mask[row * sampler.width + column]);
                 let distance = |at: usize| scene.objects[at].pixel_coords[2].as_f64().unwrap();
-                assert!(middle == at + 1 || middle > 0 && distance(middle - 1) < distance(at), "scene {index}");
+                assert!(
+                    middle == at + 1 || middle > 0 && distance(middle - 1) < distance(at),
+                    "scene {index}"
+                );
             }
             // Each pair is left or right, and behind or in front: the graph is whole.
             let graph = scene.graph().unwrap();
@@ -283,7 +287,10 @@ mod tests {
                     seen.entry(object.shape).or_default().insert(object.color);
                 }
             }
-            assert!(seen[&cold_shape].iter().eq(BTreeSet::from(cold).iter()), "{condition}: {seen:?}");
+            assert!(
+                seen[&cold_shape].iter().eq(BTreeSet::from(cold).iter()),
+                "{condition}: {seen:?}"
+            );
             assert_eq!(seen[&warm_shape].len(), 4);
             assert!(seen[&warm_shape].is_disjoint(&seen[&cold_shape]), "{condition}: {seen:?}");
             assert_eq!(seen[&Shape::Sphere].len(), 8);

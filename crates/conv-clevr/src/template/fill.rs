@@ -43,9 +43,8 @@ pub(super) fn fill(
         taken.push(choice);
         given.push(gives);
         let here = taken.len() - 1;
-        let is_unlike = plan.unlike.iter().all(|&(a, b)| {
-            a.max(b) != here || given.get(a) != given.get(b)
-        });
+        let is_unlike =
+            plan.unlike.iter().all(|&(a, b)| a.max(b) != here || given.get(a) != given.get(b));
         if is_unlike && taken.len() < count {
             continue;
         }
@@ -94,7 +93,8 @@ fn choices(
     };
     let known = called.iter().find(|(known, _)| known == kinds).map(|(_, those)| those);
     let known = known.map_or(&[][..], Vec::as_slice);
-    let may = |values: &Values| values.iter().zip(empty).all(|(value, empty)| !*empty || value.is_none());
+    let may =
+        |values: &Values| values.iter().zip(empty).all(|(value, empty)| !*empty || value.is_none());
     let input = node.inputs.first().and_then(|&input| before.get(input));
     match (input, relates) {
         (Some(Given::Object(of)), true) => related(node, sets, known, *of, end, may, rng),
@@ -125,7 +125,9 @@ fn filtered(
     let more = match end {
         End::Unique => 0,
         End::Exist => those.clone().count(),
-        End::Count | End::Objects => those.clone().filter(|(_, so)| (so & set).count_ones() == 1).count(),
+        End::Count | End::Objects => {
+            those.clone().filter(|(_, so)| (so & set).count_ones() == 1).count()
+        }
     };
     let those = those.filter(|(values, _)| may(values));
     let mut choices: Vec<_> = those.filter_map(|(values, so)| with(*values, so & set)).collect();

@@ -198,7 +198,8 @@ mod tests {
             "objects": objects, "directions": {"left": [-1, 0, 0], "right": [1, 0, 0], "behind": [0, 1, 0], "front": [0, -1, 0]}}))
         .unwrap();
         let make = |scene: &crate::Scene| {
-            let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "test")).unwrap();
+            let mut generator =
+                Generator::new(&templates, conv_nn::rng::seeded(1, "test")).unwrap();
             (0..60).flat_map(|_| generator.scene(scene, 10).unwrap()).collect::<Vec<_>>()
         };
         assert!(make(&scene).is_empty());

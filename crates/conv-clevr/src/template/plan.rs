@@ -49,7 +49,8 @@ impl Plan {
     /// In words: a slot of an unknown kind, or a function that is none.
     pub fn new(template: &Template) -> Result<Self, String> {
         let nodes = template.nodes.iter().enumerate();
-        let nodes = nodes.map(|(at, node)| planned(template, at, node)).collect::<Result<_, _>>()?;
+        let nodes =
+            nodes.map(|(at, node)| planned(template, at, node)).collect::<Result<_, _>>()?;
         let mut unlike = Vec::new();
         for constraint in template.constraints.iter().filter(|one| one.kind == "OUT_NEQ") {
             let node = |at: usize| usize::try_from(constraint.params.get(at)?.as_u64()?).ok();
@@ -78,10 +79,13 @@ fn planned(template: &Template, at: usize, node: &Node) -> Result<Planned, Strin
     if !is_composite {
         let words = match node.side_inputs.first().map(kind_of).transpose()? {
             None => vec![None],
-            Some(Some(kind)) => Attribute::all(kind).iter().map(|value| Some(value.word())).collect(),
+            Some(Some(kind)) => {
+                Attribute::all(kind).iter().map(|value| Some(value.word())).collect()
+            }
             Some(None) => Relation::ALL.iter().map(|value| Some(value.word())).collect(),
         };
-        let functions = words.into_iter().map(|word| Function::new(&node.function, &Vec::from_iter(word)));
+        let functions =
+            words.into_iter().map(|word| Function::new(&node.function, &Vec::from_iter(word)));
         let part = Part::One(functions.collect::<Result<_, _>>()?);
         return Ok(Planned { inputs: node.inputs.clone(), part });
     }
@@ -101,7 +105,10 @@ fn planned(template: &Template, at: usize, node: &Node) -> Result<Planned, Strin
         "exist" => End::Exist,
         _ => End::Objects,
     };
-    Ok(Planned { inputs: node.inputs.clone(), part: Part::Composite { relates, kinds, empty, end } })
+    Ok(Planned {
+        inputs: node.inputs.clone(),
+        part: Part::Composite { relates, kinds, empty, end },
+    })
 }
 
 impl Planned {
