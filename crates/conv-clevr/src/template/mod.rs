@@ -217,6 +217,10 @@ mod tests {
         let mut sorted: Vec<i32> = counts.values().copied().collect();
         sorted.sort_unstable_by(|a, b| b.cmp(a));
         assert!(f64::from(sorted[0]) <= 1.1 * f64::from(sorted[1]) + 1.0, "{counts:?}");
+        // More objects than a set has bits are refused, not lost.
+        scene.objects = scene.objects.iter().cycle().take(65).cloned().collect();
+        let error = templates.about(&[scene], 1, 1).unwrap_err().to_string();
+        assert!(error.contains("a.png has 65 objects, expected at most 64"), "{error}");
     }
 
     #[test]
