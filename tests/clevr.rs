@@ -217,6 +217,19 @@ fn scenes_are_drawn_rendered_asked_about_and_go_on() {
         }
     }
 
+    // Beside themselves they are off by nothing.
+    let images = path("own/images");
+    let ask =
+        ["render", "--scenes", &scenes, "--out", &path("again"), "--beside", &images, "--json"];
+    let found: Value = serde_json::from_str(&output(&ask).0).unwrap();
+    assert_eq!((&found["kept"], &found["beside"]["pictures"]), (&4.into(), &4.into()));
+    assert_eq!(found["beside"]["off"], 0.0);
+    let page = fs::read_to_string(place.path().join("again/beside.html")).unwrap();
+    assert!(page.matches("<img").count() == 8 && !page.contains("http"));
+    let text =
+        error(&["render", "--scenes", &scenes, "--out", &path("again"), "--beside", &path("none")]);
+    assert!(text.contains("no picture of these scenes"), "{text}");
+
     // The layout is what detect reads.
     let masks =
         Picture::open(&place.path().join("own/masks/CLEVR_new_000000.png"), &Default::default())

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use conv_clevr::SceneFile;
-use conv_clevr::render::{Filled, Folder, Stage};
+use conv_clevr::render::{Beside, Filled, Folder, Stage, beside};
 use conv_nn::rng::Fingerprint;
 use serde::Serialize;
 use serde_json::json;
@@ -26,6 +26,9 @@ pub struct Options {
     /// Columns of a picture; the rows are in proportion [default: as the scene's pixel coordinates have it]
     #[arg(long)]
     width: Option<usize>,
+    /// A folder of other pictures of the same scenes, to compare with: beside.html shows both
+    #[arg(long)]
+    beside: Option<PathBuf>,
     /// The first so many scenes of the file [default: all]
     #[arg(long)]
     count: Option<usize>,
@@ -46,7 +49,16 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     let make = |at: usize| Stage::of(&scenes[at], options.width);
     let (begun, told) = told(scenes.len());
     let filled = folder.fill(info, scenes.len(), name, make, told)?;
-    conv_cli::print(common.json, &Made::new(filled, begun))
+    let mut made = Made::new(filled, begun);
+    if let Some(others) = &options.beside {
+        let names = scenes.iter().map(|scene| scene.image_filename.as_str());
+        let (found, page) = beside(&options.out.join("images"), others, names)?;
+        let path = options.out.join("beside.html");
+        conv_hub::files::write_atomic(&path, page.as_bytes())?;
+        conv_cli::note(format_args!("both, to open in a browser: {}", path.display()));
+        made.beside = Some(found);
+    }
+    conv_cli::print(common.json, &made)
 }
 
 /// When it began, and what tells every [`NOTE`] scenes how far one is.
@@ -66,17 +78,25 @@ pub struct Made {
     #[serde(flatten)]
     filled: Filled,
     per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<Beside>,
 }
 
 impl Made {
     pub fn new(filled: Filled, begun: Instant) -> Self {
-        Self { filled, per_second: filled.made as f64 / begun.elapsed().as_secs_f64() }
+        let per_second = filled.made as f64 / begun.elapsed().as_secs_f64();
+        Self { filled, per_second, beside: None }
     }
 }
 
 impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filled: Filled { made, kept }, per_second } = self;
-        write!(f, "{made} scenes rendered, {per_second:.2} a second; {kept} were there")
+        let Self { filled: Filled { made, kept }, per_second, beside } = self;
+        write!(f, "{made} scenes rendered, {per_second:.2} a second; {kept} were there")?;
+        let Some(Beside { pictures, off, ours, theirs }) = beside else { return Ok(()) };
+        write!(
+            f,
+            "\nbeside {pictures} others: mean colour {ours:.1?} and {theirs:.1?}, values off by {off:.2} of 255"
+        )
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A scene holds a few objects of closed vocabularies (three shapes, two sizes, two materials, eight colours) on a plane. A question about
 //! it is a program of small functions: filter by an attribute, take the only one, go to what lies left of it, count (section 3.2).
-//! Executed on the scene graph the program gives the answer, and shows what each step selected.
+//! Executed on the scene graph the program gives the answer, and shows what each step selected. Scenes are read, or drawn by
+//! [`sample::Sampler`] and rendered by [`render::Stage`]; questions are read, or made by [`Templates`].
 //!
 //! ```
 //! use conv_clevr::{Graph, Material, Color, Program, Shape, Size, Traits};

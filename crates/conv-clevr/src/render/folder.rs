@@ -31,23 +31,32 @@ impl Folder {
     /// Opens or makes a folder for scenes of these settings.
     ///
     /// # Errors
-    /// A folder that cannot be written, or that was begun with other settings.
+    /// A folder that cannot be written, that was begun with other settings, or that holds what was not made here.
     pub fn open(root: &Path, settings: &impl Serialize) -> Result<Self> {
         let path = root.join(SETTINGS);
         let wrong =
             |reason: String| Error::Json { path: path.clone(), field: String::new(), reason };
         let asked = serde_json::to_value(settings).map_err(|error| wrong(error.to_string()))?;
-        for part in ["images", "masks", "scenes"] {
-            let part = root.join(part);
-            std::fs::create_dir_all(&part).map_err(in_file("make", &part)).map_err(Error::Write)?;
-        }
         if path.exists() {
             let found: Value = json::read(&path)?;
             if found != asked {
                 return Err(wrong(format!("the folder was begun with {found}, expected {asked}")));
             }
         } else {
+            // What somebody else has there is not to be mixed with or written over.
+            if let Some(name) = first_of(root) {
+                return Err(Error::Empty {
+                    place: root.display().to_string(),
+                    found: format!("{name}, but no {SETTINGS}"),
+                    expected: "an empty folder, or one that was begun here",
+                });
+            }
+            std::fs::create_dir_all(root).map_err(in_file("make", root)).map_err(Error::Write)?;
             json::write(&path, &asked)?;
+        }
+        for part in ["images", "masks", "scenes"] {
+            let part = root.join(part);
+            std::fs::create_dir_all(&part).map_err(in_file("make", &part)).map_err(Error::Write)?;
         }
         Ok(Self { root: root.into() })
     }
@@ -113,6 +122,12 @@ impl Folder {
     }
 }
 
+/// Something that a folder holds.
+fn first_of(folder: &Path) -> Option<String> {
+    let entry = std::fs::read_dir(folder).ok()?.next()?.ok()?;
+    Some(entry.file_name().to_string_lossy().into_owned())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -167,6 +182,17 @@ mod tests {
             error.contains("settings.json: the folder was begun with 1, expected 2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_somebody_else_has_there_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let theirs = place.path().join("scenes.json");
+        std::fs::write(&theirs, "theirs").unwrap();
+        let error = fill(place.path(), 1).unwrap_err().to_string();
+        assert!(error.contains("scenes.json, but no settings.json, expected an empty"), "{error}");
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }
 
     /// A scene says how it was taken, so that rendering what was written gives the same picture; smaller, its pixels are in proportion.

@@ -4,6 +4,7 @@
 //! A pixel is what 4 rays bring, or 16 where those or its neighbours differ. What a ray draws by chance depends on the seed, the pixel
 //! and the ray's number alone, so that the same scene has the same bytes for any number of threads.
 
+mod beside;
 mod camera;
 mod folder;
 mod light;
@@ -14,6 +15,7 @@ mod surface;
 mod trace;
 mod vector;
 
+pub use beside::{Beside, beside};
 pub use camera::{Camera, PLACE};
 pub use folder::{Filled, Folder};
 pub use shot::Shot;
