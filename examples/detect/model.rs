@@ -3,23 +3,37 @@
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use conv_detect::{Dataset, Detector, Limits};
-use std::path::Path;
+use conv_detect::{Dataset, Detector, Limits, Pretrained};
+use std::path::{Path, PathBuf};
 
 pub const SHIPPED: &str = "data/models/clevr-objects";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder, or an id on the hub; its default knows CLEVR's objects
+    /// A model folder, an id on the hub, or torchvision's weights (.pth, .safetensors); the default knows CLEVR's objects
     #[arg(long, default_value = SHIPPED)]
     model: String,
+    /// The names of the classes of torchvision's weights, one a line, the background not counted
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
 }
 
 impl Model {
     pub fn open(&self, device: &Device) -> Result<Detector> {
         conv_cli::check_shipped(&self.model, SHIPPED, "detect train --data FOLDER --out DIR")?;
-        Ok(Detector::open(&conv_hub::resolve(&self.model)?, device)?)
+        let mut pretrained = Pretrained::open(&place(&self.model)?)?;
+        if let Some(file) = &self.labels {
+            let names = conv_hub::folder::text(file)?.lines().map(str::to_string).collect();
+            pretrained = pretrained.with_labels(names)?;
+        }
+        Ok(pretrained.detector(device)?)
     }
+}
+
+/// The file or folder that a user means.
+pub fn place(text: &str) -> Result<PathBuf> {
+    let path = Path::new(text);
+    Ok(if path.is_file() { path.to_path_buf() } else { conv_hub::resolve(text)? })
 }
 
 /// Reads a data set and says what was left out.

@@ -1,12 +1,12 @@
-//! `train`: from pictures with masks to a model folder and a report.
+//! `train`: from pictures with masks, and perhaps another detector, to a model folder and a report.
 
-use crate::model::data;
+use crate::model::{data, place};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_cli::settings;
 use conv_cli::train::{FitFlags, TrainFlags};
-use conv_detect::{Limits, Recipe, Training, card};
+use conv_detect::{Limits, Pretrained, Recipe, Stage, Training, card};
 use conv_train::Task;
 use conv_train::batch::BatchSize;
 use std::collections::BTreeMap;
@@ -18,6 +18,13 @@ pub struct Options {
     /// end
     #[arg(long)]
     data: PathBuf,
+    /// Start from another detector: a model folder, an id on the hub, torchvision's weights (.pth, .safetensors), or those of one of its
+    /// ResNet classifiers; heads for another number of classes begin anew
+    #[arg(long, value_name = "MODEL")]
+    from: Option<String>,
+    /// Parts that stay as they come: stem, layer1, layer2, layer3, layer4, fpn, rpn
+    #[arg(long, value_delimiter = ',', requires = "from")]
+    freeze: Vec<Stage>,
     #[command(flatten)]
     fit: FitFlags,
     /// Pictures a batch
@@ -29,12 +36,25 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     options.train.run_folder()?;
+    let pretrained = match &options.from {
+        Some(from) => Some(Pretrained::open_start(&place(from)?)?),
+        None => None,
+    };
+    let usual = pretrained.as_ref().map_or_else(Recipe::default, Recipe::starting_from);
     let mut recipe: Recipe =
-        options.fit.over(&Recipe::default(), |recipe: &mut Recipe| &mut recipe.fit, common)?;
+        options.fit.over(&usual, |recipe: &mut Recipe| &mut recipe.fit, common)?;
+    if !options.freeze.is_empty() {
+        recipe.freeze.clone_from(&options.freeze);
+    }
     settings::set(&mut recipe.fit.batching.size, options.batch_size.map(BatchSize::Examples));
     let limits = Limits::default();
     let data = data(&options.data, &limits)?;
-    let training = Training::new(recipe, &data, limits, device)?;
+    let training = match &pretrained {
+        Some(pretrained) => Training::from(pretrained, recipe, &data, limits, device)?,
+        None => Training::new(recipe, &data, limits, device)?,
+    };
+    let replaced = training.replaced().iter();
+    replaced.for_each(|layer| conv_cli::note(format_args!("begins anew: {layer}")));
     match training.too_small() {
         0 => {}
         count => conv_cli::note(format_args!("objects of less than a pixel, not learnt: {count}")),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchors {
-    /// Sides of the squares on the levels of strides 4, 8, 16 and 32, in pixels of what the network sees.
-    pub sizes: [f32; 4],
+    /// Sides of the squares on the levels of strides 4, 8, 16 and 32, in pixels of what the network sees. A fifth is that of a level of
+    /// every second pixel of the coarsest, which proposals alone are made on (Lin et al. 2017, section 4.1).
+    pub sizes: Vec<f32>,
     /// Height over width; the area stays the square's.
     pub aspects: Vec<f32>,
 }
@@ -17,7 +18,7 @@ pub struct Anchors {
 impl Default for Anchors {
     /// For objects of 10 to 180 pixels.
     fn default() -> Self {
-        Self { sizes: [16.0, 32.0, 64.0, 128.0], aspects: vec![0.5, 1.0, 2.0] }
+        Self { sizes: vec![16.0, 32.0, 64.0, 128.0], aspects: vec![0.5, 1.0, 2.0] }
     }
 }
 
@@ -25,8 +26,9 @@ impl Anchors {
     pub(crate) fn check(&self) -> Result<(), InvalidField> {
         let is_side = |side: &f32| side.is_finite() && (1.0..=1e4).contains(side);
         let (sizes, aspects) = (format!("{:?}", self.sizes), format!("{:?}", self.aspects));
-        let expected = "1 to 10000 pixels each";
-        InvalidField::unless(self.sizes.iter().all(is_side), "anchors.sizes", &sizes, expected)?;
+        let are_sides = (4..=5).contains(&self.sizes.len()) && self.sizes.iter().all(is_side);
+        let expected = "4 or 5 numbers of 1 to 10000 pixels";
+        InvalidField::unless(are_sides, "anchors.sizes", &sizes, expected)?;
         let is_aspect = |aspect: &f32| aspect.is_finite() && (0.01..=100.0).contains(aspect);
         let are_aspects =
             (1..=16).contains(&self.aspects.len()) && self.aspects.iter().all(is_aspect);

@@ -73,6 +73,14 @@ pub enum Error {
         /// Those of the model.
         expected: String,
     },
+    /// A file of weights that are no detector's that is known.
+    #[error("{}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
     /// The network gave something else than numbers.
     #[error(
         "the network gives {value} for {name}, expected finite numbers: are its weights damaged?"

@@ -41,7 +41,7 @@ pub struct Evaluation {
 /// # Errors
 /// A model whose classes are others than the data's, or numbers that are not finite. A picture that cannot be read is skipped.
 pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Evaluation> {
-    check_labels(detector, data)?;
+    let classes_of = classes(detector, data)?;
     if data.examples.is_empty() {
         let (place, found) = (data.name.clone(), "no picture with annotations".to_string());
         return Err(Error::Empty { place, found, expected: "some to measure on" });
@@ -57,11 +57,12 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
                 continue;
             }
         };
-        let found = detector.detect(&picture)?;
+        let mut found = detector.detect(&picture)?;
+        found.retain(|instance| classes_of[instance.class].is_some());
         pictures += 1;
         objects += example.objects.iter().filter(|object| !object.crowd).count();
         for class in 0..classes {
-            let of_class = |instance: &&Instance| classes == 1 || instance.class == class;
+            let of_class = |instance: &&Instance| classes_of[instance.class] == Some(class);
             let found: Vec<&Instance> = found.iter().filter(of_class).take(MOST).collect();
             let truth: Vec<&Object> =
                 example.objects.iter().filter(|object| object.class == class).collect();
@@ -92,17 +93,22 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
     })
 }
 
-/// A data set of one class asks only where things are; one of several needs the model's classes.
-fn check_labels(detector: &Detector, data: &Dataset) -> Result<()> {
-    if data.labels.len() == 1 || data.labels == detector.labels() {
-        return Ok(());
+/// For each class of the model that of the data which has its name; what the data does not ask for has none. A data set of one class asks only
+/// where things are.
+fn classes(detector: &Detector, data: &Dataset) -> Result<Vec<Option<usize>>> {
+    let names = detector.labels();
+    if data.labels.len() == 1 {
+        return Ok(vec![Some(0); names.len()]);
     }
-    Err(Error::Differs {
-        place: data.name.clone(),
-        what: "the classes are",
-        found: data.labels.join(", "),
-        expected: format!("the model's: {}", detector.labels().join(", ")),
-    })
+    if let Some(missing) = data.labels.iter().find(|label| !names.contains(label)) {
+        return Err(Error::Differs {
+            place: data.name.clone(),
+            what: "there is the class",
+            found: missing.clone(),
+            expected: format!("the model's: {}", names.join(", ")),
+        });
+    }
+    Ok(names.iter().map(|name| data.labels.iter().position(|label| label == name)).collect())
 }
 
 /// `area` gives that of an instance; `shared` what it has in common with an object, and that one's area.

@@ -1,12 +1,10 @@
 //! A detector: pictures to instances.
 
 use crate::input::batch;
-use crate::model::{Found, MaskRcnn, mask_rcnn};
+use crate::model::{Found, MaskRcnn};
 use crate::paste::paste;
-use crate::{BoundingBox, Config, Error, Result, RunLength};
-use candle_core::{DType, Device};
-use conv_hub::Stored;
-use conv_nn::Parameters;
+use crate::{BoundingBox, Config, Error, Pretrained, Result, RunLength};
+use candle_core::Device;
 use conv_vision::Picture;
 use serde::Serialize;
 use std::path::Path;
@@ -85,16 +83,13 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Opens a model folder, as `detect train` leaves it.
+    /// Opens a model folder, as `detect train` leaves it, or a file of weights, as torchvision's users leave it ([`Pretrained::open`]).
     ///
     /// # Errors
     /// A damaged file, a folder of another task, a parameter that is missing or misshapen, or a `labels.txt` that does not name its
     /// classes.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
-        let Stored { folder, config, tensors } = Stored::<Config>::open(path)?;
-        let labels = folder.labels()?;
-        let vb = Parameters::frozen(tensors).builder(DType::F32, device);
-        Self::new(mask_rcnn(&config, &vb)?, labels, device)
+        Pretrained::open(path)?.detector(device)
     }
 
     /// From a network and the names of its classes.

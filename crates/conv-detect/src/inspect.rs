@@ -1,6 +1,6 @@
 //! What is in a model folder.
 
-use crate::{Config, Result};
+use crate::{Backbone, Config, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
 use std::fmt;
@@ -43,8 +43,17 @@ impl fmt::Display for ModelInspection {
         }
         let (short, long) = (input.short_side, input.long_side);
         writeln!(f, "{:<16} short side {short}, long side at most {long}", "input")?;
-        writeln!(f, "{:<16} {}, then {:?}", "backbone", backbone.stem, backbone.stages)?;
-        writeln!(f, "{:<16} 4 levels of {pyramid} channels", "pyramid")?;
+        match backbone {
+            Backbone::Slim(slim) => {
+                writeln!(f, "{:<16} {}, then {:?}", "backbone", slim.stem, slim.stages)?;
+            }
+            Backbone::Residual(residual) => {
+                let name = residual.architecture.name();
+                writeln!(f, "{:<16} {name} with frozen normalisation", "backbone")?;
+            }
+        }
+        let levels = anchors.sizes.len();
+        writeln!(f, "{:<16} {levels} levels of {pyramid} channels", "pyramid")?;
         writeln!(f, "{:<16} {:?} pixels, aspects {:?}", "anchors", anchors.sizes, anchors.aspects)
     }
 }

@@ -59,15 +59,21 @@ mod matching;
 mod model;
 mod paste;
 mod polygon;
+mod pretrained;
 mod recipe;
+mod start;
+mod targets;
+mod torchvision;
 mod train;
 
 pub use anchors::Anchors;
 pub use average_precision::AveragePrecision;
 pub use boxes::{BoundingBox, BoxCoder, nms, nms_by_class};
 pub use card::card;
-pub use config::{Attribute, Backbone, Config, Detections, Input, Measure, Proposals};
-pub use conv_vision::{Limits, Picture};
+pub use config::{
+    Attribute, Backbone, Config, Detections, Input, Measure, Proposals, Residual, Sampling, Slim,
+};
+pub use conv_vision::{Architecture, Limits, Picture};
 pub use data::{Dataset, Example, Object, Part};
 pub use draw::{draw, draw_truth, figure};
 pub use error::{Error, Result};
@@ -77,5 +83,7 @@ pub use inspect::ModelInspection;
 pub use mask::{Bitmap, RunLength};
 pub use matching::{Match, Matcher};
 pub use model::{Losses, MaskRcnn, Proposed, Targets, UNKNOWN, mask_rcnn};
+pub use pretrained::Pretrained;
 pub use recipe::Recipe;
+pub use start::Stage;
 pub use train::{Annotated, Training};

@@ -1,6 +1,6 @@
 //! The settings of a run, as they stand in a configuration file.
 
-use crate::{Config, Dataset, Result};
+use crate::{Config, Dataset, Result, Stage};
 use conv_hub::{InvalidField, ModelConfig};
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, OptimizerConfig};
@@ -18,6 +18,9 @@ pub struct Recipe {
     /// The range from which each training picture's size is drawn, as multiples of what `network.input` says: 0.25 to 4. Two equal
     /// numbers draw nothing.
     pub scale: [f64; 2],
+    /// Parts of the network that stay as they come, where training starts from another detector.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<Stage>,
     /// The loop's settings.
     pub fit: FitConfig,
 }
@@ -30,6 +33,7 @@ impl Default for Recipe {
             network: Config::default(),
             flip: true,
             scale: [1.0, 1.0],
+            freeze: Vec::new(),
             fit: FitConfig {
                 epochs: 5,
                 batching: Batching { size: BatchSize::Examples(2), window: 1 },

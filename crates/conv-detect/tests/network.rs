@@ -3,15 +3,15 @@
 
 use candle_core::{DType, Device, Tensor};
 use conv_detect::{
-    Attribute, Backbone, BoundingBox, Config, Detector, Input, MaskRcnn, Measure, Picture, Targets,
-    UNKNOWN, mask_rcnn,
+    Attribute, Backbone, BoundingBox, Config, Detector, Input, MaskRcnn, Measure, Picture, Slim,
+    Targets, UNKNOWN, mask_rcnn,
 };
 use conv_nn::{Parameters, rng::seeded};
 
 fn config() -> Config {
     Config {
         input: Input { short_side: 64, long_side: 96 },
-        backbone: Backbone { stem: 8, stages: [8, 8, 16, 16], groups: 4 },
+        backbone: Backbone::Slim(Slim { stem: 8, stages: [8, 8, 16, 16], groups: 4 }),
         pyramid: 8,
         box_features: 16,
         mask_layers: 1,

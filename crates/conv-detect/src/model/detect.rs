@@ -35,8 +35,8 @@ impl MaskRcnn {
     pub(crate) fn find(&self, picture: &Tensor, sides: (usize, usize)) -> Result<Vec<Found>> {
         let levels = self.features(picture)?;
         let proposed = self.propose(&levels, picture)?;
-        let count = self.config.proposals.in_detection;
-        let proposals = proposed.best(&self.config, &[sides], count)?.swap_remove(0);
+        let counts = self.config.proposals.counts_in_detection();
+        let proposals = proposed.best(&self.config, &[sides], counts)?.swap_remove(0);
         if proposals.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,5 +1,6 @@
 //! What is said of a box: its class, its exact place, its mask, its attributes and measures (He et al. 2017, section 3, figure 4 right).
 
+use super::backbone::LEVELS;
 use super::layers::{First, all_rectified, convolution, through};
 use crate::{BoundingBox, Config, Result};
 use candle_core::Tensor;
@@ -126,6 +127,7 @@ impl Heads {
         };
         let places: Vec<f32> = boxes.iter().flat_map(place).collect();
         let places = Tensor::from_vec(places, (boxes.len(), 4), features.device())?;
+        let places = places.to_dtype(features.dtype())?;
         let x = Tensor::cat(&[features, &places], 1)?;
         Ok(Some(through(output, &relu(&through(hidden, &x)?)?)?))
     }
@@ -136,10 +138,10 @@ impl Heads {
 fn pool(levels: &[Tensor], boxes: &[Place], cells: usize) -> Result<Tensor> {
     let level_of = |found: &BoundingBox| {
         let level = (4.0 + (found.area().max(0.0).sqrt() / 224.0).log2() + 1e-6).floor();
-        (level.clamp(2.0, 1.0 + levels.len() as f32) - 2.0) as usize
+        (level.clamp(2.0, 1.0 + LEVELS as f32) - 2.0) as usize
     };
     let (mut pooled, mut order) = (Vec::new(), Vec::new());
-    for (level, x) in levels.iter().enumerate() {
+    for (level, x) in levels.iter().take(LEVELS).enumerate() {
         let own: Vec<usize> =
             (0..boxes.len()).filter(|&at| level_of(&boxes[at].1) == level).collect();
         if own.is_empty() {

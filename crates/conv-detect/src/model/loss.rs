@@ -4,9 +4,10 @@ use super::heads::{MASK_SIDE, Place};
 use super::layers::rows;
 use super::{MaskRcnn, Proposed};
 use crate::boxes::BoxCoder;
+use crate::config::Sampling;
 use crate::matching::{Match, Matcher, draw};
 use crate::{BoundingBox, Result};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use conv_nn::{
     CrossEntropyConfig, Reduction, Roi, RoiAlignConfig, binary_cross_entropy, cross_entropy,
     roi_align, smooth_l1,
@@ -16,9 +17,9 @@ use rand::Rng;
 /// An attribute's value that nobody knows: it is not learnt.
 pub const UNKNOWN: u32 = u32::MAX;
 
-/// Anchors of a picture that are drawn for a step, at most half of them with an object; proposals, at most a quarter with one.
-const ANCHORS: (usize, f64) = (256, 0.5);
-const PROPOSALS: (usize, f64) = (64, 0.25);
+/// The share of the anchors that are drawn for a step, and of the proposals, that may have an object.
+const OF_ANCHORS: f64 = 0.5;
+const OF_PROPOSALS: f64 = 0.25;
 
 /// Where a box's loss turns from a square into a line.
 const BETA: f64 = 1.0 / 9.0;
@@ -107,10 +108,12 @@ impl MaskRcnn {
     ) -> Result<Losses> {
         let levels = self.features(pictures)?;
         let proposed = self.propose(&levels, pictures)?;
-        let (objectness, proposal_boxes) = proposal_losses(&proposed, targets, rng)?;
+        let Sampling { anchors, proposals } = self.config.sampling;
+        let (objectness, proposal_boxes) = proposal_losses(&proposed, targets, anchors, rng)?;
         let sides: Vec<(usize, usize)> = targets.iter().map(|targets| targets.sides).collect();
-        let proposals = proposed.best(&self.config, &sides, self.config.proposals.in_training)?;
-        let drawn = draw_proposals(proposals, targets, rng);
+        let counts = self.config.proposals.counts_in_training();
+        let boxes = proposed.best(&self.config, &sides, counts)?;
+        let drawn = draw_proposals(boxes, targets, proposals, rng);
 
         let features = self.heads.box_features(&levels, &drawn.places)?;
         let (logits, differences) = self.heads.classify(&features)?;
@@ -209,13 +212,14 @@ impl MaskRcnn {
 fn proposal_losses(
     proposed: &Proposed,
     targets: &[Targets],
+    count: usize,
     rng: &mut impl Rng,
 ) -> Result<(Tensor, Tensor)> {
     let anchors = &proposed.anchors;
     let (mut positive, mut negative, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for (picture, targets) in targets.iter().enumerate() {
         let matches = Matcher::ANCHORS.matches(&targets.boxes, anchors);
-        let (objects, background) = draw(&matches, ANCHORS.0, ANCHORS.1, rng);
+        let (objects, background) = draw(&matches, count, OF_ANCHORS, rng);
         for at in objects {
             if let Match::Object(object) = matches[at] {
                 numbers.extend(BoxCoder::ANCHORS.encode(&targets.boxes[object], &anchors[at]));
@@ -245,13 +249,14 @@ fn proposal_losses(
 fn draw_proposals(
     proposals: Vec<Vec<BoundingBox>>,
     targets: &[Targets],
+    count: usize,
     rng: &mut impl Rng,
 ) -> Drawn {
     let mut drawn = Drawn::default();
     for (picture, (mut boxes, targets)) in proposals.into_iter().zip(targets).enumerate() {
         boxes.extend(&targets.boxes);
         let matches = Matcher::PROPOSALS.matches(&targets.boxes, &boxes);
-        let (objects, background) = draw(&matches, PROPOSALS.0, PROPOSALS.1, rng);
+        let (objects, background) = draw(&matches, count, OF_PROPOSALS, rng);
         for at in objects {
             if let Match::Object(object) = matches[at] {
                 drawn.objects.push((drawn.places.len(), object));
@@ -295,5 +300,5 @@ fn measure_loss(found: &Tensor, drawn: &Drawn, targets: &[Targets]) -> Result<Te
     let values: Vec<f32> = known.iter().map(|&at| wanted[at]).collect();
     let values = Tensor::new(values, found.device())?.to_dtype(found.dtype())?;
     let found = rows(&found.flatten_all()?, &known)?;
-    Ok(smooth_l1(&found, &values, 1.0)?.to_dtype(DType::F32)?.mean_all()?)
+    Ok(smooth_l1(&found, &values, 1.0)?.mean_all()?)
 }

@@ -1,4 +1,5 @@
-//! Mask R-CNN as a whole. Parameter names are torchvision's `MaskRCNN`'s, with group normalisation for its batch normalisation.
+//! Mask R-CNN as a whole. Parameter names are torchvision's `MaskRCNN`'s; the slim backbone has group normalisation for its batch
+//! normalisation.
 
 mod backbone;
 mod detect;
@@ -6,6 +7,8 @@ mod heads;
 mod layers;
 mod loss;
 mod proposals;
+mod residual;
+mod slim;
 
 pub(crate) use detect::Found;
 pub(crate) use heads::MASK_SIDE;
@@ -49,7 +52,8 @@ impl MaskRcnn {
         &self.config
     }
 
-    /// The pyramid's levels, with a pixel every 4, 8, 16 and 32 of the pictures, `[B, 3, H, W]`; H and W are multiples of 32.
+    /// The pyramid's levels, with a pixel every 4, 8, 16 and 32 of the pictures, and where the anchors have a fifth size 64; of
+    /// `[B, 3, H, W]`, where H and W are multiples of 32.
     ///
     /// # Errors
     /// Another shape.
@@ -66,3 +70,6 @@ impl MaskRcnn {
         self.proposals.forward(&self.config, levels, (height, width))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::layers::{First, convolution, rectified, through};
 use crate::boxes::{BoxCoder, nms_by_class};
 use crate::{BoundingBox, Config, Error, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use conv_nn::{Conv2d, VarBuilder};
 
 /// One 3 × 3 convolution on every level, and of each of its pixels, for each anchor, whether an object is there and how its box differs.
@@ -75,8 +75,8 @@ fn by_place(x: &Tensor, width: usize) -> Result<Tensor> {
 }
 
 impl Proposed {
-    /// The best `count` proposals of each picture, whose sides are (width, height): the best of each level as boxes within the picture, less
-    /// those that a better one of the same level covers. Nothing of it is tracked.
+    /// The best `after` proposals of each picture, whose sides are (width, height): the best `before` of each level as boxes within the
+    /// picture, less those that a better one of the same level covers. Nothing of it is tracked.
     ///
     /// # Errors
     /// A number that is not finite.
@@ -84,14 +84,14 @@ impl Proposed {
         &self,
         config: &Config,
         sides: &[(usize, usize)],
-        count: usize,
+        counts: [usize; 2],
     ) -> Result<Vec<Vec<BoundingBox>>> {
-        let objectness = self.objectness.detach().to_vec2::<f32>()?;
-        let differences = self.differences.detach().to_vec3::<f32>()?;
+        let objectness = self.objectness.detach().to_dtype(DType::F32)?.to_vec2::<f32>()?;
+        let differences = self.differences.detach().to_dtype(DType::F32)?.to_vec3::<f32>()?;
         let pictures = objectness.iter().zip(&differences).zip(sides);
         pictures
             .map(|((scores, numbers), &sides)| {
-                self.of_picture(config, scores, numbers, sides, count)
+                self.of_picture(config, scores, numbers, sides, counts)
             })
             .collect()
     }
@@ -102,7 +102,7 @@ impl Proposed {
         scores: &[f32],
         numbers: &[Vec<f32>],
         (width, height): (usize, usize),
-        count: usize,
+        [before, after]: [usize; 2],
     ) -> Result<Vec<BoundingBox>> {
         /// The shortest side of a proposal, in pixels.
         const SHORTEST: f32 = 1e-3;
@@ -115,7 +115,7 @@ impl Proposed {
         for (level, &anchors) in self.levels.iter().enumerate() {
             let mut order: Vec<usize> = (first..first + anchors).collect();
             order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-            for &at in order.iter().take(config.proposals.before_nms) {
+            for &at in order.iter().take(before) {
                 let differences = [0, 1, 2, 3].map(|place| numbers[at][place]);
                 let found = BoxCoder::ANCHORS.decode(differences, &self.anchors[at]);
                 let found = found.clipped(width as f32, height as f32);
@@ -128,6 +128,6 @@ impl Proposed {
             first += anchors;
         }
         let stay = nms_by_class(&boxes, &kept, &of_level, config.proposals.nms);
-        Ok(stay.into_iter().take(count).map(|at| boxes[at]).collect())
+        Ok(stay.into_iter().take(after).map(|at| boxes[at]).collect())
     }
 }

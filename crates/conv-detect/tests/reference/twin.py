@@ -50,20 +50,24 @@ class Backbone(nn.Module):
         return self.fpn(levels)
 
 
-def twin(folder):
-    config = json.loads((folder / "config.json").read_text())
+def build(config, **more):
+    """A network of these sizes; `more` goes to MaskRCNN."""
     pyramid, features, masks = config["pyramid"], config["box_features"], config["mask_channels"]
     proposals, detections = config["proposals"], config["detections"]
     answers = config["classes"] + 1
     levels = ["0", "1", "2", "3"]
-    model = MaskRCNN(
+    return MaskRCNN(
         Backbone(config), min_size=config["input"]["short_side"], max_size=config["input"]["long_side"],
         rpn_anchor_generator=AnchorGenerator(tuple((size,) for size in config["anchors"]["sizes"]), (tuple(config["anchors"]["aspects"]),) * 4),
         rpn_pre_nms_top_n_test=proposals["before_nms"], rpn_post_nms_top_n_test=proposals["in_detection"], rpn_nms_thresh=proposals["nms"],
         box_roi_pool=MultiScaleRoIAlign(levels, 7, 2), box_head=TwoMLPHead(pyramid * 49, features),
         box_predictor=FastRCNNPredictor(features, answers), box_score_thresh=detections["score"], box_nms_thresh=detections["nms"],
         box_detections_per_img=detections["in_picture"], mask_roi_pool=MultiScaleRoIAlign(levels, 14, 2),
-        mask_head=MaskRCNNHeads(pyramid, [masks] * config["mask_layers"], 1), mask_predictor=MaskRCNNPredictor(masks, masks, answers))
+        mask_head=MaskRCNNHeads(pyramid, [masks] * config["mask_layers"], 1), mask_predictor=MaskRCNNPredictor(masks, masks, answers), **more)
+
+
+def twin(folder):
+    model = build(json.loads((folder / "config.json").read_text()))
     weights = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()
                if "attribute_" not in name and "measure_" not in name}
     model.load_state_dict(weights)
@@ -92,4 +96,5 @@ def main():
     print(path, path.stat().st_size, found["boxes"].round(decimals=1).tolist(), found["scores"].tolist())
 
 
-main()
+if __name__ == "__main__":
+    main()

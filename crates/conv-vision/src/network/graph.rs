@@ -183,6 +183,13 @@ impl Graph {
         self
     }
 
+    /// The graph with another ε in every batch normalisation: what is added to the variance.
+    #[must_use]
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        (0..self.layers.len()).for_each(|at| self.set_epsilon(at, epsilon));
+        self
+    }
+
     /// The graph with so many classes; `None` where it has no classifier.
     pub(crate) fn with_classes(mut self, classes: usize) -> Option<Self> {
         let mut at = self.output();
