@@ -31,7 +31,7 @@ enum Verb {
     Predict(predict::Options),
     /// Measures average precision on pictures whose objects are known
     Eval(eval::Options),
-    /// Looks into a model folder, or draws pictures with their annotations
+    /// Looks into a model folder, or draws pictures with their annotations, anchors and proposals
     Inspect(inspect::Options),
 }
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Predict(options) => predict::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
-            Verb::Inspect(options) => inspect::run(&options, common),
+            Verb::Inspect(options) => inspect::run(&options, common, &device),
         }
     })
 }

@@ -1,9 +1,10 @@
 //! The detector that `--model` names, and the data that `--data` names.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::Args;
 use conv_detect::{Dataset, Detector, Limits, Pretrained};
+use conv_train::report::Report;
 use std::path::{Path, PathBuf};
 
 pub const SHIPPED: &str = "data/models/clevr-objects";
@@ -34,6 +35,15 @@ impl Model {
 pub fn place(text: &str) -> Result<PathBuf> {
     let path = Path::new(text);
     Ok(if path.is_file() { path.to_path_buf() } else { conv_hub::resolve(text)? })
+}
+
+/// Writes a page, into a folder that need not be there.
+pub fn write(page: Report, file: &Path) -> Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
+    }
+    Ok(page.write(file)?)
 }
 
 /// Reads a data set and says what was left out.

@@ -4,11 +4,13 @@
 //!     cargo run --release --example repro -- kim --print     prints it from kept results, in a second
 //!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
 //!     cargo run --release --example repro -- convs2s         the same of translation
+//!     cargo run --release --example repro -- maskrcnn        the same of detection
 
 mod cells;
 mod convs2s;
 mod experiment;
 mod kim;
+mod maskrcnn;
 mod speed;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +36,8 @@ enum Experiment {
     Kim(kim::Options),
     /// Gehring et al. (2017): the convolutional translator on Multi30k
     Convs2s(convs2s::Options),
+    /// He et al. (2017): a small Mask R-CNN on CLEVR's objects
+    Maskrcnn(maskrcnn::Options),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,9 @@ fn main() -> ExitCode {
             }
             Experiment::Convs2s(options) => {
                 convs2s::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::Maskrcnn(options) => {
+                maskrcnn::run(&options, arguments.data, &arguments.common, &device)
             }
         }
     })

@@ -9,7 +9,7 @@ pub(crate) const MOST: usize = 100;
 const THRESHOLDS: usize = 10;
 
 /// Recalls at which precision is read: 0, 0.01, … 1.
-const RECALLS: usize = 101;
+pub(crate) const RECALLS: usize = 101;
 
 /// Areas in square pixels: all, small, medium, large.
 const AREAS: [(f64, f64); 4] =
@@ -159,11 +159,29 @@ fn curve(
     Some((precisions, points.last().map_or(0.0, |(recall, _)| *recall)))
 }
 
-/// The figures over all pictures: means over classes that occur.
-pub(crate) fn average_precision(comparisons: &[Comparison]) -> AveragePrecision {
+/// The classes that are compared.
+fn classes(comparisons: &[Comparison]) -> Vec<usize> {
     let mut classes: Vec<usize> = comparisons.iter().map(|comparison| comparison.class).collect();
     classes.sort_unstable();
     classes.dedup();
+    classes
+}
+
+/// Precision at the recalls 0, 0.01, … 1, the mean over classes that occur, at an IoU of 0.5, and so many steps of 0.05 more; none where no
+/// object counts.
+pub(crate) fn precisions(comparisons: &[Comparison], steps: usize) -> Option<[f64; RECALLS]> {
+    let of_class = |class: usize| {
+        let own: Vec<&Comparison> = comparisons.iter().filter(|c| c.class == class).collect();
+        Some(curve(&own, threshold(steps), AREAS[0])?.0)
+    };
+    let curves: Vec<_> = classes(comparisons).into_iter().filter_map(of_class).collect();
+    let mean = |at: usize| curves.iter().map(|curve| curve[at]).sum::<f64>() / curves.len() as f64;
+    (!curves.is_empty()).then(|| std::array::from_fn(mean))
+}
+
+/// The figures over all pictures: means over classes that occur.
+pub(crate) fn average_precision(comparisons: &[Comparison]) -> AveragePrecision {
+    let classes = classes(comparisons);
     // For each threshold the mean precision and recall of each class.
     let figures = |areas: (f64, f64)| -> Vec<[Vec<f64>; 2]> {
         let at = |at: usize| {
@@ -255,6 +273,12 @@ mod tests {
             let (found, expected) = (found[name].as_f64().unwrap(), expected.as_f64().unwrap());
             assert!((found - expected).abs() < 1e-9, "{name}: {found}, expected {expected}");
         }
+        // What is drawn has the mean that is told.
+        for (steps, name) in [(0, "AP50"), (5, "AP75")] {
+            let drawn = precisions(&comparisons, steps).unwrap().iter().sum::<f64>() / 101.0;
+            assert!((drawn - expected[name].as_f64().unwrap()).abs() < 1e-9, "{name}: {drawn}");
+        }
+        assert_eq!(precisions(&[], 0), None);
     }
 
     #[test]

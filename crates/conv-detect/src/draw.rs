@@ -1,14 +1,10 @@
 //! Instances drawn into their picture, as in figure 2 of He et al. (2017): a colour each, mask, box, class and score.
 
-use crate::data::{Dataset, Example};
-use crate::infer::{Detector, Instance, named};
-use crate::{BoundingBox, Result, RunLength};
-use conv_train::report::{Html, Report};
-use conv_vision::{Limits, Picture};
+use crate::data::{Dataset, Example, Object};
+use crate::infer::{Instance, named};
+use crate::{BoundingBox, Match, Result, RunLength};
+use conv_vision::Picture;
 use font8x8::UnicodeFonts;
-
-/// The score from which on instances are drawn in reports.
-const SHOWN: f32 = 0.5;
 
 /// The longer side of a drawing at least, in pixels: small pictures are enlarged, so that text on them can be read.
 const SIDE: usize = 1280;
@@ -26,6 +22,9 @@ const COLOURS: [[u8; 3]; 10] = [
     [0, 128, 128],
     [170, 110, 40],
 ];
+
+/// Of boxes that are taught background.
+const GREY: [u8; 3] = [150, 150, 150];
 
 /// The share of its colour that a mask's pixel gets.
 const COVER: f32 = 0.45;
@@ -55,7 +54,16 @@ pub fn draw(picture: &Picture, instances: &[Instance]) -> Result<Picture> {
 /// # Errors
 /// As [`draw`].
 pub fn draw_truth(picture: &Picture, data: &Dataset, example: &Example) -> Result<Picture> {
-    let figures = example.objects.iter().map(|object| {
+    draw_objects(picture, data, &example.objects)
+}
+
+/// A picture with some of its objects.
+pub(crate) fn draw_objects(
+    picture: &Picture,
+    data: &Dataset,
+    objects: &[Object],
+) -> Result<Picture> {
+    let figures = objects.iter().map(|object| {
         let words = data.attributes.iter().zip(&object.attributes);
         let words = words.filter_map(|(of, value)| Some(of.values[(*value)? as usize].as_str()));
         let text = named(words.collect(), &data.labels[object.class]);
@@ -64,14 +72,39 @@ pub fn draw_truth(picture: &Picture, data: &Dataset, example: &Example) -> Resul
     paint(picture, &figures.collect::<Vec<_>>())
 }
 
+/// A picture with boxes, each in the colour of the object that it is taught; those that are taught background are grey and below.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_matches(picture: &Picture, boxes: &[(BoundingBox, Match)]) -> Result<Picture> {
+    let scale = scale(picture);
+    let mut canvas = Canvas::enlarged(picture, scale)?;
+    let mut frame = |found: &BoundingBox, colour| {
+        canvas.frame(&found.scaled(scale as f32, scale as f32), colour);
+    };
+    for (found, _) in boxes.iter().filter(|(_, matched)| *matched == Match::Background) {
+        frame(found, GREY);
+    }
+    for (found, matched) in boxes {
+        if let Match::Object(object) = matched {
+            frame(found, COLOURS[object % COLOURS.len()]);
+        }
+    }
+    Ok(Picture::new(canvas.width, canvas.height, canvas.pixels)?)
+}
+
+/// How many times as large a picture is drawn.
+fn scale(picture: &Picture) -> usize {
+    SIDE.div_ceil(picture.width().max(picture.height())).max(1)
+}
+
 /// What it is, and the score with one decimal, as in the paper's figures.
 fn caption(instance: &Instance) -> String {
     format!("{} {:.1}", instance.name(), instance.score)
 }
 
 fn paint(picture: &Picture, figures: &[Figure]) -> Result<Picture> {
-    let (width, height) = (picture.width(), picture.height());
-    let scale = SIDE.div_ceil(width.max(height)).max(1);
+    let scale = scale(picture);
     let mut canvas = Canvas::enlarged(picture, scale)?;
     for (at, figure) in figures.iter().enumerate() {
         canvas.mask(figure.mask, scale, COLOURS[at % COLOURS.len()]);
@@ -202,45 +235,4 @@ impl Canvas {
             }
         }
     }
-}
-
-/// Pictures in a report at most.
-const IN_REPORT: usize = 6;
-
-/// Some pictures of `data`, evenly spread, with what `detector` finds on them.
-///
-/// # Errors
-/// A picture that cannot be read.
-pub fn section(
-    detector: &Detector,
-    data: &Dataset,
-    limits: &Limits,
-    report: Report,
-) -> Result<Report> {
-    let count = data.examples.len();
-    let mut body = String::new();
-    for example in data.examples.iter().step_by(count.div_ceil(IN_REPORT).max(1)) {
-        let picture = Picture::open(&example.path, limits)?;
-        let mut found = detector.detect(&picture)?;
-        found.retain(|instance| instance.score >= SHOWN);
-        let name = example.path.file_name().unwrap_or_default().to_string_lossy();
-        body += &figure(&draw(&picture, &found)?, &name)?;
-    }
-    Ok(if body.is_empty() {
-        report
-    } else {
-        report.section("Held-out pictures", Html::trusted(body))
-    })
-}
-
-/// A drawing as it stands on a page.
-///
-/// # Errors
-/// Sides of more than 65,535 pixels.
-pub fn figure(drawing: &Picture, name: &str) -> Result<String> {
-    let data = conv_vision::page::data_url(drawing)?;
-    let name = Html::text(name);
-    Ok(format!(
-        "<figure><img alt=\"{name}\" style=\"max-width:100%\" src=\"{data}\"><figcaption>{name}</figcaption></figure>\n"
-    ))
 }

@@ -41,6 +41,27 @@ pub struct Evaluation {
 /// # Errors
 /// A model whose classes are others than the data's, or numbers that are not finite. A picture that cannot be read is skipped.
 pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Evaluation> {
+    Ok(Compared::new(detector, data, limits)?.evaluation)
+}
+
+/// An evaluation, and what it was counted from.
+pub(crate) struct Compared {
+    pub evaluation: Evaluation,
+    pub boxes: Vec<Comparison>,
+    pub masks: Vec<Comparison>,
+    /// Objects that nothing was matched with: the example's place, and the object's on it.
+    pub misses: Vec<(usize, usize)>,
+    /// Instances that are no object, with their example's place.
+    pub alarms: Vec<(usize, Instance)>,
+}
+
+impl Compared {
+    pub fn new(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Self> {
+        compare_all(detector, data, limits)
+    }
+}
+
+fn compare_all(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Compared> {
     let classes_of = classes(detector, data)?;
     if data.examples.is_empty() {
         let (place, found) = (data.name.clone(), "no picture with annotations".to_string());
@@ -49,7 +70,7 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
     let classes = data.labels.len();
     let (mut boxes, mut masks) = (Vec::new(), Vec::new());
     let (mut tally, mut skipped, mut pictures, mut objects) = (Tally::default(), Vec::new(), 0, 0);
-    for example in &data.examples {
+    for (place, example) in data.examples.iter().enumerate() {
         let picture = match Picture::open(&example.path, limits) {
             Ok(picture) => picture,
             Err(error) => {
@@ -76,21 +97,21 @@ pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<
                 (instance.mask.intersection(&object.mask) as f64, object.mask.area() as f64)
             }));
         }
-        let single = example.objects.iter().filter(|object| !object.crowd);
-        tally.add(data, &found, &single.collect::<Vec<_>>());
+        tally.add(data, place, &found);
     }
     let (attributes, measures) = tally.shares();
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         pictures,
         objects,
         boxes: average_precision(&boxes),
         mask: average_precision(&masks),
         matched: tally.matched,
-        false_alarms: tally.false_alarms,
+        false_alarms: tally.alarms.len(),
         attributes,
         measures,
         skipped,
-    })
+    };
+    Ok(Compared { evaluation, boxes, masks, misses: tally.misses, alarms: tally.alarms })
 }
 
 /// For each class of the model that of the data which has its name; what the data does not ask for has none. A data set of one class asks only
@@ -140,7 +161,8 @@ fn compare(
 #[derive(Default)]
 struct Tally {
     matched: usize,
-    false_alarms: usize,
+    misses: Vec<(usize, usize)>,
+    alarms: Vec<(usize, Instance)>,
     /// Right and known, by attribute.
     attributes: BTreeMap<String, [usize; 2]>,
     /// Sum of distances and how many, by measure.
@@ -149,14 +171,16 @@ struct Tally {
 
 impl Tally {
     /// Pairs instances, the surest first, with the object of the highest IoU that is not taken.
-    fn add(&mut self, data: &Dataset, found: &[Instance], objects: &[&Object]) {
-        let mut taken = vec![false; objects.len()];
+    fn add(&mut self, data: &Dataset, place: usize, found: &[Instance]) {
+        let objects = &data.examples[place].objects;
+        // Finding one of a crowd is no object found, and missing it none missed.
+        let mut taken: Vec<bool> = objects.iter().map(|object| object.crowd).collect();
         for instance in found.iter().filter(|instance| instance.score >= FOUND.0) {
             let free = (0..objects.len()).filter(|&at| !taken[at]);
             let near = free.map(|at| (at, instance.bounding_box.iou(&objects[at].bounding_box)));
             let best = near.filter(|(_, iou)| *iou >= FOUND.1).max_by(|a, b| a.1.total_cmp(&b.1));
             let Some((at, _)) = best else {
-                self.false_alarms += 1;
+                self.alarms.push((place, instance.clone()));
                 continue;
             };
             taken[at] = true;
@@ -177,6 +201,8 @@ impl Tally {
                 }
             }
         }
+        let missed = (0..objects.len()).filter(|&at| !taken[at]);
+        self.misses.extend(missed.map(|at| (place, at)));
     }
 
     fn shares(&self) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {

@@ -1,6 +1,7 @@
 //! A detector: pictures to instances.
 
 use crate::input::batch;
+use crate::matching::{Match, Matcher};
 use crate::model::{Found, MaskRcnn};
 use crate::paste::paste;
 use crate::{BoundingBox, Config, Error, Pretrained, Result, RunLength};
@@ -71,6 +72,15 @@ impl Instance {
     pub fn measure(&self, name: &str) -> Option<f32> {
         Some(self.measures.iter().find(|measured| measured.name == name)?.value)
     }
+}
+
+/// What a training step would look at on a picture, in pixels of the picture.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// Every anchor, and what it is taught.
+    pub anchors: Vec<(BoundingBox, Match)>,
+    /// The proposals that stay in detection, the surest first, and what each is taught.
+    pub proposals: Vec<(BoundingBox, Match)>,
 }
 
 /// Tells where on a picture what is. `Send + Sync`: one serves many threads. A picture's instances do not depend on others: each is
@@ -154,6 +164,31 @@ impl Detector {
             self.instance(found, bounding_box, (width, height))
         });
         Ok(found.collect())
+    }
+
+    /// Where the network looks on a picture with `objects`, and which of them each anchor and each proposal is taught.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub fn look(&self, picture: &Picture, objects: &[BoundingBox]) -> Result<Looked> {
+        let (width, height) = (picture.width(), picture.height());
+        let seen = self.config().input.resize(picture.clone())?;
+        let sides = (seen.width(), seen.height());
+        let (across, down) = (width as f32 / sides.0 as f32, height as f32 / sides.1 as f32);
+        let x = batch(&[seen], &self.device)?;
+        let proposed = self.model.propose(&self.model.features(&x)?, &x)?;
+        let counts = self.config().proposals.counts_in_detection();
+        let proposals = proposed.best(self.config(), &[sides], counts)?.swap_remove(0);
+        let objects: Vec<BoundingBox> =
+            objects.iter().map(|found| found.scaled(1.0 / across, 1.0 / down)).collect();
+        let matched = |matcher: Matcher, boxes: &[BoundingBox]| {
+            let matches = matcher.matches(&objects, boxes);
+            boxes.iter().map(|found| found.scaled(across, down)).zip(matches).collect()
+        };
+        Ok(Looked {
+            anchors: matched(Matcher::ANCHORS, &proposed.anchors),
+            proposals: matched(Matcher::PROPOSALS, &proposals),
+        })
     }
 
     fn instance(&self, found: Found, bounding_box: BoundingBox, sides: (usize, usize)) -> Instance {

@@ -13,11 +13,11 @@ const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 const STRIDE: usize = 32;
 
 impl Input {
-    /// The sides (width, height) of what the network sees of a picture.
+    /// The sides (width, height) of what the network sees of a picture: whole pixels, rounded down as torchvision does.
     pub fn sides(&self, width: usize, height: usize) -> (usize, usize) {
         let (short, long) = (width.min(height).max(1) as f64, width.max(height).max(1) as f64);
         let factor = (self.short_side as f64 / short).min(self.long_side as f64 / long);
-        let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
+        let side = |side: usize| ((side as f64 * factor) as usize).max(1);
         (side(width), side(height))
     }
 
@@ -69,6 +69,7 @@ mod tests {
         assert_eq!(input.sides(320, 240), (320, 240));
         assert_eq!(input.sides(480, 320), (320, 213));
         assert_eq!(input.sides(100, 100), (240, 240));
+        assert_eq!(input.sides(640, 427), (320, 213));
         assert_eq!(input.sides(1, 10_000), (1, 320));
         let black = Picture::new(33, 1, vec![0; 99])?;
         let white = Picture::new(2, 40, vec![255; 240])?;

@@ -6,6 +6,9 @@ use crate::{Error, Result, RunLength};
 /// Points to a pixel.
 const SCALE: f64 = 5.0;
 
+/// Points of a boundary at most: a file of a few bytes could ask for any number of them.
+const LONGEST: f64 = 4_194_304.0;
+
 /// How far a corner may lie outside of the picture, in pixels.
 const OUTSIDE: f64 = 10_000.0;
 
@@ -20,7 +23,7 @@ impl RunLength {
     /// ```
     ///
     /// # Errors
-    /// Fewer than three corners, an odd number of coordinates, or one that is no number or far outside.
+    /// Fewer than three corners, an odd number of coordinates, one that is no number or far outside, or a boundary too long for any picture.
     pub fn from_polygon(corners: &[f64], width: usize, height: usize) -> Result<Self> {
         let wrong =
             |found: String, expected: &str| Error::RunLength { found, expected: expected.into() };
@@ -31,6 +34,11 @@ impl RunLength {
         let largest = OUTSIDE + width.max(height) as f64;
         if let Some(far) = corners.iter().find(|at| !at.is_finite() || at.abs() > largest) {
             return Err(wrong(format!("a corner at {far}"), "one in or near the picture"));
+        }
+        let length = length(corners);
+        if length > LONGEST {
+            let found = format!("a boundary of {:.0} pixels", length / SCALE);
+            return Err(wrong(found, &format!("at most {:.0}", LONGEST / SCALE)));
         }
         // The size is checked as that of any run-lengths.
         let pixels = (width as u64).saturating_mul(height as u64);
@@ -60,6 +68,14 @@ impl RunLength {
         }
         Some(Self::from(&bitmap))
     }
+}
+
+/// How many points [`boundary`] has, about.
+fn length(corners: &[f64]) -> f64 {
+    let pairs = corners.chunks_exact(2);
+    let next = corners.chunks_exact(2).cycle().skip(1);
+    let sides = pairs.zip(next).map(|(a, b)| (a[0] - b[0]).abs().max((a[1] - b[1]).abs()));
+    sides.map(|side| SCALE * side + 1.0).sum()
 }
 
 /// The boundary as points on the fine grid, each beside the one before.
@@ -135,6 +151,9 @@ mod tests {
         assert!(text(&[0.0, 0.0, 5.0, 5.0, 1.0, 2.0, 3.0]).contains("7 coordinates"));
         assert!(text(&[0.0, 0.0, 5.0, 5.0, 1e12, 2.0]).contains("a corner at"));
         assert!(text(&[0.0, 0.0, 5.0, 5.0, f64::NAN, 2.0]).contains("a corner at NaN"));
+        let zigzag: Vec<f64> =
+            (0..400).flat_map(|at| [at as f64, (at % 2 * 9000) as f64]).collect();
+        assert!(text(&zigzag).contains("a boundary of 36"), "{}", text(&zigzag));
     }
 
     #[test]

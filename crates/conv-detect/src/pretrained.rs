@@ -111,3 +111,31 @@ impl Pretrained {
         Ok(fingerprint.value())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zeros(shapes: BTreeMap<String, Vec<usize>>) -> BTreeMap<String, Tensor> {
+        let zeros = |(name, shape): (String, Vec<usize>)| {
+            (name, Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap())
+        };
+        shapes.into_iter().map(zeros).collect()
+    }
+
+    #[test]
+    fn a_classifier_s_weights_become_the_backbone_s() -> Result<()> {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("resnet18.safetensors");
+        let tensors = zeros(Architecture::ResNet18.parameters()?);
+        conv_hub::files::write_safetensors(&path, &tensors).unwrap();
+        let start = Pretrained::open_start(&path)?;
+        assert_eq!(start.config, Config::torchvision(Architecture::ResNet18, 1));
+        assert!(start.tensors.contains_key("backbone.body.layer4.1.conv2.weight"));
+        assert_eq!(start.tensors.len(), tensors.len() - 2);
+        // By itself it detects nothing.
+        let error = Pretrained::open(&path).err().map(|error| error.to_string());
+        assert!(error.unwrap_or_default().contains("its backbone is none"));
+        Ok(())
+    }
+}

@@ -5,6 +5,7 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::infer::{Detector, check_device};
 use crate::input::batch;
 use crate::model::{MaskRcnn, Targets, mask_rcnn};
+use crate::page::report;
 use crate::start::Start;
 use crate::targets::{is_large, targets};
 use crate::{Config, Error, Pretrained, Recipe, Result};
@@ -303,8 +304,12 @@ impl Task for Training {
         examples * (of_backbone + of_pyramid) * size_of::<f32>()
     }
 
-    /// Some held-out pictures with what was found on them.
-    fn sections(&self, report: Report) -> conv_train::Result<Report> {
-        Ok(crate::draw::section(&self.detector()?, &self.held_out, &self.limits, report)?)
+    /// How the held-out pictures went: curves, pictures, what was missed and what was not there.
+    fn sections(&self, page: Report) -> conv_train::Result<Report> {
+        if self.held_out.examples.is_empty() {
+            return Ok(page);
+        }
+        let (_, page) = report(&self.detector()?, &self.held_out, &self.limits, page)?;
+        Ok(page)
     }
 }

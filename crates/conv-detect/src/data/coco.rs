@@ -283,6 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn a_turned_picture_is_annotated_as_it_is_looked_at() {
+        let place = tempfile::tempdir().unwrap();
+        // 24 × 16 pixels, and a tag that says to turn them by 90°.
+        let turned = include_bytes!("../../../conv-vision/tests/reference/turned.jpg");
+        fs::write(place.path().join("a.jpg"), turned).unwrap();
+        let read = |width: usize, height: usize| {
+            let image = json!({ "id": 3, "file_name": "a.jpg", "width": width, "height": height });
+            let annotation = annotation(1, 1, [2.0, 18.0, 9.0, 5.0]);
+            let categories = [json!({ "id": 1, "name": "a" })];
+            let file =
+                json!({ "images": [image], "annotations": [annotation], "categories": categories });
+            fs::write(place.path().join("instances.json"), file.to_string()).unwrap();
+            super::read(&place.path().join("instances.json"), &Limits::default()).unwrap()
+        };
+        let data = read(16, 24);
+        let object = &data.examples[0].objects[0];
+        assert_eq!((data.examples[0].width, object.mask.height()), (16, 24));
+        assert_eq!((object.bounding_box.bottom, object.mask.area()), (23.0, 45));
+        assert!(read(24, 16).left_out[0].contains("16 × 24 pixels as it is looked at"));
+    }
+
+    #[test]
     fn annotations_that_cannot_be_used_are_named_and_the_rest_is_read() -> Result<()> {
         let categories = json!([{ "id": 1, "name": "a" }]);
         let with = |id, key: &str, value: Value| {

@@ -1,6 +1,8 @@
 //! The program `detect` from training to drawings, on made-up scenes in a temporary folder, and the shipped model on rendered ones.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod torchvision;
+
 use assert_cmd::Command;
 use conv_vision::{Limits, Picture};
 use serde_json::{Value, json};
@@ -135,13 +137,27 @@ fn from_training_to_drawings() {
     assert!(folder.join("both/scene_0002-2.png").exists());
 
     let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
-    assert!(report.contains("Held-out pictures") && !report.contains(&*folder.to_string_lossy()));
+    for section in ["Precision and recall", "Missed, the largest first", "False alarms"] {
+        assert!(report.contains(section), "{section}");
+    }
+    assert!(!report.contains(&*folder.to_string_lossy()));
+    let page = [&eval[..], &["--part", "held-out", "--page", "drawn/eval.html"]].concat();
+    assert_eq!(json(folder, &page), evaluation);
+    let page = fs::read_to_string(folder.join("drawn/eval.html")).unwrap();
+    assert!(page.contains("IoU 0.75: ") && page.contains("<polyline"));
     let inspection = json(folder, &["inspect", "run/model"]);
     assert_eq!(inspection["labels"], json!(["object"]));
     assert_eq!(inspection["config"]["pyramid"], 32);
     let counts = json(folder, &["inspect", "--data", "scenes", "--page", "drawn/page.html"]);
     assert_eq!((&counts["pictures"], &counts["without_objects"]), (&json!(75), &json!(30)));
-    assert!(fs::read_to_string(folder.join("drawn/page.html")).unwrap().contains("data:image/"));
+    let page = || fs::read_to_string(folder.join("drawn/page.html")).unwrap();
+    assert!(page().contains("data:image/"));
+    let inspect = ["inspect", "--data", "scenes", "--pictures", "3", "--page", "drawn/page.html"];
+    json(folder, &[&inspect[..], &["--proposals", "run/model"]].concat());
+    let page = page();
+    // As a picture's text and below it.
+    assert_eq!(page.matches("anchors are taught an object").count(), 6);
+    assert_eq!(page.matches("objects have one").count(), 6);
 }
 
 /// What is in a folder's weights.
