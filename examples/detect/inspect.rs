@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A model folder, or an id on the hub
+    /// A model folder, an id on the hub, or torchvision's weights
     #[arg(default_value = SHIPPED, conflicts_with = "data")]
     model: String,
     /// A data set instead: counts its objects and draws some of its pictures with their annotations
@@ -36,8 +36,8 @@ pub struct Options {
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let Some(folder) = &options.data else {
         conv_cli::check_shipped(&options.model, SHIPPED, "detect train --data FOLDER --out DIR")?;
-        let model = conv_hub::resolve(&options.model)?;
-        return conv_cli::print(common.json, &ModelInspection::open(&model)?);
+        let model = ModelInspection::open(&place(&options.model)?)?;
+        return conv_cli::print(common.json, &model);
     };
     let limits = Limits::default();
     let data = data(folder, &limits)?;

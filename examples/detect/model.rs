@@ -17,6 +17,9 @@ pub struct Model {
     /// The names of the classes of torchvision's weights, one a line, the background not counted
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// One instance a place: of two boxes that overlap the surer alone, also where their classes differ
+    #[arg(long)]
+    agnostic: bool,
 }
 
 impl Model {
@@ -27,6 +30,7 @@ impl Model {
             let names = conv_hub::folder::text(file)?.lines().map(str::to_string).collect();
             pretrained = pretrained.with_labels(names)?;
         }
+        pretrained.config.detections.agnostic |= self.agnostic;
         Ok(pretrained.detector(device)?)
     }
 }

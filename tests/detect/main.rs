@@ -1,6 +1,7 @@
 //! The program `detect` from training to drawings, on made-up scenes in a temporary folder, and the shipped model on rendered ones.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod coco;
 mod torchvision;
 
 use assert_cmd::Command;

@@ -61,6 +61,10 @@ fn torchvision_s_weights_are_used_and_trained_from() {
     let text = error(folder, &[&predict[..], &["--labels", "names.txt"]].concat());
     assert!(text.contains("the number of names is 2, expected 90 classes"), "{text}");
 
+    let inspection = json(folder, &["inspect", "coco.safetensors"]);
+    assert_eq!(inspection["labels"][89], "toothbrush");
+    assert_eq!(inspection["config"]["backbone"]["epsilon"], 0.0);
+
     fs::write(folder.join("small.toml"), RECIPE).unwrap();
     let train = [
         "train",

@@ -258,3 +258,41 @@ impl fmt::Display for Evaluation {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RunLength;
+
+    #[test]
+    fn a_polygon_against_itself_has_a_precision_of_1() -> Result<()> {
+        let square = [0.0, 0.0, 9.0, 0.0, 9.0, 9.0, 0.0, 9.0];
+        let mask = RunLength::from_polygon(&square, 20, 12)?;
+        let text = serde_json::to_string(&mask).unwrap();
+        let found = Instance {
+            bounding_box: mask.bitmap().bounding_box().unwrap(),
+            score: 0.9,
+            class: 0,
+            label: "square".into(),
+            mask: serde_json::from_str(&text).unwrap(),
+            attributes: Vec::new(),
+            measures: Vec::new(),
+        };
+        let object = Object {
+            bounding_box: found.bounding_box,
+            area: mask.area() as f64,
+            mask,
+            crowd: false,
+            class: 0,
+            attributes: Vec::new(),
+            measures: Vec::new(),
+        };
+        let area = |instance: &Instance| instance.mask.area() as f64;
+        let compared = compare(0, &[&found], &[&object], area, |instance, object| {
+            (instance.mask.intersection(&object.mask) as f64, object.mask.area() as f64)
+        });
+        let precision = average_precision(&[compared]).ap.unwrap();
+        assert!((precision - 1.0).abs() < 1e-12, "{precision}");
+        Ok(())
+    }
+}

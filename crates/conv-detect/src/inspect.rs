@@ -1,8 +1,9 @@
 //! What is in a model folder.
 
-use crate::{Backbone, Config, Result};
+use crate::{Backbone, Config, Pretrained, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
+use serde_json::Map;
 use std::fmt;
 use std::path::Path;
 
@@ -16,11 +17,15 @@ pub struct ModelInspection {
 }
 
 impl ModelInspection {
-    /// Looks into the folder at `path`.
+    /// Looks into the folder at `path`, or into the file of torchvision's weights.
     ///
     /// # Errors
     /// A missing or damaged file, a folder of another task, or a size out of its range, by name.
     pub fn open(path: &Path) -> Result<Inspection<Self>> {
+        if path.is_file() {
+            let Pretrained { config, labels, tensors, .. } = Pretrained::open(path)?;
+            return Ok(Inspection::new(Self { config, labels }, Map::new(), &tensors));
+        }
         let folder = ModelFolder::open(path)?;
         folder.expect_type(Config::MODEL_TYPE)?;
         let config: Config = folder.config()?;

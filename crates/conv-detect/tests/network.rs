@@ -148,6 +148,28 @@ fn a_detector_answers_within_the_picture_whatever_its_size() {
 }
 
 #[test]
+fn of_boxes_of_several_classes_the_surest_stays_alone_by_flag() {
+    let detector = |agnostic: bool| {
+        let mut config = Config { classes: 3, ..config() };
+        (config.detections.agnostic, config.detections.score) = (agnostic, 0.0);
+        let vb = Parameters::new(6).builder(DType::F32, &Device::Cpu);
+        let labels = ["a", "b", "c"].map(String::from).into();
+        Detector::new(mask_rcnn(&config, &vb).unwrap(), labels, &Device::Cpu).unwrap()
+    };
+    let pixels = (0..3 * 64 * 96).map(|at| (at * 37 % 251) as u8).collect();
+    let picture = Picture::new(96, 64, pixels).unwrap();
+    let [each, alone] = [false, true].map(|agnostic| detector(agnostic).detect(&picture).unwrap());
+    // The first is the same; what it covers is gone, of whatever class.
+    assert_eq!(each[0], alone[0]);
+    let overlap = |found: &[conv_detect::Instance]| {
+        let pairs =
+            found.iter().enumerate().flat_map(|(at, a)| found[..at].iter().map(move |b| (a, b)));
+        pairs.filter(|(a, b)| a.bounding_box.iou(&b.bounding_box) > 0.5).count()
+    };
+    assert!(overlap(&each) > 0 && overlap(&alone) == 0);
+}
+
+#[test]
 fn damaged_weights_and_other_labels_are_refused() {
     let (network, parameters) = network(5);
     let two = Detector::new(network.clone(), vec!["a".into(), "b".into()], &Device::Cpu);

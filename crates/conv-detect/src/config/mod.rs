@@ -90,6 +90,9 @@ pub struct Detections {
     pub score: f32,
     /// The IoU above which the lower of two boxes of a class is dropped.
     pub nms: f32,
+    /// Whether also the lower of two boxes of different classes is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agnostic: bool,
     /// The best of a picture that stay.
     pub in_picture: usize,
 }
@@ -137,7 +140,7 @@ impl Default for Config {
             mask_channels: 64,
             attributes: Vec::new(),
             measures: Vec::new(),
-            detections: Detections { score: 0.05, nms: 0.5, in_picture: 100 },
+            detections: Detections { score: 0.05, nms: 0.5, agnostic: false, in_picture: 100 },
         }
     }
 }
@@ -294,7 +297,9 @@ mod tests {
             assert_eq!(config.check(), Ok(()));
         }
         let slim = serde_json::to_string(&Config::default()).unwrap();
-        assert!(!slim.contains("sampling") && !slim.contains("before_nms_in_training"), "{slim}");
+        for unusual in ["sampling", "before_nms_in_training", "agnostic"] {
+            assert!(!slim.contains(unusual), "{slim}");
+        }
         let wrong = serde_json::from_str::<Config>(r#"{ "backbone": { "stem": 8 } }"#);
         let text = wrong.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(text.starts_with("network.backbone is neither"), "{text}");

@@ -101,7 +101,8 @@ impl MaskRcnn {
         }
         let boxes: Vec<BoundingBox> = candidates.iter().map(|found| found.bounding_box).collect();
         let scores: Vec<f32> = candidates.iter().map(|found| found.score).collect();
-        let classes: Vec<usize> = candidates.iter().map(|found| found.class).collect();
+        let class = |found: &Candidate| if thresholds.agnostic { 0 } else { found.class };
+        let classes: Vec<usize> = candidates.iter().map(class).collect();
         let stay = nms_by_class(&boxes, &scores, &classes, thresholds.nms);
         let mut candidates: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
         let stay = stay.into_iter().take(thresholds.in_picture);
