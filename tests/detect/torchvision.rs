@@ -117,6 +117,26 @@ fn torchvision_s_weights_are_used_and_trained_from() {
 }
 
 #[test]
+fn a_start_gives_the_same_bits_for_any_threads() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write_scenes(&folder.join("scenes"), 10);
+    fs::write(folder.join("small.toml"), RECIPE).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/models/clevr-objects");
+    let shipped = shipped.to_string_lossy();
+    let train = ["train", "--data", "scenes", "--config", "small.toml", "--from", &shipped];
+    let weights = |out: &str, threads: &str| {
+        let more = ["--freeze", "stem,fpn", "--epochs", "1", "--out", out, "--threads", threads];
+        let assert = detect(folder, &[&train[..], &more].concat()).assert().success();
+        // CLEVR's words are those that it knows.
+        let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert!(!said.contains("begins anew"), "{said}");
+        fs::read(folder.join(out).join("model/model.safetensors")).unwrap()
+    };
+    assert_eq!(weights("one", "1"), weights("two", "2"));
+}
+
+#[test]
 fn what_is_no_start_is_one_line() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();

@@ -36,8 +36,9 @@ pub(crate) fn read(path: &Path) -> Result<(Config, Vec<String>, BTreeMap<String,
     Ok((config, labels, tensors))
 }
 
-/// What torchvision calls today what it called `name` before 0.13.
+/// What torchvision calls today what it called `name` before 0.13; without what PyTorch puts before it when several processes train.
 fn present(name: &str) -> String {
+    let name = name.strip_prefix("module.").unwrap_or(name);
     let parts: Vec<&str> = name.split('.').collect();
     match parts[..] {
         ["backbone", "fpn", blocks @ ("inner_blocks" | "layer_blocks"), at, value] => {
@@ -176,6 +177,7 @@ mod tests {
             assert_eq!(present(before), today);
             assert_eq!(present(today), today);
         }
+        assert_eq!(present("module.rpn.head.conv.weight"), "rpn.head.conv.0.0.weight");
         let others = ["roi_heads.mask_head.mask_fcn0.weight", "roi_heads.box_head.fc6.weight", ""];
         others.iter().for_each(|name| assert_eq!(present(name), *name));
     }
