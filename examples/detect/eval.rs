@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or a file of COCO's annotations or its folder
+    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone, or a file of COCO's annotations or its folder
     #[arg(long)]
     data: PathBuf,
     /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are held out of every training

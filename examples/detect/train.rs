@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or a file of COCO's annotations or its folder; the pictures whose number leaves 4 when divided by 5 are held out, and measured at the
+    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone, or a file of COCO's annotations or its folder; the pictures whose number leaves 4 when divided by 5 are held out, and measured at the
     /// end
     #[arg(long)]
     data: PathBuf,

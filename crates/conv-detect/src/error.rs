@@ -26,7 +26,7 @@ pub enum Error {
         reason: String,
     },
     /// A folder of no layout that is known.
-    #[error("{} holds {found}, expected scenes.json with images/ and masks/ (CLEVR's layout), or annotations/instances_NAME.json with the pictures in NAME/ (COCO's)", path.display())]
+    #[error("{} holds {found}, expected scenes.json with images/ and masks/ (CLEVR's layout), these two alone, or annotations/instances_NAME.json with the pictures in NAME/ (COCO's)", path.display())]
     Layout {
         /// The folder.
         path: PathBuf,

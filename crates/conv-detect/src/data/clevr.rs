@@ -1,9 +1,10 @@
 //! CLEVR's layout (Johnson et al. 2017) with instance masks. All objects are of one class; what they are like are attributes.
 
+use super::masks::InstanceMasks;
 use super::{Dataset, Example, Object};
 use crate::config::{Attribute, Measure};
-use crate::{Bitmap, Error, Result, RunLength};
-use conv_vision::{Limits, Picture};
+use crate::{Error, Result, RunLength};
+use conv_vision::Limits;
 use rayon::prelude::*;
 use serde::Deserialize;
 use std::path::Path;
@@ -95,28 +96,14 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
         return Err(wrong(format!("{} objects, expected at most 255", scene.objects.len())));
     }
     let path = folder.join("images").join(name);
-    let masks_path = folder.join("masks").join(name.with_extension("png"));
-    let masks = Picture::open(&masks_path, limits)?;
-    let (width, height) = (masks.width(), masks.height());
-    let picture = Picture::open(&path, limits)?;
-    if (picture.width(), picture.height()) != (width, height) {
-        let sides = |width: usize, height: usize| format!("{width} × {height} pixels");
-        let expected = sides(picture.width(), picture.height());
-        return Err(Error::Size { path: masks_path, found: sides(width, height), expected });
-    }
-    let mut bitmaps = vec![Bitmap::empty(width, height); scene.objects.len()];
-    for (at, pixel) in masks.pixels().chunks_exact(3).enumerate() {
-        // 0 is where no object is.
-        if let Some(bitmap) = usize::from(pixel[0]).checked_sub(1).and_then(|n| bitmaps.get_mut(n))
-        {
-            bitmap.set(at % width, at / width, true);
-        }
-    }
+    let masks = InstanceMasks::open(&path, limits)?;
+    let (width, height) = masks.sides();
+    let bitmaps = masks.of(scene.objects.len());
     let (mut objects, mut left_out) = (Vec::new(), Vec::new());
     for (at, (object, bitmap)) in scene.objects.iter().zip(&bitmaps).enumerate() {
         let place = format!("scene {}, object {at}", scene.image_index);
         let Some(bounding_box) = bitmap.bounding_box() else {
-            left_out.push(format!("{place}: no pixel in {}", masks_path.display()));
+            left_out.push(format!("{place}: no pixel in {}", masks.path.display()));
             continue;
         };
         let words = [&object.shape, &object.color, &object.material, &object.size];
@@ -154,6 +141,7 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
 mod tests {
     use super::*;
     use crate::BoundingBox;
+    use conv_vision::Picture;
     use serde_json::{Value, json};
     use std::fs;
 
@@ -229,8 +217,9 @@ mod tests {
         let deep = format!("{{\"info\":{}", "[".repeat(100_000));
         assert!(text(&deep).contains("scenes.json: "));
         fs::remove_file(folder.join(SCENES)).unwrap();
+        fs::remove_dir_all(folder.join("masks")).unwrap();
         let error = Dataset::open(folder, &Limits::default()).err().map(|e| e.to_string());
-        assert!(error.unwrap_or_default().contains("holds images, masks, expected scenes.json"));
+        assert!(error.unwrap_or_default().contains("holds images, expected scenes.json"));
         Ok(())
     }
 }
