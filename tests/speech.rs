@@ -83,7 +83,14 @@ fn from_training_to_transcripts_with_either_front_end() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     write_data(folder);
-    for (front_end, loss) in [("logmel", "ctc"), ("raw", "ctc"), ("logmel", "rnnt")] {
+    let kinds = [
+        ("logmel", "ctc"),
+        ("raw", "ctc"),
+        ("logmel", "rnnt"),
+        ("logmel", "attention"),
+        ("raw", "attention"),
+    ];
+    for (front_end, loss) in kinds {
         let run = format!("{front_end}-{loss}");
         let arguments =
             [&["train"], &DATA[..], &["--front-end", front_end, "--loss", loss]].concat();

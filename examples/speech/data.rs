@@ -1,8 +1,8 @@
-//! Where recordings come from: lists of one's own, or the yes/no set.
+//! Where recordings come from: lists of one's own, folders of known sets, or the yes/no set.
 
 use anyhow::{Result, bail};
 use clap::Args;
-use conv_speech::data::{Manifest, YesNo, yes_no};
+use conv_speech::data::{Manifest, Part, YesNo, recordings_of, yes_no};
 use std::path::{Path, PathBuf};
 
 /// Where the known sets are.
@@ -27,11 +27,16 @@ impl Sets {
         Ok(Some(yes_no(&folder.join("speech/yesno"))?))
     }
 
-    /// What there is to measure on: a list, or the second half of the yes/no set.
-    pub fn measured(&self, name: &Path) -> Result<Manifest> {
+    /// What there is to choose by or to measure on: a list, a part of a folder, or the second half of the yes/no set.
+    pub fn measured(&self, name: &Path, part: Part) -> Result<Manifest> {
         Ok(match self.find(name)? {
             Some(set) => set.test,
-            None => Manifest::read(name)?,
+            None => recordings(name, part)?,
         })
     }
+}
+
+/// The recordings of a list, or of a folder that is laid out as a known set.
+pub fn recordings(name: &Path, part: Part) -> Result<Manifest> {
+    Ok(if name.is_dir() { recordings_of(name, part)? } else { Manifest::read(name)? })
 }

@@ -1,10 +1,10 @@
 //! `language`: a language model from texts, beside a recogniser or as a file.
 
-use crate::data::Sets;
+use crate::data::{Sets, recordings};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
-use conv_speech::data::{Manifest, Recordings};
+use conv_speech::data::{Part, Recordings};
 use conv_speech::{Decoding, NgramModel, Recognizer};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -54,7 +54,7 @@ impl Options {
                 (Decoding { beam: self.beam, weight, bonus, lexicon }, None)
             }
             (.., Some(dev)) => {
-                let manifest = self.sets.measured(dev)?;
+                let manifest = self.sets.measured(dev, Part::Dev)?;
                 let recordings = Recordings::read(&manifest, Some(recognizer.config().rate))?;
                 let (chosen, wer) =
                     Decoding::choose(&recognizer, &model, &recordings, self.beam, lexicon)?;
@@ -75,7 +75,7 @@ impl Options {
         if self.data.extension().is_some_and(|extension| extension == "arpa" || extension == "lm") {
             return Ok(NgramModel::read(&self.data)?);
         }
-        let manifest = Manifest::read(&self.data)?;
+        let manifest = recordings(&self.data, Part::Train)?;
         let dictionary = match &self.words {
             Some(path) => {
                 std::fs::read_to_string(path).with_context(|| path.display().to_string())?

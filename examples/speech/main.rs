@@ -1,13 +1,15 @@
-//! Speech recognition (Sainath et al. 2015, with CTC): trains and measures recognisers, and writes down what is said.
+//! Speech recognition (Sainath et al. 2015, with CTC, a transducer or attention): trains and measures recognisers, and writes down what is said.
 //!
 //!     cargo run --release --example speech -- transcribe data/samples/speech/*.wav
 //!     cargo run --release --example speech -- train --data yesno --front-end raw --out runs/yesno
 
+mod align;
 mod data;
 mod eval;
 mod language;
 mod model;
 mod recipe;
+mod surroundings;
 mod train;
 mod transcribe;
 
@@ -17,7 +19,7 @@ use conv_speech::ModelInspection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Speech recognition after Sainath et al. (2015), trained with CTC.
+/// Speech recognition after Sainath et al. (2015), trained with CTC, as a transducer or with attention.
 #[derive(Parser)]
 #[command(name = "speech", version, arg_required_else_help = true)]
 struct Arguments {
@@ -37,6 +39,8 @@ enum Verb {
     Language(language::Options),
     /// Writes down what is said in recordings, or on standard input
     Transcribe(transcribe::Options),
+    /// Says where the words of known texts are in their recordings
+    Align(align::Options),
     /// Looks into a model folder
     Inspect(Inspect),
 }
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Language(options) => options.run(common, &device),
             Verb::Transcribe(options) => options.run(common, &device),
+            Verb::Align(options) => options.run(common, &device),
             Verb::Inspect(options) => options.run(common),
         }
     })

@@ -22,6 +22,15 @@ pub struct Flags {
     /// What the network is trained for [default: ctc]
     #[arg(long)]
     loss: Option<Criterion>,
+    /// What CTC counts beside attention, 0 to 1; 0 is attention alone [default: 0.3]
+    #[arg(long)]
+    ctc_weight: Option<f64>,
+    /// The share of each letter that attention learns of all others alike [default: 0.1]
+    #[arg(long)]
+    label_smoothing: Option<f64>,
+    /// Texts that a transducer or attention follows at a time when it writes; of 1 each letter is the likeliest [default: 1]
+    #[arg(long)]
+    beam: Option<usize>,
     /// Recordings a batch
     #[arg(long)]
     batch_size: Option<usize>,
@@ -57,6 +66,8 @@ enum Criterion {
     Ctc,
     /// The recurrent neural network transducer
     Rnnt,
+    /// Attention, with CTC beside it
+    Attention,
 }
 
 impl Flags {
@@ -77,8 +88,12 @@ impl Flags {
         let objective = self.loss.map(|loss| match loss {
             Criterion::Ctc => Objective::Ctc,
             Criterion::Rnnt => Objective::Rnnt,
+            Criterion::Attention => Objective::Attention,
         });
         settings::set(&mut recipe.objective, objective);
+        settings::set(&mut recipe.attention.ctc_weight, self.ctc_weight);
+        settings::set(&mut recipe.label_smoothing, self.label_smoothing);
+        settings::set(&mut recipe.beam, self.beam);
         settings::set(&mut recipe.fit.batching.size, self.batch_size.map(BatchSize::Examples));
         settings::set(&mut recipe.dropout, self.dropout);
         Ok(recipe)

@@ -1,23 +1,25 @@
 //! `train`: from recordings and their texts to a model folder and a report.
 
-use crate::data::Sets;
+use crate::data::{Sets, recordings};
 use crate::recipe::Flags;
+use crate::surroundings::Elsewhere;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_cli::train::TrainFlags;
-use conv_speech::data::{Manifest, Recordings};
-use conv_speech::{Decoding, Language, NgramModel, Objective, Training, card, evaluate};
+use conv_speech::data::{Manifest, Part, Recordings};
+use conv_speech::{Decoding, Language, NgramModel, Training, card, evaluate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A table with the columns path and text, paths being relative to it; or yesno, of which the first half is trained on and the second
-    /// measured
+    /// A table with the columns path and text (.tsv) or an object a line (.jsonl), paths being relative to it; a folder laid out as AN4,
+    /// LibriSpeech, Common Voice, Speech Commands or FSDD, of which the train part is taken; or yesno, of which the first half is trained on and
+    /// the second measured
     #[arg(long)]
     data: PathBuf,
-    /// Recordings to choose the best weights by; without them the last ones are kept
+    /// Recordings to choose the best weights by, of a folder the dev part; without them the last ones are kept
     #[arg(long)]
     dev: Option<PathBuf>,
     /// Start from what another model has learnt, as far as names and sizes agree
@@ -28,6 +30,8 @@ pub struct Options {
     lexicon: bool,
     #[command(flatten)]
     sets: Sets,
+    #[command(flatten)]
+    surroundings: Elsewhere,
     #[command(flatten)]
     flags: Flags,
     #[command(flatten)]
@@ -41,27 +45,32 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             bail!("yesno comes with parts of its own: --dev is for lists")
         }
         Some(set) => (set.train, Some(set.test)),
-        None => (Manifest::read(&options.data)?, None),
+        None => (recordings(&options.data, Part::Train)?, None),
     };
     let lexicon = options.lexicon || test.is_some();
-    let recipe = options.flags.recipe(options.dev.is_some(), common)?;
+    let mut recipe = options.flags.recipe(options.dev.is_some(), common)?;
+    options.surroundings.set(&mut recipe.surroundings, 0.5);
     let train = Recordings::read(&manifest, None)?;
-    let held_out = |manifest: &Manifest| Recordings::read(manifest, Some(train.rate));
-    let dev = options.dev.as_ref().map(|path| held_out(&Manifest::read(path)?)).transpose()?;
+    let held_out =
+        |manifest: &Manifest| anyhow::Ok(Recordings::read(manifest, Some(train.rate))?);
+    let dev = options.dev.as_ref();
+    let dev = dev.map(|path| held_out(&recordings(path, Part::Dev)?)).transpose()?;
     let test = test.as_ref().map(held_out).transpose()?;
     let start = options.init.as_ref().map(|start| conv_hub::resolve(start)).transpose()?;
+    let surroundings = options.surroundings.read(train.rate, recipe.fit.seed)?;
     let training = Training::new(&recipe, &train, dev.as_ref(), start.as_deref(), device)?;
+    let training = training.within(&surroundings)?;
     for left_out in training.left_out() {
         conv_cli::note(left_out);
     }
+    if let Some(start) = training.start() {
+        conv_cli::note(start);
+    }
     let config = training.model().config();
     let kind = config.front_end.name();
-    let loss = match config.objective {
-        Objective::Ctc => "CTC",
-        Objective::Rnnt => "a transducer",
-    };
     let subtitle = format!(
-        "{kind} features and {loss} on {}, {} letters",
+        "{kind} features and {} on {}, {} letters",
+        config.objective,
         train.name,
         config.letters.classes() - 1
     );

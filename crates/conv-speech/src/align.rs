@@ -1,5 +1,11 @@
 //! Forced alignment: where in a recording each letter of a known text is.
 
+use crate::data::Audio;
+use crate::greedy::{Letter, words};
+use crate::search::of_ctc;
+use crate::{Error, Recognizer, Result, Word};
+use conv_nn::ctc_frames;
+
 /// The steps at which the classes `target` are said: of each the first one, and the one behind its last. It is the best of all alignments
 /// of CTC (Graves et al. 2006); none where the text does not fit. Of equal ways to a state it is the one that was there before, then the one
 /// from the state below, then the one that leaves out a blank; of equal ends it is the one at the last class.
@@ -58,6 +64,52 @@ pub fn align(posteriors: &[Vec<f32>], target: &[u32]) -> Option<Vec<[usize; 2]>>
         state -= usize::from(back[step * states + state]);
     }
     Some(spans)
+}
+
+/// Places of the table of an alignment at most, a byte each.
+const LARGEST: usize = 1 << 30;
+
+impl Recognizer {
+    /// Where the words of a text are in its recording, which `name` is called in errors: the best alignment by CTC, alone or beside attention.
+    ///
+    /// # Errors
+    /// A network without CTC; audio shorter than a window; a text with letters that the network lacks, or of more letters and repeats than it
+    /// has steps; a recording and a text so long together that their alignment takes more than a gigabyte.
+    pub fn align(&self, name: &str, audio: &Audio, text: &str) -> Result<Vec<Word>> {
+        let prepared = self.prepared(name, audio)?;
+        let steps = self.posteriors(&[&prepared], &[name])?.swap_remove(0);
+        let Some(shares) = of_ctc(self.model(), &steps, self.device())? else {
+            return Err(Error::NotCtc);
+        };
+        let unaligned = |found: String, expected: String| {
+            Err(Error::Unaligned { name: name.into(), found, expected })
+        };
+        let alphabet = &self.config().letters;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let foreign = alphabet.foreign(&text);
+        if !foreign.is_empty() {
+            let expected = format!("letters of {:?}{:?}", alphabet.letters(), alphabet.spelled());
+            return unaligned(format!("{:?} in it", foreign.iter().collect::<String>()), expected);
+        }
+        let target = alphabet.encode(&text);
+        let size = shares.len().checked_mul(2 * target.len() + 1);
+        if size.is_none_or(|size| size > LARGEST) {
+            let found = format!("{} steps and {} letters", shares.len(), target.len());
+            return unaligned(found, "fewer, as of a part of it".into());
+        }
+        let Some(spans) = align(&shares, &target) else {
+            let (needed, letters) = (ctc_frames(&target), target.len());
+            let found = format!("{letters} letters and {} repeats", needed - letters);
+            return unaligned(found, format!("no more than its {} steps", shares.len()));
+        };
+        let letter = |(&class, steps): (&u32, [usize; 2])| {
+            let said = shares[steps[0]..steps[1]].iter().map(|row| row[class as usize]);
+            let probability = said.fold(0.0, f32::max);
+            Some(Letter { unit: alphabet.unit(class)?, steps, probability })
+        };
+        let letters: Vec<Letter> = target.iter().zip(spans).filter_map(letter).collect();
+        Ok(words(&letters, self.config()))
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The network's sizes.
 
 use crate::frontend::FrontEnd;
+use crate::objective::{AttentionConfig, Objective, TransducerConfig};
 use crate::{Alphabet, Decoding};
 use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ fn one() -> usize {
     1
 }
 
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
 /// The recurrent layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,29 +48,6 @@ pub struct RecurrentConfig {
     /// Numbers that each direction's output is projected to, fewer than the units (Sak et al. 2014).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<usize>,
-}
-
-/// What the last layer's numbers are trained to be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Objective {
-    /// Connectionist temporal classification (Graves et al. 2006): letters, or a blank, at each step.
-    #[default]
-    Ctc,
-    /// The transducer (Graves 2012): letters, or a blank, at each step and behind each letter.
-    Rnnt,
-}
-
-/// What a transducer has besides the encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TransducerConfig {
-    /// E: numbers that a letter is read as.
-    pub embedding: usize,
-    /// P: units of the recurrent layer over the letters before.
-    pub units: usize,
-    /// J: units of the layer that brings both together.
-    pub joint: usize,
 }
 
 /// What the network is made of; saved as `config.json` under the model type `cldnn`.
@@ -91,6 +73,12 @@ pub struct Config {
     /// What a transducer has besides the encoder; nothing under another objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transducer: Option<TransducerConfig>,
+    /// What a network with attention has besides the encoder; nothing under another objective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<AttentionConfig>,
+    /// Texts that a transducer or attention follows at a time where there is no language model; of 1 each letter is the likeliest one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub beam: usize,
     /// The letters that it writes.
     pub letters: Alphabet,
     /// How the language model of the model folder takes part; without it there is none.
@@ -127,6 +115,15 @@ impl Config {
     pub fn seconds(&self, step: usize) -> f64 {
         let hop = self.front_end.hop(self.rate) * self.time_reduction();
         (step * hop) as f64 / f64::from(self.rate)
+    }
+
+    /// Whether CTC is trained, alone or beside attention.
+    pub fn has_ctc(&self) -> bool {
+        match self.objective {
+            Objective::Ctc => true,
+            Objective::Rnnt => false,
+            Objective::Attention => self.attention.is_some_and(|sizes| sizes.ctc_weight > 0.0),
+        }
     }
 
     /// Numbers of a step behind the convolutions.
@@ -185,22 +182,17 @@ impl ModelConfig for Config {
             let expected = "at least 1 and fewer than the units";
             check((1..units).contains(&projection), "recurrent.projection", &projection, expected)?;
         }
-        let is_transducer = self.objective == Objective::Rnnt;
-        let found = if self.transducer.is_some() { "there" } else { "not there" };
+        let there = |is_there: bool| if is_there { "there" } else { "not there" };
+        let (is_there, is_asked) = (self.transducer.is_some(), self.objective == Objective::Rnnt);
         let expected = "there for the objective rnnt, and for no other";
-        check(self.transducer.is_some() == is_transducer, "transducer", &found, expected)?;
-        if let Some(TransducerConfig { embedding, units, joint }) = &self.transducer {
-            check(SIZES.contains(embedding), "transducer.embedding", embedding, RANGE)?;
-            check(SIZES.contains(units), "transducer.units", units, RANGE)?;
-            check(SIZES.contains(joint), "transducer.joint", joint, RANGE)?;
-            let found = if self.decoding.is_some() { "there" } else { "not there" };
-            check(
-                self.decoding.is_none(),
-                "decoding",
-                &found,
-                "not there: a transducer has a language model of its own",
-            )?;
-        }
+        check(is_there == is_asked, "transducer", &there(is_there), expected)?;
+        self.transducer.as_ref().map_or(Ok(()), TransducerConfig::check)?;
+        let is_there = self.attention.is_some();
+        let is_asked = self.objective == Objective::Attention;
+        let expected = "there for the objective attention, and for no other";
+        check(is_there == is_asked, "attention", &there(is_there), expected)?;
+        self.attention.as_ref().map_or(Ok(()), AttentionConfig::check)?;
+        check((1..=4096).contains(&self.beam), "beam", &self.beam, "1 to 4096")?;
         let expected = "at least 0 and less than 1";
         check((0.0..1.0).contains(&self.dropout), "dropout", &self.dropout, expected)?;
         let count = self.letters.classes() - 1;
@@ -213,8 +205,8 @@ impl ModelConfig for Config {
 }
 
 // Far above what any of these networks has, and low enough that no product of two overflows.
-const SIZES: std::ops::RangeInclusive<usize> = 1..=1 << 16;
-const RANGE: &str = "1 to 65536";
+pub(crate) const SIZES: std::ops::RangeInclusive<usize> = 1..=1 << 16;
+pub(crate) const RANGE: &str = "1 to 65536";
 const MAX_WIDTH: usize = 255;
 
 #[cfg(test)]
@@ -235,6 +227,8 @@ pub(crate) mod tests {
             dropout: 0.1,
             objective: Objective::Ctc,
             transducer: None,
+            attention: None,
+            beam: 1,
             letters: Alphabet::of(["YES NO"]),
             decoding: None,
         }

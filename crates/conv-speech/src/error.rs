@@ -61,8 +61,18 @@ pub enum Error {
         "the network reads an utterance from both ends, expected a forward one, which can write while it listens"
     )]
     NotForward,
+    /// A text that cannot be aligned with its recording.
+    #[error("{name} cannot be aligned with its text: {found}, expected {expected}")]
+    Unaligned {
+        /// The recording.
+        name: String,
+        /// What is wrong with the text.
+        found: String,
+        /// What should be.
+        expected: String,
+    },
     /// What only a network with CTC does.
-    #[error("the network is a transducer, expected one with CTC")]
+    #[error("the network is a transducer or one with attention, expected one with CTC")]
     NotCtc,
     /// Audio that is shorter than one window.
     #[error("{name} has {found} samples ({:.0} ms), expected at least {least} ({:.0} ms)",
@@ -104,6 +114,16 @@ pub enum Error {
         at: Place,
         /// What is there.
         found: String,
+    },
+    /// A line of a list or of transcripts is not as it should be.
+    #[error("{at}: found {found}, expected {expected}")]
+    Line {
+        /// The line.
+        at: Place,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: &'static str,
     },
     /// A recording that a manifest's line names cannot be used.
     #[error("{at}: {source}")]

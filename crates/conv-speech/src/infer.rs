@@ -1,10 +1,12 @@
 //! A trained recogniser: a model folder, opened once and shared between threads.
 
 use crate::data::Audio;
-use crate::greedy::{Letter, letters, words};
-use crate::model::{Preparation, Prepared};
-use crate::{Cldnn, Config, Error, Language, Result, Word, stored};
+use crate::greedy::{Letter, words};
+use crate::model::{Output, Preparation, Prepared};
+use crate::search::{Decoded, decode};
+use crate::{Cldnn, Config, Error, Language, Objective, Result, Word, stored};
 use candle_core::{Device, Tensor};
+use conv_hub::InvalidField;
 use conv_nn::{Mode, softmax};
 use conv_train::batch;
 use serde::Serialize;
@@ -69,6 +71,22 @@ impl Recognizer {
         Self { language: Some(language), ..self }
     }
 
+    /// The same, following so many texts at a time, with a language model or without.
+    ///
+    /// # Errors
+    /// None, too many, or more than one where CTC without a language model has no use for them.
+    pub fn with_beam(self, beam: usize) -> Result<Self> {
+        let is_plain = self.config().objective == Objective::Ctc && self.language.is_none();
+        let most = if is_plain { 1 } else { 4096 };
+        let expected = if is_plain { "1, as CTC has without a language model" } else { "1 to 4096" };
+        InvalidField::unless((1..=most).contains(&beam), "beam", &beam, expected)?;
+        let mut language = self.language;
+        if let Some(language) = &mut language {
+            language.decoding.beam = beam;
+        }
+        Ok(Self { model: self.model.with_beam(beam), language, ..self })
+    }
+
     /// What the network is made of.
     pub fn config(&self) -> &Config {
         self.model.config()
@@ -79,8 +97,8 @@ impl Recognizer {
         &self.model
     }
 
-    /// Writes down what is said: with the folder's language model, or else by the best letter of each step. Audio of another rate is
-    /// resampled.
+    /// Writes down what is said, as the folder says: with its language model, by a beam, or by the best letter each time. Audio of another
+    /// rate is resampled.
     ///
     /// # Errors
     /// Audio shorter than a window, with both numbers.
@@ -132,8 +150,8 @@ impl Recognizer {
         Ok(self.preparation.prepare(samples))
     }
 
-    /// What the network makes of each utterance's steps, in the utterances' order: probabilities `[T', V]`, or of a transducer the encoder's
-    /// outputs `[T', H]`.
+    /// What the network makes of each utterance's steps, in the utterances' order: probabilities `[T', V]`, or of a transducer and of
+    /// attention the encoder's outputs `[T', H]`.
     pub(crate) fn posteriors(
         &self,
         utterances: &[&Prepared],
@@ -159,17 +177,7 @@ impl Recognizer {
         steps: &[Vec<f32>],
         seconds: f64,
     ) -> Result<Read> {
-        let alphabet = &self.config().letters;
-        let mut shares = None;
-        let letters = match (self.model.transducer(), language) {
-            (Some(transducer), _) => {
-                let decoded = transducer.decode(steps, alphabet, &self.device)?;
-                shares = Some(decoded.shares);
-                decoded.letters
-            }
-            (None, Some(language)) => language.letters(steps, alphabet),
-            (None, None) => letters(steps, alphabet),
-        };
+        let Decoded { letters, shares } = decode(&self.model, language, steps, &self.device)?;
         let words = words(&letters, self.config());
         let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let text = text.join(" ");
@@ -180,7 +188,7 @@ impl Recognizer {
 /// What was read of an utterance's steps.
 pub(crate) struct Read {
     letters: Vec<Letter>,
-    /// Of a transducer the probabilities with which each step began.
+    /// As a search gives them ([`Decoded`]).
     shares: Option<Vec<Vec<f32>>>,
     pub transcript: Transcript,
 }
@@ -205,9 +213,9 @@ pub(crate) fn posteriors(
         let chosen: Vec<&Prepared> = places.iter().map(|&place| utterances[place]).collect();
         let batch = preparation.batch(&chosen, device)?;
         let logits = model.forward(&batch, &mut Mode::Eval)?;
-        let shares: Tensor = match model.transducer() {
-            Some(_) => logits,
-            None => softmax(&logits, 2)?,
+        let shares: Tensor = match model.output() {
+            Output::Ctc(_) => softmax(&logits, 2)?,
+            Output::Rnnt(_) | Output::Attention(..) => logits,
         };
         for ((shares, steps), place) in
             shares.to_vec3::<f32>()?.into_iter().zip(model.steps(&batch)).zip(places)

@@ -1,7 +1,7 @@
 //! What is in a model folder.
 
 use crate::config::{ConvolutionConfig, RecurrentConfig};
-use crate::{Config, Decoding, Result};
+use crate::{AttentionConfig, Config, Decoding, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
 use std::fmt;
@@ -59,6 +59,18 @@ impl fmt::Display for ModelInspection {
         match layers {
             0 => writeln!(f, "{:<16} none", "recurrent")?,
             _ => writeln!(f, "{:<16} {layers} of {units} units, {directions}", "recurrent")?,
+        }
+        let decoder = match (&self.config.transducer, &self.config.attention) {
+            (Some(sizes), _) => format!(", {} units over the letters", sizes.units),
+            (_, Some(AttentionConfig { units, filters, ctc_weight, .. })) => {
+                let by = if *filters > 0 { "content and place" } else { "content" };
+                format!(" by {by}, {units} units over the letters, CTC counting {ctc_weight}")
+            }
+            (None, None) => String::new(),
+        };
+        writeln!(f, "{:<16} {}{decoder}", "loss", self.config.objective)?;
+        if self.config.beam > 1 {
+            writeln!(f, "{:<16} {}", "beam", self.config.beam)?;
         }
         writeln!(f, "{:<16} {} frames a step", "time reduction", self.time_reduction)?;
         writeln!(f, "{:<16} {:.0} ms", "shortest audio", self.shortest_ms)?;

@@ -1,5 +1,6 @@
 //! The network: front end, convolutions over frequency and time, recurrent layers, one linear layer.
 
+use crate::attention::{Attention, attention};
 use crate::config::{ConvolutionConfig, RecurrentConfig};
 use crate::frontend::{FrontEnd, LogMel, RawWaveform, raw_waveform};
 use crate::transducer::{Transducer, transducer};
@@ -36,7 +37,7 @@ pub struct Statistics {
 /// A sample of a batch gives what it gives alone: each layer sees zeros behind its end, as it does behind an utterance without others.
 ///
 /// # Shapes
-/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a transducer.
+/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a transducer or attention.
 #[derive(Debug, Clone)]
 pub struct Cldnn {
     raw: Option<RawWaveform>,
@@ -51,10 +52,12 @@ pub struct Cldnn {
 
 /// What comes behind the encoder.
 #[derive(Debug, Clone)]
-enum Output {
+pub(crate) enum Output {
     /// Of each step the logits of CTC's blank and the letters.
     Ctc(Linear),
     Rnnt(Transducer),
+    /// The decoder, and what it has of CTC where that counts too.
+    Attention(Attention, Option<Linear>),
 }
 
 /// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
@@ -62,7 +65,8 @@ enum Output {
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean` and `frontend.deviation` `[F]`,
 /// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where there are such layers,
 /// `output.weight` `[V, H]` and `bias`; of a transducer in place of these `transducer.…` (`embedding.weight` `[V, E]`, `recurrent.…`,
-/// `encoder`, `prediction` and `output`, each with `weight` and `bias`).
+/// `encoder`, `prediction` and `output`, each with `weight` and `bias`), and with attention `attention.…` (`embedding.weight` `[V, E]`, `recurrent.…`,
+/// `heard`, `hidden` and `output`, each with `weight` and `bias`, and the `weight` of `asked`, `energy`, `filters` and `places`), beside `output` where CTC counts.
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -92,6 +96,7 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
     let stack =
         LstmConfig { layers, bidirectional, projection, dropout: config.dropout, bias: true };
     let inputs = config.reduction.unwrap_or(maps);
+    let of_ctc = || linear(config.outputs(), config.letters.classes(), vb.pp("output"));
     Ok(Cldnn {
         raw: match &config.front_end {
             FrontEnd::Raw(raw) => Some(raw_waveform(raw, config.rate, &of_front_end)?),
@@ -107,11 +112,13 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
         recurrent: (layers > 0)
             .then(|| lstm(inputs, units, stack, vb.pp("recurrent")))
             .transpose()?,
-        output: match &config.transducer {
-            Some(sizes) => Output::Rnnt(transducer(sizes, config, &vb.pp("transducer"))?),
-            None => {
-                Output::Ctc(linear(config.outputs(), config.letters.classes(), vb.pp("output"))?)
+        output: match (&config.transducer, &config.attention) {
+            (Some(sizes), _) => Output::Rnnt(transducer(sizes, config, &vb.pp("transducer"))?),
+            (_, Some(sizes)) => {
+                let decoder = attention(sizes, config, &vb.pp("attention"))?;
+                Output::Attention(decoder, (sizes.ctc_weight > 0.0).then(of_ctc).transpose()?)
             }
+            (None, None) => Output::Ctc(of_ctc()?),
         },
         config: config.clone(),
     })
@@ -131,6 +138,12 @@ impl Cldnn {
         &self.config
     }
 
+    /// The same network, written by so many texts at a time.
+    pub(crate) fn with_beam(mut self, beam: usize) -> Self {
+        self.config.beam = beam;
+        self
+    }
+
     /// The front end over the waveform, where it is one.
     pub fn raw(&self) -> Option<&RawWaveform> {
         self.raw.as_ref()
@@ -142,7 +155,7 @@ impl Cldnn {
     }
 
     /// Of each step what the network makes of it; behind an utterance's own [`Cldnn::steps`] it is nothing. With CTC these are logits
-    /// `[B, T', V]`, of a transducer the encoder's outputs `[B, T', H]`.
+    /// `[B, T', V]`, of a transducer and of attention the encoder's outputs `[B, T', H]`.
     ///
     /// # Errors
     /// A batch of other features than the front end's.
@@ -166,12 +179,9 @@ impl Cldnn {
         self.classified(&x, mode)
     }
 
-    /// What a transducer has besides the encoder.
-    pub(crate) fn transducer(&self) -> Option<&Transducer> {
-        match &self.output {
-            Output::Ctc(_) => None,
-            Output::Rnnt(transducer) => Some(transducer),
-        }
+    /// What comes behind the encoder.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
     }
 
     /// What the convolutions make of features: `[B, T', H]`, of each step what is around it.
@@ -214,11 +224,11 @@ impl Cldnn {
         Ok((x, Some(state)))
     }
 
-    /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer takes them as they are.
+    /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer and attention take them as they are.
     pub(crate) fn classified(&self, x: &Tensor, mode: &Mode) -> Result<Tensor> {
         match &self.output {
             Output::Ctc(output) => Ok(output.at(precision(mode)).forward(x)?),
-            Output::Rnnt(_) => Ok(x.clone()),
+            Output::Rnnt(_) | Output::Attention(..) => Ok(x.clone()),
         }
     }
 

@@ -1,10 +1,13 @@
 //! The settings of a run, as they stand in a configuration file.
 
-use crate::config::{ConvolutionConfig, Objective, RecurrentConfig, TransducerConfig};
+use crate::config::{ConvolutionConfig, RecurrentConfig};
 use crate::frontend::{FrontEnd, LogMelConfig, RawConfig};
 use crate::masks::Masks;
+use crate::objective::{AttentionConfig, Objective, TransducerConfig};
 use crate::perturbation::Perturbation;
+use crate::surroundings::SurroundingsConfig;
 use crate::{Alphabet, Config, Result};
+use conv_hub::InvalidField;
 use conv_train::FitConfig;
 use conv_train::batch::{BatchSize, Batching};
 use conv_train::optim::{Adam, Group, OptimizerConfig};
@@ -29,10 +32,18 @@ pub struct Recipe {
     pub objective: Objective,
     /// What a transducer has besides the encoder, where that is the objective.
     pub transducer: TransducerConfig,
+    /// What attention has besides the encoder, where that is the objective.
+    pub attention: AttentionConfig,
+    /// ε: the share of each letter that attention learns of all others alike (Szegedy et al. 2016, section 7).
+    pub label_smoothing: f64,
+    /// Texts that a transducer or attention follows at a time when it writes.
+    pub beam: usize,
     /// Whether words of one letter have classes of their own ([`Alphabet::with_spelled`]).
     pub spelled_apart: bool,
     /// Speed, vocal tract and loudness of recordings in training.
     pub perturbation: Perturbation,
+    /// Noises and rooms in training.
+    pub surroundings: SurroundingsConfig,
     /// Masks over the features.
     pub masks: Masks,
     /// The loop's settings.
@@ -67,8 +78,19 @@ impl Recipe {
             dropout: 0.2,
             objective: Objective::Ctc,
             transducer: TransducerConfig { embedding: 32, units: 96, joint: 96 },
+            attention: AttentionConfig {
+                embedding: 32,
+                units: 96,
+                energies: 96,
+                filters: 8,
+                width: 31,
+                ctc_weight: 0.3,
+            },
+            label_smoothing: 0.1,
+            beam: 1,
             spelled_apart: false,
             perturbation: Perturbation::default(),
+            surroundings: SurroundingsConfig::default(),
             masks: Masks { frequency: 1, frequency_width: 8, time: 1, time_width: 8 },
             fit: FitConfig {
                 epochs: 30,
@@ -136,9 +158,17 @@ impl Recipe {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        let fits = (0.0..1.0).contains(&self.label_smoothing);
+        let expected = "at least 0 and less than 1";
+        InvalidField::unless(fits, "label_smoothing", &self.label_smoothing, expected)?;
         self.perturbation.check()?;
         self.masks.check()?;
         Ok(self.fit.check()?)
+    }
+
+    /// Whether recordings are others in each epoch.
+    pub(crate) fn changes_recordings(&self) -> bool {
+        !self.perturbation.is_none() || !self.surroundings.is_none()
     }
 
     pub(crate) fn network(&self, rate: u32, letters: Alphabet) -> Config {
@@ -151,6 +181,8 @@ impl Recipe {
             dropout: self.dropout,
             objective: self.objective,
             transducer: (self.objective == Objective::Rnnt).then_some(self.transducer),
+            attention: (self.objective == Objective::Attention).then_some(self.attention),
+            beam: if self.objective == Objective::Ctc { 1 } else { self.beam },
             letters,
             decoding: None,
         }

@@ -97,4 +97,35 @@ mod tests {
         assert_eq!(message.as_deref(), Some(expected));
         Ok(())
     }
+
+    /// What files of each kind begin with, and a WAV file of ten samples.
+    fn beginnings() -> Vec<Vec<u8>> {
+        let wav = wav::file(&wav::pcm_format(8000), &[7; 20]);
+        let kinds: [&[u8]; 5] = [b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0", &[0xff, 0xfb, 0x90], b"RIFF"];
+        kinds.into_iter().map(<[u8]>::to_vec).chain([wav]).collect()
+    }
+
+    proptest::proptest! {
+        /// Whatever follows, it is a refusal or no more samples than the bytes can hold.
+        #[test]
+        fn hostile_bytes_are_refused_or_are_few_samples(
+            kind in 0usize..6,
+            rest in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+            change in (0usize..44, proptest::prelude::any::<u8>()),
+        ) {
+            let mut bytes = beginnings().swap_remove(kind);
+            let (at, value) = change;
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+            bytes.extend(rest);
+            let most = 8 * bytes.len();
+            match Audio::from_bytes(bytes) {
+                // A frame of MP3 or Vorbis may stand for some thousand samples.
+                Ok(audio) if kind < 4 => proptest::prop_assert!(audio.samples.len() <= 1 << 20),
+                Ok(audio) => proptest::prop_assert!(audio.samples.len() <= most),
+                Err(reason) => proptest::prop_assert!(!reason.is_empty()),
+            }
+        }
+    }
 }

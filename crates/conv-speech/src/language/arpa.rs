@@ -235,4 +235,32 @@ mod tests {
             assert!(read(&model[..end]).is_err(), "{end}");
         }
     }
+
+    proptest::proptest! {
+        /// A file in which bytes are others, cut out or doubled is a model or an error that names it and the line.
+        #[test]
+        fn a_damaged_file_is_read_or_named(
+            changes in proptest::collection::vec((0usize..400, proptest::prelude::any::<u8>(), 0u8..3), 1..6),
+        ) {
+            let mut bytes = NgramModel::train(["GO ON", "GO HOME NOW"], ["STAY"], 3).to_arpa().into_bytes();
+            for (at, byte, kind) in changes {
+                let at = at % bytes.len();
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => _ = bytes.splice(at..(at + usize::from(byte)).min(bytes.len()), []),
+                    _ => {
+                        let part = bytes[at..(at + usize::from(byte)).min(bytes.len())].to_vec();
+                        bytes.splice(at..at, part);
+                    }
+                }
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            match read(&String::from_utf8_lossy(&bytes)) {
+                Ok(model) => proptest::prop_assert!(model.order() <= 3),
+                Err(error) => proptest::prop_assert!(error.contains("words.arpa"), "{}", error),
+            }
+        }
+    }
 }

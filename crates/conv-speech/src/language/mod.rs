@@ -1,16 +1,14 @@
 //! What is likely to be said: words, and how likely they follow each other.
 
 mod arpa;
-mod beam;
 mod fit;
 mod lexicon;
 mod ngram;
 
+pub(crate) use lexicon::ROOT;
 pub use ngram::NgramModel;
 
-use crate::greedy::Letter;
 use crate::{Alphabet, Config, Result};
-use beam::Search;
 use conv_hub::{InvalidField, ModelFolder};
 use lexicon::Lexicon;
 use serde::{Deserialize, Serialize};
@@ -50,9 +48,9 @@ impl Decoding {
 /// A language model, ready to take part.
 #[derive(Debug, Clone)]
 pub struct Language {
-    model: NgramModel,
-    lexicon: Option<Lexicon>,
-    decoding: Decoding,
+    pub(crate) model: NgramModel,
+    pub(crate) lexicon: Option<Lexicon>,
+    pub(crate) decoding: Decoding,
 }
 
 impl Language {
@@ -86,10 +84,5 @@ impl Language {
     /// Words of the model that need a letter which the alphabet lacks: they are never written.
     pub fn left_out(&self) -> &[String] {
         self.lexicon.as_ref().map_or(&[], Lexicon::left_out)
-    }
-
-    pub(crate) fn letters(&self, posteriors: &[Vec<f32>], alphabet: &Alphabet) -> Vec<Letter> {
-        let (model, lexicon, decoding) = (&self.model, self.lexicon.as_ref(), self.decoding);
-        Search { alphabet, model, lexicon, decoding }.letters(posteriors)
     }
 }

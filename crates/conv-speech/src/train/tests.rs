@@ -1,7 +1,14 @@
 use super::*;
-use crate::data::Audio;
-use crate::frontend::LogMelConfig;
-use crate::{Perturbation, TransducerConfig};
+use crate::data::{Audio, Recording};
+use crate::frontend::{FrontEnd, LogMelConfig};
+use crate::metrics::Tally;
+use crate::{
+    AttentionConfig, Decoding, Language, NgramModel, Objective, Perturbation, SurroundingsConfig,
+    TransducerConfig,
+};
+use conv_nn::Mode;
+use conv_train::Learner;
+use std::collections::BTreeMap;
 
 /// A recording of so many frames of 10 ms.
 fn recording(name: &str, text: &str, frames: usize) -> Recording {
@@ -18,6 +25,14 @@ fn recordings(recordings: Vec<Recording>) -> Recordings {
 fn recipe() -> Recipe {
     let mut recipe = Recipe::small(FrontEnd::LogMel(LogMelConfig::default()));
     recipe.transducer = TransducerConfig { embedding: 4, units: 5, joint: 6 };
+    recipe.attention = AttentionConfig {
+        embedding: 4,
+        units: 5,
+        energies: 6,
+        filters: 2,
+        width: 3,
+        ctc_weight: 0.0,
+    };
     recipe
 }
 
@@ -71,6 +86,122 @@ fn a_transducer_writes_any_text_over_any_steps_and_learns_from_all() -> Result<(
     Ok(())
 }
 
+/// Alone it writes any text over any steps; where CTC counts too, a text must fit it, and the loss is what both say together.
+#[test]
+fn attention_learns_with_ctc_or_without() -> Result<()> {
+    let list = vec![recording("short", "AABB", 4), recording("long", "BA", 40)];
+    let list = recordings(list);
+    let fitting = recordings(vec![recording("long", "BA", 40)]);
+    let mut losses = Vec::new();
+    for ctc_weight in [0.0, 0.25, 0.75] {
+        let mut recipe = Recipe { objective: Objective::Attention, ..recipe() };
+        recipe.attention.ctc_weight = ctc_weight;
+        let training = Training::new(&recipe, &list, None, None, &Device::Cpu)?;
+        let left_out = if ctc_weight > 0.0 { 1 } else { 0 };
+        assert_eq!(training.left_out().len(), left_out);
+        let (loss, gradients) = gradients(&training)?;
+        assert!(loss.is_finite());
+        let heads = ["attention.energy.weight", "attention.filters.weight", "convolutions.0.weight"];
+        for name in heads {
+            assert!(gradients[name].iter().any(|&value| value != 0.0), "{name}");
+        }
+        assert_eq!(gradients.contains_key("output.weight"), ctc_weight > 0.0);
+        let fitting = Training::new(&recipe, &fitting, None, None, &Device::Cpu)?;
+        losses.push(fitting.mean_loss(&fitting.train)?);
+    }
+    // Both are what they are alone, each counting its weight: between two mixtures lies a straight line.
+    let of_ctc = losses[0] + (losses[2] - losses[0]) / 0.75;
+    let expected = 0.75 * losses[0] + 0.25 * of_ctc;
+    assert!((losses[1] - expected).abs() < 1e-5, "{losses:?}");
+    Ok(())
+}
+
+#[test]
+fn what_an_encoder_learnt_under_another_loss_is_taken_and_told() -> Result<()> {
+    let place = tempfile::tempdir().map_err(Error::io(Path::new("a folder")))?;
+    let folder = place.path().join("ctc");
+    let list = recordings(vec![recording("a", "AB", 40), recording("b", "B", 60)]);
+    let first = recipe();
+    let first = Training::new(&first, &list, None, None, &Device::Cpu)?;
+    conv_train::task::save(&first, &folder, &crate::card("tones", [].into()), false)?;
+    let mut recipe = Recipe { objective: Objective::Attention, ..recipe() };
+    recipe.fit.seed = 7;
+    for (ctc_weight, unused) in [(0.0, vec!["output.bias", "output.weight"]), (0.5, vec![])] {
+        recipe.attention.ctc_weight = ctc_weight;
+        let training = Training::new(&recipe, &list, None, Some(&folder), &Device::Cpu)?;
+        let Some(start) = training.start() else { unreachable!("it was asked for") };
+        assert_eq!(start.unused, unused);
+        assert!(start.drawn.iter().all(|name| name.starts_with("attention.")), "{start}");
+        let [own, others] = [&training, &first].map(|training| training.parameters.tensors());
+        assert_eq!(start.taken.len() + start.drawn.len(), own.len());
+        for name in &start.taken {
+            let [own, other] = [&own, &others].map(|all| all[name].flatten_all()?.to_vec1::<f32>());
+            assert_eq!(own?, other?, "{name}");
+        }
+        let text = start.to_string();
+        assert!(text.contains("are those of ctc: convolutions.0, convolutions.1, "), "{text}");
+        let end = if unused.is_empty() { "not used of ctc: none" } else { "not used of ctc: output" };
+        assert!(text.ends_with(end), "{text}");
+    }
+    // Other letters have other rows.
+    let others = recordings(vec![recording("a", "XY", 40)]);
+    let training = Training::new(&recipe, &others, None, Some(&folder), &Device::Cpu)?;
+    assert!(training.start().is_some_and(|start| start.unused.contains(&"output.weight".into())));
+    Ok(())
+}
+
+/// A recording whose letters are tones, one behind the other.
+fn spoken(number: usize, text: &str) -> Recording {
+    let mut samples = vec![0.0; 400];
+    for letter in text.chars() {
+        let hertz = if letter == 'A' { 400.0 } else { 2000.0 } + number as f32;
+        samples.extend((0..1000).map(|t| 0.3 * (hertz * t as f32 / 8000.0 * 6.2832).sin()));
+        samples.extend([0.0; 600]);
+    }
+    let audio = Audio { samples, rate: 8000 };
+    Recording { name: number.to_string(), audio, text: text.into(), speaker: None }
+}
+
+/// Few recordings are learnt by heart and written without an error: by attention alone and with CTC, and by a transducer, each letter by letter
+/// and by beams of one text and more. Where a transducer is sure, a beam of one is greedy decoding.
+#[test]
+fn small_sets_are_learnt_by_heart() -> Result<()> {
+    let texts = ["A", "B", "AB", "BA", "ABB", "BAA", "BABA", "AABA"];
+    let list: Vec<Recording> = texts.iter().zip(0..).map(|(text, at)| spoken(at, text)).collect();
+    let list = recordings(list);
+    let place = tempfile::tempdir().map_err(Error::io(Path::new("a folder")))?;
+    for (run, objective, ctc_weight) in [
+        ("alone", Objective::Attention, 0.0),
+        ("joint", Objective::Attention, 0.3),
+        ("transducer", Objective::Rnnt, 0.0),
+    ] {
+        let small = Recipe::small(FrontEnd::LogMel(LogMelConfig::default()));
+        let mut recipe = Recipe { objective, ..small };
+        recipe.attention.ctc_weight = ctc_weight;
+        recipe.dropout = 0.0;
+        recipe.fit.epochs = 60;
+        let training = Training::new(&recipe, &list, None, None, &Device::Cpu)?;
+        conv_train::fit(&training, &recipe.fit, conv_train::Run::new(&place.path().join(run)))?;
+        let letters = Alphabet::of(texts);
+        let any = NgramModel::train(texts, [], 1);
+        for (beam, language) in [(1, false), (4, false), (1, true), (4, true)] {
+            let mut recognizer = training.recognizer().with_beam(beam)?;
+            if language {
+                // It says nothing, but a transducer searches by a beam of one too.
+                let decoding = Decoding { beam, weight: 0.0, bonus: 0.0, lexicon: false };
+                let language = Language::new(any.clone(), decoding, &letters)?;
+                recognizer = recognizer.with_language(language);
+            }
+            let mut tally = Tally::default();
+            for one in &list.recordings {
+                tally.add(&one.text, &recognizer.transcribe(&one.audio)?.text);
+            }
+            assert_eq!(tally.right, 8, "{run}, beam {beam}, {language}: {tally:?}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn recordings_are_changed_anew_each_epoch_from_the_seed_alone() -> Result<()> {
     let mut recipe = recipe();
@@ -98,5 +229,31 @@ fn recordings_are_changed_anew_each_epoch_from_the_seed_alone() -> Result<()> {
         lengths.insert(found.1[0]);
     }
     assert!(lengths.len() > 5 && lengths.first() < Some(&40) && lengths.last() > Some(&40));
+    Ok(())
+}
+
+#[test]
+fn noises_and_rooms_are_drawn_anew_each_epoch_from_the_seed_alone() -> Result<()> {
+    let mut recipe = recipe();
+    recipe.surroundings = SurroundingsConfig { noise: 0.7, snr: [0.0, 20.0], room: 0.5 };
+    let list = recordings(vec![recording("a", "AB", 40), recording("b", "B", 60)]);
+    let all = Surroundings::new(vec![vec![0.1, -0.3, 0.2, 0.5, -0.4]], vec![]);
+    let all = all.with_simulated(4, 8000, 3);
+    let training = Training::new(&recipe, &list, None, None, &Device::Cpu)?;
+    assert!(training.load(Some(0), &[0]).is_err());
+    let training = training.within(&all)?;
+    let load = |epoch, indexes: &[usize]| -> Result<Vec<Vec<Vec<f32>>>> {
+        Ok(training.load(epoch, indexes)?.batch.inputs.to_vec3::<f32>()?)
+    };
+    let own = load(None, &[0, 1])?;
+    let mut others = 0;
+    for epoch in 0..10 {
+        let found = load(Some(epoch), &[0, 1])?;
+        assert_eq!(found, load(Some(epoch), &[0, 1])?);
+        let alone: Vec<Vec<f32>> = found[0].iter().map(|row| row[..40].to_vec()).collect();
+        assert_eq!(load(Some(epoch), &[0])?[0], alone);
+        others += usize::from(found[0] != own[0]);
+    }
+    assert!((6..=10).contains(&others), "{others}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The yes/no set (OpenSLR 1): sixty recordings of one speaker who says "yes" or "no" in Hebrew, eight words each.
 
-use super::{Manifest, Span, Utterance};
+use super::named;
+use crate::data::{Manifest, Utterance};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub fn yes_no(folder: &Path) -> Result<YesNo> {
     paths.sort();
     let utterance = |path: PathBuf| {
         let text = transcript(path.file_name()?.to_str()?)?;
-        Some(Utterance { path, speaker: None, span: Span::default(), text, at: None })
+        Some(named(path, text, None))
     };
     let mut train: Vec<Utterance> = paths.into_iter().filter_map(utterance).collect();
     if train.len() < 2 {

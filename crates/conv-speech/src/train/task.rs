@@ -1,0 +1,136 @@
+//! A run of training, as the loop and its folder take it.
+
+use super::example::Example;
+use super::{Labelled, Start, Training};
+use crate::evaluate::Written;
+use crate::frontend::FrontEnd;
+use crate::metrics::Tally;
+use crate::{Config, Objective, Result, report};
+use conv_nn::{Mode, Parameters};
+use conv_train::report::Report;
+use conv_train::{FitConfig, Learner, Loss, Task};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+impl Learner for Training<'_> {
+    type Batch = Labelled;
+
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn lengths(&self, _: usize) -> conv_train::Result<Cow<'_, [usize]>> {
+        Ok((&self.lengths).into())
+    }
+
+    fn identity(&self) -> Value {
+        let mut identity = json!({
+            "network": self.model.config(),
+            "masks": self.recipe.masks,
+            "data": format!("{:016x}", self.fingerprint),
+        });
+        // Checkpoints of runs without these are as they were.
+        if self.config().objective == Objective::Attention {
+            identity["label_smoothing"] = json!(self.recipe.label_smoothing);
+        }
+        if !self.recipe.perturbation.is_none() {
+            identity["perturbation"] = json!(self.recipe.perturbation);
+        }
+        if let (false, Some(all)) = (self.recipe.surroundings.is_none(), self.surroundings) {
+            identity["surroundings"] = json!(self.recipe.surroundings);
+            identity["sounds"] = json!(format!("{:016x}", all.fingerprint()));
+        }
+        identity
+    }
+
+    fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Labelled> {
+        let examples: Vec<&Example> = indexes.iter().map(|&index| &self.train[index]).collect();
+        let own = || examples.iter().map(|example| &example.prepared).collect::<Vec<_>>();
+        let Some(epoch) = epoch.filter(|_| self.recipe.changes_recordings()) else {
+            return Ok(self.batch(&examples, &own())?);
+        };
+        let perturbed = indexes.iter().map(|&index| self.perturbed(epoch, index));
+        let perturbed = perturbed.collect::<Result<Vec<_>>>()?;
+        Ok(self.batch(&examples, &perturbed.iter().collect::<Vec<_>>())?)
+    }
+
+    fn loss(&self, batch: &Labelled, mode: &mut Mode) -> conv_train::Result<Loss> {
+        Ok(self.loss_of(batch, mode)?)
+    }
+
+    fn name_of(&self, example: usize) -> String {
+        self.train[example].name.clone()
+    }
+
+    /// Of the dev part; without one of what is trained on, and called so.
+    fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
+        let mut tally = Tally::default();
+        for Written { reference, hypothesis, .. } in self.written()? {
+            tally.add(&reference, &hypothesis);
+        }
+        let of = if self.dev.is_empty() { "training " } else { "" };
+        let loss = self.mean_loss(self.watched())?;
+        let figures =
+            [("loss", loss), ("wer", tally.words.rate()), ("cer", tally.characters.rate())];
+        Ok(figures.map(|(name, value)| (format!("{of}{name}"), value)).into())
+    }
+}
+
+impl Task for Training<'_> {
+    type Config = Config;
+    const NETWORK: &'static str = "A network of convolutions and long short-term memory after Sainath et al. (2015), with CTC, a transducer or attention";
+
+    fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    fn fit(&self) -> &FitConfig {
+        &self.recipe.fit
+    }
+
+    fn recipe(&self) -> Value {
+        json!(self.recipe)
+    }
+
+    fn examples(&self) -> BTreeMap<&'static str, usize> {
+        let (train, left_out) = (self.train.len(), self.left_out.len());
+        BTreeMap::from([("train", train), ("dev", self.dev.len()), ("left out", left_out)])
+    }
+
+    fn start(&self) -> Value {
+        match &self.start {
+            Some(Start { from, taken, drawn, unused }) => {
+                json!({ "from": from, "taken": taken, "drawn": drawn, "unused": unused })
+            }
+            None => json!({ "from": null }),
+        }
+    }
+
+    /// Samples through the filters, maps before and behind each rectifier, gates and states of the recurrent layers.
+    fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
+        let config = self.config();
+        let filtered = match &config.front_end {
+            FrontEnd::Raw(raw) => {
+                raw.filters * longest * config.front_end.hop(config.rate) / raw.stride
+            }
+            FrontEnd::LogMel(log_mel) => log_mel.filters * longest,
+        };
+        let (mut frames, mut features, mut maps) = (longest, config.front_end.features(), 0);
+        for layer in &config.convolutions {
+            frames = frames.div_ceil(layer.stride[1]);
+            features = features.div_ceil(layer.stride[0]);
+            maps += 3 * layer.maps * features * frames;
+            features /= layer.pool;
+        }
+        let recurrent = 6 * config.recurrent.layers * config.recurrent.units * 2 * frames;
+        examples * (filtered + maps + recurrent) * size_of::<f32>()
+    }
+
+    /// The worst utterances of the watched part.
+    fn sections(&self, report: Report) -> conv_train::Result<Report> {
+        let part = if self.dev.is_empty() { "training" } else { "dev" };
+        let worst = report::worst(&self.written()?);
+        Ok(report.section(&format!("Transcripts, {part}, the worst first"), worst))
+    }
+}
