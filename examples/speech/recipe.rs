@@ -19,7 +19,7 @@ pub struct Flags {
     /// What the network is made of [default: small]
     #[arg(long)]
     preset: Option<Preset>,
-    /// What the network is trained for [default: ctc]
+    /// What the network is trained for; all but ctc takes twice the epochs [default: ctc]
     #[arg(long)]
     loss: Option<Criterion>,
     /// What CTC counts beside attention, 0 to 1; 0 is attention alone [default: 0.3]
@@ -82,14 +82,17 @@ impl Flags {
             Preset::Convolutional => Recipe::convolutional(front_end),
             Preset::Medium => Recipe::medium(front_end),
         };
-        base.fit.monitor = has_dev
-            .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });
-        let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
         let objective = self.loss.map(|loss| match loss {
             Criterion::Ctc => Objective::Ctc,
             Criterion::Rnnt => Objective::Rnnt,
             Criterion::Attention => Objective::Attention,
         });
+        if let Some(objective) = objective {
+            base = base.with_objective(objective);
+        }
+        base.fit.monitor = has_dev
+            .then(|| MonitoredMetric { metric: "wer".into(), direction: Direction::Minimize });
+        let mut recipe = self.fit.over(&base, |recipe| &mut recipe.fit, common)?;
         settings::set(&mut recipe.objective, objective);
         settings::set(&mut recipe.attention.ctc_weight, self.ctc_weight);
         settings::set(&mut recipe.label_smoothing, self.label_smoothing);

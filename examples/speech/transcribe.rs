@@ -102,7 +102,7 @@ impl Options {
         Ok(conv_hub::files::write_atomic(&file, text.as_bytes())?)
     }
 
-    /// Words of standard input: as they are said, if the network reads forward only and has no language model; else at the end.
+    /// Words of standard input: as they are said, if the network reads forward only and nothing else says what to write; else at the end.
     fn listen(&self, recognizer: &Recognizer, common: &conv_cli::Common) -> Result<()> {
         let mut samples = match self.pcm {
             Some(rate) => Samples::pcm(Box::new(stdin().lock()) as Box<dyn Read>, rate),
@@ -110,7 +110,7 @@ impl Options {
         };
         let rate = samples.rate();
         let stream =
-            if recognizer.language().is_none() { recognizer.stream(rate).ok() } else { None };
+            if recognizer.is_greedy() { recognizer.stream(rate).ok() } else { None };
         let path = Path::new("-");
         let Some(mut stream) = stream else {
             let mut audio = Audio { samples: Vec::new(), rate };

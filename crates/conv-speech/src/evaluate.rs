@@ -3,7 +3,8 @@
 use crate::data::{Recording, Recordings};
 use crate::metrics::{Errors, Tally};
 use crate::model::Prepared;
-use crate::{Language, Recognizer, Result};
+use crate::search::Guides;
+use crate::{Recognizer, Result};
 use conv_train::metrics::{Estimate, bootstrap};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -76,9 +77,12 @@ pub fn evaluate(
     recordings: &Recordings,
 ) -> Result<(Evaluation, Vec<Written>)> {
     let all = posteriors(recognizer, recordings)?;
-    let written = written(recognizer, recognizer.language(), recordings, &all)?;
+    let written = written(recognizer, recognizer.guides(), recordings, &all)?;
     let plain = match recognizer.language() {
-        Some(_) => Some(tally(&self::written(recognizer, None, recordings, &all)?).into()),
+        Some(_) => {
+            let guides = Guides::default();
+            Some(tally(&self::written(recognizer, guides, recordings, &all)?).into())
+        }
         None => None,
     };
     Ok((Evaluation::new(recordings, &written, plain), written))
@@ -100,15 +104,15 @@ pub(crate) fn posteriors(
     recognizer.posteriors(&prepared, &names)
 }
 
-/// What is written of every recording with a language model or none.
+/// What is written of every recording by some guides or none.
 pub(crate) fn written(
     recognizer: &Recognizer,
-    language: Option<&Language>,
+    guides: Guides,
     recordings: &Recordings,
     posteriors: &[Vec<Vec<f32>>],
 ) -> Result<Vec<Written>> {
     let one = |(recording, steps): (&Recording, &Vec<Vec<f32>>)| {
-        let hypothesis = recognizer.read_with(language, steps, 0.0)?.transcript.text;
+        let hypothesis = recognizer.read_with(guides, steps, 0.0)?.transcript.text;
         let (name, reference) = (recording.name.clone(), recording.text.clone());
         Ok(Written { name, reference, hypothesis })
     };

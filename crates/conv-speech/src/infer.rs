@@ -3,7 +3,7 @@
 use crate::data::Audio;
 use crate::greedy::{Letter, words};
 use crate::model::{Output, Preparation, Prepared};
-use crate::search::{Decoded, decode};
+use crate::search::{Decoded, Guides, HotWords, decode};
 use crate::{Cldnn, Config, Error, Language, Objective, Result, Word, stored};
 use candle_core::{Device, Tensor};
 use conv_hub::InvalidField;
@@ -43,6 +43,7 @@ pub struct Heard {
 pub struct Recognizer {
     model: Cldnn,
     language: Option<Language>,
+    hot: Option<HotWords>,
     preparation: Preparation,
     device: Device,
 }
@@ -62,7 +63,7 @@ impl Recognizer {
     pub fn new(model: Cldnn, device: &Device) -> Self {
         let config = model.config();
         let preparation = Preparation::new(&config.front_end, config.rate);
-        Self { model, language: None, preparation, device: device.clone() }
+        Self { model, language: None, hot: None, preparation, device: device.clone() }
     }
 
     /// The same, writing with a language model.
@@ -71,14 +72,27 @@ impl Recognizer {
         Self { language: Some(language), ..self }
     }
 
+    /// The same, expecting some words and phrases. Where the folder writes the words of its lexicon alone, others among them change nothing.
+    ///
+    /// # Errors
+    /// As [`HotWords::new`].
+    pub fn with_hot_words<'w>(
+        self,
+        phrases: impl IntoIterator<Item = &'w str>,
+        boost: f64,
+    ) -> Result<Self> {
+        let hot = Some(HotWords::new(phrases, boost, &self.config().letters)?);
+        Ok(Self { hot, ..self })
+    }
+
     /// The same, following so many texts at a time, with a language model or without.
     ///
     /// # Errors
-    /// None, too many, or more than one where CTC without a language model has no use for them.
+    /// None, too many, or more than one where CTC by itself has no use for them.
     pub fn with_beam(self, beam: usize) -> Result<Self> {
-        let is_plain = self.config().objective == Objective::Ctc && self.language.is_none();
+        let is_plain = self.config().objective == Objective::Ctc && self.is_greedy();
         let most = if is_plain { 1 } else { 4096 };
-        let expected = if is_plain { "1, as CTC has without a language model" } else { "1 to 4096" };
+        let expected = if is_plain { "1, as CTC has without a language model and hot words" } else { "1 to 4096" };
         InvalidField::unless((1..=most).contains(&beam), "beam", &beam, expected)?;
         let mut language = self.language;
         if let Some(language) = &mut language {
@@ -167,17 +181,27 @@ impl Recognizer {
 
     /// What is said at some steps: with the language model, where there is one.
     pub(crate) fn read(&self, steps: &[Vec<f32>], seconds: f64) -> Result<Read> {
-        self.read_with(self.language.as_ref(), steps, seconds)
+        self.read_with(self.guides(), steps, seconds)
     }
 
-    /// What is said at some steps, with this language model or none.
+    /// Whether it writes by what it hears alone, with neither a language model nor hot words.
+    pub fn is_greedy(&self) -> bool {
+        self.guides().is_none()
+    }
+
+    /// What it writes by besides what it hears.
+    pub(crate) fn guides(&self) -> Guides<'_> {
+        Guides { language: self.language.as_ref(), hot: self.hot.as_ref() }
+    }
+
+    /// What is said at some steps, by these guides or none.
     pub(crate) fn read_with(
         &self,
-        language: Option<&Language>,
+        guides: Guides,
         steps: &[Vec<f32>],
         seconds: f64,
     ) -> Result<Read> {
-        let Decoded { letters, shares } = decode(&self.model, language, steps, &self.device)?;
+        let Decoded { letters, shares } = decode(&self.model, guides, steps, &self.device)?;
         let words = words(&letters, self.config());
         let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let text = text.join(" ");

@@ -7,8 +7,8 @@
 //! linear layer gives each step's probabilities of the letters and of a blank. Where in time a letter stands nobody has to say: the loss
 //! sums over all alignments of the text ([`conv_nn::ctc_loss`]). A recording is written down by the best letter of each step, immediate
 //! repeats merged and blanks left out, which also says when each word was heard; or, with a language model beside the network, by the text
-//! that both together find likeliest. A transducer ([`Objective::Rnnt`]) lets each letter also depend on those before it. A network that
-//! reads forward only writes while it listens ([`Stream`]).
+//! that both together find likeliest. A transducer ([`Objective::Rnnt`]) lets each letter also depend on those before it, and so does
+//! attention ([`Objective::Attention`]), which looks at all steps anew for each. A network that reads forward only writes while it listens ([`Stream`]).
 //!
 //! A trained model is a folder, and its use some lines; a [`Recognizer`] is `Send + Sync`, so one serves many threads:
 //!
@@ -98,6 +98,7 @@ pub use objective::{AttentionConfig, Objective, TransducerConfig};
 pub use perturbation::Perturbation;
 pub use picture::picture;
 pub use recipe::Recipe;
+pub use search::HotWords;
 pub use stream::Stream;
 pub use surroundings::{Room, Surroundings, SurroundingsConfig};
 pub use train::{Labelled, LeftOut, Start, Training};

@@ -109,6 +109,21 @@ impl Recipe {
         }
     }
 
+    /// The same for another objective. A transducer and attention have to find out what to listen to, and take twice the epochs; where batches are
+    /// small a transducer's are of one recording each.
+    #[must_use]
+    pub fn with_objective(mut self, objective: Objective) -> Self {
+        self.objective = objective;
+        if objective != Objective::Ctc {
+            self.fit.epochs *= 2;
+        }
+        let size = &mut self.fit.batching.size;
+        if objective == Objective::Rnnt && *size == BatchSize::Examples(3) {
+            *size = BatchSize::Examples(1);
+        }
+        self
+    }
+
     /// Convolutions alone, which hear three quarters of a second around each step: for sound as it comes.
     pub fn convolutional(front_end: FrontEnd) -> Self {
         let convolution =

@@ -3,6 +3,7 @@
 use super::{Decoding, FILE, Language, NgramModel};
 use crate::data::Recordings;
 use crate::evaluate::{posteriors, tally, written};
+use crate::search::Guides;
 use crate::{Config, Recognizer, Result};
 use conv_hub::{ModelConfig, ModelFolder, ModelParts, folder};
 use serde_json::{Value, json};
@@ -32,7 +33,8 @@ impl Decoding {
                 let decoding = Self { beam, weight, bonus, lexicon };
                 let language =
                     Language::new(model.clone(), decoding, &recognizer.config().letters)?;
-                let found = tally(&written(recognizer, Some(&language), recordings, &posteriors)?);
+                let guides = Guides { language: Some(&language), ..recognizer.guides() };
+                let found = tally(&written(recognizer, guides, recordings, &posteriors)?);
                 let errors = (found.words.count(), found.characters.count());
                 if best.as_ref().is_none_or(|(_, least, _)| errors < *least) {
                     best = Some((decoding, errors, found.words.rate()));

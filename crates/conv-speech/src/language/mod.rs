@@ -5,12 +5,11 @@ mod fit;
 mod lexicon;
 mod ngram;
 
-pub(crate) use lexicon::ROOT;
+pub(crate) use lexicon::{Lexicon, ROOT};
 pub use ngram::NgramModel;
 
 use crate::{Alphabet, Config, Result};
 use conv_hub::{InvalidField, ModelFolder};
-use lexicon::Lexicon;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

@@ -3,7 +3,6 @@
 use super::texts::Key;
 use super::{FAR, LEAST, Stamps, Texts, log_add};
 use crate::greedy::Letter;
-use crate::{Alphabet, Language};
 use std::collections::HashMap;
 
 /// All alignments of a text up to a step that end alike, in nats.
@@ -58,18 +57,17 @@ impl Hypothesis {
     }
 }
 
-/// The letters of the best text of `posteriors`, a row a step, at the steps where the best alignment has them: what was heard and the language
-/// model together (Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", algorithm
+/// The letters of the best text of `posteriors`, a row a step, at the steps where the best alignment has them: what was heard and the texts'
+/// language together (Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", algorithm
 /// 1), words being those of the lexicon where there is one. Of equal texts it is the one that came up first.
-pub(crate) fn ctc(language: &Language, alphabet: &Alphabet, posteriors: &[Vec<f32>]) -> Vec<Letter> {
-    let mut texts = Texts::new(alphabet, Some(language));
+pub(crate) fn ctc(texts: &mut Texts, width: usize, posteriors: &[Vec<f32>]) -> Vec<Letter> {
     let mut stamps = Stamps::new();
     let blank = Paths { sum: 0.0, best: 0.0, ..NONE };
     let mut beam = vec![Hypothesis { key: (0, 0), blank, class: NONE, language: 0.0 }];
     for (step, row) in posteriors.iter().enumerate() {
-        let mut next = extended(&beam, row, &texts);
+        let mut next = extended(&beam, row, texts);
         next.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.key.cmp(&b.key)));
-        next.truncate(language.decoding.beam);
+        next.truncate(width);
         let least = next.first().map_or(0.0, Hypothesis::total) - FAR;
         next.retain(|hypothesis| hypothesis.total() >= least);
         for Hypothesis { key, blank, class, .. } in &mut next {
@@ -134,7 +132,7 @@ fn extended(beam: &[Hypothesis], row: &[f32], texts: &Texts) -> Vec<Hypothesis> 
 mod tests {
     use super::*;
     use crate::search::tests::{posteriors, text};
-    use crate::{Decoding, NgramModel, Result, greedy};
+    use crate::{Alphabet, Decoding, Language, NgramModel, Result, greedy};
 
     /// The best text by its definition: every path, summed by what it says.
     fn best(language: &Language, alphabet: &Alphabet, posteriors: &[Vec<f32>]) -> String {
@@ -153,12 +151,17 @@ mod tests {
             }
             *sums.entry(said).or_default() += share;
         }
-        let mut texts = Texts::new(alphabet, Some(language));
+        let mut texts = Texts::new(alphabet, Some(language), None);
         let scored = sums.into_iter().filter_map(|(said, share)| {
             let number = said.iter().try_fold(0, |number, &class| texts.add((number, class)))?;
             Some((share.ln() + texts.ended(number)?, alphabet.decode(&said)))
         });
         scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, text)| text).unwrap_or_default()
+    }
+
+    fn written(language: &Language, alphabet: &Alphabet, posteriors: &[Vec<f32>]) -> Vec<Letter> {
+        let mut texts = Texts::new(alphabet, Some(language), None);
+        ctc(&mut texts, language.decoding.beam, posteriors)
     }
 
     #[test]
@@ -170,7 +173,7 @@ mod tests {
                 let language = Language::new(model.clone(), decoding, &alphabet)?;
                 for seed in 0..20 {
                     let posteriors = posteriors(5, alphabet.classes(), seed);
-                    let letters = ctc(&language, &alphabet, &posteriors);
+                    let letters = written(&language, &alphabet, &posteriors);
                     let expected = best(&language, &alphabet, &posteriors);
                     assert_eq!(text(&letters, &alphabet), expected, "{seed}");
                     let steps: Vec<usize> = letters.iter().map(|letter| letter.steps[0]).collect();
@@ -190,7 +193,7 @@ mod tests {
         // A A _ A space B B
         let row = |class: usize| (0..4).map(|at| if at == class { 0.97 } else { 0.01 }).collect();
         let posteriors: Vec<Vec<f32>> = [2, 2, 0, 2, 1, 3, 3].into_iter().map(row).collect();
-        let letters = ctc(&language, &alphabet, &posteriors);
+        let letters = written(&language, &alphabet, &posteriors);
         assert_eq!(text(&letters, &alphabet), "AA B");
         let first = |letters: &[Letter]| letters.iter().map(|one| one.steps[0]).collect::<Vec<_>>();
         assert_eq!(first(&letters), first(&greedy::letters(&posteriors, &alphabet)));
@@ -206,9 +209,9 @@ mod tests {
         // Blank, space, G, N, O: what is heard is "GO NN".
         let row = |class: usize| (0..5).map(|at| if at == class { 0.6 } else { 0.1 }).collect();
         let posteriors: Vec<Vec<f32>> = [2, 4, 1, 3, 0, 3].into_iter().map(row).collect();
-        assert_eq!(text(&ctc(&language, &alphabet, &posteriors), &alphabet), "GO ON");
+        assert_eq!(text(&written(&language, &alphabet, &posteriors), &alphabet), "GO ON");
         assert_eq!(best(&language, &alphabet, &posteriors), "GO ON");
-        assert!(ctc(&language, &alphabet, &[]).is_empty());
+        assert!(written(&language, &alphabet, &[]).is_empty());
         Ok(())
     }
 }

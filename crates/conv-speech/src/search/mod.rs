@@ -2,10 +2,13 @@
 
 mod attention;
 mod ctc;
+mod hot;
 mod prefix;
 mod stamps;
 mod texts;
 mod transducer;
+
+pub use hot::HotWords;
 
 use crate::greedy::{Letter, letters};
 use crate::model::{Output, precision};
@@ -31,10 +34,32 @@ pub(crate) struct Decoded {
     pub shares: Option<Vec<Vec<f32>>>,
 }
 
+/// What a search goes by besides what was heard.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Guides<'a> {
+    pub language: Option<&'a Language>,
+    pub hot: Option<&'a HotWords>,
+}
+
+impl Guides<'_> {
+    pub fn is_none(&self) -> bool {
+        self.language.is_none() && self.hot.is_none()
+    }
+
+    /// Texts that are followed at a time.
+    fn width(&self, own: usize) -> usize {
+        match (self.language, self.hot) {
+            (Some(language), _) => language.decoding.beam,
+            (None, Some(_)) if own == 1 => HotWords::BEAM,
+            _ => own,
+        }
+    }
+}
+
 /// What is written at some steps of a model: by the best class of each where it follows one text at a time, else by a beam.
 pub(crate) fn decode(
     model: &Cldnn,
-    language: Option<&Language>,
+    guides: Guides,
     steps: &[Vec<f32>],
     device: &Device,
 ) -> Result<Decoded> {
@@ -43,28 +68,27 @@ pub(crate) fn decode(
     if steps.is_empty() {
         return Ok(Decoded::default());
     }
-    let width = language.map_or(config.beam, |language| language.decoding.beam);
+    let width = guides.width(config.beam);
     let encoded = || Tensor::new(steps.to_vec(), device);
+    let mut texts = Texts::new(alphabet, guides.language, guides.hot);
     match model.output() {
         Output::Ctc(_) => {
-            let letters = match language {
-                Some(language) => ctc::ctc(language, alphabet, steps),
-                None => letters(steps, alphabet),
+            let letters = match guides.is_none() {
+                true => letters(steps, alphabet),
+                false => ctc::ctc(&mut texts, width, steps),
             };
             Ok(Decoded { letters, shares: None })
         }
-        Output::Rnnt(transducer) if width == 1 && language.is_none() => {
+        Output::Rnnt(transducer) if width == 1 && guides.is_none() => {
             transducer::greedy(transducer, &encoded()?, alphabet)
         }
-        Output::Rnnt(transducer) => {
-            transducer::beam(transducer, &encoded()?, alphabet, language, width)
-        }
+        Output::Rnnt(transducer) => transducer::beam(transducer, &encoded()?, &mut texts, width),
         Output::Attention(attention, head) => {
             let posteriors = of_ctc(model, steps, device)?;
             let posteriors = posteriors.filter(|_| head.is_some()).map(logarithms);
             let weight = config.attention.map_or(0.0, |attention| attention.ctc_weight);
             let ctc = posteriors.as_deref().map(|rows| (rows, weight));
-            attention::Search { attention, ctc, alphabet, language, width }.letters(&encoded()?)
+            attention::Search { attention, ctc, width }.letters(&encoded()?, &mut texts)
         }
     }
 }

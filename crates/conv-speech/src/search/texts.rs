@@ -1,6 +1,7 @@
 //! Texts as a search writes them, class by class: which may follow, and how likely they are by language.
 
 use super::Stamps;
+use super::hot::{HotWords, Place};
 use crate::greedy::Letter;
 use crate::language::ROOT;
 use crate::{Alphabet, Language, Unit};
@@ -19,26 +20,44 @@ struct Node {
     place: u32,
     /// The words before it, as the model takes them.
     history: Rc<[u32]>,
-    /// The weighed probability of all finished words, in nats.
+    /// Where it stands among hot words.
+    hot: Place,
+    /// The weighed probability of all finished words and what hot words bring, in nats.
     language: f64,
 }
 
 /// The texts that a search has met, each with a number; 0 is the empty one. With a language model each counts as much as the model says, and
-/// where that has a lexicon there are only texts of its words; without one all are alike.
+/// where that has a lexicon there are only texts of its words; without one all are alike but for hot words.
 #[derive(Debug)]
 pub(crate) struct Texts<'a> {
     alphabet: &'a Alphabet,
     language: Option<&'a Language>,
+    hot: Option<&'a HotWords>,
     nodes: Vec<Node>,
     known: HashMap<Key, usize>,
 }
 
 impl<'a> Texts<'a> {
-    pub fn new(alphabet: &'a Alphabet, language: Option<&'a Language>) -> Self {
+    pub fn new(
+        alphabet: &'a Alphabet,
+        language: Option<&'a Language>,
+        hot: Option<&'a HotWords>,
+    ) -> Self {
         let history = language.map_or_else(Vec::new, |language| language.model.history(""));
         let (word, history) = (String::new(), history.into());
-        let root = Node { key: (0, 0), word, place: ROOT, history, language: 0.0 };
-        Self { alphabet, language, nodes: vec![root], known: HashMap::from([((0, 0), 0)]) }
+        let (key, hot_words) = ((0, 0), Place::START);
+        let root = Node { key, word, place: ROOT, history, hot: hot_words, language: 0.0 };
+        Self { alphabet, language, hot, nodes: vec![root], known: HashMap::from([((0, 0), 0)]) }
+    }
+
+    /// V.
+    pub fn classes(&self) -> usize {
+        self.alphabet.classes()
+    }
+
+    /// Whether a class more can make a text likelier by language.
+    pub fn may_rise(&self) -> bool {
+        self.hot.is_some() || self.language.is_some_and(|language| language.decoding.bonus > 0.0)
     }
 
     /// The number of a text that was added.
@@ -68,8 +87,9 @@ impl<'a> Texts<'a> {
 
     /// The language's part of a whole text, unless its last word is none.
     pub fn ended(&self, number: usize) -> Option<f64> {
-        let Some(language) = self.language else { return Some(0.0) };
         let mut node = self.nodes[number].clone();
+        node.language += self.hot.map_or(0.0, |hot| node.hot.ended(hot));
+        let Some(language) = self.language else { return Some(node.language) };
         if !node.word.is_empty() && !finish(&mut node, language) {
             return None;
         }
@@ -96,23 +116,35 @@ impl<'a> Texts<'a> {
     fn child(&self, key: Key) -> Option<Node> {
         let unit = self.alphabet.unit(key.1)?;
         let mut child = Node { key, ..self.nodes[key.0].clone() };
-        let Some(language) = self.language else { return Some(child) };
-        match unit {
-            Unit::Letter(letter) if letter.is_whitespace() => {
-                if child.word.is_empty() || !finish(&mut child, language) {
-                    return None;
-                }
-            }
-            Unit::Letter(letter) => append(&mut child, letter, language)?,
-            Unit::Spelled(letter) => {
-                if !child.word.is_empty() && !finish(&mut child, language) {
-                    return None;
-                }
-                append(&mut child, letter, language)?;
-                finish(&mut child, language).then_some(())?;
-            }
+        if let Some(language) = self.language {
+            spell(&mut child, unit, language)?;
+        }
+        if let Some(hot) = self.hot {
+            let before = self.alphabet.unit(self.nodes[key.0].key.1);
+            let begins = before.is_none_or(|before| {
+                matches!(before, Unit::Spelled(_)) || before.letter().is_whitespace()
+            });
+            let (place, worth) = child.hot.with(key.1, unit, begins, hot);
+            (child.hot, child.language) = (place, child.language + worth);
         }
         Some(child)
+    }
+}
+
+/// Writes a class, if the words allow it.
+fn spell(node: &mut Node, unit: Unit, language: &Language) -> Option<()> {
+    match unit {
+        Unit::Letter(letter) if letter.is_whitespace() => {
+            (!node.word.is_empty() && finish(node, language)).then_some(())
+        }
+        Unit::Letter(letter) => append(node, letter, language),
+        Unit::Spelled(letter) => {
+            if !node.word.is_empty() && !finish(node, language) {
+                return None;
+            }
+            append(node, letter, language)?;
+            finish(node, language).then_some(())
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::prefix::Prefix;
 use super::{Decoded, FAR, LEAST, Stamps, Texts};
 use crate::attention::{Attention, END, Look, State};
 use crate::model::precision;
-use crate::{Alphabet, Language, Result};
+use crate::Result;
 use candle_core::Tensor;
 use conv_nn::{Mode, log_softmax};
 use std::collections::HashMap;
@@ -18,8 +18,6 @@ pub(crate) struct Search<'a> {
     pub attention: &'a Attention,
     /// Logarithms of CTC's probabilities, a row a step, and what they count.
     pub ctc: Option<(&'a [Vec<f64>], f64)>,
-    pub alphabet: &'a Alphabet,
-    pub language: Option<&'a Language>,
     /// Texts that are followed at a time.
     pub width: usize,
 }
@@ -48,16 +46,15 @@ struct Candidate {
 
 impl Search<'_> {
     /// The letters of an utterance, `[T', H]` of the encoder. The score of a text is (1 - λ) of its log-probability by attention and λ of that by
-    /// CTC (Watanabe et al. 2017, equation 22), and what the language model adds. With a beam of one the likeliest class is taken each time.
+    /// CTC (Watanabe et al. 2017, equation 22), and what the texts' language adds. With a beam of one the likeliest class is taken each time.
     /// Times are those of the step that was looked at most, and never go back.
-    pub fn letters(&self, encoded: &Tensor) -> Result<Decoded> {
+    pub fn letters(&self, encoded: &Tensor, texts: &mut Texts) -> Result<Decoded> {
         let steps = encoded.dim(0)?;
         if steps == 0 {
             return Ok(Decoded::default());
         }
         let at = precision(&Mode::Eval);
         let heard = self.attention.heard(&encoded.unsqueeze(0)?, &[steps], at)?;
-        let mut texts = Texts::new(self.alphabet, self.language);
         let mut stamps = Stamps::new();
         let mut looks = Looks::default();
         let prefix = self.ctc.map(|(posteriors, _)| Prefix::empty(posteriors));
@@ -70,7 +67,7 @@ impl Search<'_> {
             let look = self.attention.look(&heard.times(beam.len())?, &state, at)?;
             let shares = look.shares()?;
             let (mut next, mut from) = (Vec::new(), Vec::new());
-            for candidate in self.candidates(&state, &look, &beam, &texts)? {
+            for candidate in self.candidates(&state, &look, &beam, texts)? {
                 let Candidate { from: place, class, log, total } = candidate;
                 let before = &beam[place];
                 if class == END {
@@ -94,7 +91,7 @@ impl Search<'_> {
                 break;
             }
             beam = next;
-            if self.is_done(&beam, best) {
+            if is_done(&beam, best, texts.may_rise()) {
                 break;
             }
             let (places, classes): (Vec<u32>, Vec<u32>) = from.into_iter().unzip();
@@ -109,15 +106,8 @@ impl Search<'_> {
             return Ok(Decoded::default());
         };
         let letters = texts.letters(number, &stamps, stamp);
-        let shares = looks.shares(&stamps, stamp, [steps, self.alphabet.classes()]);
+        let shares = looks.shares(&stamps, stamp, [steps, texts.classes()]);
         Ok(Decoded { letters, shares: Some(shares) })
-    }
-
-    /// Whether no text that goes on can be better than the best that has ended: a letter makes none likelier, unless words have a bonus.
-    fn is_done(&self, next: &[Hypothesis], best: Option<(f64, usize, usize)>) -> bool {
-        let most = next.first().map_or(f64::NEG_INFINITY, |one| one.total);
-        let may_rise = self.language.is_some_and(|language| language.decoding.bonus > 0.0);
-        best.is_some_and(|(best, ..)| most + if may_rise { FAR } else { 0.0 } <= best)
     }
 
     /// The best texts with one class more or as a whole, of all that the beam may become after a look.
@@ -157,6 +147,12 @@ impl Search<'_> {
         candidates.truncate(self.width);
         Ok(candidates)
     }
+}
+
+/// Whether no text that goes on can be better than the best that has ended: a letter makes none likelier by itself.
+fn is_done(beam: &[Hypothesis], best: Option<(f64, usize, usize)>, may_rise: bool) -> bool {
+    let most = beam.first().map_or(f64::NEG_INFINITY, |one| one.total);
+    best.is_some_and(|(best, ..)| most + if may_rise { FAR } else { 0.0 } <= best)
 }
 
 /// The step that is looked at most, the first of equals.

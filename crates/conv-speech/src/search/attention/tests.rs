@@ -3,7 +3,7 @@ use crate::config::tests::tiny;
 use crate::frontend::{FrontEnd, LogMelConfig};
 use crate::model::Output;
 use crate::search::tests::{classes, posteriors};
-use crate::{AttentionConfig, Decoding, NgramModel, Objective, cldnn};
+use crate::{Alphabet, AttentionConfig, Decoding, Language, NgramModel, Objective, cldnn};
 use candle_core::{DType, Device};
 use conv_nn::Parameters;
 
@@ -49,14 +49,9 @@ fn a_beam_of_one_takes_the_likeliest_class_each_time() -> Result<()> {
     let mut lengths = std::collections::BTreeSet::new();
     for seed in 0..30 {
         let (attention, encoded) = drawn(seed, &alphabet, 5)?;
-        let search = Search {
-            attention: &attention,
-            ctc: None,
-            alphabet: &alphabet,
-            language: None,
-            width: 1,
-        };
-        let Decoded { letters, shares } = search.letters(&encoded)?;
+        let search = Search { attention: &attention, ctc: None, width: 1 };
+        let mut texts = Texts::new(&alphabet, None, None);
+        let Decoded { letters, shares } = search.letters(&encoded, &mut texts)?;
         let text = classes(&letters, &alphabet);
         let rows = rows(&attention, &encoded, &text)?;
         for (row, &class) in rows.iter().zip(text.iter().chain([&END])) {
@@ -94,11 +89,11 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
             let language = language.transpose()?;
             let language = language.as_ref();
             let ctc = (weight > 0.0).then_some((&logs[..], weight));
-            let search =
-                Search { attention: &attention, ctc, alphabet: &alphabet, language, width: 512 };
-            let found = classes(&search.letters(&encoded)?.letters, &alphabet);
+            let search = Search { attention: &attention, ctc, width: 512 };
+            let mut texts = Texts::new(&alphabet, language, None);
+            let found = classes(&search.letters(&encoded, &mut texts)?.letters, &alphabet);
             // Every text of up to four letters, as two steps allow.
-            let (mut texts, mut best) = (Texts::new(&alphabet, language), (f64::NEG_INFINITY, vec![]));
+            let (mut texts, mut best) = (Texts::new(&alphabet, language, None), (f64::NEG_INFINITY, vec![]));
             for number in 0..5usize.pow(4) {
                 let digits = [1, 5, 25, 125].map(|by| (number / by % 5) as u32);
                 let text: Vec<u32> = digits.into_iter().take_while(|class| *class < 4).collect();

@@ -4,7 +4,7 @@ use super::texts::Key;
 use super::{Decoded, FAR, LEAST, Stamps, Texts, log_add};
 use crate::greedy::Letter;
 use crate::transducer::{Predicted, Transducer};
-use crate::{Alphabet, Language, Result};
+use crate::{Alphabet, Result};
 use candle_core::Tensor;
 use std::collections::{BTreeMap, HashMap};
 
@@ -100,7 +100,7 @@ impl Texted {
 }
 
 /// The letters of the best text of an utterance, of which a beam follows `width` at a time (Graves 2012, "Sequence Transduction with Recurrent
-/// Neural Networks", algorithm 1), with a language model or without.
+/// Neural Networks", algorithm 1), by what was heard and by the texts' language.
 ///
 /// At each step texts are extended in the order of their lengths, so that all alignments of one that end there are together before it is
 /// extended itself; that is what the paper's sum over prefixes is for. Texts that `width` others, which have their blank already, surpass are
@@ -108,12 +108,10 @@ impl Texted {
 pub(crate) fn beam(
     transducer: &Transducer,
     encoded: &Tensor,
-    alphabet: &Alphabet,
-    language: Option<&Language>,
+    texts: &mut Texts,
     width: usize,
 ) -> Result<Decoded> {
     let heard = transducer.heard(encoded)?;
-    let mut texts = Texts::new(alphabet, language);
     let mut stamps = Stamps::new();
     let mut shares = Vec::new();
     // What is expected behind each text of the beam, and how long it is.

@@ -3,7 +3,7 @@ use crate::config::tests::tiny;
 use crate::frontend::{FrontEnd, LogMelConfig};
 use crate::model::Output;
 use crate::search::tests::classes;
-use crate::{Config, Decoding, NgramModel, Objective, TransducerConfig, cldnn};
+use crate::{Config, Decoding, Language, NgramModel, Objective, TransducerConfig, cldnn};
 use candle_core::{DType, Device, IndexOp};
 use conv_nn::{Mode, Parameters, Reduction, RnntConfig, rnnt_loss};
 
@@ -99,8 +99,9 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
                 Language::new(model.clone(), decoding, alphabet)
             });
             let language = language.transpose()?;
-            let found = beam(&transducer, &encoded, alphabet, language.as_ref(), 512)?;
-            let mut texts = Texts::new(alphabet, language.as_ref());
+            let mut texts = Texts::new(alphabet, language.as_ref(), None);
+            let found = beam(&transducer, &encoded, &mut texts, 512)?;
+            let mut texts = Texts::new(alphabet, language.as_ref(), None);
             let mut best = (f64::NEG_INFINITY, Vec::new());
             for text in all(3, 6) {
                 let number =
@@ -137,7 +138,10 @@ fn wider_beams_find_likelier_texts() -> Result<()> {
         let log = |found: Decoded| {
             log_probability(&transducer, &encoded, &classes(&found.letters, alphabet))
         };
-        let of = |width| log(beam(&transducer, &encoded, alphabet, None, width)?);
+        let of = |width| {
+            let mut texts = Texts::new(alphabet, None, None);
+            log(beam(&transducer, &encoded, &mut texts, width)?)
+        };
         let (plain, one, wide) = (log(greedy(&transducer, &encoded, alphabet)?)?, of(1)?, of(64)?);
         assert!(plain <= one + 1e-5 && one <= wide + 1e-5, "seed {seed}: {plain} {one} {wide}");
     }
