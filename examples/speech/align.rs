@@ -86,10 +86,7 @@ fn print(recording: &Recording, words: Vec<Word>, json: bool) -> Result<()> {
         return conv_cli::print(false, &line);
     }
     for Word { text, start, end, confidence } in words {
-        conv_cli::print(
-            false,
-            &format!("{path}\t{start:.3}\t{end:.3}\t{text}\t{confidence:.3}"),
-        )?;
+        conv_cli::print(false, &format!("{path}\t{start:.3}\t{end:.3}\t{text}\t{confidence:.3}"))?;
     }
     Ok(())
 }

@@ -51,8 +51,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let mut recipe = options.flags.recipe(options.dev.is_some(), common)?;
     options.surroundings.set(&mut recipe.surroundings, 0.5);
     let train = Recordings::read(&manifest, None)?;
-    let held_out =
-        |manifest: &Manifest| anyhow::Ok(Recordings::read(manifest, Some(train.rate))?);
+    let held_out = |manifest: &Manifest| anyhow::Ok(Recordings::read(manifest, Some(train.rate))?);
     let dev = options.dev.as_ref();
     let dev = dev.map(|path| held_out(&recordings(path, Part::Dev)?)).transpose()?;
     let test = test.as_ref().map(held_out).transpose()?;

@@ -3,7 +3,7 @@
 use crate::data::Audio;
 use crate::greedy::{Letter, words};
 use crate::search::of_ctc;
-use crate::{Error, Recognizer, Result, Word};
+use crate::{Alphabet, Error, Recognizer, Result, Word};
 use conv_nn::ctc_frames;
 
 /// The steps at which the classes `target` are said: of each the first one, and the one behind its last. It is the best of all alignments
@@ -66,8 +66,23 @@ pub fn align(posteriors: &[Vec<f32>], target: &[u32]) -> Option<Vec<[usize; 2]>>
     Some(spans)
 }
 
-/// Places of the table of an alignment at most, a byte each.
-const LARGEST: usize = 1 << 30;
+/// Whether the table of an alignment, a byte a place, takes no more than a gigabyte.
+fn fits_in_memory(posteriors: &[Vec<f32>], target: &[u32]) -> bool {
+    let size = posteriors.len().checked_mul(2 * target.len() + 1);
+    size.is_some_and(|size| size <= 1 << 30)
+}
+
+/// Puts letters where the best alignment of CTC has them, if there is one: where attention looks need not be where a letter is said.
+pub(crate) fn place(letters: &mut [Letter], posteriors: &[Vec<f32>], alphabet: &Alphabet) {
+    let target: Vec<u32> =
+        letters.iter().filter_map(|letter| alphabet.class(letter.unit)).collect();
+    if !fits_in_memory(posteriors, &target) {
+        return;
+    }
+    for (letter, steps) in letters.iter_mut().zip(align(posteriors, &target).unwrap_or_default()) {
+        letter.steps = steps;
+    }
+}
 
 impl Recognizer {
     /// Where the words of a text are in its recording, which `name` is called in errors: the best alignment by CTC, alone or beside attention.
@@ -92,8 +107,7 @@ impl Recognizer {
             return unaligned(format!("{:?} in it", foreign.iter().collect::<String>()), expected);
         }
         let target = alphabet.encode(&text);
-        let size = shares.len().checked_mul(2 * target.len() + 1);
-        if size.is_none_or(|size| size > LARGEST) {
+        if !fits_in_memory(&shares, &target) {
             let found = format!("{} steps and {} letters", shares.len(), target.len());
             return unaligned(found, "fewer, as of a part of it".into());
         }

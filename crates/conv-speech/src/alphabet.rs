@@ -159,6 +159,11 @@ impl Alphabet {
         letters.chain(self.spelled.chars().map(Unit::Spelled)).nth(at)
     }
 
+    /// The class of what it stands for, if there is one.
+    pub(crate) fn class(&self, unit: Unit) -> Option<u32> {
+        (1..self.classes() as u32).find(|&class| self.unit(class) == Some(unit))
+    }
+
     /// Letters of a text that are not of the alphabet.
     pub fn foreign(&self, text: &str) -> BTreeSet<char> {
         let is_known = |letter: &char| {

@@ -92,7 +92,11 @@ impl Recognizer {
     pub fn with_beam(self, beam: usize) -> Result<Self> {
         let is_plain = self.config().objective == Objective::Ctc && self.is_greedy();
         let most = if is_plain { 1 } else { 4096 };
-        let expected = if is_plain { "1, as CTC has without a language model and hot words" } else { "1 to 4096" };
+        let expected = if is_plain {
+            "1, as CTC has without a language model and hot words"
+        } else {
+            "1 to 4096"
+        };
         InvalidField::unless((1..=most).contains(&beam), "beam", &beam, expected)?;
         let mut language = self.language;
         if let Some(language) = &mut language {

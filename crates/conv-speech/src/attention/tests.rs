@@ -74,9 +74,8 @@ fn the_gradients_are_right() {
 
 /// W x + b.
 fn product(weight: &[Vec<f64>], bias: &[f64], x: &[f64]) -> Vec<f64> {
-    let row = |(row, bias): (&Vec<f64>, &f64)| {
-        row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias
-    };
+    let row =
+        |(row, bias): (&Vec<f64>, &f64)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias;
     weight.iter().zip(bias).map(row).collect()
 }
 
@@ -97,8 +96,11 @@ fn plainly(t: &[Tensor], encoded: &[Vec<f64>], text: &[u32]) -> Result<Vec<Vec<f
         let mut x = matrix(0)?[*class as usize].clone();
         x.extend(&read);
         let sums = product(&of_input, &biases, &x);
-        let sums: Vec<f64> =
-            sums.iter().zip(product(&of_state, &vec![0.0; 4 * units], &h)).map(|(a, b)| a + b).collect();
+        let sums: Vec<f64> = sums
+            .iter()
+            .zip(product(&of_state, &vec![0.0; 4 * units], &h))
+            .map(|(a, b)| a + b)
+            .collect();
         for unit in 0..units {
             let [i, f, g, o] = [0, 1, 2, 3].map(|gate| sums[gate * units + unit]);
             c[unit] = sigmoid(f) * c[unit] + sigmoid(i) * g.tanh();
@@ -208,10 +210,11 @@ fn what_stands_behind_an_utterance_changes_no_bit_of_it() -> Result<()> {
         };
         let of = |shape: (usize, usize, usize), seed| values(shape, seed).to_dtype(DType::F32);
         let (own, text) = (of((1, 9, 10), 1)?, vec![1, 4, 2]);
-        let bits = |encoded: &Tensor, lengths: &[usize], texts: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
-            let logits = decoder.logits(encoded, lengths, texts, &mut Mode::Eval)?;
-            Ok(logits.get(0)?.narrow(0, 0, 4)?.to_vec2()?)
-        };
+        let bits =
+            |encoded: &Tensor, lengths: &[usize], texts: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
+                let logits = decoder.logits(encoded, lengths, texts, &mut Mode::Eval)?;
+                Ok(logits.get(0)?.narrow(0, 0, 4)?.to_vec2()?)
+            };
         let alone = bits(&own, &[9], std::slice::from_ref(&text))?;
         for longest in [10, 31, 300] {
             let padded = Tensor::cat(&[&own, &of((1, longest - 9, 10), 2)?], 1)?;

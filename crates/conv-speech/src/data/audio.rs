@@ -1,6 +1,6 @@
 //! Sound as the networks take it.
 
-use super::{Resampler, Span, compressed, wav};
+use super::{Resampler, Span, compressed, sphere, wav};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
@@ -19,7 +19,7 @@ pub struct Audio {
 const LARGEST: u64 = 1 << 30;
 
 impl Audio {
-    /// Reads a file of WAV, FLAC, MP3, or Vorbis in Ogg, by what it begins with. WAV: integers of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and µ-law, of
+    /// Reads a file of WAV, NIST SPHERE (not packed), FLAC, MP3, or Vorbis in Ogg, by what it begins with. WAV: integers of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and µ-law, of
     /// any number of channels, also as `WAVE_FORMAT_EXTENSIBLE`. Where the header claims another length than the file has, as headers of
     /// pipes and of interrupted recordings do, what is there is read. Memory is bounded by the file's own length.
     ///
@@ -42,7 +42,13 @@ impl Audio {
     /// # Errors
     /// As [`Audio::read`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, String> {
-        if bytes.starts_with(b"RIFF") { wav::decode(bytes) } else { compressed::decode(bytes) }
+        if bytes.starts_with(b"RIFF") {
+            wav::decode(bytes)
+        } else if bytes.starts_with(sphere::MAGIC) {
+            sphere::decode(&bytes)
+        } else {
+            compressed::decode(bytes)
+        }
     }
 
     /// The same at another rate.
@@ -101,7 +107,8 @@ mod tests {
     /// What files of each kind begin with, and a WAV file of ten samples.
     fn beginnings() -> Vec<Vec<u8>> {
         let wav = wav::file(&wav::pcm_format(8000), &[7; 20]);
-        let kinds: [&[u8]; 5] = [b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0", &[0xff, 0xfb, 0x90], b"RIFF"];
+        let kinds: [&[u8]; 6] =
+            [b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0", &[0xff, 0xfb, 0x90], b"RIFF", b"NIST_1A\n   1024\n"];
         kinds.into_iter().map(<[u8]>::to_vec).chain([wav]).collect()
     }
 
@@ -109,7 +116,7 @@ mod tests {
         /// Whatever follows, it is a refusal or no more samples than the bytes can hold.
         #[test]
         fn hostile_bytes_are_refused_or_are_few_samples(
-            kind in 0usize..6,
+            kind in 0usize..7,
             rest in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
             change in (0usize..44, proptest::prelude::any::<u8>()),
         ) {

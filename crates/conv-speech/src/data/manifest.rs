@@ -215,12 +215,20 @@ mod tests {
             ("\n", "HERE/list.jsonl: no recording, expected an object a recording".to_string()),
             (
                 "{\"path\":\"a.wav\",\"text\":\"A\"}\n\n{\"path\":\"b.wav\"}\n",
-                format!("HERE/list.jsonl line 3: found none (missing field `text` at line 1 column 16), {object}"),
+                format!(
+                    "HERE/list.jsonl line 3: found none (missing field `text` at line 1 column 16), {object}"
+                ),
             ),
-            ("[1]", format!("HERE/list.jsonl line 1: found none (invalid type: integer `1`, expected path string at line 1 column 2), {object}")),
+            (
+                "[1]",
+                format!(
+                    "HERE/list.jsonl line 1: found none (invalid type: integer `1`, expected path string at line 1 column 2), {object}"
+                ),
+            ),
             (
                 "{\"path\":\"a.wav\",\"text\":\"A\",\"start\":-1}",
-                "HERE/list.jsonl line 1: found -1, expected a start before an end, in seconds".into(),
+                "HERE/list.jsonl line 1: found -1, expected a start before an end, in seconds"
+                    .into(),
             ),
         ] {
             assert_eq!(message("list.jsonl", text)?, expected);
@@ -250,7 +258,8 @@ mod tests {
         }
         assert_eq!(table.utterances, objects.utterances);
 
-        let of_common_voice = "client_id\tpath\tsentence\tup_votes\nf00\tcv_1.mp3\tHallo, Welt.\t2\n";
+        let of_common_voice =
+            "client_id\tpath\tsentence\tup_votes\nf00\tcv_1.mp3\tHallo, Welt.\t2\n";
         let manifest = Manifest::read(&file("dev.tsv", of_common_voice)?)?;
         let Utterance { path, speaker, text, .. } = &manifest.utterances[0];
         assert_eq!(*path, folder.path().join("clips/cv_1.mp3"));

@@ -1,4 +1,4 @@
-//! From files to samples: WAV and compressed sound, other rates, lists, and folders as known sets have them.
+//! From files to samples: WAV, SPHERE and compressed sound, other rates, lists, and folders as known sets have them.
 
 mod audio;
 mod compressed;
@@ -7,6 +7,7 @@ mod manifest;
 mod recordings;
 mod resample;
 mod samples;
+mod sphere;
 mod wav;
 
 pub use audio::Audio;

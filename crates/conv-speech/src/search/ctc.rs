@@ -26,12 +26,8 @@ struct Hypothesis {
     language: f64,
 }
 
-const NONE: Paths = Paths {
-    sum: f64::NEG_INFINITY,
-    best: f64::NEG_INFINITY,
-    stamp: Stamps::START,
-    fresh: None,
-};
+const NONE: Paths =
+    Paths { sum: f64::NEG_INFINITY, best: f64::NEG_INFINITY, stamp: Stamps::START, fresh: None };
 
 impl Paths {
     fn with(self, log: f64) -> Self {
@@ -84,8 +80,7 @@ pub(crate) fn ctc(texts: &mut Texts, width: usize, posteriors: &[Vec<f32>]) -> V
     };
     // A text whose last word is none comes behind all others.
     let score = |hypothesis: &Hypothesis| (ended(hypothesis), hypothesis.total());
-    let best =
-        beam.iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
+    let best = beam.iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
     best.map_or_else(Vec::new, |best| {
         let stamp = best.blank.merged(best.class).stamp;
         texts.letters(number(best), &stamps, stamp)

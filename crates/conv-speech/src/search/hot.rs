@@ -127,7 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_expected_is_written_where_it_is_nearly_as_likely() -> Result<(), InvalidField> {
+    fn a_word_that_is_expected_is_written_where_it_is_nearly_as_likely() -> Result<(), InvalidField>
+    {
         let alphabet = Alphabet::of(["AB "]);
         let mut changed = 0;
         for seed in 0..20 {

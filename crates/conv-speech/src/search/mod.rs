@@ -10,13 +10,14 @@ mod transducer;
 
 pub use hot::HotWords;
 
+use crate::align::place;
 use crate::greedy::{Letter, letters};
 use crate::model::{Output, precision};
 use crate::{Cldnn, Language, Result};
 use candle_core::{Device, Module, Tensor};
 use conv_nn::{Mode, softmax};
-use std::borrow::Cow;
 use stamps::Stamps;
+use std::borrow::Cow;
 use texts::Texts;
 
 /// A class of a lower probability adds nothing at a step.
@@ -84,11 +85,16 @@ pub(crate) fn decode(
         }
         Output::Rnnt(transducer) => transducer::beam(transducer, &encoded()?, &mut texts, width),
         Output::Attention(attention, head) => {
-            let posteriors = of_ctc(model, steps, device)?;
-            let posteriors = posteriors.filter(|_| head.is_some()).map(logarithms);
+            let shares = of_ctc(model, steps, device)?.filter(|_| head.is_some());
+            let logs = shares.as_deref().map(logarithms);
             let weight = config.attention.map_or(0.0, |attention| attention.ctc_weight);
-            let ctc = posteriors.as_deref().map(|rows| (rows, weight));
-            attention::Search { attention, ctc, width }.letters(&encoded()?, &mut texts)
+            let ctc = logs.as_deref().map(|rows| (rows, weight));
+            let search = attention::Search { attention, ctc, width };
+            let mut decoded = search.letters(&encoded()?, &mut texts)?;
+            if let Some(shares) = shares {
+                place(&mut decoded.letters, &shares, alphabet);
+            }
+            Ok(decoded)
         }
     }
 }
@@ -110,7 +116,7 @@ pub(crate) fn of_ctc<'s>(
     }
 }
 
-fn logarithms(shares: Cow<[Vec<f32>]>) -> Vec<Vec<f64>> {
+fn logarithms(shares: &[Vec<f32>]) -> Vec<Vec<f64>> {
     let log = |&share: &f32| f64::from(share.max(f32::MIN_POSITIVE)).ln();
     shares.iter().map(|row| row.iter().map(log).collect()).collect()
 }
@@ -129,11 +135,7 @@ mod tests {
 
     /// The classes of some letters.
     pub(super) fn classes(letters: &[Letter], alphabet: &Alphabet) -> Vec<u32> {
-        let class = |letter: &Letter| {
-            let mut classes = 0..alphabet.classes() as u32;
-            classes.find(|&class| alphabet.unit(class) == Some(letter.unit))
-        };
-        letters.iter().filter_map(class).collect()
+        letters.iter().filter_map(|letter| alphabet.class(letter.unit)).collect()
     }
 
     pub(super) fn text(letters: &[Letter], alphabet: &Alphabet) -> String {

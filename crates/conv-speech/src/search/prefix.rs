@@ -84,7 +84,8 @@ mod tests {
             let logs: Vec<Vec<f64>> = shares.iter().map(log).collect();
             let empty = Prefix::empty(&logs);
             assert!((empty.ended() - enumerated(&shares, &[], true)).abs() < 1e-9);
-            for text in [vec![1], vec![2, 1], vec![1, 1], vec![1, 1, 2], vec![2, 2, 2], vec![1; 4]] {
+            for text in [vec![1], vec![2, 1], vec![1, 1], vec![1, 1, 2], vec![2, 2, 2], vec![1; 4]]
+            {
                 let mut prefix = empty.clone();
                 let mut all = 0.0;
                 for &class in &text {

@@ -52,8 +52,7 @@ impl SurroundingsConfig {
     /// Whether its numbers are in their ranges, and there is what it asks for.
     pub(crate) fn check(&self, surroundings: Option<&Surroundings>) -> Result<()> {
         let check = InvalidField::unless;
-        for (field, share) in
-            [("surroundings.noise", self.noise), ("surroundings.room", self.room)]
+        for (field, share) in [("surroundings.noise", self.noise), ("surroundings.room", self.room)]
         {
             check((0.0..=1.0).contains(&share), field, &share, "0 to 1")?;
         }

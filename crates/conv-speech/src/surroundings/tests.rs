@@ -78,7 +78,8 @@ fn silence_stays_silence_and_a_list_is_changed_by_place_and_seed() -> Result<()>
 }
 
 #[test]
-fn what_is_missing_or_out_of_range_is_named() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn what_is_missing_or_out_of_range_is_named() -> std::result::Result<(), Box<dyn std::error::Error>>
+{
     let message = |config: SurroundingsConfig, all: Option<&Surroundings>| {
         config.check(all).err().map(|error| error.to_string()).unwrap_or_default()
     };

@@ -4,9 +4,9 @@ use super::Training;
 use super::example::{Example, misfit, needed};
 use crate::model::{Batch, Output, Prepared, precision};
 use crate::{Result, attention};
+use candle_core::{Module, Tensor};
 use conv_nn::rng::seeded;
 use conv_nn::{CtcConfig, Mode, Reduction, RnntConfig, ctc_loss, rnnt_loss};
-use candle_core::{Module, Tensor};
 use conv_train::Loss;
 
 /// Utterances with their letters.
@@ -59,7 +59,11 @@ impl Training<'_> {
         Ok(sum / weight.max(1.0))
     }
 
-    pub(super) fn loss_of(&self, Labelled { batch, letters }: &Labelled, mode: &mut Mode) -> Result<Loss> {
+    pub(super) fn loss_of(
+        &self,
+        Labelled { batch, letters }: &Labelled,
+        mode: &mut Mode,
+    ) -> Result<Loss> {
         let mut features = self.model.features(batch, mode)?;
         if let Some(rng) = mode.rng() {
             features = self.recipe.masks.apply(&features, &batch.frames, rng)?;

@@ -43,8 +43,10 @@ impl fmt::Display for Start {
 
 /// Names without what is behind the last point, each once.
 fn parts(names: &[String]) -> Vec<&str> {
-    let mut parts: Vec<&str> =
-        names.iter().map(|name| name.rsplit_once('.').map_or(&name[..], |(part, _)| part)).collect();
+    let mut parts: Vec<&str> = names
+        .iter()
+        .map(|name| name.rsplit_once('.').map_or(&name[..], |(part, _)| part))
+        .collect();
     parts.dedup();
     parts
 }

@@ -101,7 +101,8 @@ fn attention_learns_with_ctc_or_without() -> Result<()> {
         assert_eq!(training.left_out().len(), left_out);
         let (loss, gradients) = gradients(&training)?;
         assert!(loss.is_finite());
-        let heads = ["attention.energy.weight", "attention.filters.weight", "convolutions.0.weight"];
+        let heads =
+            ["attention.energy.weight", "attention.filters.weight", "convolutions.0.weight"];
         for name in heads {
             assert!(gradients[name].iter().any(|&value| value != 0.0), "{name}");
         }
@@ -140,7 +141,8 @@ fn what_an_encoder_learnt_under_another_loss_is_taken_and_told() -> Result<()> {
         }
         let text = start.to_string();
         assert!(text.contains("are those of ctc: convolutions.0, convolutions.1, "), "{text}");
-        let end = if unused.is_empty() { "not used of ctc: none" } else { "not used of ctc: output" };
+        let end =
+            if unused.is_empty() { "not used of ctc: none" } else { "not used of ctc: output" };
         assert!(text.ends_with(end), "{text}");
     }
     // Other letters have other rows.
@@ -155,7 +157,9 @@ fn spoken(number: usize, text: &str) -> Recording {
     let mut samples = vec![0.0; 400];
     for letter in text.chars() {
         let hertz = if letter == 'A' { 400.0 } else { 2000.0 } + number as f32;
-        samples.extend((0..1000).map(|t| 0.3 * (hertz * t as f32 / 8000.0 * 6.2832).sin()));
+        samples.extend(
+            (0..1000).map(|t| 0.3 * (hertz * t as f32 / 8000.0 * std::f32::consts::TAU).sin()),
+        );
         samples.extend([0.0; 600]);
     }
     let audio = Audio { samples, rate: 8000 };
@@ -194,7 +198,11 @@ fn small_sets_are_learnt_by_heart() -> Result<()> {
             }
             let mut tally = Tally::default();
             for one in &list.recordings {
-                tally.add(&one.text, &recognizer.transcribe(&one.audio)?.text);
+                let found = recognizer.transcribe(&one.audio)?;
+                tally.add(&one.text, &found.text);
+                let told = found.words.iter().all(|word| word.start < word.end);
+                let near = found.words.iter().all(|word| word.end <= one.audio.seconds() + 0.05);
+                assert!(told && near, "{run}: {found:?}");
             }
             assert_eq!(tally.right, 8, "{run}, beam {beam}, {language}: {tally:?}");
         }

@@ -1,5 +1,5 @@
 //! AN4 as CMU gives it: `etc/an4_train.fileids` names the recordings below `wav/`, and `etc/an4_train.transcription` says line by line what is
-//! said: `<s> GO ON </s> (an406-fcaw-b)`. The recordings are to be WAV or FLAC; CMU's own are headerless or SPHERE.
+//! said: `<s> GO ON </s> (an406-fcaw-b)`. The recordings are SPHERE, WAV or FLAC, not those without a header.
 
 use super::{Part, recording};
 use crate::data::manifest::words;
@@ -24,7 +24,8 @@ pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> 
         let (at, id) = id?;
         let id = Path::new(id.trim());
         let name = id.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        let bad = |at, found: &str, expected| Err(Error::Line { at, found: found.into(), expected });
+        let bad =
+            |at, found: &str, expected| Err(Error::Line { at, found: found.into(), expected });
         if name.is_empty() || !id.components().all(|part| matches!(part, Component::Normal(_))) {
             let expected = "a recording below wav/, without its ending";
             return bad(at, &format!("{id:?}"), expected);
@@ -34,12 +35,13 @@ pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> 
         };
         let (at, line) = line?;
         let Some(text) = transcript(&line, name) else {
-            let expected = "what is said and the recording's name in brackets, in the order of the other list";
+            let expected =
+                "what is said and the recording's name in brackets, in the order of the other list";
             return bad(at, &format!("{line:?}"), expected);
         };
         let within = id.parent().unwrap_or(Path::new(""));
         utterances.push(Utterance {
-            path: recording(&folder.join("wav").join(within), name, &["wav", "flac"]),
+            path: recording(&folder.join("wav").join(within), name, &["sph", "wav", "flac"]),
             // `an406-fcaw-b`: a recording, its speaker, and the kind of what is said.
             speaker: name.split('-').nth(1).map(str::to_string),
             span: Span::default(),

@@ -95,7 +95,8 @@ fn speech_commands_have_three_parts() -> Outcome {
 
 #[test]
 fn digits_are_told_by_their_names() -> Outcome {
-    let names = ["7_jackson_5.wav", "0_theo_4.wav", "7_jackson_12.wav", "x_theo_4.wav", "7_1_5.wav"];
+    let names =
+        ["7_jackson_5.wav", "0_theo_4.wav", "7_jackson_12.wav", "x_theo_4.wav", "7_1_5.wav"];
     let files = names.map(|name| (name, ""));
     let digits = folder(&files)?;
     let train =
@@ -118,14 +119,18 @@ fn an4_is_read_with_its_two_lists() -> Outcome {
         ("wav/an4_clstk/fash/an253-fash-b.flac", ""),
     ])?;
     let expected = [
-        row("wav/an4_clstk/fash/an251-fash-b.wav", "fash", "YES"),
+        row("wav/an4_clstk/fash/an251-fash-b.sph", "fash", "YES"),
         row("wav/an4_clstk/fash/an253-fash-b.flac", "fash", "GO ON"),
     ];
     assert_eq!(found(folder.path(), Part::Train)?, expected);
     assert!(message(folder.path(), Part::Dev).contains("no dev part"));
     assert!(message(folder.path(), Part::Test).contains("an4_test.fileids"));
     for (list, text, part) in [
-        ("fileids", "../../an251-fash-b\n", "line 1: found \"../../an251-fash-b\", expected a recording"),
+        (
+            "fileids",
+            "../../an251-fash-b\n",
+            "line 1: found \"../../an251-fash-b\", expected a recording",
+        ),
         ("fileids", "a/an253-fash-b\n", "transcription line 1: found \"<s> YES </s> (an251"),
         ("transcription", "", "fileids line 1: found no line of the transcription for it"),
     ] {

@@ -2,9 +2,9 @@
 
 use super::prefix::Prefix;
 use super::{Decoded, FAR, LEAST, Stamps, Texts};
+use crate::Result;
 use crate::attention::{Attention, END, Look, State};
 use crate::model::precision;
-use crate::Result;
 use candle_core::Tensor;
 use conv_nn::{Mode, log_softmax};
 use std::collections::HashMap;

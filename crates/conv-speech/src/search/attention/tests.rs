@@ -38,8 +38,7 @@ fn drawn(seed: u64, alphabet: &Alphabet, steps: usize) -> Result<(Attention, Ten
 fn rows(attention: &Attention, encoded: &Tensor, text: &[u32]) -> Result<Vec<Vec<f32>>> {
     let (steps, _) = encoded.dims2()?;
     let texts = [text.to_vec()];
-    let logits =
-        attention.logits(&encoded.unsqueeze(0)?, &[steps], &texts, &mut Mode::Eval)?;
+    let logits = attention.logits(&encoded.unsqueeze(0)?, &[steps], &texts, &mut Mode::Eval)?;
     Ok(log_softmax(&logits.get(0)?, 1)?.to_vec2()?)
 }
 
@@ -93,7 +92,8 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
             let mut texts = Texts::new(&alphabet, language, None);
             let found = classes(&search.letters(&encoded, &mut texts)?.letters, &alphabet);
             // Every text of up to four letters, as two steps allow.
-            let (mut texts, mut best) = (Texts::new(&alphabet, language, None), (f64::NEG_INFINITY, vec![]));
+            let (mut texts, mut best) =
+                (Texts::new(&alphabet, language, None), (f64::NEG_INFINITY, vec![]));
             for number in 0..5usize.pow(4) {
                 let digits = [1, 5, 25, 125].map(|by| (number / by % 5) as u32);
                 let text: Vec<u32> = digits.into_iter().take_while(|class| *class < 4).collect();
@@ -104,8 +104,11 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
                 let Some(language) = at.and_then(|at| texts.ended(at)) else { continue };
                 let rows = rows(&attention, &encoded, &text)?;
                 let ended = text.iter().chain([&END]);
-                let log: f64 =
-                    rows.iter().zip(ended).map(|(row, &class)| f64::from(row[class as usize])).sum();
+                let log: f64 = rows
+                    .iter()
+                    .zip(ended)
+                    .map(|(row, &class)| f64::from(row[class as usize]))
+                    .sum();
                 let prefix = |prefix: Prefix, &class: &u32| prefix.with(class, &logs).0;
                 let ctc = text.iter().fold(Prefix::empty(&logs), prefix).ended();
                 let ctc = if weight > 0.0 { weight * ctc } else { 0.0 };

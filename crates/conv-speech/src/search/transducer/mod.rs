@@ -193,8 +193,7 @@ pub(crate) fn beam(
     let score = |one: &Hypothesis| {
         (texts.ended(number(one)).map(|language| one.sum + language), one.total())
     };
-    let best =
-        beam.iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
+    let best = beam.iter().reduce(|best, next| if score(next) > score(best) { next } else { best });
     let letters =
         best.map_or_else(Vec::new, |best| texts.letters(number(best), &stamps, best.stamp));
     Ok(Decoded { letters, shares: Some(shares) })

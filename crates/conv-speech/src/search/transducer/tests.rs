@@ -104,8 +104,7 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
             let mut texts = Texts::new(alphabet, language.as_ref(), None);
             let mut best = (f64::NEG_INFINITY, Vec::new());
             for text in all(3, 6) {
-                let number =
-                    text.iter().try_fold(0, |number, &class| texts.add((number, class)));
+                let number = text.iter().try_fold(0, |number, &class| texts.add((number, class)));
                 let Some(language) = number.and_then(|number| texts.ended(number)) else {
                     continue;
                 };

@@ -1,6 +1,8 @@
 //! The program `speech` from training to transcripts, on made-up tones in a temporary folder, and on the yes/no set.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod aligned;
+
 use assert_cmd::Command;
 use serde_json::Value;
 use std::f32::consts::TAU;
@@ -322,86 +324,6 @@ fn a_language_model_lies_in_the_folder_and_captions_say_when() {
     fs::remove_file(&file).unwrap();
     let text = error(folder, &[&FORWARD[..], &["clips/100.wav"]].concat());
     assert!(text.contains("language-model.arpa"), "{text}");
-}
-
-#[test]
-fn known_texts_are_aligned_and_lists_noises_and_rooms_are_taken() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path();
-    train_forward(folder);
-    let model = ["--model", "forward/model"];
-    let text = ["align", "clips/100.wav", "--text", "A BB  A"];
-    let line = json(folder, &[&text[..], &model].concat());
-    assert_eq!(line["path"], "clips/100.wav");
-    let words = line["words"].as_array().unwrap();
-    let said: Vec<&str> = words.iter().map(|word| word["text"].as_str().unwrap()).collect();
-    assert_eq!(said, ["A", "BB", "A"]);
-    // Each word is a tone of 0.15 s, with 0.1 s behind it; what is said first begins at 0.075 s.
-    for (at, word) in words.iter().enumerate() {
-        let [start, end] = ["start", "end"].map(|key| word[key].as_f64().unwrap());
-        let tone = 0.075 + 0.25 * at as f64;
-        assert!(start < end && (start - tone).abs() < 0.3, "{words:?}");
-    }
-    let table = output(folder, &[&["align", "--data", "dev.tsv"], &model[..]].concat());
-    let rows: Vec<&str> = table.lines().collect();
-    assert_eq!(rows[0], "path\tstart\tend\tword\tconfidence");
-    // Two to four words of six recordings.
-    assert_eq!(rows.len(), 1 + 2 * (2 + 3 + 4));
-    assert!(rows[1].starts_with("clips/100.wav\t0."), "{}", rows[1]);
-    for (text, part) in [
-        ("A C", "clips/100.wav cannot be aligned with its text: \"C\" in it, expected letters"),
-        (&*"B".repeat(60), "60 letters and 59 repeats, expected no more than its"),
-    ] {
-        let found = error(folder, &[&["align", "clips/100.wav", "--text", text], &model[..]].concat());
-        assert!(found.contains(part) && found.contains("1 of 1 recordings"), "{found}");
-    }
-
-    // The same recordings as objects, and as the test part of a folder.
-    let list = fs::read_to_string(folder.join("dev.tsv")).unwrap();
-    let objects = list.lines().skip(1).map(|line| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let (speaker, text, path) = (fields[0], fields[1], format!("../{}", fields[3]));
-        serde_json::json!({ "path": path, "text": text, "speaker": speaker }).to_string() + "\n"
-    });
-    fs::create_dir(folder.join("set")).unwrap();
-    fs::write(folder.join("set/test.jsonl"), objects.collect::<String>()).unwrap();
-    let eval = |data: &str, flags: &[&str]| {
-        json(folder, &[&["eval", "--data", data], &model[..], flags].concat())
-    };
-    let expected = eval("dev.tsv", &[]);
-    assert_eq!(eval("set/test.jsonl", &[]), expected);
-    assert_eq!(eval("set", &[]), expected);
-
-    // A tone as loud as the words is one that the network writes, or that keeps it from writing.
-    wav(&folder.join("hum.wav"), &tones("A BB A A BB", 30.0));
-    let noisy = ["--noise", "hum.wav", "--snr", "-5"];
-    let found = eval("dev.tsv", &noisy);
-    assert!(found["wer"].as_f64() > expected["wer"].as_f64(), "{found}");
-    assert_eq!(found, eval("dev.tsv", &noisy));
-    assert_eq!(eval("dev.tsv", &["--simulated-rooms", "3"])["utterances"], 6);
-    let flags = ["--noise", "hum.wav", "--rooms", "hum.wav", "--epochs", "1", "--out", "noisy"];
-    output(folder, &[&["train", "--data", "train.tsv"], &flags[..]].concat());
-    let stored = fs::read_to_string(folder.join("noisy/model/training.json")).unwrap();
-    let stored: Value = serde_json::from_str(&stored).unwrap();
-    let settings = serde_json::json!({ "noise": 0.5, "room": 0.5, "snr": [5.0, 20.0] });
-    assert_eq!(stored["recipe"]["surroundings"], settings);
-    let text = error(folder, &["eval", "--data", "dev.tsv", "--model", "forward/model", "--noise", "gone.wav"]);
-    assert!(text.contains("cannot read gone.wav"), "{text}");
-
-    // An encoder goes on under another loss, and what it brings is told.
-    let init = ["--init", "forward/model", "--preset", "convolutional", "--loss", "attention"];
-    let flags = ["--ctc-weight", "0", "--beam", "3", "--epochs", "1", "--out", "attentive"];
-    let arguments = [&["train"], &DATA[..], &init, &flags].concat();
-    let assert = speech(folder, &arguments).assert().success();
-    let notes = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert!(notes.contains("are those of model: convolutions.0, convolutions.1"), "{notes}");
-    assert!(notes.contains("not used of model: output"), "{notes}");
-    let inspected = json(folder, &["inspect", "attentive/model"]);
-    assert_eq!(inspected["config"]["beam"], 3);
-    let text = output(folder, &["inspect", "attentive/model"]);
-    assert!(text.contains("attention by content and place, 96 units over the letters"), "{text}");
-    let found = error(folder, &["align", "clips/100.wav", "--text", "A", "--model", "attentive/model"]);
-    assert!(found.contains("expected one with CTC"), "{found}");
 }
 
 /// Both front ends learn, seed 1: at most 1 error in 240 words.
