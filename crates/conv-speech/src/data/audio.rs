@@ -107,8 +107,14 @@ mod tests {
     /// What files of each kind begin with, and a WAV file of ten samples.
     fn beginnings() -> Vec<Vec<u8>> {
         let wav = wav::file(&wav::pcm_format(8000), &[7; 20]);
-        let kinds: [&[u8]; 6] =
-            [b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0", &[0xff, 0xfb, 0x90], b"RIFF", b"NIST_1A\n   1024\n"];
+        let kinds: [&[u8]; 6] = [
+            b"fLaC\0\0\0\x22",
+            b"OggS\0\x02",
+            b"ID3\x04\0\0",
+            &[0xff, 0xfb, 0x90],
+            b"RIFF",
+            b"NIST_1A\n   1024\n",
+        ];
         kinds.into_iter().map(<[u8]>::to_vec).chain([wav]).collect()
     }
 

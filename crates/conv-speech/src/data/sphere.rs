@@ -104,7 +104,9 @@ mod tests {
         let none = "sample_rate -i 0\n";
         let expected = "sample_rate is \"0\", expected 1 to 16777216";
         assert_eq!(message(&file(none, &[])), expected);
-        for bad in [&b"NIST_1A\n"[..], b"NIST_1A\n   9999\nend_head\n", b"NIST_1A\n      7\n\n\n\n\n"] {
+        for bad in
+            [&b"NIST_1A\n"[..], b"NIST_1A\n   9999\nend_head\n", b"NIST_1A\n      7\n\n\n\n\n"]
+        {
             assert!(message(bad).contains("expected one within the file"), "{}", message(bad));
         }
         let clean = file("sample_rate -i 8000\nchannel_count -i 2\n", &[7; 40]);
