@@ -101,4 +101,11 @@ fn lists_folders_noises_rooms_and_encoders_are_taken() {
     let found =
         error(folder, &["align", "clips/100.wav", "--text", "A", "--model", "attentive/model"]);
     assert!(found.contains("expected one with CTC"), "{found}");
+
+    // A transducer's folder writes the words of a lexicon alone too, and as it was measured.
+    let flags = ["--loss", "rnnt", "--lexicon", "--epochs", "2", "--out", "words"];
+    let trained = json(folder, &[&["train"], &DATA[..], &flags].concat());
+    let evaluation = json(folder, &["eval", "--model", "words/model", "--data", "dev.tsv"]);
+    assert_eq!(evaluation["wer"], trained["metrics"]["dev WER"]);
+    assert!(evaluation["without_language_model"]["wer"].is_number());
 }
