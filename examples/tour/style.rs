@@ -35,10 +35,12 @@ struct Painted {
 pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Styles, Report)> {
     let painter = Painter::open(&data.join("models/stylebank"), device)?;
     let styles = painter.styles();
-    let mut mixtures: Vec<String> = styles.iter().map(|style| format!("{style}=1")).collect();
-    if let [first, second, ..] = styles {
-        mixtures.insert(1, format!("{first}=0.5,{second}=0.5"));
-    }
+    let mixtures = match styles {
+        [first, second, ..] => {
+            vec![format!("{first}=1"), format!("{first}=0.5,{second}=0.5"), format!("{second}=1")]
+        }
+        styles => styles.iter().map(|style| format!("{style}=1")).collect(),
+    };
     let scene = scene()?;
     let mut row = Gallery::default();
     row.add("a scene drawn here", &scene, "")?;

@@ -76,6 +76,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         chrf: chrf.score,
         lines: [format!("{bleu:.2}"), format!("{chrf:.2}")],
         sentences: sentences.len(),
+        not_translated,
+        left_out,
         seconds,
     };
     conv_cli::print(common.json, &scores)?;
@@ -93,6 +95,10 @@ struct Scores {
     chrf: f64,
     lines: [String; 2],
     sentences: usize,
+    /// Sentences that have no translation and count as blank.
+    not_translated: usize,
+    /// Lines that are no pair.
+    left_out: usize,
     seconds: f64,
 }
 

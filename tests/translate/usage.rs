@@ -180,7 +180,8 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     let assert = translate(folder, &of_pairs("eval")).assert().code(1);
     let measured: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
     let error = String::from_utf8_lossy(&assert.get_output().stderr);
-    assert_eq!(measured["sentences"], 3, "{measured}");
+    let counts = ["sentences", "not_translated", "left_out"].map(|name| measured[name].as_u64());
+    assert_eq!(counts, [Some(3), Some(1), Some(2)], "{measured}");
     assert!(error.contains("not translated: sentence 2: its source has "), "{error}");
     assert!(error.contains("left out: long.tsv line 3: no tab"), "{error}");
     assert!(
