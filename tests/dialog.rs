@@ -244,6 +244,44 @@ fn from_training_to_figures_beside_those_of_counting() {
 }
 
 #[test]
+fn a_generative_model_answers_in_its_own_words() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write_data(folder);
+    fs::write(folder.join("small.toml"), "dimension = 24\nunits = 32\ndropout = 0.0\n").unwrap();
+    let train = ["train", "--data", "text.jsonl", "--config", "small.toml", "--epochs", "60"];
+    let rate = ["--learning-rate", "0.03", "--batch-size", "12", "--dev", "0"];
+    let rest = ["--decoder", "generative", "--out", "run"];
+    dialog(folder, &[&train[..], &rate, &rest].concat()).assert().success();
+    let answer = ["answer", "--model", "run/model", "--beam", "3"];
+    let data = ["--data", "visdial.json", "--candidates", "6", "--image", "3"];
+    let found = json(folder, &[&answer[..], &data].concat());
+    let rounds = found["rounds"].as_array().unwrap();
+    assert_eq!((rounds.len(), found["caption"].as_str()), (10, Some("a blue car")));
+    for round in rounds {
+        let answers = round["answers"].as_array().unwrap();
+        let score = |number: usize| answers[number]["log_likelihood"].as_f64().unwrap();
+        assert!(answers.len() == 3 && score(0) >= score(1) && score(1) >= score(2), "{round}");
+        assert!(score(0) < 0.0 && round["truth"].is_string(), "{round}");
+    }
+    assert_eq!(rounds[0]["answers"][0]["text"], "blue");
+    let asked = ["--caption", "a red car", "--question", "what color is the car?"];
+    let said = ["--said", "is it parked?", "no"];
+    let text = output(folder, &[&answer[..], &asked].concat());
+    assert!(text.lines().nth(3).is_some_and(|line| line.ends_with(" red")), "{text}");
+    assert_ne!(text, output(folder, &[&answer[..], &asked, &said].concat()));
+
+    let text = error(folder, &[&answer[..], &data[..5], &["77"]].concat());
+    assert!(text.contains("--image 77: no dialog of visdial.json"), "{text}");
+    let text = error(folder, &[&answer[..3], &asked, &["--beam", "0"]].concat());
+    assert!(text.contains("width") && text.contains("1 to 1000"), "{text}");
+    let shipped = repository().join("data/models/visdial");
+    let chooses = ["answer", "--model", shipped.to_str().unwrap()];
+    let text = error(folder, &[&chooses[..], &asked].concat());
+    assert!(text.contains("decoder") && text.contains("generative"), "{text}");
+}
+
+#[test]
 fn a_game_of_the_shipped_agents_gets_nearer_and_is_a_page() {
     let place = tempfile::tempdir().unwrap();
     let model = repository().join("data/models/guess-agents");

@@ -3,6 +3,7 @@
 //!     cargo run --release --example dialog -- toy
 //!     cargo run --release --example dialog -- eval --data visdial_1.0_val.json
 
+mod answer;
 mod eval;
 mod inspect;
 mod play;
@@ -34,6 +35,8 @@ enum Verb {
     Eval(eval::Options),
     /// Ranks the answers of a VisDial file and writes the ranks as the challenge takes them
     Submit(submit::Options),
+    /// Answers a question in a model's own words, by beam search
+    Answer(answer::Options),
     /// Plays one guessing game and prints what is said and how the ranking changes
     Play(play::Options),
     /// Trains the two agents of the guessing game
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Eval(options) => options.run(common, &device),
             Verb::Submit(options) => options.run(common, &device),
+            Verb::Answer(options) => options.run(common, &device),
             Verb::Play(options) => options.run(common, &device),
             Verb::TrainBots(options) => play::train(&options, common, &device),
             Verb::Inspect(options) => options.run(common),

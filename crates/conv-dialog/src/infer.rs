@@ -2,11 +2,13 @@
 
 use crate::counts::Counts;
 use crate::data::{Round, VisDial};
-use crate::model::{Asked, Network, scores};
+use crate::model::{Asked, Batch, Beam, Network, scores, search};
 use crate::words::{Turn, words};
-use crate::{Config, Result, stored};
+use crate::{Config, Decoder, Result, stored};
 use candle_core::Device;
+use conv_hub::InvalidField;
 use conv_text::tokenizer::Tokenizer;
+use serde::Serialize;
 use std::path::Path;
 
 /// A question with its dialog so far.
@@ -38,6 +40,15 @@ pub struct Scores {
     pub frequency: Vec<f32>,
     /// How often it was given to questions with the same first three words; the frequency breaks ties.
     pub three_words: Vec<f32>,
+}
+
+/// An answer in the model's own words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Its words.
+    pub text: String,
+    /// The logarithm of how likely they and their end are.
+    pub log_likelihood: f32,
 }
 
 impl AnswerRanker {
@@ -72,6 +83,41 @@ impl AnswerRanker {
         let mut all =
             self.scores_of_all(&[(*question, candidates.to_vec())], |_| question.text.into())?;
         Ok(all.swap_remove(0))
+    }
+
+    /// The likeliest answers that a beam finds, at most as many as it is wide, the likeliest first; each has the score that it would have as a
+    /// candidate.
+    ///
+    /// # Errors
+    /// A model with the discriminative decoder, which only chooses; a beam of no width or length; weights that are not finite.
+    pub fn answers(&self, question: &Question, beam: Beam) -> Result<Vec<Answer>> {
+        let is_generative = self.config().decoder == Decoder::Generative;
+        let expected = "generative, which has words of its own";
+        InvalidField::unless(is_generative, "decoder", &"discriminative", expected)?;
+        for (name, size) in [("width", beam.width), ("longest", beam.longest)] {
+            InvalidField::unless((1..=1000).contains(&size), name, &size, "1 to 1000")?;
+        }
+        let turn = self.turn(question)?;
+        let asked = Asked { turn: &turn, candidates: Vec::new(), counted: Vec::new() };
+        let batch = Batch::new(&[asked], self.config(), &self.device)?;
+        let known = self.tokenizer.vocabulary();
+        let text = |words: Vec<u32>| {
+            let words = words.iter().filter_map(|&word| known.get(word as usize));
+            words.map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        let found = search(&self.model, &batch, beam, &self.device)?;
+        let answer = |(words, log_likelihood)| Answer { text: text(words), log_likelihood };
+        Ok(found.into_iter().map(answer).collect())
+    }
+
+    /// The question and what was said before, in numbers.
+    fn turn(&self, Question { caption, history, text }: &Question) -> Result<Turn> {
+        let words = |text: &str| words(&self.tokenizer, text);
+        let mut rounds = Vec::new();
+        for [question, answer] in *history {
+            rounds.push([words(question)?, words(answer)?]);
+        }
+        Ok(Turn { caption: words(caption)?, rounds, question: words(text)? })
     }
 
     /// Scores the candidates of each round of a dialog that has some: the round's place, and the scores. What was said before are the true
@@ -115,15 +161,10 @@ impl AnswerRanker {
     ) -> Result<Vec<Scores>> {
         let words = |text: &str| words(&self.tokenizer, text);
         let mut prepared = Vec::new();
-        for (Question { caption, history, text }, candidates) in questions {
-            let mut rounds = Vec::new();
-            for [question, answer] in *history {
-                rounds.push([words(question)?, words(answer)?]);
-            }
-            let turn = Turn { caption: words(caption)?, rounds, question: words(text)? };
+        for (question, candidates) in questions {
             let candidates =
                 candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
-            prepared.push((turn, candidates));
+            prepared.push((self.turn(question)?, candidates));
         }
         let asked: Vec<Asked> = prepared
             .iter()

@@ -1,12 +1,15 @@
 //! The network: an encoder of question and history, and a decoder that scores answers.
 
 mod batch;
+mod beam;
 mod network;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use batch::Asked;
 pub use batch::{Batch, Sequences};
+pub use beam::Beam;
+pub(crate) use beam::search;
 pub use network::Network;
 pub(crate) use network::{Statistics, network};
 

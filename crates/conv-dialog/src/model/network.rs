@@ -8,7 +8,8 @@ use conv_core::Precision;
 use conv_hub::ModelConfig;
 use conv_nn::{
     CrossEntropyConfig, Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig, LstmState,
-    Mode, Reduction, VarBuilder, cross_entropy, dropout, embedding, linear, lstm, softmax_of_first,
+    Mode, Reduction, VarBuilder, cross_entropy, dropout, embedding, linear, log_softmax, lstm,
+    softmax_of_first,
 };
 use conv_text::tokenizer::PAD;
 
@@ -239,6 +240,21 @@ impl Network {
             ..CrossEntropyConfig::default()
         };
         Ok(cross_entropy(&logits, next, &config)?)
+    }
+
+    /// The answer layer's state before the first word, of each round `[1, B, H]`.
+    pub(super) fn begin(&self, batch: &Batch) -> Result<LstmState> {
+        let h = self.encode(batch, &mut Mode::Eval)?.unsqueeze(0)?;
+        Ok(LstmState { c: h.zeros_like()?, h })
+    }
+
+    /// log p of each word, and of the end, behind `words` `[U]` heard in states `[1, U, H]`: `[U, V + 1]`, and the states then.
+    pub(super) fn go_on(&self, words: &Tensor, state: &LstmState) -> Result<(Tensor, LstmState)> {
+        let Scored::Next(layer) = &self.scored else { return Err(other_batch()) };
+        let x = self.words.forward(&words.unsqueeze(1)?)?;
+        let (states, state) = self.answer.forward(&x, None, Some(state), &mut Mode::Eval)?;
+        let logits = layer.at(Precision::Exact).forward(&states.squeeze(1)?)?;
+        Ok((log_softmax(&logits, 1)?, state))
     }
 
     /// What training makes small, over rounds whose first candidate is the true one: the cross-entropy of choosing it among the others, or

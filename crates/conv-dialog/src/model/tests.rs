@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::network::network;
-use super::{Asked, Batch, scores};
+use super::{Asked, Batch, Beam, scores, search};
 use crate::counts::FEATURES;
 use crate::words::Turn;
 use crate::{Config, Decoder, Encoder};
@@ -145,4 +145,63 @@ fn a_batch_of_another_configuration_is_refused() {
     let batch = Batch::new(&all, &second, &Device::Cpu).unwrap();
     let error = model.scores(&batch, &mut Mode::Eval).unwrap_err().to_string();
     assert!(error.contains("another configuration"), "{error}");
+}
+
+/// Every answer of at most three words is a candidate; a beam as wide as they are many finds them all, in the order of their scores, and a
+/// narrow one some of them, with theirs.
+#[test]
+fn a_beam_finds_what_enumeration_does() {
+    let fixture = fixture();
+    let turns = turns(&fixture);
+    let longest = 3;
+    let is_generative = |case: &&Case| case.decoder == Decoder::Generative;
+    for case in fixture.cases.iter().filter(is_generative) {
+        let config = config(&fixture, case);
+        let parameters = parameters(&fixture, &config);
+        // What is drawn says nearly every word alike: sharper, the words of an answer depend on each other.
+        for (_, var) in parameters.vars() {
+            var.set(&(var.as_tensor() * 3.0).unwrap()).unwrap();
+        }
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        let model = network(&config, None, &vb).unwrap();
+        let mut texts: Vec<Vec<u32>> = vec![Vec::new()];
+        let mut from = 0;
+        for _ in 0..longest {
+            let shorter = texts[from..].to_vec();
+            from = texts.len();
+            // 0 and 1 are nothing and the unknown word.
+            let longer = |text: &Vec<u32>| {
+                let text = text.clone();
+                (2..config.known as u32).map(move |word| [&text[..], &[word]].concat())
+            };
+            texts.extend(shorter.iter().flat_map(longer));
+        }
+        texts.remove(0);
+        for turn in &turns {
+            let candidates: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+            let asked = Asked { turn, candidates, counted: Vec::new() };
+            let scored = scores(&model, &[asked], |_| String::new(), &Device::Cpu).unwrap();
+            let mut expected: Vec<(&Vec<u32>, f32)> =
+                texts.iter().zip(scored[0].iter().copied()).collect();
+            expected.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let asked = Asked { turn, candidates: Vec::new(), counted: Vec::new() };
+            let batch = Batch::new(&[asked], &config, &Device::Cpu).unwrap();
+            let found =
+                |width| search(&model, &batch, Beam { width, longest }, &Device::Cpu).unwrap();
+            let every = found(texts.len());
+            assert_eq!(every.len(), texts.len());
+            for ((found, score), (text, expected)) in every.iter().zip(&expected) {
+                assert!((score - expected).abs() < 1e-4, "{found:?} {score}, {text:?} {expected}");
+            }
+            assert_eq!(&every[0].0, expected[0].0);
+            for width in [1, 4] {
+                let some = found(width);
+                assert_eq!(some.len(), width);
+                for (text, score) in &some {
+                    let place = texts.iter().position(|other| other == text).unwrap();
+                    assert!((score - scored[0][place]).abs() < 1e-4, "{text:?}");
+                }
+            }
+        }
+    }
 }
