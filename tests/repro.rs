@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -42,6 +42,49 @@ fn tables_are_printed_from_the_kept_results_alone() {
     for expected in ["34.14", "36.52", "41.70", "| de-en | small | 35 |", "| no-smoothing |"] {
         assert!(table.contains(expected), "{expected}: {table}");
     }
+    let table = output(root(), &["dialog", "--print"]);
+    assert!(table.contains("Guessing game") && table.contains("| full |"), "{table}");
+}
+
+/// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size are not mixed in.
+#[test]
+fn gains_of_the_guessing_game_are_paired() {
+    let place = tempfile::tempdir().unwrap();
+    let cell = |arm: &str, seed: u64, games: usize, end: f64| {
+        let figures = json!({
+            "percentile at round 0": 65.0, "percentile at the end": end, "percentile with shuffled answers": end - 9.0,
+            "right answers": 0.86, "perplexity of said questions before": 4.0, "perplexity of said answers before": 1.5
+        });
+        let cell = json!({
+            "arm": arm, "seed": seed, "games": games, "steps": 320, "figures": figures, "seconds": 60.0, "commit": "abc"
+        });
+        format!("{cell}\n")
+    };
+    let cells = [
+        cell("supervised", 1, 1024, 86.0),
+        cell("full", 1, 1024, 89.0),
+        cell("supervised", 2, 1024, 87.0),
+        cell("full", 2, 1024, 88.0),
+        cell("full", 3, 1024, 10.0),
+        cell("supervised", 4, 256, 1.0),
+    ];
+    fs::write(place.path().join("cells.jsonl"), cells.concat()).unwrap();
+    let model = root().join("data/models/guess-agents");
+    let start = ["dialog", "--start", model.to_str().unwrap(), "--cells", "cells.jsonl"];
+    let table = output(place.path(), &[&start[..], &["--print", "--seeds", "3"]].concat());
+    // Differences 3 and 1: 2 ± 12.706 · √2 / √2.
+    for expected in [
+        "| start | not run |",
+        "| supervised | 2 | 320 | 65.0 | 86.5 | 77.5 | 86.0 % | 4.00 | 1.50 | 86.0, 87.0 |",
+        "over the start: not run",
+        "over further supervision: +2.0 (-10.7 to +14.7); each: 3.0, 1.0",
+        "over shuffled answers: +9.0 (+9.0 to +9.0); each: 9.0, 9.0, 9.0",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    let text = output(place.path(), &[&start[..], &["--print", "--json"]].concat());
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["gains"][1]["each"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]

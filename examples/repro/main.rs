@@ -5,9 +5,11 @@
 //!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
 //!     cargo run --release --example repro -- convs2s         the same of translation
 //!     cargo run --release --example repro -- maskrcnn        the same of detection
+//!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
 
 mod cells;
 mod convs2s;
+mod dialog;
 mod experiment;
 mod kim;
 mod maskrcnn;
@@ -38,6 +40,8 @@ enum Experiment {
     Convs2s(convs2s::Options),
     /// He et al. (2017): a small Mask R-CNN on CLEVR's objects
     Maskrcnn(maskrcnn::Options),
+    /// Das et al. (2017): what reinforcement gains in the guessing game
+    Dialog(dialog::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
             Experiment::Maskrcnn(options) => {
                 maskrcnn::run(&options, arguments.data, &arguments.common, &device)
             }
+            Experiment::Dialog(options) => dialog::run(&options, &arguments.common, &device),
         }
     })
 }

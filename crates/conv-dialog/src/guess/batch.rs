@@ -33,6 +33,13 @@ impl Told {
             asked.iter().map(|question| (question.words(), question.answer(&scene))).collect();
         Self { scene, caption, rounds }
     }
+
+    /// The same questions, with the answers of another game.
+    pub fn with_answers_of(&self, other: &Self) -> Self {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        let rounds = pairs.map(|((question, _), (_, answer))| (question.clone(), *answer));
+        Self { rounds: rounds.collect(), ..self.clone() }
+    }
 }
 
 /// Games as the networks take them.

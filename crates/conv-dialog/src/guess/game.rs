@@ -133,6 +133,18 @@ impl Agents {
         Ok((games, imagined))
     }
 
+    /// What Q-Bot imagines after each fact of games that were played.
+    pub(super) fn imagine(&self, games: &[Told]) -> Result<Vec<Imagined>> {
+        let captions: Vec<Vec<u32>> = games.iter().map(|game| game.caption.clone()).collect();
+        let mut dialogs = Dialogs::new(&self.questioner, &self.answerer, &captions, &self.device)?;
+        for round in 0..games.first().map_or(0, |game| game.rounds.len()) {
+            let said = games.iter().map(|game| game.rounds[round].clone());
+            let (questions, answers): (Vec<_>, Vec<_>) = said.unzip();
+            dialogs.given(&questions, &answers)?;
+        }
+        dialogs.imagined()
+    }
+
     /// How the pool is ranked, scene by scene.
     pub(super) fn pool(&self, scenes: &[Scene]) -> Result<Pool> {
         Ok(Pool(self.scale.ordered(&self.features(scenes)?)?.to_vec2::<f32>()?))
@@ -251,5 +263,41 @@ impl fmt::Display for Game {
         let nearest = rounds.last().map_or(&self.nearest, |round| &round.nearest);
         let names: Vec<&str> = nearest.iter().map(|one| one.scene.as_str()).collect();
         write!(f, "\n  nearest at the end: {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::guess::draw_scenes;
+
+    /// The agents that ship.
+    fn shipped() -> Agents {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/models/guess-agents");
+        Agents::open(&folder, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn a_played_game_heard_again_is_imagined_as_before_and_other_answers_mislead() {
+        let (agents, count) = (shipped(), 60);
+        let scenes = draw_scenes(count, 4);
+        let rngs = (0..count as u64).map(|game| seeded(game, "game")).collect();
+        let (games, imagined) = agents.talk(scenes.clone(), 6, rngs).unwrap();
+        let again = agents.imagine(&games).unwrap();
+        assert_eq!(again.concat(), imagined.concat());
+
+        let next = |game: usize| &games[(game + 1) % count];
+        let shuffled: Vec<Told> =
+            (0..count).map(|game| games[game].with_answers_of(next(game))).collect();
+        assert_eq!(shuffled[3].rounds[2], (games[3].rounds[2].0.clone(), games[4].rounds[2].1));
+        let ranked = agents.pool(&scenes).unwrap();
+        let mean = |imagined: &[Imagined]| {
+            let each = imagined.iter().enumerate();
+            each.map(|(game, facts)| percentile(&ranked.distances(&facts[6]), game)).sum::<f64>()
+                / count as f64
+        };
+        let (heard, misled) = (mean(&imagined), mean(&agents.imagine(&shuffled).unwrap()));
+        assert!(heard > misled + 10.0, "{heard}, {misled}");
     }
 }

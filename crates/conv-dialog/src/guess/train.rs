@@ -3,6 +3,7 @@
 use super::agents::{AgentsConfig, Scale, agents};
 use super::batch::{Batch, Told};
 use super::game::{Agents, percentile};
+use super::play::Imagined;
 use super::reinforce::{Played, advantages, play_on};
 use super::scene::{FEATURES, Scene};
 use super::talk::{Question, VOCABULARY};
@@ -205,8 +206,13 @@ impl<'a> AgentsTraining<'a> {
         let rngs = (0..PLAYED).map(|game| seeded(seed, &format!("game {game}"))).collect();
         let scenes = pool[..PLAYED].to_vec();
         let (games, imagined) = self.agents.talk(scenes, self.recipe.rounds, rngs)?;
+        // Each game hears what A-Bot said in the next one, round by round.
+        let shuffled: Vec<Told> = (0..games.len())
+            .map(|game| games[game].with_answers_of(&games[(game + 1) % games.len()]))
+            .collect();
+        let misled = self.agents.imagine(&shuffled)?;
         let ranked = self.agents.pool(&pool)?;
-        let at = |round: usize| {
+        let at = |imagined: &[Imagined], round: usize| {
             let percentiles = imagined
                 .iter()
                 .enumerate()
@@ -229,8 +235,9 @@ impl<'a> AgentsTraining<'a> {
             ("error of features", imagining),
             ("loss of answers", answering),
             ("right answers", right as f64 / asked.max(1) as f64),
-            ("percentile at round 0", at(0)),
-            ("percentile at the end", at(self.recipe.rounds)),
+            ("percentile at round 0", at(&imagined, 0)),
+            ("percentile at the end", at(&imagined, self.recipe.rounds)),
+            ("percentile with shuffled answers", at(&misled, self.recipe.rounds)),
         ]
         .map(|(name, value)| (name.to_string(), value))
         .into();
