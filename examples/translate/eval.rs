@@ -10,6 +10,7 @@ use clap::Args;
 use conv_translate::Sentence;
 use conv_translate::metrics::{Bleu, Chrf, Tokenization};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -38,7 +39,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     for pair in files.open()?.go_on() {
         match pair {
             Ok(pair) => {
-                sentences.push(Sentence::new(sentences.len(), pair.source));
+                sentences.push(Sentence::new(pair.line as usize - 1, pair.source));
                 references.push(translator.reference(&pair.target));
             }
             Err(error) if error.is_of_one() => {
@@ -50,11 +51,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     ensure!(!sentences.is_empty(), "{files}: no pairs, expected some to measure by");
     let begin = Instant::now();
-    let mut hypotheses = vec![String::new(); sentences.len()];
+    let mut best = BTreeMap::new();
     let mut answer = |some: &[Sentence]| {
         for (sentence, found) in some.iter().zip(translator.translate_sentences(some, &config)?) {
-            let best = found.into_iter().next();
-            hypotheses[sentence.place] = best.map(|best| best.text).unwrap_or_default();
+            best.insert(sentence.place, found.into_iter().next().map(|best| best.text));
         }
         Ok(())
     };
@@ -66,6 +66,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     conv_cli::apart(&sentences, is_of_one, &mut answer, &mut refuse)
         .with_context(|| files.to_string())?;
     let seconds = begin.elapsed().as_secs_f64();
+    let hypothesis =
+        |sentence: &Sentence| best.remove(&sentence.place).flatten().unwrap_or_default();
+    let hypotheses: Vec<String> = sentences.iter().map(hypothesis).collect();
     let bleu =
         Bleu { tokenization: options.tokenize, lowercase: options.lowercase, ..Bleu::default() };
     let chrf = Chrf { lowercase: options.lowercase, ..Chrf::default() };

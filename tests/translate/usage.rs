@@ -165,7 +165,7 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     let places: Vec<&Value> = answers.iter().map(|answer| &answer["sentence"]).collect();
     assert_eq!(places, [&json!(1), &json!(2), &json!(3)]);
     assert!(answers[1]["error"].is_string() && answers[2]["text"] == "runs a dog .");
-    let mut pairs = format!("ein Hund rennt .\truns a dog .\n{long}\ta\nno tab\n").into_bytes();
+    let mut pairs = format!("ein Hund rennt .\truns a dog .\nno tab\n{long}\ta\n").into_bytes();
     pairs.extend(b"caf\xe9\ta\nein Hund rennt .\truns a dog .\n");
     fs::write(folder.join("long.tsv"), pairs).unwrap();
     let of_pairs = |verb| [verb, "--model", "run/model", "--data", "long.tsv", "--json"];
@@ -182,8 +182,8 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     let error = String::from_utf8_lossy(&assert.get_output().stderr);
     let counts = ["sentences", "not_translated", "left_out"].map(|name| measured[name].as_u64());
     assert_eq!(counts, [Some(3), Some(1), Some(2)], "{measured}");
-    assert!(error.contains("not translated: sentence 2: its source has "), "{error}");
-    assert!(error.contains("left out: long.tsv line 3: no tab"), "{error}");
+    assert!(error.contains("not translated: sentence 3: its source has "), "{error}");
+    assert!(error.contains("left out: long.tsv line 2: no tab"), "{error}");
     assert!(
         error.ends_with(
             "1 sentences were not translated and count as blank, 2 lines were left out\n"

@@ -252,7 +252,7 @@ fn nothing_learnt(config: &FitConfig, log: &[Record]) -> Option<String> {
     (losses.len() > 1 && mean > most * first).then(|| {
         format!(
             "nothing was learnt: the training loss is {} in the first step and {} at the end; \
-             does a learning rate of {} suit?",
+             are {steps} steps enough, and does a learning rate of {} suit?",
             loss(first),
             loss(mean),
             short(config.learning_rate)
