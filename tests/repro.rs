@@ -43,7 +43,7 @@ fn tables_are_printed_from_the_kept_results_alone() {
         assert!(table.contains(expected), "{expected}: {table}");
     }
     let table = output(root(), &["dialog", "--print"]);
-    assert!(table.contains("Guessing game") && table.contains("| full |"), "{table}");
+    assert!(table.contains("Guessing game") && table.contains("| full | 5 | 320 |"), "{table}");
 }
 
 /// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size are not mixed in.
