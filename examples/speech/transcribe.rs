@@ -4,7 +4,7 @@ use crate::model::Model;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::{Args, ValueEnum};
-use conv_speech::data::{Audio, Samples};
+use conv_speech::data::{Audio, Samples, find};
 use conv_speech::{Recognizer, Transcript, Word, srt, vtt};
 use serde::Serialize;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::time::Instant;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// WAV or FLAC files, folders of them, or - for standard input
+    /// Recordings, folders of them, or - for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// What is written; JSON is --json
@@ -52,7 +52,7 @@ impl Options {
         if self.files.iter().any(|path| path == input) {
             bail!("- is standard input, which is written down alone");
         }
-        let files = files(&self.files)?;
+        let files = find(&self.files)?;
         if self.format != Format::Text && self.out.is_none() && files.len() > 1 {
             bail!(
                 "--out names the folder for the captions of {} files, which is missing",
@@ -102,7 +102,8 @@ impl Options {
         Ok(conv_hub::files::write_atomic(&file, text.as_bytes())?)
     }
 
-    /// Words of standard input: as they are said, if the network reads forward only and nothing else says what to write; else at the end.
+    /// Words of standard input: as they are said, if the network reads forward only and nothing
+    /// else says what to write; else at the end.
     fn listen(&self, recognizer: &Recognizer, common: &conv_cli::Common) -> Result<()> {
         let mut samples = match self.pcm {
             Some(rate) => Samples::pcm(Box::new(stdin().lock()) as Box<dyn Read>, rate),
@@ -162,31 +163,6 @@ impl Options {
         }
         Ok(out.flush()?)
     }
-}
-
-/// Files as they are named, and in place of a folder the recordings in it, in the order of their names.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in named {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(path).with_context(|| path.display().to_string())? {
-            let file = entry?.path();
-            let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or("");
-            if ["wav", "flac"].contains(&extension.to_ascii_lowercase().as_str()) {
-                found.push(file);
-            }
-        }
-        if found.is_empty() {
-            bail!("{} has no file that ends in .wav or .flac", path.display());
-        }
-        found.sort();
-        files.extend(found);
-    }
-    Ok(files)
 }
 
 fn transcript(recognizer: &Recognizer, path: &Path) -> Result<Transcript> {

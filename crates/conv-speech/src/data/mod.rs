@@ -1,7 +1,9 @@
-//! From files to samples: WAV, SPHERE and compressed sound, other rates, lists, and folders as known sets have them.
+//! From files to samples: WAV, SPHERE and compressed sound, other rates, lists, and folders as
+//! known sets have them.
 
 mod audio;
 mod compressed;
+mod files;
 mod folder;
 mod manifest;
 mod recordings;
@@ -11,6 +13,7 @@ mod sphere;
 mod wav;
 
 pub use audio::Audio;
+pub use files::find;
 pub use folder::{Part, YesNo, recordings_of, yes_no};
 pub use manifest::{Manifest, Span, Utterance};
 pub(crate) use recordings::check_rate;

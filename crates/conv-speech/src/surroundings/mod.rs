@@ -7,7 +7,7 @@ mod tests;
 
 pub use room::Room;
 
-use crate::data::{Audio, Recording, Recordings};
+use crate::data::{Audio, Recording, Recordings, find};
 use crate::{Error, Result};
 use conv_hub::InvalidField;
 use conv_nn::rng::{Fingerprint, seeded};
@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 pub struct SurroundingsConfig {
     /// The share of recordings with a noise, 0 to 1.
     pub noise: f64,
-    /// The lowest and the highest ratio of the recording's power to the noise's, in dB. It is drawn uniformly between them.
+    /// The lowest and the highest ratio of the recording's power to the noise's, in dB. It is drawn
+    /// uniformly between them.
     pub snr: [f64; 2],
     /// The share of recordings in a room, 0 to 1.
     pub room: f64,
@@ -70,14 +71,14 @@ impl SurroundingsConfig {
 }
 
 impl Surroundings {
-    /// Reads noises and responses of rooms to a click, in any file that [`Audio::read`] knows, at `rate`. In place of a folder stand the files in
-    /// it, in the order of their names.
+    /// Reads noises and responses of rooms to a click, in any file that [`Audio::read`] knows, at
+    /// `rate`. In place of a folder stand the files in it, in the order of their names.
     ///
     /// # Errors
     /// A file that cannot be read or is silent, by name.
     pub fn read(noises: &[PathBuf], rooms: &[PathBuf], rate: u32) -> Result<Self> {
         let all = |paths: &[PathBuf]| -> Result<Vec<Vec<f32>>> {
-            files(paths)?.par_iter().map(|path| sound(path, rate)).collect()
+            find(paths)?.par_iter().map(|path| sound(path, rate)).collect()
         };
         let rooms = all(rooms)?.into_iter().map(from_direct_sound).collect();
         Ok(Self { noises: all(noises)?, rooms })
@@ -107,7 +108,8 @@ impl Surroundings {
         fingerprint.value()
     }
 
-    /// Samples as they are heard where a draw has them: as long, and the words where they were. The speech is as loud as before.
+    /// Samples as they are heard where a draw has them: as long, and the words where they were. The
+    /// speech is as loud as before.
     pub(crate) fn heard(
         &self,
         config: &SurroundingsConfig,
@@ -145,7 +147,8 @@ impl Surroundings {
 }
 
 impl Recordings {
-    /// The same recordings elsewhere. What is drawn for one comes from the seed and its place in the list.
+    /// The same recordings elsewhere. What is drawn for one comes from the seed and its place in
+    /// the list.
     ///
     /// # Errors
     /// A number out of its range, or a share of noises or rooms of which there are none.
@@ -185,24 +188,6 @@ fn from_direct_sound(response: Vec<f32>) -> Vec<f32> {
     };
     let direct = (1..response.len()).fold(0, louder);
     response[direct.min(response.len())..].to_vec()
-}
-
-/// Files as they are named, and in place of a folder those in it.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in named {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path).map_err(Error::io(path))?;
-        let within = entries.map(|entry| Ok(entry.map_err(Error::io(path))?.path()));
-        let mut within = within.collect::<Result<Vec<PathBuf>>>()?;
-        within.retain(|path| path.is_file());
-        within.sort();
-        files.extend(within);
-    }
-    Ok(files)
 }
 
 fn sound(path: &Path, rate: u32) -> Result<Vec<f32>> {
