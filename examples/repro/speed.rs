@@ -80,3 +80,27 @@ pub fn train(
     fit(learner, &endless, run)?;
     Ok((seconds, losses))
 }
+
+/// How fast something trains.
+#[derive(Debug, Serialize)]
+pub struct Speed {
+    steps_per_second: f64,
+    /// First looked at with data and network loaded.
+    #[serde(flatten)]
+    memory: Memory,
+}
+
+impl Speed {
+    /// Over so many steps, as [`train`] takes them.
+    pub fn of(learner: &impl Learner, config: &FitConfig, steps: u64) -> Result<Self> {
+        let mut memory = Memory::now();
+        let (seconds, _) = train(learner, config, steps, &mut memory)?;
+        Ok(Self { steps_per_second: steps as f64 / seconds, memory })
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} training steps/s; {}", self.steps_per_second, self.memory)
+    }
+}

@@ -23,9 +23,11 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
-    /// Opens a model folder, as `detect train` leaves it, or a file, `.pth` or `.safetensors`: the state of torchvision's
-    /// `maskrcnn_resnet50_fpn`, or of the same on another of its residual networks, with the names of any of its versions; its sizes are told
-    /// by its tensors. With 91 answers the classes are COCO's and have their numbers there; otherwise they are `class 1`, `class 2`, …, until
+    /// Opens a model folder, as `detect train` leaves it, or a file, `.pth` or `.safetensors`: the
+    /// state of torchvision's `maskrcnn_resnet50_fpn`, or of the same on another of its residual
+    /// networks, with the names of any of its versions; its sizes are told by its tensors. With 91
+    /// answers the classes are COCO's and have their numbers there; otherwise they are `class 1`,
+    /// `class 2`, …, until
     /// [`Pretrained::with_labels`] names them.
     ///
     /// ```no_run
@@ -36,7 +38,8 @@ impl Pretrained {
     /// ```
     ///
     /// # Errors
-    /// A damaged file; [`Error::Weights`] says which tensors are missing, of another shape or not expected.
+    /// A damaged file; [`Error::Weights`] says which tensors are missing, of another shape or not
+    /// expected.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             let (config, labels, tensors) = torchvision::read(path)?;
@@ -49,8 +52,8 @@ impl Pretrained {
         Ok(Self { config, labels, path, tensors })
     }
 
-    /// What training may start from: as [`Pretrained::open`], or a file of torchvision's residual classifiers, which becomes the backbone below
-    /// heads that are drawn.
+    /// What training may start from: as [`Pretrained::open`], or a file of torchvision's residual
+    /// classifiers, which becomes the backbone below heads that are drawn.
     ///
     /// # Errors
     /// As [`Pretrained::open`].
@@ -103,11 +106,7 @@ impl Pretrained {
     /// Tells its parameters from others.
     pub(crate) fn fingerprint(&self) -> Result<u64> {
         let mut fingerprint = Fingerprint::default();
-        for (name, tensor) in &self.tensors {
-            fingerprint.bytes(name.as_bytes());
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            values.iter().for_each(|value| fingerprint.number(value.to_bits().into()));
-        }
+        fingerprint.tensors(&self.tensors)?;
         Ok(fingerprint.value())
     }
 }

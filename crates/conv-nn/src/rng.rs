@@ -1,7 +1,9 @@
 //! Seeds: every random stream is a function of (seed, purpose), so that none depends on what was drawn before it.
 
+use candle_core::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
 /// The random stream of `purpose` under `seed`: a parameter's name, `"epoch 3"`, `"step 120"`.
 ///
@@ -54,6 +56,19 @@ impl Fingerprint {
     /// Takes in a number as a whole, where bytes would take longer.
     pub fn number(&mut self, number: u64) {
         self.0 = (self.0 ^ number).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    /// Takes in tensors of f32 with their names, which tells a model's parameters from others.
+    ///
+    /// # Errors
+    /// A tensor of another type.
+    pub fn tensors(&mut self, tensors: &BTreeMap<String, Tensor>) -> candle_core::Result<()> {
+        for (name, tensor) in tensors {
+            self.bytes(name.as_bytes());
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            values.iter().for_each(|value| self.number(value.to_bits().into()));
+        }
+        Ok(())
     }
 
     /// Of all that was taken in.

@@ -45,11 +45,7 @@ impl Base {
     /// Tells its parameters from others.
     pub(crate) fn fingerprint(&self) -> Result<u64> {
         let mut fingerprint = Fingerprint::default();
-        for (name, tensor) in &self.tensors {
-            fingerprint.bytes(name.as_bytes());
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            values.iter().for_each(|value| fingerprint.number(value.to_bits().into()));
-        }
+        fingerprint.tensors(&self.tensors)?;
         Ok(fingerprint.value())
     }
 

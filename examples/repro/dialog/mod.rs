@@ -1,14 +1,15 @@
-//! Das et al. (2017), "Learning Cooperative Visual Dialog Agents", the image-guessing game: what reinforcement gains over the supervised start
-//! and over as many further supervised updates.
+//! Das et al. (2017), "Learning Cooperative Visual Dialog Agents", the image-guessing game: what
+//! reinforcement gains over the supervised start and over as many further supervised updates.
 //!
-//! A cell is one training run of one seed. Every run starts from the same agents, and every arm of a seed is measured on the same games.
+//! A cell is one training run of one seed. Every run starts from the same agents, and every arm of
+//! a seed is measured on the same games.
 
 mod cell;
 mod table;
 
 use crate::cells::Cells;
 use crate::experiment::{self, Experiment, Flags};
-use crate::speed::{Memory, train};
+use crate::speed::Speed;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use cell::{Arm, Cell};
@@ -16,8 +17,6 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_dialog::guess::{AgentsRecipe, AgentsTraining};
 use conv_train::{End, FitConfig, Interval, Learner, Run, fit};
-use serde::Serialize;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -92,9 +91,7 @@ impl Experiment for Game<'_> {
         let arm = self.arms.iter().copied().find(|arm| arm.learning().is_some());
         let recipe = self.recipe(arm.unwrap_or(Arm::Full), self.first);
         let training = AgentsTraining::new(&recipe, Some(&self.start), self.device)?;
-        let mut memory = Memory::now();
-        let (seconds, _) = train(&training, &recipe.fit, steps, &mut memory)?;
-        Ok(Speed { steps_per_second: steps as f64 / seconds, memory })
+        Speed::of(&training, &recipe.fit, steps)
     }
 
     fn complete(&mut self, stop: &'static AtomicBool) -> Result<()> {
@@ -173,19 +170,5 @@ impl Game<'_> {
         let figures = training.evaluate()?;
         let commit = experiment::commit();
         Ok(Cell { arm, seed, games: self.games, steps, figures, seconds, commit })
-    }
-}
-
-/// How fast an arm trains.
-#[derive(Debug, Serialize)]
-pub struct Speed {
-    steps_per_second: f64,
-    #[serde(flatten)]
-    memory: Memory,
-}
-
-impl fmt::Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} training steps/s; {}", self.steps_per_second, self.memory)
     }
 }

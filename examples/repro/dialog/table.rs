@@ -22,7 +22,8 @@ pub struct Table {
     games: usize,
     seeds: u64,
     rows: Vec<Row>,
-    /// At the last round: full less the start, full less further supervision; then full less its own games with shuffled answers.
+    /// At the last round: full less the start, full less further supervision; then full less its
+    /// own games with shuffled answers.
     gains: Vec<Gain>,
     hours: f64,
 }

@@ -1,20 +1,18 @@
-//! He et al. (2017) in small: the slim network on CLEVR's objects, from nothing, on four fifths of the rendered scenes; measured on the
-//! fifth that is held out, which chooses nothing.
+//! He et al. (2017) in small: the slim network on CLEVR's objects, from nothing, on four fifths of
+//! the rendered scenes; measured on the fifth that is held out, which chooses nothing.
 
 mod cell;
 mod table;
 
 use crate::cells::Cells;
 use crate::experiment::{self, Experiment, Flags, data_folder};
-use crate::speed::{self, Memory};
+use crate::speed::Speed;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use cell::Cell;
 use clap::Args;
 use conv_detect::{Dataset, Limits, Recipe, Training};
 use conv_train::{End, Event, Learner, Progress, Run, fit};
-use serde::Serialize;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -27,7 +25,8 @@ const DATA: &str = "clevr/rendered";
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Folder of the run in progress: one that was stopped or killed goes on from its last checkpoint
+    /// Folder of the run in progress: one that was stopped or killed goes on from its last
+    /// checkpoint
     #[arg(long, default_value = "runs/maskrcnn")]
     out: PathBuf,
     #[command(flatten)]
@@ -69,10 +68,7 @@ impl Experiment for MaskRcnn<'_> {
     }
 
     fn speed(&self, steps: u64) -> Result<Speed> {
-        let training = self.training()?;
-        let mut memory = Memory::now();
-        let (seconds, _) = speed::train(&training, &self.recipe().fit, steps, &mut memory)?;
-        Ok(Speed { steps_per_second: steps as f64 / seconds, memory })
+        Speed::of(&self.training()?, &self.recipe().fit, steps)
     }
 
     fn complete(&mut self, stop: &'static AtomicBool) -> Result<()> {
@@ -139,21 +135,5 @@ impl MaskRcnn<'_> {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: experiment::commit(),
         })
-    }
-}
-
-/// How fast it trains.
-#[derive(Debug, Serialize)]
-pub struct Speed {
-    steps_per_second: f64,
-    /// First looked at with data and network loaded.
-    #[serde(flatten)]
-    memory: Memory,
-}
-
-impl fmt::Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { steps_per_second, memory } = self;
-        write!(f, "{steps_per_second:.2} training steps/s of two pictures; {memory}")
     }
 }
