@@ -46,7 +46,8 @@ fn tables_are_printed_from_the_kept_results_alone() {
     assert!(table.contains("Guessing game") && table.contains("| full | 5 | 320 |"), "{table}");
 }
 
-/// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size are not mixed in.
+/// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size
+/// are not mixed in.
 #[test]
 fn gains_of_the_guessing_game_are_paired() {
     let place = tempfile::tempdir().unwrap();

@@ -14,10 +14,12 @@ pub struct Options {
     /// A folder of photographs called CLASS_anything, or in folders called as the classes
     #[arg(long)]
     data: PathBuf,
-    /// The mean over ten squares of each picture, four corners and the centre, mirrored too, in place of the central one
+    /// The mean over ten squares of each picture, four corners and the centre, mirrored too, in
+    /// place of the central one
     #[arg(long)]
     ten_crop: bool,
-    /// Where confusion and the worst mistakes go [default: runs/classify-eval.html, with --json none]
+    /// Where confusion and the worst mistakes go [default: runs/classify-eval.html, with --json
+    /// none]
     #[arg(long)]
     page: Option<PathBuf>,
 }

@@ -22,14 +22,16 @@ pub struct Options {
     dev: Option<PathBuf>,
     #[command(flatten)]
     fit: FitFlags,
-    /// conv4, alexnet, squeezenet1_1, googlenet, resnet18, …, with values that are drawn [default: conv4]
+    /// conv4, alexnet, squeezenet1_1, googlenet, resnet18, …, with values that are drawn [default:
+    /// conv4]
     #[arg(long, conflicts_with = "from")]
     architecture: Option<Architecture>,
-    /// Go on from weights: a model folder, or a file with the names of Caffe or torchvision; what does not fit is drawn, such as the
-    /// classifier of other classes
+    /// Go on from weights: a model folder, or a file with the names of Caffe or torchvision; what
+    /// does not fit is drawn, such as the classifier of other classes
     #[arg(long, value_name = "WEIGHTS")]
     from: Option<PathBuf>,
-    /// The last layer that does not learn, such as inception_4e or layer3; those below it do not either
+    /// The last layer that does not learn, such as inception_4e or layer3; those below it do not
+    /// either
     #[arg(long, value_name = "LAYER")]
     freeze: Option<String>,
     /// Sides of the square that the network sees, in pixels; the shorter side of a picture becomes as long

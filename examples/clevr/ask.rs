@@ -18,7 +18,8 @@ pub struct Options {
     models: Models,
 }
 
-/// Looks at the picture once and answers each line; what cannot be answered is said, and the next line is waited for.
+/// Looks at the picture once and answers each line; what cannot be answered is said, and the next
+/// line is waited for.
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let reasoner = options.models.open(device)?;
     let picture = Picture::open(&options.image, &Limits::default())?;

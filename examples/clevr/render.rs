@@ -20,10 +20,12 @@ pub struct Options {
     /// A file of scenes
     #[arg(long)]
     scenes: PathBuf,
-    /// The folder that is filled: scenes.json, images/, masks/. What is there of the same scenes is kept
+    /// The folder that is filled: scenes.json, images/, masks/. What is there of the same scenes is
+    /// kept
     #[arg(long)]
     out: PathBuf,
-    /// Columns of a picture; the rows are in proportion [default: as the scene's pixel coordinates have it]
+    /// Columns of a picture; the rows are in proportion [default: as the scene's pixel coordinates
+    /// have it]
     #[arg(long)]
     width: Option<usize>,
     /// A folder of other pictures of the same scenes, to compare with: beside.html shows both

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The folder that is filled: scenes.json, images/, masks/. What is there of the same settings is kept
+    /// The folder that is filled: scenes.json, images/, masks/. What is there of the same settings
+    /// is kept
     #[arg(long)]
     out: PathBuf,
     /// How many scenes

@@ -14,13 +14,15 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone, or a file of COCO's annotations or its folder
+    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone,
+    /// or a file of COCO's annotations or its folder
     #[arg(long)]
     data: PathBuf,
     /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are held out of every training
     #[arg(long, default_value = "all")]
     part: Part,
-    /// Where a page goes with curves, pictures, the largest objects that are missed and the surest false alarms
+    /// Where a page goes with curves, pictures, the largest objects that are missed and the surest
+    /// false alarms
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 }

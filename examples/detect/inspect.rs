@@ -25,7 +25,8 @@ pub struct Options {
     /// Pictures that are drawn at most
     #[arg(long, default_value = "12", requires = "data")]
     pictures: usize,
-    /// With the anchors and proposals of this detector, each in the colour of the object that it is taught
+    /// With the anchors and proposals of this detector, each in the colour of the object that it is
+    /// taught
     #[arg(long, value_name = "MODEL", requires = "data")]
     proposals: Option<String>,
     /// Where the drawings go

@@ -11,13 +11,15 @@ pub const SHIPPED: &str = "data/models/clevr-objects";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder, an id on the hub, or torchvision's weights (.pth, .safetensors); the default knows CLEVR's objects
+    /// A model folder, an id on the hub, or torchvision's weights (.pth, .safetensors); the default
+    /// knows CLEVR's objects
     #[arg(long, default_value = SHIPPED)]
     model: String,
     /// The names of the classes of torchvision's weights, one a line, the background not counted
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// One instance a place: of two boxes that overlap the surer alone, also where their classes differ
+    /// One instance a place: of two boxes that overlap the surer alone, also where their classes
+    /// differ
     #[arg(long)]
     agnostic: bool,
 }

@@ -14,12 +14,14 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone, or a file of COCO's annotations or its folder; the pictures whose number leaves 4 when divided by 5 are held out, and measured at the
-    /// end
+    /// A folder in CLEVR's layout (scenes.json, images/, masks/), or of images/ and masks/ alone,
+    /// or a file of COCO's annotations or its folder; the pictures whose number leaves 4 when
+    /// divided by 5 are held out, and measured at the end
     #[arg(long)]
     data: PathBuf,
-    /// Start from another detector: a model folder, an id on the hub, torchvision's weights (.pth, .safetensors), or those of one of its
-    /// ResNet classifiers; heads for another number of classes begin anew
+    /// Start from another detector: a model folder, an id on the hub, torchvision's weights (.pth,
+    /// .safetensors), or those of one of its ResNet classifiers; heads for another number of
+    /// classes begin anew
     #[arg(long, value_name = "MODEL")]
     from: Option<String>,
     /// Parts that stay as they come: stem, layer1, layer2, layer3, layer4, fpn, rpn

@@ -23,7 +23,8 @@ pub struct Options {
     /// A question before it with its answer; once for each round
     #[arg(long, num_args = 2, value_names = ["QUESTION", "ANSWER"], requires = "question")]
     said: Vec<String>,
-    /// A VisDial file, one of whose dialogs is answered round by round, with the true answers before
+    /// A VisDial file, one of whose dialogs is answered round by round, with the true answers
+    /// before
     #[arg(long, requires = "image")]
     data: Option<PathBuf>,
     /// The image of that dialog

@@ -14,7 +14,8 @@ const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 /// Which network is looked into.
 #[derive(Debug, Args)]
 pub struct ModelFlags {
-    /// A model folder of classify, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder of classify, or weights with the names of Caffe or torchvision, .safetensors
+    /// or .pth [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
 }

@@ -19,8 +19,8 @@ pub struct Options {
     /// Word vectors whose coverage of the words is wanted
     #[arg(long)]
     vectors: Option<PathBuf>,
-    /// How text becomes words: kim, kim-cased or unicode [default: as in training: kim, TREC's kim-cased, unicode where
-    /// one's own data have letters that are not English]
+    /// How text becomes words: kim, kim-cased or unicode [default: as in training: kim, TREC's
+    /// kim-cased, unicode where one's own data have letters that are not English]
     #[arg(long)]
     style: Option<Style>,
     #[command(flatten)]

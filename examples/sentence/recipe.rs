@@ -45,7 +45,8 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The recipe for a set of Kim's or data of one's own, which have so many `foreign` letters to learn from.
+    /// The recipe for a set of Kim's or data of one's own, which have so many `foreign` letters to
+    /// learn from.
     pub fn recipe(
         &self,
         set: Option<KimSet>,

@@ -45,17 +45,15 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         conv_cli::note(remark);
     }
     let texts = corpus.texts();
-    let foreign = |texts: &mut dyn Iterator<Item = &str>| -> usize {
-        texts.map(|text| Style::Kim.dropped_letters(text)).sum()
-    };
+    let dropped = |at: usize| Style::Kim.dropped_letters(texts[at]);
+    let foreign: usize = (0..texts.len()).map(dropped).sum();
     // What is held out decides on nothing.
-    let learnt = foreign(&mut loaded.dataset.split.train.iter().map(|&at| texts[at as usize]));
-    let foreign = foreign(&mut texts.iter().copied());
+    let learnt = loaded.dataset.split.train.iter().map(|&at| dropped(at as usize)).sum();
     let recipe = options.flags.recipe(loaded.set, learnt_vectors, learnt, common)?;
     let (split, style, segmenter) = (&loaded.dataset.split, recipe.style, recipe.segmenter);
     let sentences = match (loaded.set, options.folds) {
-        // Kim's way: words of the test part are in the vocabulary. It is his sets' alone; of folds of one's own data each makes those
-        // words unknown again (`folds.rs`).
+        // Kim's way: words of the test part are in the vocabulary. It is his sets' alone; of folds
+        // of one's own data each makes those words unknown again (`folds.rs`).
         (Some(_), _) | (None, Some(_)) => Sentences::fit(corpus, style, segmenter)?,
         (None, None) => Sentences::fit_to(&split.train, corpus, style, segmenter)?,
     };

@@ -36,8 +36,8 @@ struct Line<'a> {
 }
 
 impl Options {
-    /// A line a recording with --json, else a line a word under a line of column names. What cannot be aligned does not keep the others from
-    /// it; in the end it is an error.
+    /// A line a recording with --json, else a line a word under a line of column names. What cannot
+    /// be aligned does not keep the others from it; in the end it is an error.
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         let recognizer = self.model.open(device)?;
         let recordings = self.recordings(recognizer.config().rate)?;

@@ -27,7 +27,8 @@ impl Sets {
         Ok(Some(yes_no(&folder.join("speech/yesno"))?))
     }
 
-    /// What there is to choose by or to measure on: a list, a part of a folder, or the second half of the yes/no set.
+    /// What there is to choose by or to measure on: a list, a part of a folder, or the second half
+    /// of the yes/no set.
     pub fn measured(&self, name: &Path, part: Part) -> Result<Manifest> {
         Ok(match self.find(name)? {
             Some(set) => set.test,

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// A table with the columns path and text (.tsv), an object a line (.jsonl), a folder as for train, of which the test part is taken, or
-    /// yesno, of which the second half is
+    /// A table with the columns path and text (.tsv), an object a line (.jsonl), a folder as for
+    /// train, of which the test part is taken, or yesno, of which the second half is
     #[arg(long)]
     data: PathBuf,
     #[command(flatten)]

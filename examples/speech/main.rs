@@ -1,4 +1,5 @@
-//! Speech recognition (Sainath et al. 2015, with CTC, a transducer or attention): trains and measures recognisers, and writes down what is said.
+//! Speech recognition (Sainath et al. 2015, with CTC, a transducer or attention): trains and
+//! measures recognisers, and writes down what is said.
 //!
 //!     cargo run --release --example speech -- transcribe data/samples/speech/*.wav
 //!     cargo run --release --example speech -- train --data yesno --front-end raw --out runs/yesno
@@ -19,7 +20,8 @@ use conv_speech::ModelInspection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Speech recognition after Sainath et al. (2015), trained with CTC, as a transducer or with attention.
+/// Speech recognition after Sainath et al. (2015), trained with CTC, as a transducer or with
+/// attention.
 #[derive(Parser)]
 #[command(name = "speech", version, arg_required_else_help = true)]
 struct Arguments {

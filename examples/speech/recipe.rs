@@ -28,7 +28,8 @@ pub struct Flags {
     /// The share of each letter that attention learns of all others alike [default: 0.1]
     #[arg(long)]
     label_smoothing: Option<f64>,
-    /// Texts that a transducer or attention follows at a time when it writes; of 1 each letter is the likeliest [default: 1]
+    /// Texts that a transducer or attention follows at a time when it writes; of 1 each letter is
+    /// the likeliest [default: 1]
     #[arg(long)]
     beam: Option<usize>,
     /// Recordings a batch

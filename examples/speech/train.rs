@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A table with the columns path and text (.tsv) or an object a line (.jsonl), paths being relative to it; a folder laid out as AN4,
-    /// LibriSpeech, Common Voice, Speech Commands or FSDD, of which the train part is taken; or yesno, of which the first half is trained on and
+    /// A table with the columns path and text (.tsv) or an object a line (.jsonl), paths being
+    /// relative to it; a folder laid out as AN4, LibriSpeech, Common Voice, Speech Commands or
+    /// FSDD, of which the train part is taken; or yesno, of which the first half is trained on and
     /// the second measured
     #[arg(long)]
     data: PathBuf,
-    /// Recordings to choose the best weights by, of a folder the dev part; without them the last ones are kept
+    /// Recordings to choose the best weights by, of a folder the dev part; without them the last
+    /// ones are kept
     #[arg(long)]
     dev: Option<PathBuf>,
     /// Start from what another model has learnt, as far as names and sizes agree

@@ -13,7 +13,8 @@ const VGG: &str = "vision/weights/vgg16-hed-conv1_1-conv5_1.f16.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Losses {
-    /// Weights of the loss network with the names of Caffe or torchvision, .safetensors or .pth, or a model folder of classify [default: VGG-16's below $CONVOKE_DATA]
+    /// Weights of the loss network with the names of Caffe or torchvision, .safetensors or .pth, or
+    /// a model folder of classify [default: VGG-16's below $CONVOKE_DATA]
     #[arg(long, value_name = "FILE")]
     loss_network: Option<PathBuf>,
     /// Layers that say what is where, with commas [default: conv4_2 of VGG]

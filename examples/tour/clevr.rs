@@ -1,4 +1,5 @@
-//! A scene of one's own: drawn, rendered, asked about and answered, after CLEVR (Johnson et al. 2016).
+//! A scene of one's own: drawn, rendered, asked about and answered, after CLEVR (Johnson et al.
+//! 2016).
 
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -36,7 +37,8 @@ struct Row {
     expected: String,
 }
 
-/// Draws and renders a scene, asks about it, answers by what the detector sees of it, and adds that to the report.
+/// Draws and renders a scene, asks about it, answers by what the detector sees of it, and adds that
+/// to the report.
 pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Made, Report)> {
     let begun = Instant::now();
     let Sampled { scene, stage } = Sampler::default().scene(0)?;

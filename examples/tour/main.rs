@@ -25,9 +25,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Shows each task at work on what ships with the repository: sentences classified and translated, recordings written down, pictures named,
-/// scenes taken apart, made and asked about, a drawing painted in two styles, units of a network made visible, two agents that invent a language. Writes an
-/// HTML report.
+/// Shows each task at work on what ships with the repository: sentences classified and translated,
+/// recordings written down, pictures named, scenes taken apart, made and asked about, a drawing
+/// painted in two styles, units of a network made visible, two agents that invent a language.
+/// Writes an HTML report.
 #[derive(Parser)]
 #[command(name = "tour", version)]
 struct Arguments {

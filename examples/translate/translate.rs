@@ -130,7 +130,8 @@ impl Session {
         })
     }
 
-    /// Translates these together; one that cannot be translated is told why, and the others are translated too.
+    /// Translates these together; one that cannot be translated is told why, and the others are
+    /// translated too.
     fn answer(&self, sentences: &[Sentence], refusals: &mut Refusals) -> Result<()> {
         let mut refuse = |s: &Sentence, error: &_| refusals.tell_of(s.place, error);
         conv_cli::apart(sentences, is_of_one, &mut |some| self.print(some), &mut refuse)

@@ -1,4 +1,5 @@
-//! COCO's annotations from training to results: categories in any order and from 0, pictures without objects, crowds alone, boxes of no width.
+//! COCO's annotations from training to results: categories in any order and from 0, pictures
+//! without objects, crowds alone, boxes of no width.
 
 use crate::{RECIPE, detect, json};
 use conv_vision::Picture;
@@ -9,7 +10,8 @@ use std::path::Path;
 
 const SIDES: (usize, usize) = (96, 64);
 
-/// Twenty pictures, of which every fourth shows nothing and one a crowd alone; the others a red or a blue square, as polygon or run-length.
+/// Twenty pictures, of which every fourth shows nothing and one a crowd alone; the others a red or
+/// a blue square, as polygon or run-length.
 fn write(folder: &Path) {
     for part in ["annotations", "squares"] {
         fs::create_dir_all(folder.join(part)).unwrap();

@@ -1,4 +1,5 @@
-//! The program `detect` from training to drawings, on made-up scenes in a temporary folder, and the shipped model on rendered ones.
+//! The program `detect` from training to drawings, on made-up scenes in a temporary folder, and the
+//! shipped model on rendered ones.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod coco;
@@ -34,7 +35,8 @@ fn error(folder: &Path, arguments: &[&str]) -> String {
 
 const SIDES: (usize, usize) = (96, 64);
 
-/// Red squares ("cubes") and blue discs ("spheres") on grey, with their masks: one picture in five has none.
+/// Red squares ("cubes") and blue discs ("spheres") on grey, with their masks: one picture in five
+/// has none.
 fn write_scenes(folder: &Path, count: usize) {
     for part in ["images", "masks"] {
         fs::create_dir_all(folder.join(part)).unwrap();

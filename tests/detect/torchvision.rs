@@ -21,7 +21,8 @@ fn earlier(name: &str) -> String {
     }
 }
 
-/// A narrow detector on ResNet-18 with COCO's 91 answers, which takes everything for a bottle, as torchvision's users store it.
+/// A narrow detector on ResNet-18 with COCO's 91 answers, which takes everything for a bottle, as
+/// torchvision's users store it.
 fn write_weights(path: &Path) -> BTreeMap<String, Tensor> {
     let config = Config {
         pyramid: 16,

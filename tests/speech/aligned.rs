@@ -1,4 +1,5 @@
-//! Known texts in their recordings; lists, noises and rooms; encoders that go on under another loss.
+//! Known texts in their recordings; lists, noises and rooms; encoders that go on under another
+//! loss.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! The program `speech` from training to transcripts, on made-up tones in a temporary folder, and on the yes/no set.
+//! The program `speech` from training to transcripts, on made-up tones in a temporary folder, and
+//! on the yes/no set.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod aligned;
@@ -160,7 +161,8 @@ fn what_cannot_be_heard_is_named_and_keeps_nothing_from_the_rest() {
         assert!(errors.contains(part), "{errors}");
     }
 
-    // A text that fits no alignment is named, and training goes on without it: 20 letters that repeat in 16 steps.
+    // A text that fits no alignment is named, and training goes on without it: 20 letters that
+    // repeat in 16 steps.
     let list = fs::read_to_string(folder.join("train.tsv")).unwrap();
     let long = format!("s0\t{}\t1.0\tclips/0.wav\n", "B".repeat(20));
     fs::write(folder.join("long.tsv"), list + &long).unwrap();
@@ -221,8 +223,9 @@ fn a_stream_is_heard_as_the_file_is_and_its_times_do_not_drift() {
     }
     assert_eq!(&streamed(folder, &["--pcm", "8000"], file[44..].to_vec()), expected);
 
-    // An hour of copies of 21 steps, read in pieces that are no whole number of them: each copy's words are where the second one's are. The
-    // first one begins without a past, and the last ends without a future.
+    // An hour of copies of 21 steps, read in pieces that are no whole number of them: each copy's
+    // words are where the second one's are. The first one begins without a past, and the last ends
+    // without a future.
     let mut clip = file[44..].to_vec();
     clip.resize(21 * 320 * 2, 0);
     let seconds = 21.0 * 0.04;
@@ -244,7 +247,8 @@ fn any_rate_and_any_channels_are_heard_and_what_is_too_short_is_named() {
     let folder = place.path();
     train_forward(folder);
     let expected = json(folder, &[&FORWARD[..], &["clips/101.wav"]].concat())["text"].clone();
-    // The same at six times the rate, on two channels, the other one silent and each thus half as loud.
+    // The same at six times the rate, on two channels, the other one silent and each thus half as
+    // loud.
     let file = fs::read(folder.join("clips/101.wav")).unwrap();
     let mut stereo = file[..44].to_vec();
     stereo[22] = 2;

@@ -40,7 +40,8 @@ pub struct Question {
     /// Its answer. Test splits have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
-    /// The file of the template that it was made by, where that is none of v1.0's 90. The released generator always writes it.
+    /// The file of the template that it was made by, where that is none of v1.0's 90. The released
+    /// generator always writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_filename: Option<String>,
     /// The template's number: in its file, or, where no file is named, among all 90.

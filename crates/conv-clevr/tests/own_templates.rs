@@ -15,8 +15,8 @@ fn scenes(count: u64) -> Vec<Scene> {
     (0..count).map(|index| sampler.scene(index).unwrap().scene).collect()
 }
 
-/// Every family asks about some scene; the executor gives each stored answer; no relation, filter or difference is said that the program
-/// does not have.
+/// Every family asks about some scene; the executor gives each stored answer; no relation, filter
+/// or difference is said that the program does not have.
 #[test]
 fn every_family_asks_and_is_answered() {
     let (templates, scenes) = (templates(), scenes(60));
@@ -52,7 +52,8 @@ fn every_family_asks_and_is_answered() {
     assert!(!families.contains_key(&Family::Unknown) && families.len() == 90);
 }
 
-/// In every picture each question is of another family, and over many pictures each family comes about as often (dataset-gen's issue 13).
+/// In every picture each question is of another family, and over many pictures each family comes
+/// about as often (dataset-gen's issue 13).
 #[test]
 fn families_are_balanced_within_each_picture() {
     let (templates, scenes) = (templates(), scenes(90));

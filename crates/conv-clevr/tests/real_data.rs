@@ -108,8 +108,8 @@ fn questions_are_balanced() {
     assert!((0.8..1.25).contains(&(yes / no)), "{yes} {no}");
 }
 
-/// The camera is the original's: for each of 1,117 published scenes one is found that explains its pixels to within the rounding of them,
-/// whose root of the mean square is 0.289.
+/// The camera is the original's: for each of 1,117 published scenes one is found that explains its
+/// pixels to within the rounding of them, whose root of the mean square is 0.289.
 #[test]
 fn every_published_scene_has_its_camera() {
     let Some(data) = data() else { return };
@@ -134,7 +134,8 @@ fn every_published_scene_has_its_camera() {
     }
 }
 
-/// Pictures of the same scene graphs: the originals' lamps were moved by chance, so that no pixel can be equal; means over all can.
+/// Pictures of the same scene graphs: the originals' lamps were moved by chance, so that no pixel
+/// can be equal; means over all can.
 #[test]
 fn pictures_are_as_bright_and_coloured_as_the_originals() {
     let Some(data) = data() else { return };

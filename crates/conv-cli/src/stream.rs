@@ -55,8 +55,8 @@ where
     receiver
 }
 
-/// Calls `answer` with all `items` together, and where one keeps the others from theirs, with ever fewer: one that fails
-/// alone goes to `refuse`. Answers come in the items' order.
+/// Calls `answer` with all `items` together, and where one keeps the others from theirs, with ever
+/// fewer: one that fails alone goes to `refuse`. Answers come in the items' order.
 ///
 /// # Errors
 /// The first for which `is_of_one` is false, and those of `refuse`.

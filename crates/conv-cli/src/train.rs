@@ -170,8 +170,8 @@ pub fn plan<T: Task>(task: &T, common: &Common) -> Result<()> {
     print(common.json, &plan)
 }
 
-/// Trains under a progress bar, and remarks on a run that begins anew though it was to go on, that ends in its
-/// warm-up, whose metrics are no numbers, or that learns nothing.
+/// Trains under a progress bar, and remarks on a run that begins anew though it was to go on, that
+/// ends in its warm-up, whose metrics are no numbers, or that learns nothing.
 ///
 /// # Errors
 /// Those of [`fit`].

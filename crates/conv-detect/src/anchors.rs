@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchors {
-    /// Sides of the squares on the levels of strides 4, 8, 16 and 32, in pixels of what the network sees. A fifth is that of a level of
-    /// every second pixel of the coarsest, which proposals alone are made on (Lin et al. 2017, section 4.1).
+    /// Sides of the squares on the levels of strides 4, 8, 16 and 32, in pixels of what the network
+    /// sees. A fifth is that of a level of every second pixel of the coarsest, which proposals
+    /// alone are made on (Lin et al. 2017, section 4.1).
     pub sizes: Vec<f32>,
     /// Height over width; the area stays the square's.
     pub aspects: Vec<f32>,

@@ -167,8 +167,8 @@ fn classes(comparisons: &[Comparison]) -> Vec<usize> {
     classes
 }
 
-/// Precision at the recalls 0, 0.01, … 1, the mean over classes that occur, at an IoU of 0.5, and so many steps of 0.05 more; none where no
-/// object counts.
+/// Precision at the recalls 0, 0.01, … 1, the mean over classes that occur, at an IoU of 0.5, and
+/// so many steps of 0.05 more; none where no object counts.
 pub(crate) fn precisions(comparisons: &[Comparison], steps: usize) -> Option<[f64; RECALLS]> {
     let of_class = |class: usize| {
         let own: Vec<&Comparison> = comparisons.iter().filter(|c| c.class == class).collect();

@@ -72,7 +72,8 @@ pub(crate) fn draw_objects(
     paint(picture, &figures.collect::<Vec<_>>())
 }
 
-/// A picture with boxes, each in the colour of the object that it is taught; those that are taught background are grey and below.
+/// A picture with boxes, each in the colour of the object that it is taught; those that are taught
+/// background are grey and below.
 ///
 /// # Errors
 /// As [`draw`].

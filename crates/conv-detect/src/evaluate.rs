@@ -114,8 +114,8 @@ fn compare_all(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<C
     Ok(Compared { evaluation, boxes, masks, misses: tally.misses, alarms: tally.alarms })
 }
 
-/// For each class of the model that of the data which has its name; what the data does not ask for has none. A data set of one class asks only
-/// where things are.
+/// For each class of the model that of the data which has its name; what the data does not ask for
+/// has none. A data set of one class asks only where things are.
 fn classes(detector: &Detector, data: &Dataset) -> Result<Vec<Option<usize>>> {
     let names = detector.labels();
     if data.labels.len() == 1 {

@@ -93,7 +93,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Opens a model folder, as `detect train` leaves it, or a file of weights, as torchvision's users leave it ([`Pretrained::open`]).
+    /// Opens a model folder, as `detect train` leaves it, or a file of weights, as torchvision's
+    /// users leave it ([`Pretrained::open`]).
     ///
     /// # Errors
     /// A damaged file, a folder of another task, a parameter that is missing or misshapen, or a `labels.txt` that does not name its
@@ -166,7 +167,8 @@ impl Detector {
         Ok(found.collect())
     }
 
-    /// Where the network looks on a picture with `objects`, and which of them each anchor and each proposal is taught.
+    /// Where the network looks on a picture with `objects`, and which of them each anchor and each
+    /// proposal is taught.
     ///
     /// # Errors
     /// As [`Detector::detect`].

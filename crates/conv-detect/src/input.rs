@@ -13,7 +13,8 @@ const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 const STRIDE: usize = 32;
 
 impl Input {
-    /// The sides (width, height) of what the network sees of a picture: whole pixels, rounded down as torchvision does.
+    /// The sides (width, height) of what the network sees of a picture: whole pixels, rounded down
+    /// as torchvision does.
     pub fn sides(&self, width: usize, height: usize) -> (usize, usize) {
         let (short, long) = (width.min(height).max(1) as f64, width.max(height).max(1) as f64);
         let factor = (self.short_side as f64 / short).min(self.long_side as f64 / long);

@@ -9,8 +9,8 @@
 //! Here an instance may have attributes besides, each a softmax over the features of its box, and measures, each a regression.
 //!
 //! [`Training`] learns from a [`Dataset`] by a [`Recipe`], and leaves a model folder; a [`Detector`] opens it, or torchvision's weights as
-//! they are ([`Pretrained`]), from which training may also start; [`evaluate()`] counts COCO's average precision; [`draw()`] shows what was
-//! found.
+//! they are ([`Pretrained`]), from which training may also start; [`evaluate()`] counts COCO's
+//! average precision; [`draw()`] shows what was found.
 //!
 //! ```no_run
 //! use candle_core::Device;

@@ -1,4 +1,5 @@
-//! What a page says of a detector: how precision falls as recall grows, what it misses, and what it sees where nothing is.
+//! What a page says of a detector: how precision falls as recall grows, what it misses, and what it
+//! sees where nothing is.
 
 use crate::average_precision::{RECALLS, precisions};
 use crate::draw::{draw, draw_objects};
@@ -22,8 +23,8 @@ const LINES: [(usize, &str); 2] = [(0, "IoU 0.5"), (5, "IoU 0.75")];
 const PLOT: (f64, f64) = (400.0, 260.0);
 const ROOM: f64 = 50.0;
 
-/// Evaluates, and adds to `report` curves of precision and recall, some pictures with what is found on them, the largest objects that are
-/// missed and the surest false alarms.
+/// Evaluates, and adds to `report` curves of precision and recall, some pictures with what is found
+/// on them, the largest objects that are missed and the surest false alarms.
 ///
 /// # Errors
 /// As [`evaluate()`](crate::evaluate()).

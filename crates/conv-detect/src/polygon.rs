@@ -23,7 +23,8 @@ impl RunLength {
     /// ```
     ///
     /// # Errors
-    /// Fewer than three corners, an odd number of coordinates, one that is no number or far outside, or a boundary too long for any picture.
+    /// Fewer than three corners, an odd number of coordinates, one that is no number or far
+    /// outside, or a boundary too long for any picture.
     pub fn from_polygon(corners: &[f64], width: usize, height: usize) -> Result<Self> {
         let wrong =
             |found: String, expected: &str| Error::RunLength { found, expected: expected.into() };

@@ -1,4 +1,5 @@
-//! What training starts from: parameters of another detector, as far as they fit, some of which stay as they are.
+//! What training starts from: parameters of another detector, as far as they fit, some of which
+//! stay as they are.
 
 use crate::{Config, Error, Pretrained, Recipe, Result};
 use candle_core::{DType, Device, Tensor};
@@ -116,7 +117,8 @@ impl Start {
         let vb = parameters.builder(DType::F32, &Device::Cpu);
         for (name, tensor) in &tensors {
             if recipe.freeze.iter().any(|stage| stage.has(name)) {
-                // Asked for as a buffer before its layer asks: so it is no parameter, and nothing below it is tracked.
+                // Asked for as a buffer before its layer asks: so it is no parameter, and nothing
+                // below it is tracked.
                 vb.get_with_hints(tensor.shape(), name, Init::Buffer(Box::default()))?;
             }
         }
@@ -126,7 +128,8 @@ impl Start {
     }
 }
 
-/// Takes away what answers with another number of rows than the data asks for, and tells which layers begin anew.
+/// Takes away what answers with another number of rows than the data asks for, and tells which
+/// layers begin anew.
 fn replace_heads(tensors: &mut BTreeMap<String, Tensor>, config: &Config) -> Vec<String> {
     let answers = config.classes + 1;
     let mut heads = vec![
@@ -159,7 +162,8 @@ fn replace_heads(tensors: &mut BTreeMap<String, Tensor>, config: &Config) -> Vec
 }
 
 impl Recipe {
-    /// Settings for training that starts from `pretrained`: its network, and a tenth of the usual learning rate.
+    /// Settings for training that starts from `pretrained`: its network, and a tenth of the usual
+    /// learning rate.
     pub fn starting_from(pretrained: &Pretrained) -> Self {
         let usual = Self::default();
         let fit =
@@ -167,7 +171,8 @@ impl Recipe {
         Self { network: pretrained.config.clone(), fit, ..usual }
     }
 
-    /// Refuses sizes that are not those of what training starts from; how many classes, attributes and measures there are is the data's.
+    /// Refuses sizes that are not those of what training starts from; how many classes, attributes
+    /// and measures there are is the data's.
     pub(crate) fn check_network(&self, pretrained: &Pretrained) -> Result<()> {
         let (own, theirs) = (&self.network, &pretrained.config);
         let differs = [

@@ -5,7 +5,8 @@ use crate::model::{Targets, UNKNOWN};
 use crate::{Config, Input, Result};
 use candle_core::{Device, Tensor};
 
-/// The shortest side of an object's box, in pixels of what the network sees: of what is smaller nothing can be learnt.
+/// The shortest side of an object's box, in pixels of what the network sees: of what is smaller
+/// nothing can be learnt.
 const SHORTEST: f32 = 1.0;
 
 /// Whether an object's box is large enough to learn from where the network sees it.

@@ -36,7 +36,8 @@ pub(crate) fn read(path: &Path) -> Result<(Config, Vec<String>, BTreeMap<String,
     Ok((config, labels, tensors))
 }
 
-/// What torchvision calls today what it called `name` before 0.13; without what PyTorch puts before it when several processes train.
+/// What torchvision calls today what it called `name` before 0.13; without what PyTorch puts before
+/// it when several processes train.
 fn present(name: &str) -> String {
     let name = name.strip_prefix("module.").unwrap_or(name);
     let parts: Vec<&str> = name.split('.').collect();
@@ -141,7 +142,8 @@ fn names(config: &Config) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Whether the tensors are those of the network, none missing and none left over. Shapes are asked for where it is built.
+/// Whether the tensors are those of the network, none missing and none left over. Shapes are asked
+/// for where it is built.
 fn fits(config: &Config, tensors: &BTreeMap<String, Tensor>) -> Result<Result<(), String>> {
     /// Names that a message has at most.
     const NAMED: usize = 4;

@@ -71,11 +71,13 @@ impl Training {
         Self::of(recipe, &config, start, data, limits, device)
     }
 
-    /// The same with the parameters of `pretrained` as first values. The recipe's network has its sizes ([`Recipe::starting_from`]); heads
-    /// whose number of classes, or of an attribute's values, is not that of the data begin anew ([`Training::replaced`]).
+    /// The same with the parameters of `pretrained` as first values. The recipe's network has its
+    /// sizes ([`Recipe::starting_from`]); heads whose number of classes, or of an attribute's
+    /// values, is not that of the data begin anew ([`Training::replaced`]).
     ///
     /// # Errors
-    /// As [`Training::new`]; a network of other sizes, or parts to freeze that `pretrained` does not have.
+    /// As [`Training::new`]; a network of other sizes, or parts to freeze that `pretrained` does
+    /// not have.
     pub fn from(
         pretrained: &Pretrained,
         recipe: Recipe,

@@ -1,5 +1,6 @@
-//! Annotations that nobody wrote in good faith: whatever stands in a file, reading it ends in objects that can be learnt or in a text that
-//! names what is wrong, and never takes more memory than the file and its pictures have.
+//! Annotations that nobody wrote in good faith: whatever stands in a file, reading it ends in
+//! objects that can be learnt or in a text that names what is wrong, and never takes more memory
+//! than the file and its pictures have.
 #![allow(clippy::unwrap_used)]
 
 use conv_detect::{Dataset, Limits, Picture, RunLength};

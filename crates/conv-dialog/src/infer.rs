@@ -85,11 +85,12 @@ impl AnswerRanker {
         Ok(all.swap_remove(0))
     }
 
-    /// The likeliest answers that a beam finds, at most as many as it is wide, the likeliest first; each has the score that it would have as a
-    /// candidate.
+    /// The likeliest answers that a beam finds, at most as many as it is wide, the likeliest first;
+    /// each has the score that it would have as a candidate.
     ///
     /// # Errors
-    /// A model with the discriminative decoder, which only chooses; a beam of no width or length; weights that are not finite.
+    /// A model with the discriminative decoder, which only chooses; a beam of no width or length;
+    /// weights that are not finite.
     pub fn answers(&self, question: &Question, beam: Beam) -> Result<Vec<Answer>> {
         let is_generative = self.config().decoder == Decoder::Generative;
         let expected = "generative, which has words of its own";

@@ -1,5 +1,5 @@
-//! What is refused by name: half precision, as the crate's documentation says of every operation, and views that claim
-//! more than there is memory for.
+//! What is refused by name: half precision, as the crate's documentation says of every operation,
+//! and views that claim more than there is memory for.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Module, Tensor, Var};

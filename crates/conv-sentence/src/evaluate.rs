@@ -16,7 +16,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// The unweighted mean of the classes' F1.
     pub macro_f1: f64,
-    /// Mean of −ln p(true class), in nats, over the examples whose class the network knows; NaN, `null` in JSON, of none.
+    /// Mean of −ln p(true class), in nats, over the examples whose class the network knows; NaN,
+    /// `null` in JSON, of none.
     pub cross_entropy: f64,
     /// k of the two figures below.
     pub k: usize,

@@ -25,7 +25,8 @@ pub struct Sentences {
     pub words: Vec<Vec<u32>>,
     /// Class of each sentence.
     pub classes: Vec<u32>,
-    /// The line of its file on which each sentence begins, from 1; none where it did not come from a file.
+    /// The line of its file on which each sentence begins, from 1; none where it did not come from
+    /// a file.
     pub lines: Vec<Option<u64>>,
 }
 

@@ -72,7 +72,8 @@ fn fits_in_memory(posteriors: &[Vec<f32>], target: &[u32]) -> bool {
     size.is_some_and(|size| size <= 1 << 30)
 }
 
-/// Puts letters where the best alignment of CTC has them, if there is one: where attention looks need not be where a letter is said.
+/// Puts letters where the best alignment of CTC has them, if there is one: where attention looks
+/// need not be where a letter is said.
 pub(crate) fn place(letters: &mut [Letter], posteriors: &[Vec<f32>], alphabet: &Alphabet) {
     let target: Vec<u32> =
         letters.iter().filter_map(|letter| alphabet.class(letter.unit)).collect();
@@ -85,11 +86,13 @@ pub(crate) fn place(letters: &mut [Letter], posteriors: &[Vec<f32>], alphabet: &
 }
 
 impl Recognizer {
-    /// Where the words of a text are in its recording, which `name` is called in errors: the best alignment by CTC, alone or beside attention.
+    /// Where the words of a text are in its recording, which `name` is called in errors: the best
+    /// alignment by CTC, alone or beside attention.
     ///
     /// # Errors
-    /// A network without CTC; audio shorter than a window; a text with letters that the network lacks, or of more letters and repeats than it
-    /// has steps; a recording and a text so long together that their alignment takes more than a gigabyte.
+    /// A network without CTC; audio shorter than a window; a text with letters that the network
+    /// lacks, or of more letters and repeats than it has steps; a recording and a text so long
+    /// together that their alignment takes more than a gigabyte.
     pub fn align(&self, name: &str, audio: &Audio, text: &str) -> Result<Vec<Word>> {
         let prepared = self.prepared(name, audio)?;
         let steps = self.posteriors(&[&prepared], &[name])?.swap_remove(0);

@@ -76,7 +76,8 @@ pub struct Config {
     /// What a network with attention has besides the encoder; nothing under another objective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention: Option<AttentionConfig>,
-    /// Texts that a transducer or attention follows at a time where there is no language model; of 1 each letter is the likeliest one.
+    /// Texts that a transducer or attention follows at a time where there is no language model; of
+    /// 1 each letter is the likeliest one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub beam: usize,
     /// The letters that it writes.

@@ -72,7 +72,8 @@ impl Recognizer {
         Self { language: Some(language), ..self }
     }
 
-    /// The same, expecting some words and phrases. Where the folder writes the words of its lexicon alone, others among them change nothing.
+    /// The same, expecting some words and phrases. Where the folder writes the words of its lexicon
+    /// alone, others among them change nothing.
     ///
     /// # Errors
     /// As [`HotWords::new`].
@@ -115,8 +116,8 @@ impl Recognizer {
         &self.model
     }
 
-    /// Writes down what is said, as the folder says: with its language model, by a beam, or by the best letter each time. Audio of another
-    /// rate is resampled.
+    /// Writes down what is said, as the folder says: with its language model, by a beam, or by the
+    /// best letter each time. Audio of another rate is resampled.
     ///
     /// # Errors
     /// Audio shorter than a window, with both numbers.
@@ -168,8 +169,8 @@ impl Recognizer {
         Ok(self.preparation.prepare(samples))
     }
 
-    /// What the network makes of each utterance's steps, in the utterances' order: probabilities `[T', V]`, or of a transducer and of
-    /// attention the encoder's outputs `[T', H]`.
+    /// What the network makes of each utterance's steps, in the utterances' order: probabilities
+    /// `[T', V]`, or of a transducer and of attention the encoder's outputs `[T', H]`.
     pub(crate) fn posteriors(
         &self,
         utterances: &[&Prepared],

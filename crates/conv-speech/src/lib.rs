@@ -1,14 +1,18 @@
 //! Speech recognition with the convolutional, long short-term memory, deep network of Sainath et al. (2015), "Learning the Speech
 //! Front-end With Raw Waveform CLDNNs", trained with connectionist temporal classification (Graves et al. 2006).
 //!
-//! Sound becomes a row of features every 10 ms: logarithms of mel filters' energies, which are made by hand, or the largest outputs of
-//! filters over the waveform, which start as the ear's and are trained with the rest. Convolutions over frequency and time make the
-//! features indifferent to a speaker's pitch, and steps in time fewer; recurrent layers bring together what is heard around each step; a
-//! linear layer gives each step's probabilities of the letters and of a blank. Where in time a letter stands nobody has to say: the loss
-//! sums over all alignments of the text ([`conv_nn::ctc_loss`]). A recording is written down by the best letter of each step, immediate
-//! repeats merged and blanks left out, which also says when each word was heard; or, with a language model beside the network, by the text
-//! that both together find likeliest. A transducer ([`Objective::Rnnt`]) lets each letter also depend on those before it, and so does
-//! attention ([`Objective::Attention`]), which looks at all steps anew for each. A network that reads forward only writes while it listens ([`Stream`]).
+//! Sound becomes a row of features every 10 ms: logarithms of mel filters' energies, which are made
+//! by hand, or the largest outputs of filters over the waveform, which start as the ear's and are
+//! trained with the rest. Convolutions over frequency and time make the features indifferent to a
+//! speaker's pitch, and steps in time fewer; recurrent layers bring together what is heard around
+//! each step; a linear layer gives each step's probabilities of the letters and of a blank. Where
+//! in time a letter stands nobody has to say: the loss sums over all alignments of the text
+//! ([`conv_nn::ctc_loss`]). A recording is written down by the best letter of each step, immediate
+//! repeats merged and blanks left out, which also says when each word was heard; or, with a
+//! language model beside the network, by the text that both together find likeliest. A transducer
+//! ([`Objective::Rnnt`]) lets each letter also depend on those before it, and so does attention
+//! ([`Objective::Attention`]), which looks at all steps anew for each. A network that reads forward
+//! only writes while it listens ([`Stream`]).
 //!
 //! A trained model is a folder, and its use some lines; a [`Recognizer`] is `Send + Sync`, so one serves many threads:
 //!

@@ -37,7 +37,8 @@ pub struct Statistics {
 /// A sample of a batch gives what it gives alone: each layer sees zeros behind its end, as it does behind an utterance without others.
 ///
 /// # Shapes
-/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a transducer or attention.
+/// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a
+/// transducer or attention.
 #[derive(Debug, Clone)]
 pub struct Cldnn {
     raw: Option<RawWaveform>,
@@ -62,11 +63,14 @@ pub(crate) enum Output {
 
 /// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
 ///
-/// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean` and `frontend.deviation` `[F]`,
-/// `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`, `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where there are such layers,
-/// `output.weight` `[V, H]` and `bias`; of a transducer in place of these `transducer.…` (`embedding.weight` `[V, E]`, `recurrent.…`,
-/// `encoder`, `prediction` and `output`, each with `weight` and `bias`), and with attention `attention.…` (`embedding.weight` `[V, E]`, `recurrent.…`,
-/// `heard`, `hidden` and `output`, each with `weight` and `bias`, and the `weight` of `asked`, `energy`, `filters` and `places`), beside `output` where CTC counts.
+/// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean`
+/// and `frontend.deviation` `[F]`, `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`,
+/// `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where
+/// there are such layers, `output.weight` `[V, H]` and `bias`; of a transducer in place of these
+/// `transducer.…` (`embedding.weight` `[V, E]`, `recurrent.…`, `encoder`, `prediction` and
+/// `output`, each with `weight` and `bias`), and with attention `attention.…` (`embedding.weight`
+/// `[V, E]`, `recurrent.…`, `heard`, `hidden` and `output`, each with `weight` and `bias`, and the
+/// `weight` of `asked`, `energy`, `filters` and `places`), beside `output` where CTC counts.
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -224,7 +228,8 @@ impl Cldnn {
         Ok((x, Some(state)))
     }
 
-    /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer and attention take them as they are.
+    /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer and attention
+    /// take them as they are.
     pub(crate) fn classified(&self, x: &Tensor, mode: &Mode) -> Result<Tensor> {
         match &self.output {
             Output::Ctc(output) => Ok(output.at(precision(mode)).forward(x)?),

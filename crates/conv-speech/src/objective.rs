@@ -9,12 +9,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
-    /// Connectionist temporal classification (Graves et al. 2006): letters, or a blank, at each step.
+    /// Connectionist temporal classification (Graves et al. 2006): letters, or a blank, at each
+    /// step.
     #[default]
     Ctc,
     /// The transducer (Graves 2012): letters, or a blank, at each step and behind each letter.
     Rnnt,
-    /// Attention (Bahdanau et al. 2015; Chorowski et al. 2015): letters, or the end, each with its own look at all steps.
+    /// Attention (Bahdanau et al. 2015; Chorowski et al. 2015): letters, or the end, each with its
+    /// own look at all steps.
     Attention,
 }
 
@@ -54,8 +56,9 @@ pub struct AttentionConfig {
     pub filters: usize,
     /// Steps that such a filter sees, an odd number.
     pub width: usize,
-    /// λ: what CTC counts, in training and in writing, attention counting 1 - λ (Watanabe et al. 2017, "Hybrid CTC/Attention
-    /// Architecture for End-to-End Speech Recognition"); 0 is attention alone.
+    /// λ: what CTC counts, in training and in writing, attention counting 1 - λ (Watanabe et al.
+    /// 2017, "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition"); 0 is attention
+    /// alone.
     pub ctc_weight: f64,
 }
 

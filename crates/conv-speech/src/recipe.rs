@@ -34,7 +34,8 @@ pub struct Recipe {
     pub transducer: TransducerConfig,
     /// What attention has besides the encoder, where that is the objective.
     pub attention: AttentionConfig,
-    /// ε: the share of each letter that attention learns of all others alike (Szegedy et al. 2016, section 7).
+    /// ε: the share of each letter that attention learns of all others alike (Szegedy et al. 2016,
+    /// section 7).
     pub label_smoothing: f64,
     /// Texts that a transducer or attention follows at a time when it writes.
     pub beam: usize,
@@ -109,8 +110,9 @@ impl Recipe {
         }
     }
 
-    /// The same for another objective. A transducer and attention have to find out what to listen to, and take twice the epochs; where batches are
-    /// small a transducer's are of one recording each.
+    /// The same for another objective. A transducer and attention have to find out what to listen
+    /// to, and take twice the epochs; where batches are small a transducer's are of one recording
+    /// each.
     #[must_use]
     pub fn with_objective(mut self, objective: Objective) -> Self {
         self.objective = objective;

@@ -44,7 +44,8 @@ impl Recognizer {
     /// Listens to samples of `rate` Hz as they come.
     ///
     /// # Errors
-    /// A network that also reads the utterance from its end, or one without CTC; a rate of 0, or one more than 256 times the model's or as low.
+    /// A network that also reads the utterance from its end, or one without CTC; a rate of 0, or
+    /// one more than 256 times the model's or as low.
     pub fn stream(&self, rate: u32) -> Result<Stream<'_>> {
         let config = self.config();
         if config.recurrent.layers > 0 && config.recurrent.bidirectional {

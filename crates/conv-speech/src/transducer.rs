@@ -74,7 +74,8 @@ impl Transducer {
         Ok(self.encoder.at(precision(&Mode::Eval)).forward(encoded)?.detach())
     }
 
-    /// What is expected behind texts of which each is one before with a letter more; the beginning stands behind nothing, by class 0.
+    /// What is expected behind texts of which each is one before with a letter more; the beginning
+    /// stands behind nothing, by class 0.
     pub fn predict(&self, classes: &[u32], before: &[&Predicted]) -> Result<Vec<Predicted>> {
         let device = self.embedding.weight().device();
         let state = |of: fn(&LstmState) -> &Tensor| {
@@ -98,7 +99,8 @@ impl Transducer {
         (0..classes.len()).map(one).collect()
     }
 
-    /// The logarithms of the classes' probabilities behind each text, a row each, at a step of [`Transducer::heard`], `[1, J]`.
+    /// The logarithms of the classes' probabilities behind each text, a row each, at a step of [`Transducer::heard`],
+    /// `[1, J]`.
     pub fn shares(&self, heard: &Tensor, behind: &[&Predicted]) -> Result<Vec<Vec<f32>>> {
         let expected: Vec<&Tensor> = behind.iter().map(|one| &one.expected).collect();
         let joint = Tensor::cat(&expected, 0)?.broadcast_add(heard)?.tanh()?;

@@ -111,7 +111,8 @@ impl fmt::Display for Standing {
     }
 }
 
-/// Lines from a thread of their own, which do not wait for a step to end. They end when this is dropped.
+/// Lines from a thread of their own, which do not wait for a step to end. They end when this is
+/// dropped.
 #[derive(Debug)]
 struct Lines {
     standing: Arc<Mutex<Option<Standing>>>,

@@ -325,9 +325,9 @@ impl Translator {
     }
 }
 
-/// Blanks, and what is not seen: Unicode's `Default_Ignorable_Code_Point` (joiners, marks of direction, a byte-order
-/// mark, selectors of variants, fillers, tags), its marks of annotations, the blank pattern of Braille, and what steers
-/// a terminal.
+/// Blanks, and what is not seen: Unicode's `Default_Ignorable_Code_Point` (joiners, marks of
+/// direction, a byte-order mark, selectors of variants, fillers, tags), its marks of annotations,
+/// the blank pattern of Braille, and what steers a terminal.
 fn is_unseen(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()

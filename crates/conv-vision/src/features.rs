@@ -30,8 +30,9 @@ pub struct FeaturesMadeBy {
     pub preprocessing: Preprocessing,
 }
 
-/// Layers of a network for pictures, by their names. On disk a safetensors file with a tensor `IMAGE LAYER` for each, `[C, H, W]` or
-/// `[C]`, where IMAGE is the picture's path, and in the metadata under `features` what they depend on, as JSON.
+/// Layers of a network for pictures, by their names. On disk a safetensors file with a tensor
+/// `IMAGE LAYER` for each, `[C, H, W]` or `[C]`, where IMAGE is the picture's path, and in the
+/// metadata under `features` what they depend on, as JSON.
 #[derive(Debug, Clone)]
 pub struct Features {
     made_by: FeaturesMadeBy,
@@ -39,8 +40,8 @@ pub struct Features {
 }
 
 impl Features {
-    /// Computes `layers` ([`Address`]) of `files`, [`TOGETHER`] at a time; what is no picture is returned. A picture is called as its
-    /// path below `root`.
+    /// Computes `layers` ([`Address`]) of `files`, [`TOGETHER`] at a time; what is no picture is
+    /// returned. A picture is called as its path below `root`.
     ///
     /// # Errors
     /// A layer that there is not; no picture at all.

@@ -95,8 +95,8 @@ impl Classifier {
         self
     }
 
-    /// With the mean over ten squares of a picture ([`Preprocessing::ten_crop`]) in place of what the central one gives, at ten times
-    /// the cost.
+    /// With the mean over ten squares of a picture ([`Preprocessing::ten_crop`]) in place of what
+    /// the central one gives, at ten times the cost.
     #[must_use]
     pub fn with_ten_crop(self, ten_crop: bool) -> Self {
         Self { ten_crop, ..self }

@@ -1,12 +1,14 @@
 //! Images: what they show, what they are like, and what each layer of a network makes of them.
 //!
-//! Krizhevsky et al. (2012), "ImageNet Classification with Deep Convolutional Neural Networks", NIPS, trained a network of
-//! five convolutions on a million photographs of a thousand classes. Its answer to a photograph is five names with their
-//! probabilities; and its last hidden layer, 4,096 numbers, puts photographs of the same things near each other though their
-//! pixels differ. Szegedy et al. (2014), "Going Deeper with Convolutions", made it deeper and lighter by modules of parallel
-//! filters whose channels are joined (GoogLeNet); Simonyan and Zisserman (2014), "Very Deep Convolutional Networks for
-//! Large-Scale Image Recognition", by many filters of 3 × 3 (VGG); He et al. (2015), "Deep Residual Learning for Image
-//! Recognition", by layers that only add to their input; Iandola et al. (2016), "SqueezeNet", made it smaller still.
+//! Krizhevsky et al. (2012), "ImageNet Classification with Deep Convolutional Neural Networks",
+//! NIPS, trained a network of five convolutions on a million photographs of a thousand classes. Its
+//! answer to a photograph is five names with their probabilities; and its last hidden layer, 4,096
+//! numbers, puts photographs of the same things near each other though their pixels differ. Szegedy
+//! et al. (2014), "Going Deeper with Convolutions", made it deeper and lighter by modules of
+//! parallel filters whose channels are joined (GoogLeNet); Simonyan and Zisserman (2014), "Very
+//! Deep Convolutional Networks for Large-Scale Image Recognition", by many filters of 3 × 3 (VGG);
+//! He et al. (2015), "Deep Residual Learning for Image Recognition", by layers that only add to
+//! their input; Iandola et al. (2016), "SqueezeNet", made it smaller still.
 //!
 //! A network here is a description: a [`Graph`] of layers under the names of the reference, which [`Network`] computes and
 //! [`Inspection`] measures. Any layer can be asked for by name, nothing that it does not stand on is computed, and gradients

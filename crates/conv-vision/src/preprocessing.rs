@@ -126,8 +126,8 @@ impl Preprocessing {
         self.cut(picture, [Place::Centre; 2])
     }
 
-    /// Ten squares instead of the central one (Krizhevsky et al. 2012, section 4.1): the four corners and the centre, and all five
-    /// mirrored, in torchvision's order.
+    /// Ten squares instead of the central one (Krizhevsky et al. 2012, section 4.1): the four
+    /// corners and the centre, and all five mirrored, in torchvision's order.
     ///
     /// # Errors
     /// A field out of its range.

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// Which network.
     pub architecture: Architecture,
-    /// The last layer that does not learn, if any: it and those below it keep their values, and their batch norms the statistics.
+    /// The last layer that does not learn, if any: it and those below it keep their values, and
+    /// their batch norms the statistics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freeze: Option<String>,
     /// The share of the target that is spread over all classes, at least 0 and below 1.
@@ -65,8 +66,9 @@ impl Recipe {
         }
     }
 
-    /// Goes on from weights, for so many classes, with their preprocessing: as [`Recipe::new`], at a learning rate of 10⁻³, and ten times
-    /// that for the parameters that are drawn ([`Weights::drawn`]), as Caffe's examples of fine-tuning have it.
+    /// Goes on from weights, for so many classes, with their preprocessing: as [`Recipe::new`], at
+    /// a learning rate of 10⁻³, and ten times that for the parameters that are drawn
+    /// ([`Weights::drawn`]), as Caffe's examples of fine-tuning have it.
     ///
     /// # Errors
     /// A network that has no classifier.

@@ -44,7 +44,8 @@ impl Pretrained {
     }
 }
 
-/// Weights as they are stored, with all that is known of them: what is used, or what training goes on from.
+/// Weights as they are stored, with all that is known of them: what is used, or what training goes
+/// on from.
 #[derive(Debug, Clone)]
 pub struct Weights {
     /// Which network.
@@ -63,8 +64,9 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Opens a model folder, as `classify train` leaves it, or a file of weights, `.safetensors` or PyTorch's `.pth`, with the names
-    /// of Caffe or of torchvision: its network is told by the names and shapes. Halves become 32-bit floats.
+    /// Opens a model folder, as `classify train` leaves it, or a file of weights, `.safetensors` or
+    /// PyTorch's `.pth`, with the names of Caffe or of torchvision: its network is told by the
+    /// names and shapes. Halves become 32-bit floats.
     ///
     /// # Errors
     /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
@@ -121,8 +123,9 @@ impl Weights {
         Ok(Self { architecture, graph, preprocessing, labels: None, hash, path, tensors })
     }
 
-    /// The parameters that a network of `config` does not take from here, in name order: those of another shape, such as the
-    /// classifier's where there are other classes, and those that are not here.
+    /// The parameters that a network of `config` does not take from here, in name order: those of
+    /// another shape, such as the classifier's where there are other classes, and those that are
+    /// not here.
     ///
     /// # Errors
     /// A configuration out of its range.

@@ -42,7 +42,8 @@ pub struct Training {
     device: Device,
 }
 
-/// The layers that do not learn: computed by themselves, so that nothing of them is kept for a backward pass.
+/// The layers that do not learn: computed by themselves, so that nothing of them is kept for a
+/// backward pass.
 struct Frozen {
     network: Network,
     last: Address,
@@ -72,7 +73,8 @@ impl Training {
     /// weights, drawn from the recipe's seed.
     ///
     /// # Errors
-    /// A recipe out of range; pictures of one class alone; too few of them for a dev part; a layer to freeze that there is not.
+    /// A recipe out of range; pictures of one class alone; too few of them for a dev part; a layer
+    /// to freeze that there is not.
     pub fn new(
         recipe: Recipe,
         data: Examples,
@@ -84,7 +86,8 @@ impl Training {
         Self::begin(recipe, data, dev, limits, device, parameters)
     }
 
-    /// The same with the values of `weights` where they fit the network; [`Weights::drawn`] names those that do not.
+    /// The same with the values of `weights` where they fit the network; [`Weights::drawn`] names
+    /// those that do not.
     ///
     /// # Errors
     /// As [`Training::new`]; weights of another network than the recipe's.
@@ -141,7 +144,8 @@ impl Training {
                 return Err(InvalidField::new("freeze", layer, expected).into());
             }
             let last_name = graph.layers()[last.layer].name.clone();
-            // Its tensors share memory with the parameters, so that a checkpoint that is restored counts here too.
+            // Its tensors share memory with the parameters, so that a checkpoint that is restored
+            // counts here too.
             let vb = Parameters::frozen(parameters.tensors()).builder(DType::F32, device);
             Ok(Frozen { network: network_of(graph.until(&last_name), &vb)?, last })
         };

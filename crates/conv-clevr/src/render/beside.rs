@@ -26,7 +26,8 @@ pub struct Beside {
     pub theirs: [f64; 3],
 }
 
-/// Compares the pictures of these names in two folders, where both are, each as it is read (320 columns); and a page with ours above theirs.
+/// Compares the pictures of these names in two folders, where both are, each as it is read (320
+/// columns); and a page with ours above theirs.
 ///
 /// # Errors
 /// A picture that cannot be read, a pair of different proportions, or no pair.

@@ -1,4 +1,5 @@
-//! The original's camera: 35 mm before a sensor of 32 mm, above the ground, its eye on the middle of it.
+//! The original's camera: 35 mm before a sensor of 32 mm, above the ground, its eye on the middle
+//! of it.
 
 use crate::scene::{Object, Ordered};
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,8 @@ impl Camera {
         FOCUS * self.width as f64
     }
 
-    /// Column and row of a place in the picture, in pixels from the upper left corner, and its distance along the view.
+    /// Column and row of a place in the picture, in pixels from the upper left corner, and its
+    /// distance along the view.
     pub fn project(&self, place: [f64; 3]) -> [f64; 3] {
         let to: [f64; 3] = std::array::from_fn(|axis| place[axis] - self.place[axis]);
         let [across, up, distance] = self.axes().map(|axis| dot(axis, to));
@@ -79,8 +81,9 @@ impl Camera {
         Ordered(named.map(|(name, axis)| (name.to_string(), axis)).to_vec())
     }
 
-    /// The camera that saw objects at their pixels in pictures of this size, by Gauss's and Newton's steps from [`PLACE`]; and how far off
-    /// it is, in pixels (root of the mean square over columns and rows).
+    /// The camera that saw objects at their pixels in pictures of this size, by Gauss's and
+    /// Newton's steps from [`PLACE`]; and how far off it is, in pixels (root of the mean square
+    /// over columns and rows).
     ///
     /// `None` for less than one object, and where no camera above the ground is found.
     pub fn fit(objects: &[Object], (width, height): (usize, usize)) -> Option<(Self, f64)> {
@@ -168,7 +171,8 @@ mod tests {
             assert!((dot(axis(name), axis(opposite)) + 1.0).abs() < 1e-12);
         }
         assert!(dot(axis("right"), axis("behind")).abs() < 1e-12);
-        // What is right is further right in the picture, what is behind further up, what is above too.
+        // What is right is further right in the picture, what is behind further up, what is above
+        // too.
         let seen = |name: &str| camera.project(axis(name));
         assert!(
             seen("right")[0] > x + 20.0

@@ -1,4 +1,5 @@
-//! Folders in CLEVR's layout that are filled scene by scene: what is there stays, so that a run that was broken off goes on.
+//! Folders in CLEVR's layout that are filled scene by scene: what is there stays, so that a run
+//! that was broken off goes on.
 
 use super::Stage;
 use crate::{Error, Result, Scene, SceneFile, json};
@@ -11,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// What a folder is filled with by whom; a run with others is refused.
 const SETTINGS: &str = "settings.json";
 
-/// A folder with `images/`, `masks/` (a pixel is its object's number in the scene, from 1, or 0) and `scenes/` (each scene, written last),
-/// and when all are there `scenes.json`.
+/// A folder with `images/`, `masks/` (a pixel is its object's number in the scene, from 1, or 0)
+/// and `scenes/` (each scene, written last), and when all are there `scenes.json`.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -31,7 +32,8 @@ impl Folder {
     /// Opens or makes a folder for scenes of these settings.
     ///
     /// # Errors
-    /// A folder that cannot be written, that was begun with other settings, or that holds what was not made here.
+    /// A folder that cannot be written, that was begun with other settings, or that holds what was
+    /// not made here.
     pub fn open(root: &Path, settings: &impl Serialize) -> Result<Self> {
         let path = root.join(SETTINGS);
         let wrong =
@@ -61,8 +63,9 @@ impl Folder {
         Ok(Self { root: root.into() })
     }
 
-    /// Fills it with scenes by number, and writes `scenes.json`. `name` is a scene's picture's; `make` is asked for scenes that are not there;
-    /// `told` hears of each scene with what was done so far.
+    /// Fills it with scenes by number, and writes `scenes.json`. `name` is a scene's picture's;
+    /// `make` is asked for scenes that are not there; `told` hears of each scene with what was done
+    /// so far.
     ///
     /// # Errors
     /// Those of `make`; a name that is none of a PNG file; files that cannot be written.
@@ -168,7 +171,8 @@ mod tests {
         assert_eq!(fill(root, 1).unwrap(), Filled { made: COUNT, kept: 0 });
         let whole = files(root);
         assert_eq!(whole.len(), 3 * COUNT + 2);
-        // One scene without its graph, one whose graph ends too early, and the file of all not written.
+        // One scene without its graph, one whose graph ends too early, and the file of all not
+        // written.
         std::fs::remove_file(root.join("scenes.json")).unwrap();
         std::fs::remove_file(root.join("scenes/CLEVR_new_000002.json")).unwrap();
         std::fs::write(root.join("images/CLEVR_new_000002.png"), b"half").unwrap();
@@ -195,7 +199,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }
 
-    /// A scene says how it was taken, so that rendering what was written gives the same picture; smaller, its pixels are in proportion.
+    /// A scene says how it was taken, so that rendering what was written gives the same picture;
+    /// smaller, its pixels are in proportion.
     #[test]
     fn a_written_scene_is_rendered_again() {
         let place = tempfile::tempdir().unwrap();

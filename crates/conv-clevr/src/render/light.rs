@@ -1,4 +1,5 @@
-//! What lights a scene: three lamps of square shape, a wide sun and a dim sky, as those of the original's base scene.
+//! What lights a scene: three lamps of square shape, a wide sun and a dim sky, as those of the
+//! original's base scene.
 
 use super::vector::Vector;
 use std::f32::consts::PI;
@@ -15,8 +16,9 @@ const SUNLIGHT: f32 = 0.45;
 /// The sun's radius, as a share of its distance.
 const SUN_RADIUS: f32 = 0.2;
 
-/// The lamps beside, opposite and left of the camera (the original's key, back and fill): place, side, and light on a surface that faces it
-/// from 1 unit. Places are the base scene's; how strong they are was fitted to the ground of `clevr/rendered`.
+/// The lamps beside, opposite and left of the camera (the original's key, back and fill): place,
+/// side, and light on a surface that faces it from 1 unit. Places are the base scene's; how strong
+/// they are was fitted to the ground of `clevr/rendered`.
 const LAMPS: [(Vector, f32, Vector); 3] = [
     (Vector([6.45, -2.91, 4.26]), 1.0, Vector([21.8, 20.3, 17.6])),
     (Vector([-1.17, 2.65, 5.82]), 1.0, Vector([6.5, 6.5, 6.5])),

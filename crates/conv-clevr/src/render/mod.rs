@@ -1,8 +1,10 @@
-//! Pictures of scenes by rays, in the manner of the original's renderer (Johnson et al. 2016, section 3.1): rounded cubes, spheres and
-//! cylinders of rubber or metal on a grey ground, three lamps of some width and a sun with soft shadows, mirror images in metal.
+//! Pictures of scenes by rays, in the manner of the original's renderer (Johnson et al. 2016,
+//! section 3.1): rounded cubes, spheres and cylinders of rubber or metal on a grey ground, three
+//! lamps of some width and a sun with soft shadows, mirror images in metal.
 //!
-//! A pixel is what 4 rays bring, or 16 where those or its neighbours differ. What a ray draws by chance depends on the seed, the pixel
-//! and the ray's number alone, so that the same scene has the same bytes for any number of threads.
+//! A pixel is what 4 rays bring, or 16 where those or its neighbours differ. What a ray draws by
+//! chance depends on the seed, the pixel and the ray's number alone, so that the same scene has the
+//! same bytes for any number of threads.
 
 mod beside;
 mod camera;
@@ -45,7 +47,8 @@ pub(crate) const FAR: f64 = 1000.0;
 /// Rays that every pixel has.
 const FIRST: u32 = 4;
 
-/// From which difference of two values of 0 to 1 a pixel has all its rays. Their roots are compared, which is nearly as they are shown.
+/// From which difference of two values of 0 to 1 a pixel has all its rays. Their roots are
+/// compared, which is nearly as they are shown.
 const DIFFERENCE: f32 = 0.02;
 
 /// How far rays of a pixel are spread at most, in pixels.
@@ -65,7 +68,8 @@ pub struct Stage {
     world: World,
     camera: Camera,
     place: Vector,
-    /// To the right, down and forwards: by a pixel, by a pixel, and from the camera to the picture's middle.
+    /// To the right, down and forwards: by a pixel, by a pixel, and from the camera to the
+    /// picture's middle.
     axes: [Vector; 3],
 }
 
@@ -73,7 +77,8 @@ impl Stage {
     /// Objects before a camera.
     ///
     /// # Errors
-    /// In words: more objects than a mask can tell apart, one whose place is no number or far off, or a shot of no camera that can be.
+    /// In words: more objects than a mask can tell apart, one whose place is no number or far off,
+    /// or a shot of no camera that can be.
     pub fn new(objects: &[Object], shot: &Shot) -> Result<Self, String> {
         let Shot { camera, lamps } = shot;
         shot.check()?;
@@ -100,7 +105,8 @@ impl Stage {
         Ok(Self { world, camera: *camera, place: narrow(camera.place), axes })
     }
 
-    /// A scene as it was taken, in a picture of another width if one is given; its pixel coordinates are then those of that picture.
+    /// A scene as it was taken, in a picture of another width if one is given; its pixel
+    /// coordinates are then those of that picture.
     ///
     /// # Errors
     /// As [`Shot::of`], and what [`Stage::new`] refuses.
@@ -200,7 +206,8 @@ impl Stage {
         let mut numbers = Numbers::new(seed, row * self.camera.width + column, ray);
         let [x, y] = numbers.pair().map(|number| 0.5 + SPREAD * tent(f64::from(number)));
         let light = self.world.light(&self.ray(column as f64 + x, row as f64 + y), &mut numbers);
-        // One bright ray of sixteen shall not make a pixel white: what a screen cannot show counts as white.
+        // One bright ray of sixteen shall not make a pixel white: what a screen cannot show counts
+        // as white.
         Vector(light.0.map(|value| value.min(1.0)))
     }
 
@@ -281,7 +288,8 @@ mod tests {
         let behind = [-1.1, 0.5, 0.0];
         let (light, shadow) = (pixel(&empty, behind)[1], pixel(&red, behind)[1]);
         assert!(shadow < light - 8, "{shadow} {light}");
-        // Metal has highlights, and shows a neighbour's colour where it shows a dark sky or ground without one.
+        // Metal has highlights, and shows a neighbour's colour where it shows a dark sky or ground
+        // without one.
         let brightest = |picture: &Picture| *picture.pixels().iter().max().unwrap();
         let gray = ball(Color::Gray, metal);
         assert!(brightest(&picture(std::slice::from_ref(&gray))) > 220 && brightest(&red) < 200);

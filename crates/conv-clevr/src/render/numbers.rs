@@ -3,8 +3,8 @@
 /// Rays of a pixel at most; a power of two.
 pub(super) const RAYS: u32 = 16;
 
-/// Pairs of numbers from 0 to 1 for one ray of one pixel: points of a lattice that fills the square evenly from ray to ray (Roberts's R2),
-/// moved by the pixel and by the use that is made of them.
+/// Pairs of numbers from 0 to 1 for one ray of one pixel: points of a lattice that fills the square
+/// evenly from ray to ray (Roberts's R2), moved by the pixel and by the use that is made of them.
 #[derive(Debug, Clone)]
 pub(super) struct Numbers {
     pixel: u32,

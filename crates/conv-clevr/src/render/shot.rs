@@ -4,10 +4,12 @@ use super::{Camera, FAR, SIDES};
 use crate::{Error, Result, Scene};
 use serde_json::json;
 
-/// Sizes of pictures whose scenes do not say how they were taken: the original's, and three quarters of a VGA picture's side.
+/// Sizes of pictures whose scenes do not say how they were taken: the original's, and three
+/// quarters of a VGA picture's side.
 const SIZES: [(usize, usize); 2] = [(480, 320), (320, 240)];
 
-/// A camera, and how far the lamps beside, opposite and left of it are moved from where they hang, in units of the scene.
+/// A camera, and how far the lamps beside, opposite and left of it are moved from where they hang,
+/// in units of the scene.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shot {
     /// The camera.
@@ -17,7 +19,8 @@ pub struct Shot {
 }
 
 impl Shot {
-    /// How a scene was taken: as it says itself, or else by the camera that fits its pixel coordinates, with the lamps where they hang.
+    /// How a scene was taken: as it says itself, or else by the camera that fits its pixel
+    /// coordinates, with the lamps where they hang.
     ///
     /// # Errors
     /// [`Error::Scene`], where no camera fits or what it says of it is out of range.

@@ -126,12 +126,14 @@ fn slab_cylinder(ray: &Ray) -> Option<(f32, f32)> {
     (enter < leave && leave > 0.0).then_some((enter, leave))
 }
 
-/// How far a point is beyond the core of a cube, whose hull is [`CUBE`] thick, along each axis; negative within.
+/// How far a point is beyond the core of a cube, whose hull is [`CUBE`] thick, along each axis;
+/// negative within.
 fn cube(Vector(point): Vector) -> (Vector, Vector) {
     (Vector(point.map(|value| value.abs() - (1.0 - CUBE))), Vector(point.map(f32::signum)))
 }
 
-/// The same of a cylinder: outwards and upwards; the direction's parts are to be multiplied with it.
+/// The same of a cylinder: outwards and upwards; the direction's parts are to be multiplied with
+/// it.
 fn cylinder(Vector([x, y, z]): Vector) -> (Vector, Vector) {
     let radius = x.hypot(y).max(1e-6);
     let beyond = radius - (1.0 - RIM);
@@ -140,7 +142,8 @@ fn cylinder(Vector([x, y, z]): Vector) -> (Vector, Vector) {
     (Vector([beyond, f32::NEG_INFINITY, up]), Vector([x / radius, y / radius, z.signum()]))
 }
 
-/// Marches from the sharp hull to the rounded one. `beyond` gives how far a point is beyond the core, and which way is out.
+/// Marches from the sharp hull to the rounded one. `beyond` gives how far a point is beyond the
+/// core, and which way is out.
 fn rounded(
     ray: &Ray,
     (enter, leave): (f32, f32),
@@ -175,7 +178,8 @@ mod tests {
     use super::*;
     use rand::Rng;
 
-    /// Whether a point lies in a solid, written plainly: in the core, or within the rounding's radius of it.
+    /// Whether a point lies in a solid, written plainly: in the core, or within the rounding's
+    /// radius of it.
     fn is_inside(solid: &Solid, point: Vector) -> bool {
         let [x, y, z] = (solid.turned(point - solid.centre) * solid.half.recip()).0.map(f32::abs);
         let beyond = |value: f32, round: f32| (value - (1.0 - round)).max(0.0);

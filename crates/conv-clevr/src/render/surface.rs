@@ -1,4 +1,5 @@
-//! What surfaces do with light: the ground, rubber, which scatters it, and metal, which throws it back.
+//! What surfaces do with light: the ground, rubber, which scatters it, and metal, which throws it
+//! back.
 
 use super::light::Beam;
 use super::vector::Vector;
@@ -56,8 +57,8 @@ impl Surface {
         }
     }
 
-    /// The share of a beam that highlights send towards the eye (Walter et al. 2007, GGX). The lamp's width makes them wider, where drawing
-    /// places of the lamp would make them grainy.
+    /// The share of a beam that highlights send towards the eye (Walter et al. 2007, GGX). The
+    /// lamp's width makes them wider, where drawing places of the lamp would make them grainy.
     pub fn highlight(&self, normal: Vector, beam: &Beam, to_eye: Vector) -> Vector {
         let middle = (beam.middle + to_eye).unit();
         let [light, eye, between] =

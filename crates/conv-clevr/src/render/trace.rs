@@ -76,7 +76,8 @@ impl World {
         sum
     }
 
-    /// What a point sends towards the eye of light that came straight from lamps, sun, sky and ground.
+    /// What a point sends towards the eye of light that came straight from lamps, sun, sky and
+    /// ground.
     fn shaded(
         &self,
         point: Vector,
@@ -109,8 +110,8 @@ impl World {
         others.any(|(_, (solid, _))| solid.hit(&ray, 1.0).is_some())
     }
 
-    /// The light at a point from all sides: of the sky, of the ground, and of the solids near, each as if it were a ball. No ray is
-    /// spent on it, so that it is without noise.
+    /// The light at a point from all sides: of the sky, of the ground, and of the solids near, each
+    /// as if it were a ball. No ray is spent on it, so that it is without noise.
     fn around(&self, point: Vector, normal: Vector, what: Option<usize>) -> Vector {
         let up = normal.0[2];
         let [x, y, height] = point.0;

@@ -1,4 +1,5 @@
-//! The conditions of CLEVR-CoGenT (Johnson et al. 2016, section 4.7): cubes and cylinders share no colour, and swap theirs.
+//! The conditions of CLEVR-CoGenT (Johnson et al. 2016, section 4.7): cubes and cylinders share no
+//! colour, and swap theirs.
 
 use crate::attribute::UnknownWord;
 use crate::{Color, Shape};

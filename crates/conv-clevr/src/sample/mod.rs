@@ -1,5 +1,6 @@
-//! Scenes by the rules of the original (Johnson et al. 2016, section 3.1; dataset-gen's `render_images.py`): three to ten objects, none too
-//! near another, none so that it could be called left of another and right of it by a hair, none hidden.
+//! Scenes by the rules of the original (Johnson et al. 2016, section 3.1; dataset-gen's
+//! `render_images.py`): three to ten objects, none too near another, none so that it could be
+//! called left of another and right of it by a hair, none hidden.
 
 mod cogent;
 
@@ -212,7 +213,8 @@ mod tests {
         Sampler { width: 96, height: 72, ..Sampler::default() }
     }
 
-    /// Two hundred scenes at the size of the original's rule: every rule is checked on what is written, not on what was drawn.
+    /// Two hundred scenes at the size of the original's rule: every rule is checked on what is
+    /// written, not on what was drawn.
     #[test]
     fn the_rules_hold_on_every_scene() {
         let sampler = Sampler::default();

@@ -24,8 +24,8 @@ pub struct Object {
     pub color: Color,
     /// Its size.
     pub size: Size,
-    /// How far it is turned about the vertical. The original draws a number of degrees and hands it to Blender, which takes it for
-    /// radians: as such it turns what is seen.
+    /// How far it is turned about the vertical. The original draws a number of degrees and hands it
+    /// to Blender, which takes it for radians: as such it turns what is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<f64>,
     /// Its shape.

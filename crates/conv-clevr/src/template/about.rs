@@ -7,8 +7,9 @@ use conv_nn::rng::seeded;
 use rayon::prelude::*;
 
 impl Templates {
-    /// Up to `count` questions about each scene, numbered from 0. As [`Generator`]'s counts begin anew after some pictures, so does its
-    /// stream of chance: which questions come does not depend on threads.
+    /// Up to `count` questions about each scene, numbered from 0. As [`Generator`]'s counts begin
+    /// anew after some pictures, so does its stream of chance: which questions come does not depend
+    /// on threads.
     ///
     /// # Errors
     /// As [`Generator::scene`].

@@ -1,5 +1,5 @@
-//! A template's slots filled so that each "the" of it has its one object in a scene: depth first, as the released generator does it
-//! (dataset-gen's `instantiate_templates_dfs`).
+//! A template's slots filled so that each "the" of it has its one object in a scene: depth first,
+//! as the released generator does it (dataset-gen's `instantiate_templates_dfs`).
 
 use super::plan::{Choice, End, Part, Plan, Planned};
 use super::sets::{Given, SLOTS, Set, Sets, Values};
@@ -10,13 +10,15 @@ use rand::seq::SliceRandom;
 /// The share of relations that change nothing, among those that a relation may be drawn from.
 const TRIVIAL: f64 = 0.1;
 
-/// Choices that are looked at for a template and a picture, at most; the longest templates have thousands that lead nowhere.
+/// Choices that are looked at for a template and a picture, at most; the longest templates have
+/// thousands that lead nowhere.
 const TRIES: usize = 20_000;
 
 /// What objects of a scene can be called, by the kinds that a filter names.
 pub(super) type Called = Vec<(Vec<Kind>, Vec<(Values, Set)>)>;
 
-/// Fills a plan's nodes; `is_wanted` is asked of what the last one gives. None where there is no filling, or none was found.
+/// Fills a plan's nodes; `is_wanted` is asked of what the last one gives. None where there is no
+/// filling, or none was found.
 pub(super) fn fill(
     plan: &Plan,
     sets: &Sets,
@@ -25,7 +27,8 @@ pub(super) fn fill(
     rng: &mut impl Rng,
 ) -> Option<Vec<Choice>> {
     let count = plan.nodes.len();
-    // For each node that is being filled what is left to be tried; what was taken for those before, and what they give.
+    // For each node that is being filled what is left to be tried; what was taken for those before,
+    // and what they give.
     let mut open: Vec<Vec<(Choice, Given)>> = Vec::with_capacity(count);
     let (mut taken, mut given) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..TRIES {
@@ -57,7 +60,8 @@ pub(super) fn fill(
     None
 }
 
-/// Whether a relation that the template has as such does nothing: with all objects in its place the answer is the same.
+/// Whether a relation that the template has as such does nothing: with all objects in its place the
+/// answer is the same.
 fn is_degenerate(plan: &Plan, sets: &Sets, taken: &[Choice], answer: Given) -> bool {
     let relates = |choice: &Choice| matches!(choice.function, Some(Function::Relate(_)));
     (0..taken.len()).filter(|&at| relates(&taken[at])).any(|without| {
@@ -145,7 +149,8 @@ fn filtered(
     choices
 }
 
-/// The relations and filters that a node may have of this object: such as change something, and a few that do not.
+/// The relations and filters that a node may have of this object: such as change something, and a
+/// few that do not.
 fn related(
     node: &Planned,
     sets: &Sets,

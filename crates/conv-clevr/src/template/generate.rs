@@ -44,7 +44,8 @@ impl<'t, R: Rng> Generator<'t, R> {
     /// Up to `count` questions about a scene, each of another template.
     ///
     /// # Errors
-    /// A scene that contradicts itself, or has more than 64 objects; a template that makes no program.
+    /// A scene that contradicts itself, or has more than 64 objects; a template that makes no
+    /// program.
     pub fn scene(&mut self, scene: &Scene, count: usize) -> Result<Vec<Question>> {
         let graph = scene.graph()?;
         let image = &scene.image_filename;

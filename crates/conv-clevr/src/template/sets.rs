@@ -1,4 +1,5 @@
-//! A scene as sets of objects, each a number whose bits are the objects: questions are looked for among thousands of sets.
+//! A scene as sets of objects, each a number whose bits are the objects: questions are looked for
+//! among thousands of sets.
 
 use crate::scene::{VALUES, place};
 use crate::{Attribute, Graph, Kind, Relation, Traits};
@@ -13,7 +14,8 @@ pub(super) const SLOTS: usize = Kind::ALL.len();
 /// Objects, by bit.
 pub(super) type Set = u64;
 
-/// The values of a filter's slots, in their order; those left empty, and slots that are not there, have none.
+/// The values of a filter's slots, in their order; those left empty, and slots that are not there,
+/// have none.
 pub(super) type Values = [Option<Attribute>; SLOTS];
 
 /// What a step gives; an object by its number.

@@ -17,8 +17,9 @@ pub enum Backbone {
     Residual(Residual),
 }
 
-/// A small residual network (He et al. 2016) with group normalisation (Wu and He 2018): a stem of 5 × 5 with stride 2, then four stages of
-/// one block of two 3 × 3 convolutions, each with stride 2, so that the levels have strides 4, 8, 16 and 32.
+/// A small residual network (He et al. 2016) with group normalisation (Wu and He 2018): a stem of 5
+/// × 5 with stride 2, then four stages of one block of two 3 × 3 convolutions, each with stride 2,
+/// so that the levels have strides 4, 8, 16 and 32.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slim {
@@ -30,14 +31,16 @@ pub struct Slim {
     pub groups: usize,
 }
 
-/// A residual network of 18 to 152 layers (He et al. 2016). Its batch normalisation is frozen: statistics, scales and shifts stay as they
-/// come, since batches of detection are too small to have any (torchvision's `FrozenBatchNorm2d`).
+/// A residual network of 18 to 152 layers (He et al. 2016). Its batch normalisation is frozen:
+/// statistics, scales and shifts stay as they come, since batches of detection are too small to
+/// have any (torchvision's `FrozenBatchNorm2d`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
     /// Such as `resnet50`.
     pub architecture: Architecture,
-    /// What is added to the variance: torchvision has 0 for its own published detectors, and 10⁻⁵ for all others.
+    /// What is added to the variance: torchvision has 0 for its own published detectors, and 10⁻⁵
+    /// for all others.
     #[serde(default = "usual")]
     pub epsilon: f64,
 }

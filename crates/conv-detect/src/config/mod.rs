@@ -37,9 +37,11 @@ pub struct Config {
     pub mask_layers: usize,
     /// Channels of these.
     pub mask_channels: usize,
-    /// Further questions about an instance, each answered by a softmax over the features of its box.
+    /// Further questions about an instance, each answered by a softmax over the features of its
+    /// box.
     pub attributes: Vec<Attribute>,
-    /// Further numbers of an instance, each a regression from the features and the place of its box.
+    /// Further numbers of an instance, each a regression from the features and the place of its
+    /// box.
     pub measures: Vec<Measure>,
     /// Which of the boxes are the answer.
     pub detections: Detections,
@@ -76,9 +78,11 @@ pub struct Proposals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
-    /// Anchors that are drawn, at most half of them with an object (Ren et al. 2015, section 3.1.3).
+    /// Anchors that are drawn, at most half of them with an object (Ren et al. 2015, section
+    /// 3.1.3).
     pub anchors: usize,
-    /// Proposals that are drawn, at most a quarter of them with an object (He et al. 2017, section 3.1).
+    /// Proposals that are drawn, at most a quarter of them with an object (He et al. 2017, section
+    /// 3.1).
     pub proposals: usize,
 }
 
@@ -171,8 +175,8 @@ impl Proposals {
 }
 
 impl Config {
-    /// torchvision's `maskrcnn_resnet50_fpn`, or the same on another of its residual networks, with so many classes: 44 million parameters
-    /// with 50 layers.
+    /// torchvision's `maskrcnn_resnet50_fpn`, or the same on another of its residual networks, with
+    /// so many classes: 44 million parameters with 50 layers.
     pub fn torchvision(architecture: Architecture, classes: usize) -> Self {
         Self {
             classes,

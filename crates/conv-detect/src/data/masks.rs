@@ -1,4 +1,5 @@
-//! Pictures with a PNG of the same name beside each, in which a pixel is the number of its object, or 0.
+//! Pictures with a PNG of the same name beside each, in which a pixel is the number of its object,
+//! or 0.
 
 use super::{Dataset, Example, Object};
 use crate::{Bitmap, Error, Result, RunLength};
@@ -17,7 +18,8 @@ pub(super) struct InstanceMasks {
 }
 
 impl InstanceMasks {
-    /// Those of the picture at `path`, which is looked at for its sides: in `masks` beside its folder.
+    /// Those of the picture at `path`, which is looked at for its sides: in `masks` beside its
+    /// folder.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let folder = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
         let name = Path::new(path.file_name().unwrap_or_default()).with_extension("png");

@@ -103,7 +103,8 @@ impl Dataset {
     /// Reads a folder of CLEVR's layout: `scenes.json`, `images/`, and `masks/` with a PNG of the same name for each picture, in which a
     /// pixel's value is the number of the object in its scene, from 1, and 0 where there is none.
     ///
-    /// Without `scenes.json` the same with objects of which no more is known, in pictures that are numbered in the order of their names.
+    /// Without `scenes.json` the same with objects of which no more is known, in pictures that are
+    /// numbered in the order of their names.
     ///
     /// Or one of COCO's: a file of annotations, or the folder in whose `annotations/` it is the only `instances_NAME.json`. The pictures are in
     /// `NAME/` or `images/` beside `annotations/`, or where the file is.

@@ -49,7 +49,8 @@ impl Backbone {
         Ok(Self { body, inner, outer, pooled: config.anchors.sizes.len() > LEVELS })
     }
 
-    /// The pyramid's levels, the finest first: of `[B, 3, H, W]` those with a pixel every 4, 8, 16 and 32, and perhaps 64.
+    /// The pyramid's levels, the finest first: of `[B, 3, H, W]` those with a pixel every 4, 8, 16
+    /// and 32, and perhaps 64.
     pub fn forward(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         let levels = match &self.body {
             Body::Slim(slim) => slim.forward(x)?,

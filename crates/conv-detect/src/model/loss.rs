@@ -17,7 +17,8 @@ use rand::Rng;
 /// An attribute's value that nobody knows: it is not learnt.
 pub const UNKNOWN: u32 = u32::MAX;
 
-/// The share of the anchors that are drawn for a step, and of the proposals, that may have an object.
+/// The share of the anchors that are drawn for a step, and of the proposals, that may have an
+/// object.
 const OF_ANCHORS: f64 = 0.5;
 const OF_PROPOSALS: f64 = 0.25;
 

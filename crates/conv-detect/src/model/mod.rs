@@ -1,5 +1,5 @@
-//! Mask R-CNN as a whole. Parameter names are torchvision's `MaskRCNN`'s; the slim backbone has group normalisation for its batch
-//! normalisation.
+//! Mask R-CNN as a whole. Parameter names are torchvision's `MaskRCNN`'s; the slim backbone has
+//! group normalisation for its batch normalisation.
 
 mod backbone;
 mod detect;
@@ -52,8 +52,8 @@ impl MaskRcnn {
         &self.config
     }
 
-    /// The pyramid's levels, with a pixel every 4, 8, 16 and 32 of the pictures, and where the anchors have a fifth size 64; of
-    /// `[B, 3, H, W]`, where H and W are multiples of 32.
+    /// The pyramid's levels, with a pixel every 4, 8, 16 and 32 of the pictures, and where the
+    /// anchors have a fifth size 64; of `[B, 3, H, W]`, where H and W are multiples of 32.
     ///
     /// # Errors
     /// Another shape.

@@ -75,8 +75,9 @@ fn by_place(x: &Tensor, width: usize) -> Result<Tensor> {
 }
 
 impl Proposed {
-    /// The best `after` proposals of each picture, whose sides are (width, height): the best `before` of each level as boxes within the
-    /// picture, less those that a better one of the same level covers. Nothing of it is tracked.
+    /// The best `after` proposals of each picture, whose sides are (width, height): the best
+    /// `before` of each level as boxes within the picture, less those that a better one of the same
+    /// level covers. Nothing of it is tracked.
     ///
     /// # Errors
     /// A number that is not finite.

@@ -1,4 +1,5 @@
-//! The network beside torchvision's, with weights by formula; `tests/reference/make_training.py` wrote down what torchvision has.
+//! The network beside torchvision's, with weights by formula; `tests/reference/make_training.py`
+//! wrote down what torchvision has.
 
 use super::{MaskRcnn, Targets, mask_rcnn};
 use crate::config::{Proposals, Sampling};

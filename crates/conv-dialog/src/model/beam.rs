@@ -32,8 +32,9 @@ struct Begun {
     row: u32,
 }
 
-/// The likeliest answers that a beam finds to the one round of `batch`, which has no candidates: at most `width`, with the log-likelihoods of
-/// their words and ends, the likeliest first. Nobody can read a word that is not known, and no answer is empty.
+/// The likeliest answers that a beam finds to the one round of `batch`, which has no candidates: at
+/// most `width`, with the log-likelihoods of their words and ends, the likeliest first. Nobody can
+/// read a word that is not known, and no answer is empty.
 pub(crate) fn search(
     model: &Network,
     batch: &Batch,

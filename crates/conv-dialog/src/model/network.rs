@@ -248,7 +248,8 @@ impl Network {
         Ok(LstmState { c: h.zeros_like()?, h })
     }
 
-    /// log p of each word, and of the end, behind `words` `[U]` heard in states `[1, U, H]`: `[U, V + 1]`, and the states then.
+    /// log p of each word, and of the end, behind `words` `[U]` heard in states `[1, U, H]`:
+    /// `[U, V + 1]`, and the states then.
     pub(super) fn go_on(&self, words: &Tensor, state: &LstmState) -> Result<(Tensor, LstmState)> {
         let Scored::Next(layer) = &self.scored else { return Err(other_batch()) };
         let x = self.words.forward(&words.unsqueeze(1)?)?;

@@ -147,8 +147,8 @@ fn a_batch_of_another_configuration_is_refused() {
     assert!(error.contains("another configuration"), "{error}");
 }
 
-/// Every answer of at most three words is a candidate; a beam as wide as they are many finds them all, in the order of their scores, and a
-/// narrow one some of them, with theirs.
+/// Every answer of at most three words is a candidate; a beam as wide as they are many finds them
+/// all, in the order of their scores, and a narrow one some of them, with theirs.
 #[test]
 fn a_beam_finds_what_enumeration_does() {
     let fixture = fixture();
@@ -158,7 +158,8 @@ fn a_beam_finds_what_enumeration_does() {
     for case in fixture.cases.iter().filter(is_generative) {
         let config = config(&fixture, case);
         let parameters = parameters(&fixture, &config);
-        // What is drawn says nearly every word alike: sharper, the words of an answer depend on each other.
+        // What is drawn says nearly every word alike: sharper, the words of an answer depend on
+        // each other.
         for (_, var) in parameters.vars() {
             var.set(&(var.as_tensor() * 3.0).unwrap()).unwrap();
         }

@@ -32,7 +32,8 @@ pub(super) fn read(
                 truncated
             });
         }
-        // The word is a blank, and this the one behind it: what the first ended is no word of any text.
+        // The word is a blank, and this the one behind it: what the first ended is no word of any
+        // text.
         if word.is_empty() && reader.fill_buf()?.first() == Some(&b' ') {
             reader.consume(1);
             used += 1;

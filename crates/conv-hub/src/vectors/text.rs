@@ -82,7 +82,8 @@ pub(super) fn read_glove(
     let mut vectors = Vectors::new(0);
     while let Some((line, text)) = lines.next()? {
         if vectors.dimension == 0 {
-            // A first row for the blank begins with blanks, of which the last alone parts it from its numbers.
+            // A first row for the blank begins with blanks, of which the last alone parts it from
+            // its numbers.
             let fields = text.trim_ascii_start();
             let blanks = fields.iter().filter(|byte| is_blank(byte)).count();
             vectors.dimension = blanks + usize::from(fields.len() < text.len());

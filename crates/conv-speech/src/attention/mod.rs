@@ -1,4 +1,5 @@
-//! Attention (Chorowski et al. 2015): each letter from its own look at all steps of the encoder, and from the letters before it.
+//! Attention (Chorowski et al. 2015): each letter from its own look at all steps of the encoder,
+//! and from the letters before it.
 
 #[cfg(test)]
 mod tests;
@@ -14,19 +15,22 @@ use conv_nn::{
     linear, linear_no_bias, lstm,
 };
 
-/// The class of what is before a text and behind it; with CTC it is the blank, which no text has either.
+/// The class of what is before a text and behind it; with CTC it is the blank, which no text has
+/// either.
 pub(crate) const END: u32 = 0;
 
-/// The decoder, behind any encoder: "Attention-Based Models for Speech Recognition", sections 2.1 and 2.2. With hⱼ the encoder's output of step j,
-/// sᵢ the recurrent layer's state behind letter i, αᵢ the shares of the steps in what is read for letter i, and E yᵢ the letter as numbers:
+/// The decoder, behind any encoder: "Attention-Based Models for Speech Recognition", sections 2.1
+/// and 2.2. With hⱼ the encoder's output of step j, sᵢ the recurrent layer's state behind letter i,
+/// αᵢ the shares of the steps in what is read for letter i, and E yᵢ the letter as numbers:
 ///
 /// fᵢ = F * αᵢ₋₁, eᵢⱼ = wᵀ tanh(W sᵢ₋₁ + V hⱼ + U fᵢⱼ + b), αᵢ = softmax(eᵢ), gᵢ = Σⱼ αᵢⱼ hⱼ,
 /// yᵢ ~ softmax(O tanh(R [sᵢ₋₁; gᵢ])), sᵢ = LSTM(sᵢ₋₁, [E yᵢ; gᵢ]).
 ///
 /// Before the first letter all is read at the first step.
 ///
-/// Parameters: `embedding.weight` `[V, E]`, `recurrent.…` as [`Lstm`] has them, `heard.weight` `[A, H]` and `bias` (V and b), `asked.weight`
-/// `[A, P]` (W), `filters.weight` `[K, 1, N]` (F) and `places.weight` `[A, K]` (U) where there are filters, `energy.weight` `[1, A]` (w),
+/// Parameters: `embedding.weight` `[V, E]`, `recurrent.…` as [`Lstm`] has them, `heard.weight`
+/// `[A, H]` and `bias` (V and b), `asked.weight` `[A, P]` (W), `filters.weight` `[K, 1, N]` (F) and
+/// `places.weight` `[A, K]` (U) where there are filters, `energy.weight` `[1, A]` (w),
 /// `hidden.weight` `[P, P + H]` (R) and `output.weight` `[V, P]` (O), each with its `bias`.
 #[derive(Debug, Clone)]
 pub(crate) struct Attention {
@@ -162,8 +166,9 @@ impl Attention {
         self.classified(&state.recurrent.h.get(0)?, &look.read, &mut Mode::Eval)
     }
 
-    /// Logits `[B, U + 1, V]` of the encoder's outputs `[B, T', H]` and of texts, U being the longest one's letters: of each letter behind those
-    /// that the text has before it, and of the end.
+    /// Logits `[B, U + 1, V]` of the encoder's outputs `[B, T', H]` and of texts, U being the
+    /// longest one's letters: of each letter behind those that the text has before it, and of the
+    /// end.
     pub fn logits(
         &self,
         encoded: &Tensor,
@@ -225,7 +230,8 @@ impl Look {
     }
 }
 
-/// The sum over all letters and ends of -ln of their probabilities, ε of each letter's share being that of all classes alike.
+/// The sum over all letters and ends of -ln of their probabilities, ε of each letter's share being
+/// that of all classes alike.
 pub(crate) fn loss(logits: &Tensor, texts: &[Vec<u32>], smoothing: f64) -> Result<Tensor> {
     const PADDING: u32 = u32::MAX;
     let (batch, places, classes) = logits.dims3()?;

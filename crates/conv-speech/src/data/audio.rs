@@ -19,9 +19,11 @@ pub struct Audio {
 const LARGEST: u64 = 1 << 30;
 
 impl Audio {
-    /// Reads a file of WAV, NIST SPHERE (not packed), FLAC, MP3, or Vorbis in Ogg, by what it begins with. WAV: integers of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and µ-law, of
-    /// any number of channels, also as `WAVE_FORMAT_EXTENSIBLE`. Where the header claims another length than the file has, as headers of
-    /// pipes and of interrupted recordings do, what is there is read. Memory is bounded by the file's own length.
+    /// Reads a file of WAV, NIST SPHERE (not packed), FLAC, MP3, or Vorbis in Ogg, by what it
+    /// begins with. WAV: integers of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and µ-law,
+    /// of any number of channels, also as `WAVE_FORMAT_EXTENSIBLE`. Where the header claims another
+    /// length than the file has, as headers of pipes and of interrupted recordings do, what is
+    /// there is read. Memory is bounded by the file's own length.
     ///
     /// # Errors
     /// A file that cannot be read, is something else than these, is larger than 1 GiB, or holds a sample that is no number.

@@ -39,8 +39,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads a list, whose paths are relative to its own folder. Blanks around a text and between its words are made one; blank lines are
-    /// stepped over.
+    /// Reads a list, whose paths are relative to its own folder. Blanks around a text and between
+    /// its words are made one; blank lines are stepped over.
     ///
     /// - A table with tabs between its columns, whose first line names them: `path`, `text`, and `speaker`, `start` and `end` (the seconds
     ///   between which it lies in its file) if they are there, in any order; others are left alone.
@@ -48,8 +48,8 @@ impl Manifest {
     /// - With the ending `.jsonl` or `.ndjson` an object a line, with the same keys.
     ///
     /// # Errors
-    /// A file that cannot be read, a column or key that is missing, a line with fewer fields than the header, a start or an end that is no time,
-    /// a list of nothing.
+    /// A file that cannot be read, a column or key that is missing, a line with fewer fields than
+    /// the header, a start or an end that is no time, a list of nothing.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

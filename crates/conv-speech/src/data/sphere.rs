@@ -1,4 +1,5 @@
-//! NIST SPHERE: a header of text, and samples behind it. CMU's AN4 and most of the LDC's speech come so.
+//! NIST SPHERE: a header of text, and samples behind it. CMU's AN4 and most of the LDC's speech
+//! come so.
 
 use super::{Audio, wav};
 
@@ -21,7 +22,8 @@ struct Header<'a> {
     coding: &'a str,
 }
 
-/// The sound of a file: integers of 16 to 32 bits or µ-law, of any number of channels; none that is packed (`shorten`).
+/// The sound of a file: integers of 16 to 32 bits or µ-law, of any number of channels; none that is
+/// packed (`shorten`).
 pub(super) fn decode(bytes: &[u8]) -> Result<Audio, String> {
     let length = bytes.get(MAGIC.len()..MAGIC.len() + 8).unwrap_or_default();
     let length = String::from_utf8_lossy(length).trim().parse::<usize>().unwrap_or(0);

@@ -237,7 +237,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// A file in which bytes are others, cut out or doubled is a model or an error that names it and the line.
+        /// A file in which bytes are others, cut out or doubled is a model or an error that names
+        /// it and the line.
         #[test]
         fn a_damaged_file_is_read_or_named(
             changes in proptest::collection::vec((0usize..400, proptest::prelude::any::<u8>(), 0u8..3), 1..6),

@@ -12,12 +12,14 @@ struct Paths {
     sum: f64,
     /// Of the best one.
     best: f64,
-    /// Where that one has put the classes: the last of them that is stored, and one that came at this step.
+    /// Where that one has put the classes: the last of them that is stored, and one that came at
+    /// this step.
     stamp: usize,
     fresh: Option<f32>,
 }
 
-/// A text of the beam, or one that may come into it. Its alignments end with a blank or with its last class.
+/// A text of the beam, or one that may come into it. Its alignments end with a blank or with its
+/// last class.
 #[derive(Debug, Clone)]
 struct Hypothesis {
     key: Key,
@@ -53,9 +55,11 @@ impl Hypothesis {
     }
 }
 
-/// The letters of the best text of `posteriors`, a row a step, at the steps where the best alignment has them: what was heard and the texts'
-/// language together (Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", algorithm
-/// 1), words being those of the lexicon where there is one. Of equal texts it is the one that came up first.
+/// The letters of the best text of `posteriors`, a row a step, at the steps where the best
+/// alignment has them: what was heard and the texts' language together (Hannun et al. 2014,
+/// "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs",
+/// algorithm 1), words being those of the lexicon where there is one. Of equal texts it is the one
+/// that came up first.
 pub(crate) fn ctc(texts: &mut Texts, width: usize, posteriors: &[Vec<f32>]) -> Vec<Letter> {
     let mut stamps = Stamps::new();
     let blank = Paths { sum: 0.0, best: 0.0, ..NONE };

@@ -4,8 +4,9 @@ use crate::language::{Lexicon, ROOT};
 use crate::{Alphabet, Unit};
 use conv_hub::InvalidField;
 
-/// Words and phrases that make a text likelier as they are written, letter by letter, so that a beam does not lose them before their end. What
-/// a beginning has brought is taken back where it does not become the whole.
+/// Words and phrases that make a text likelier as they are written, letter by letter, so that a
+/// beam does not lose them before their end. What a beginning has brought is taken back where it
+/// does not become the whole.
 #[derive(Debug, Clone)]
 pub struct HotWords {
     phrases: Lexicon,
@@ -48,8 +49,8 @@ impl HotWords {
 impl Place {
     pub const START: Self = Self { at: ROOT, pending: 0.0 };
 
-    /// Where a text stands with one class more, and what that brings or takes back. `begins` says whether the class is at the beginning of a
-    /// word.
+    /// Where a text stands with one class more, and what that brings or takes back. `begins` says
+    /// whether the class is at the beginning of a word.
     pub fn with(self, class: u32, unit: Unit, begins: bool, hot: &HotWords) -> (Self, f64) {
         let HotWords { phrases, boost } = hot;
         let is_spelled = matches!(unit, Unit::Spelled(_));

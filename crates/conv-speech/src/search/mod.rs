@@ -1,4 +1,5 @@
-//! Search for the text that is likeliest, by a beam: of CTC, of a transducer, and of attention, each with a language model or without.
+//! Search for the text that is likeliest, by a beam: of CTC, of a transducer, and of attention,
+//! each with a language model or without.
 
 mod attention;
 mod ctc;
@@ -30,8 +31,9 @@ const FAR: f64 = 20.0;
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
     pub letters: Vec<Letter>,
-    /// For pictures, of each step shares of the classes, `[T', V]`: of a transducer the probabilities with which the step began, of attention
-    /// how much each class that was written looked at the step. Nothing where the steps are shares themselves.
+    /// For pictures, of each step shares of the classes, `[T', V]`: of a transducer the
+    /// probabilities with which the step began, of attention how much each class that was written
+    /// looked at the step. Nothing where the steps are shares themselves.
     pub shares: Option<Vec<Vec<f32>>>,
 }
 
@@ -57,7 +59,8 @@ impl Guides<'_> {
     }
 }
 
-/// What is written at some steps of a model: by the best class of each where it follows one text at a time, else by a beam.
+/// What is written at some steps of a model: by the best class of each where it follows one text at
+/// a time, else by a beam.
 pub(crate) fn decode(
     model: &Cldnn,
     guides: Guides,

@@ -2,10 +2,12 @@
 
 use super::log_add;
 
-/// Alignments of a prefix, for every step the sum of those up to it that say the prefix and no more (Watanabe et al. 2017, algorithm 2).
+/// Alignments of a prefix, for every step the sum of those up to it that say the prefix and no more
+/// (Watanabe et al. 2017, algorithm 2).
 #[derive(Debug, Clone)]
 pub(crate) struct Prefix {
-    /// Those that end with a blank, and those that end with the last class, in nats; before the first step and behind each.
+    /// Those that end with a blank, and those that end with the last class, in nats; before the
+    /// first step and behind each.
     ends: Vec<[f64; 2]>,
     /// The last class; 0 of the empty prefix.
     last: u32,
@@ -22,7 +24,8 @@ impl Prefix {
         Self { ends: std::iter::once([0.0, f64::NEG_INFINITY]).chain(blanks).collect(), last: 0 }
     }
 
-    /// The prefix with one class more, and the logarithm of the probability of all texts that begin so.
+    /// The prefix with one class more, and the logarithm of the probability of all texts that begin
+    /// so.
     pub fn with(&self, class: u32, posteriors: &[Vec<f64>]) -> (Self, f64) {
         const NONE: f64 = f64::NEG_INFINITY;
         let (mut ends, mut all) = (vec![[NONE; 2]], NONE);

@@ -9,7 +9,8 @@ struct Stamp {
     probability: f32,
 }
 
-/// The places of the classes of many alignments that share their beginnings, each known by its last class's number.
+/// The places of the classes of many alignments that share their beginnings, each known by its last
+/// class's number.
 #[derive(Debug)]
 pub(crate) struct Stamps(Vec<Stamp>);
 

@@ -1,4 +1,5 @@
-//! Texts as a search writes them, class by class: which may follow, and how likely they are by language.
+//! Texts as a search writes them, class by class: which may follow, and how likely they are by
+//! language.
 
 use super::Stamps;
 use super::hot::{HotWords, Place};
@@ -26,8 +27,9 @@ struct Node {
     language: f64,
 }
 
-/// The texts that a search has met, each with a number; 0 is the empty one. With a language model each counts as much as the model says, and
-/// where that has a lexicon there are only texts of its words; without one all are alike but for hot words.
+/// The texts that a search has met, each with a number; 0 is the empty one. With a language model
+/// each counts as much as the model says, and where that has a lexicon there are only texts of its
+/// words; without one all are alike but for hot words.
 #[derive(Debug)]
 pub(crate) struct Texts<'a> {
     alphabet: &'a Alphabet,

@@ -24,7 +24,8 @@ pub(super) fn convolved(samples: &[f32], response: &[f32]) -> Vec<f32> {
     for (value, other) in product.iter_mut().zip(spectrum(response)) {
         *value *= other;
     }
-    // The first and the last number of a real sound's spectrum are real, which rounding may have changed.
+    // The first and the last number of a real sound's spectrum are real, which rounding may have
+    // changed.
     for end in [0, length / 2] {
         product[end].im = 0.0;
     }

@@ -1,4 +1,5 @@
-//! Simulated rooms, by the image-source method (Allen and Berkley 1979, "Image method for efficiently simulating small-room acoustics").
+//! Simulated rooms, by the image-source method (Allen and Berkley 1979, "Image method for
+//! efficiently simulating small-room acoustics").
 
 use rand::Rng;
 use std::f64::consts::PI;
@@ -6,12 +7,14 @@ use std::f64::consts::PI;
 /// Metres a second.
 const SPEED_OF_SOUND: f64 = 343.0;
 
-/// A room of six flat walls, all of one material, with one who speaks and a microphone in it. Lengths are in metres, from one corner.
+/// A room of six flat walls, all of one material, with one who speaks and a microphone in it.
+/// Lengths are in metres, from one corner.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Room {
     /// Length, width and height.
     pub size: [f64; 3],
-    /// Seconds after which a sound is softer by 60 dB, as Eyring (1930) has it for the walls' absorption.
+    /// Seconds after which a sound is softer by 60 dB, as Eyring (1930) has it for the walls'
+    /// absorption.
     pub reverberation: f64,
     /// Who speaks.
     pub source: [f64; 3],
@@ -20,8 +23,8 @@ pub struct Room {
 }
 
 impl Room {
-    /// One as people live and work in, of 3 to 8 by 3 to 6 by 2.5 to 3.5 m and 0.2 to 0.6 s, all drawn uniformly; both stand at least half a
-    /// metre from the walls.
+    /// One as people live and work in, of 3 to 8 by 3 to 6 by 2.5 to 3.5 m and 0.2 to 0.6 s, all
+    /// drawn uniformly; both stand at least half a metre from the walls.
     pub fn draw(rng: &mut impl Rng) -> Self {
         let mut within = |low: f64, high: f64| low + (high - low) * rng.random::<f64>();
         let size = [within(3.0, 8.0), within(3.0, 6.0), within(2.5, 3.5)];
@@ -30,9 +33,10 @@ impl Room {
         Self { size, reverberation, source, microphone }
     }
 
-    /// What the microphone hears of a click, until it is softer by 60 dB: each image of the source in the walls as a click of its own, 1 / 4πd
-    /// as loud at d metres and by each wall less, at the sample nearest to its time. A high pass at 20 Hz takes away what clicks of one sign
-    /// add up to, as in the paper.
+    /// What the microphone hears of a click, until it is softer by 60 dB: each image of the source
+    /// in the walls as a click of its own, 1 / 4πd as loud at d metres and by each wall less, at
+    /// the sample nearest to its time. A high pass at 20 Hz takes away what clicks of one sign add
+    /// up to, as in the paper.
     pub fn response(&self, rate: u32) -> Vec<f32> {
         let rate = f64::from(rate);
         let reach = self.reverberation.clamp(0.0, 2.0) * SPEED_OF_SOUND;
@@ -82,7 +86,8 @@ impl Room {
         (-0.161 * volume / (walls * self.reverberation.max(1e-3))).exp().sqrt()
     }
 
-    /// Along an axis the squares of the distances from the microphone to the source's images, and how many walls each is behind.
+    /// Along an axis the squares of the distances from the microphone to the source's images, and
+    /// how many walls each is behind.
     fn images(&self, axis: usize, longest: f64) -> Vec<(f64, i32)> {
         let [length, source, microphone] =
             [self.size[axis].max(0.1), self.source[axis], self.microphone[axis]];

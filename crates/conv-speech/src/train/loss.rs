@@ -24,7 +24,8 @@ impl Training<'_> {
         })
     }
 
-    /// An example as it is heard in `epoch`. One whose text would no longer fit is played at its own speed.
+    /// An example as it is heard in `epoch`. One whose text would no longer fit is played at its
+    /// own speed.
     pub(super) fn perturbed(&self, epoch: usize, index: usize) -> Result<Prepared> {
         let example = &self.train[index];
         let mut rng = seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}"));

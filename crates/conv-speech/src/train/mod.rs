@@ -44,12 +44,13 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Prepares the recordings and builds the network with its first values, from the model folder `start` where names and
-    /// shapes agree. `dev` is measured while training goes on; it may have no recordings.
+    /// Prepares the recordings and builds the network with its first values, from the model folder
+    /// `start` where names and shapes agree. `dev` is measured while training goes on; it may have
+    /// no recordings.
     ///
     /// # Errors
-    /// A recipe out of range, recordings of two rates, audio shorter than a window, texts without letters, nothing left to
-    /// train on, or a metric to watch and nothing to measure it on.
+    /// A recipe out of range, recordings of two rates, audio shorter than a window, texts without
+    /// letters, nothing left to train on, or a metric to watch and nothing to measure it on.
     pub fn new(
         recipe: &'a Recipe,
         train: &Recordings,

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-/// What a network has of another one that it starts from: the parameters of the same name and shape, and of those whose rows are letters only
-/// where the letters are the same.
+/// What a network has of another one that it starts from: the parameters of the same name and
+/// shape, and of those whose rows are letters only where the letters are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// The folder's name.

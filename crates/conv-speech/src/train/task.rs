@@ -107,7 +107,8 @@ impl Task for Training<'_> {
         }
     }
 
-    /// Samples through the filters, maps before and behind each rectifier, gates and states of the recurrent layers.
+    /// Samples through the filters, maps before and behind each rectifier, gates and states of the
+    /// recurrent layers.
     fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
         let config = self.config();
         let filtered = match &config.front_end {

@@ -86,7 +86,8 @@ fn a_transducer_writes_any_text_over_any_steps_and_learns_from_all() -> Result<(
     Ok(())
 }
 
-/// Alone it writes any text over any steps; where CTC counts too, a text must fit it, and the loss is what both say together.
+/// Alone it writes any text over any steps; where CTC counts too, a text must fit it, and the loss
+/// is what both say together.
 #[test]
 fn attention_learns_with_ctc_or_without() -> Result<()> {
     let list = vec![recording("short", "AABB", 4), recording("long", "BA", 40)];
@@ -110,7 +111,8 @@ fn attention_learns_with_ctc_or_without() -> Result<()> {
         let fitting = Training::new(&recipe, &fitting, None, None, &Device::Cpu)?;
         losses.push(fitting.mean_loss(&fitting.train)?);
     }
-    // Both are what they are alone, each counting its weight: between two mixtures lies a straight line.
+    // Both are what they are alone, each counting its weight: between two mixtures lies a straight
+    // line.
     let of_ctc = losses[0] + (losses[2] - losses[0]) / 0.75;
     let expected = 0.75 * losses[0] + 0.25 * of_ctc;
     assert!((losses[1] - expected).abs() < 1e-5, "{losses:?}");
@@ -166,8 +168,9 @@ fn spoken(number: usize, text: &str) -> Recording {
     Recording { name: number.to_string(), audio, text: text.into(), speaker: None }
 }
 
-/// Few recordings are learnt by heart and written without an error: by attention alone and with CTC, and by a transducer, each letter by letter
-/// and by beams of one text and more. Where a transducer is sure, a beam of one is greedy decoding.
+/// Few recordings are learnt by heart and written without an error: by attention alone and with
+/// CTC, and by a transducer, each letter by letter and by beams of one text and more. Where a
+/// transducer is sure, a beam of one is greedy decoding.
 #[test]
 fn small_sets_are_learnt_by_heart() -> Result<()> {
     let texts = ["A", "B", "AB", "BA", "ABB", "BAA", "BABA", "AABA"];

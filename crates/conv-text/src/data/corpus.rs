@@ -115,7 +115,8 @@ impl Corpus {
         &self.examples
     }
 
-    /// The line of its file on which an example begins, from 1; none where it did not come from a file.
+    /// The line of its file on which an example begins, from 1; none where it did not come from a
+    /// file.
     pub fn line(&self, example: usize) -> Option<u64> {
         self.lines.get(example).copied()
     }

@@ -52,7 +52,8 @@ impl FromStr for Style {
     }
 }
 
-/// Unicode's blocks of combining diacritical marks. The marks of other scripts stand at letters, which count.
+/// Unicode's blocks of combining diacritical marks. The marks of other scripts stand at letters,
+/// which count.
 fn is_accent(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
@@ -60,8 +61,8 @@ fn is_accent(c: char) -> bool {
 }
 
 impl Style {
-    /// How many letters, digits and accents of `text` this style drops: of Kim's all that are not ASCII, an accent
-    /// behind its letter (NFD) too.
+    /// How many letters, digits and accents of `text` this style drops: of Kim's all that are not
+    /// ASCII, an accent behind its letter (NFD) too.
     pub fn dropped_letters(self, text: &str) -> usize {
         let is_dropped = |c: &char| !c.is_ascii() && (c.is_alphanumeric() || is_accent(*c));
         match self {

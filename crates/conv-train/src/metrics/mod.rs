@@ -23,8 +23,9 @@ use std::collections::BTreeMap;
 /// assert_eq!(confusion.class(1).recall, 1.0);
 /// ```
 ///
-/// Only what occurred is kept, so that memory and files grow with the examples, not with the square of the classes. As
-/// JSON it is the matrix, `{"counts": [[…], …]}`, of 50 classes at most, and of more `{"entries": [[truth, predicted, count], …]}`.
+/// Only what occurred is kept, so that memory and files grow with the examples, not with the square
+/// of the classes. As JSON it is the matrix, `{"counts": [[…], …]}`, of 50 classes at most, and of
+/// more `{"entries": [[truth, predicted, count], …]}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confusion {
     /// Of each true class: what it was taken for, and how often.

@@ -104,8 +104,8 @@ pub(super) fn course(along: &str, records: &[Record]) -> Result<Html> {
     )))
 }
 
-/// The best evaluation: the last that the loop found better than those before, or where it watched no metric,
-/// the one of least loss.
+/// The best evaluation: the last that the loop found better than those before, or where it watched
+/// no metric, the one of least loss.
 fn best<'a>(evaluations: &[&'a EvaluationRecord]) -> Option<&'a EvaluationRecord> {
     let loss = |e: &&EvaluationRecord| e.metrics.get("loss").copied().filter(|l| l.is_finite());
     let measured = evaluations.iter().copied().filter_map(|e| Some((loss(&e)?, e)));

@@ -17,8 +17,8 @@ pub struct TextPair {
     pub line: u64,
 }
 
-/// The pairs of a corpus, one after the other, in constant memory; it ends after its first error, or after the first
-/// that is not of a line with [`Parallel::go_on`].
+/// The pairs of a corpus, one after the other, in constant memory; it ends after its first error,
+/// or after the first that is not of a line with [`Parallel::go_on`].
 ///
 /// ```
 /// use conv_translate::data::Parallel;
@@ -66,8 +66,8 @@ impl Parallel {
         Self { form, goes_on: false, ended: false }
     }
 
-    /// The same, going on behind a line that is too long, no text or no pair: what answers line by line has an answer
-    /// for each.
+    /// The same, going on behind a line that is too long, no text or no pair: what answers line by
+    /// line has an answer for each.
     #[must_use]
     pub fn go_on(self) -> Self {
         let form = match self.form {

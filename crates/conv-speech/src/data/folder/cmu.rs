@@ -1,5 +1,6 @@
-//! AN4 as CMU gives it: `etc/an4_train.fileids` names the recordings below `wav/`, and `etc/an4_train.transcription` says line by line what is
-//! said: `<s> GO ON </s> (an406-fcaw-b)`. The recordings are SPHERE, WAV or FLAC, not those without a header.
+//! AN4 as CMU gives it: `etc/an4_train.fileids` names the recordings below `wav/`, and
+//! `etc/an4_train.transcription` says line by line what is said: `<s> GO ON </s> (an406-fcaw-b)`.
+//! The recordings are SPHERE, WAV or FLAC, not those without a header.
 
 use super::{Part, recording};
 use crate::data::manifest::words;

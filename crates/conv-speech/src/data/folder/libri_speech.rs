@@ -1,4 +1,5 @@
-//! LibriSpeech (Panayotov et al. 2015): `84/121123/84-121123.trans.txt`, a line `84-121123-0000 GO ON` for each `84-121123-0000.flac` beside it.
+//! LibriSpeech (Panayotov et al. 2015): `84/121123/84-121123.trans.txt`, a line
+//! `84-121123-0000 GO ON` for each `84-121123-0000.flac` beside it.
 
 use super::{entries, name_of, recording};
 use crate::data::manifest::words;

@@ -44,7 +44,8 @@ impl fmt::Display for Part {
 /// - yes/no: `0_1_0_1_1_0_0_1.wav`; the first half is to learn from and the second to measure on.
 ///
 /// # Errors
-/// A folder that cannot be read or of another layout, a part that it does not have, a line of a list that is not as it should be.
+/// A folder that cannot be read or of another layout, a part that it does not have, a line of a
+/// list that is not as it should be.
 pub fn recordings_of(folder: &Path, part: Part) -> Result<Manifest> {
     for ending in ["tsv", "jsonl"] {
         let list = folder.join(format!("{part}.{ending}"));
@@ -99,7 +100,8 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-/// The file `stem` with one of the endings of recordings; the first where there is none, so that what is missing is named.
+/// The file `stem` with one of the endings of recordings; the first where there is none, so that
+/// what is missing is named.
 fn recording(folder: &Path, stem: &str, endings: &[&str]) -> PathBuf {
     let file = |ending: &&str| folder.join(format!("{stem}.{ending}"));
     let found = endings.iter().map(file).find(|path| path.is_file());

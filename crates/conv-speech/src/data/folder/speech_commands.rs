@@ -1,4 +1,5 @@
-//! Speech Commands (Warden 2018): a folder a word, of which two lists name the recordings of dev and test.
+//! Speech Commands (Warden 2018): a folder a word, of which two lists name the recordings of dev
+//! and test.
 
 use super::{Part, entries, name_of, named};
 use crate::data::Utterance;
@@ -10,7 +11,8 @@ use std::path::Path;
 const LISTS: [(Part, &str); 2] =
     [(Part::Dev, "validation_list.txt"), (Part::Test, "testing_list.txt")];
 
-/// The recordings of a part, if the folder has both lists. Those in folders whose name begins with `_` are no words.
+/// The recordings of a part, if the folder has both lists. Those in folders whose name begins with
+/// `_` are no words.
 pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> {
     if LISTS.iter().any(|(_, list)| !folder.join(list).is_file()) {
         return Ok(None);

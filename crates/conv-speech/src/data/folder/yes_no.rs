@@ -1,4 +1,5 @@
-//! The yes/no set (OpenSLR 1): sixty recordings of one speaker who says "yes" or "no" in Hebrew, eight words each.
+//! The yes/no set (OpenSLR 1): sixty recordings of one speaker who says "yes" or "no" in Hebrew,
+//! eight words each.
 
 use super::named;
 use crate::data::{Manifest, Utterance};
@@ -14,8 +15,8 @@ pub struct YesNo {
     pub test: Manifest,
 }
 
-/// Reads the folder. A file's name is its transcript: `0_1_1.wav` is `NO YES YES` (the words spoken are *lo* and *ken*).
-/// Files of other names are left alone.
+/// Reads the folder. A file's name is its transcript: `0_1_1.wav` is `NO YES YES` (the words spoken
+/// are *lo* and *ken*). Files of other names are left alone.
 ///
 /// # Errors
 /// A folder that cannot be read, or with fewer than two recordings.

@@ -1,4 +1,5 @@
-//! Decoding of attention: letter by letter until the end is the likeliest, by a beam, with CTC and a language model or without.
+//! Decoding of attention: letter by letter until the end is the likeliest, by a beam, with CTC and
+//! a language model or without.
 
 use super::prefix::Prefix;
 use super::{Decoded, FAR, LEAST, Stamps, Texts};
@@ -9,7 +10,8 @@ use candle_core::Tensor;
 use conv_nn::{Mode, log_softmax};
 use std::collections::HashMap;
 
-/// Letters that are written to a step of the encoder at most: a text that is longer is of a network that has lost its way.
+/// Letters that are written to a step of the encoder at most: a text that is longer is of a network
+/// that has lost its way.
 const MOST_TO_A_STEP: usize = 2;
 
 /// How a text is found.
@@ -45,8 +47,9 @@ struct Candidate {
 }
 
 impl Search<'_> {
-    /// The letters of an utterance, `[T', H]` of the encoder. The score of a text is (1 - λ) of its log-probability by attention and λ of that by
-    /// CTC (Watanabe et al. 2017, equation 22), and what the texts' language adds. With a beam of one the likeliest class is taken each time.
+    /// The letters of an utterance, `[T', H]` of the encoder. The score of a text is (1 - λ) of its
+    /// log-probability by attention and λ of that by CTC (Watanabe et al. 2017, equation 22), and
+    /// what the texts' language adds. With a beam of one the likeliest class is taken each time.
     /// Times are those of the step that was looked at most, and never go back.
     pub fn letters(&self, encoded: &Tensor, texts: &mut Texts) -> Result<Decoded> {
         let steps = encoded.dim(0)?;
@@ -110,7 +113,8 @@ impl Search<'_> {
         Ok(Decoded { letters, shares: Some(shares) })
     }
 
-    /// The best texts with one class more or as a whole, of all that the beam may become after a look.
+    /// The best texts with one class more or as a whole, of all that the beam may become after a
+    /// look.
     fn candidates(
         &self,
         state: &State,
@@ -149,7 +153,8 @@ impl Search<'_> {
     }
 }
 
-/// Whether no text that goes on can be better than the best that has ended: a letter makes none likelier by itself.
+/// Whether no text that goes on can be better than the best that has ended: a letter makes none
+/// likelier by itself.
 fn is_done(beam: &[Hypothesis], best: Option<(f64, usize, usize)>, may_rise: bool) -> bool {
     let most = beam.first().map_or(f64::NEG_INFINITY, |one| one.total);
     best.is_some_and(|(best, ..)| most + if may_rise { FAR } else { 0.0 } <= best)
@@ -166,7 +171,8 @@ fn most(shares: &[f32]) -> usize {
 struct Looks(HashMap<usize, (u32, Vec<(usize, f32)>)>);
 
 impl Looks {
-    /// Shares of a step that are smaller are not kept, so that of a look there are some dozen however long the recording is.
+    /// Shares of a step that are smaller are not kept, so that of a look there are some dozen
+    /// however long the recording is.
     const SMALLEST: f32 = 0.01;
 
     fn add(&mut self, stamp: usize, class: u32, shares: &[f32]) {

@@ -7,7 +7,8 @@ use crate::{Alphabet, AttentionConfig, Decoding, Language, NgramModel, Objective
 use candle_core::{DType, Device};
 use conv_nn::Parameters;
 
-/// A decoder as it is drawn, with weights so large that it is sure of something, and outputs of an encoder, `[T', H]`.
+/// A decoder as it is drawn, with weights so large that it is sure of something, and outputs of an
+/// encoder, `[T', H]`.
 fn drawn(seed: u64, alphabet: &Alphabet, steps: usize) -> Result<(Attention, Tensor)> {
     let mut config = tiny(FrontEnd::LogMel(LogMelConfig::default()));
     config.objective = Objective::Attention;

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 /// Letters that are written at one step at most: more are a network that has lost its way.
 const MOST_AT_A_STEP: usize = 8;
 
-/// The letters of an utterance, `[T', H]` of the encoder as rows, by the likeliest class at each step until it is the blank.
+/// The letters of an utterance, `[T', H]` of the encoder as rows, by the likeliest class at each
+/// step until it is the blank.
 pub(crate) fn greedy(
     transducer: &Transducer,
     encoded: &Tensor,
@@ -99,12 +100,14 @@ impl Texted {
     }
 }
 
-/// The letters of the best text of an utterance, of which a beam follows `width` at a time (Graves 2012, "Sequence Transduction with Recurrent
-/// Neural Networks", algorithm 1), by what was heard and by the texts' language.
+/// The letters of the best text of an utterance, of which a beam follows `width` at a time (Graves
+/// 2012, "Sequence Transduction with Recurrent Neural Networks", algorithm 1), by what was heard
+/// and by the texts' language.
 ///
-/// At each step texts are extended in the order of their lengths, so that all alignments of one that end there are together before it is
-/// extended itself; that is what the paper's sum over prefixes is for. Texts that `width` others, which have their blank already, surpass are
-/// extended no more. Of all texts it is the likeliest one, not the one of the best mean over its letters.
+/// At each step texts are extended in the order of their lengths, so that all alignments of one
+/// that end there are together before it is extended itself; that is what the paper's sum over
+/// prefixes is for. Texts that `width` others, which have their blank already, surpass are extended
+/// no more. Of all texts it is the likeliest one, not the one of the best mean over its letters.
 pub(crate) fn beam(
     transducer: &Transducer,
     encoded: &Tensor,

@@ -7,7 +7,8 @@ use crate::{Config, Decoding, Language, NgramModel, Objective, TransducerConfig,
 use candle_core::{DType, Device, IndexOp};
 use conv_nn::{Mode, Parameters, Reduction, RnntConfig, rnnt_loss};
 
-/// A transducer as it is drawn, its weights so many times as large, for the letters of a text, and some outputs of an encoder, `[T', H]`.
+/// A transducer as it is drawn, its weights so many times as large, for the letters of a text, and
+/// some outputs of an encoder, `[T', H]`.
 fn drawn(
     seed: u64,
     letters: &str,
@@ -37,7 +38,8 @@ fn decoding_takes_the_likeliest_class_of_the_joint_network() -> Result<()> {
         let (config, transducer, encoded) = drawn(seed, "YES NO", 6, 1.0)?;
         let found = greedy(&transducer, &encoded, &config.letters)?;
         assert_eq!(found.shares.map(|rows| rows.len()), Some(6));
-        // The same letters, all at once as training has them: each place's best class is the one that was taken.
+        // The same letters, all at once as training has them: each place's best class is the one
+        // that was taken.
         let text = classes(&found.letters, &config.letters);
         let heard = encoded.unsqueeze(0)?;
         let logits = transducer.logits(&heard, std::slice::from_ref(&text), &mut Mode::Eval)?;
@@ -128,7 +130,8 @@ fn a_wide_beam_finds_what_enumeration_does() -> Result<()> {
     Ok(())
 }
 
-/// A network that knows nothing has no likeliest text that greedy decoding would find: it writes until it is stopped.
+/// A network that knows nothing has no likeliest text that greedy decoding would find: it writes
+/// until it is stopped.
 #[test]
 fn wider_beams_find_likelier_texts() -> Result<()> {
     for seed in 0..30 {
