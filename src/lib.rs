@@ -13,3 +13,8 @@ pub use conv_text as text;
 pub use conv_train as train;
 pub use conv_translate as translate;
 pub use conv_vision as vision;
+
+/// The README's program runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
