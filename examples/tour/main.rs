@@ -1,4 +1,4 @@
-//! What the house can do, in seconds, from what ships with it: one section a task.
+//! What Convoke can do, in seconds, from what ships with it: one section a task.
 //!
 //!     cargo run --release --example tour
 //!     cargo run --release --example tour -- vision

@@ -191,8 +191,8 @@ impl Call<'_> {
             transposed: false,
             precision: Precision::default(),
             keep: !(self.x.track_op() || self.weight.track_op()),
-            rectify: false,
-            gate: false,
+            relu: false,
+            glu: false,
             sums: None,
             output,
         })

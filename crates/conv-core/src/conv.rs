@@ -66,7 +66,7 @@ pub fn conv1d_relu(
     bias: Option<&Tensor>,
     config: &Conv1dConfig,
 ) -> Result<Tensor> {
-    convolution1d("conv1d_relu", x, weight, bias, config)?.rectified().apply(x, weight, bias)
+    convolution1d("conv1d_relu", x, weight, bias, config)?.with_relu().apply(x, weight, bias)
 }
 
 /// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017, section 3.2): with a and b the halves of
@@ -95,7 +95,7 @@ pub fn conv1d_glu(
     config: &Conv1dConfig,
 ) -> Result<Tensor> {
     let convolution = convolution1d("conv1d_glu", x, weight, bias, config)?;
-    convolution.gated([Some(x), Some(weight), bias])?.apply(x, weight, bias)
+    convolution.with_glu([Some(x), Some(weight), bias])?.apply(x, weight, bias)
 }
 
 fn convolution1d(
@@ -165,7 +165,7 @@ pub fn conv2d_relu(
     config: &Conv2dConfig,
 ) -> Result<Tensor> {
     let call = Call { op: "conv2d_relu", ..call(x, weight, bias) };
-    call.convolution(config)?.rectified().apply(x, weight, bias)
+    call.convolution(config)?.with_relu().apply(x, weight, bias)
 }
 
 /// A call of [`conv2d`].

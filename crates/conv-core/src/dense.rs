@@ -33,7 +33,7 @@ pub struct Dense {
     bias: Option<Tensor>,
     /// The weight as the kernel reads it, on the CPU.
     panels: Option<Tensor>,
-    gate: bool,
+    glu: bool,
 }
 
 impl Dense {
@@ -53,12 +53,12 @@ impl Dense {
         Self::build(weight, bias, true)
     }
 
-    fn build(weight: &Tensor, bias: Option<&Tensor>, gate: bool) -> Result<Self> {
+    fn build(weight: &Tensor, bias: Option<&Tensor>, glu: bool) -> Result<Self> {
         let mut dense = Self {
             weight: column("weight", weight, "[O, C]")?,
             bias: bias.map(Tensor::copy).transpose()?,
             panels: None,
-            gate,
+            glu,
         };
         // What fits no row fits none later; its shape is all that counts.
         let row = Tensor::zeros(1, weight.dtype(), weight.device())?;
@@ -83,7 +83,7 @@ impl Dense {
         let no_room = || Error::OutOfMemory { op: OP, elements: len };
         let mut panels = try_zeros::<T>(len).ok_or_else(no_room)?;
         read(&weight, |weight| {
-            lay_out(g, weight, self.gate, &mut panels);
+            lay_out(g, weight, self.glu, &mut panels);
             Ok(())
         })?;
         Ok(Tensor::from_vec(panels, len, &Device::Cpu)?)
@@ -113,7 +113,7 @@ impl Dense {
     /// A gated map, whose rows stand in another order; a row that the weight does not have.
     pub fn weight_rows(&self, rows: &Tensor) -> Result<Tensor> {
         let (outputs, inputs, _) = self.weight.dims3()?;
-        if self.gate {
+        if self.glu {
             let (found, expected) = ("the weight of a gated map".into(), "that of a plain one");
             return Err(Error::Refused { op: OP, found, expected });
         }
@@ -129,7 +129,7 @@ impl Dense {
 
     /// The same as a convolution.
     fn convolution(&self, x: &Tensor) -> Result<Convolution> {
-        let Self { weight, bias, gate, .. } = self;
+        let Self { weight, bias, glu, .. } = self;
         let bias = bias.as_ref();
         if [Some(x), Some(weight), bias].into_iter().flatten().any(Tensor::track_op) {
             let found = "an argument that is tracked for gradients".into();
@@ -139,7 +139,7 @@ impl Dense {
         let dims = ("[B, C, 1]", "[O, C, 1]");
         let call = Call { op: OP, rank: 3, dims, x, weight, bias };
         let convolution = call.convolution(&Conv2dConfig::default())?;
-        if *gate { convolution.gated([None; 3]) } else { Ok(convolution) }
+        if *glu { convolution.with_glu([None; 3]) } else { Ok(convolution) }
     }
 
     fn rows<T: Element>(
@@ -152,10 +152,10 @@ impl Dense {
         let (given, x) = (x.dtype(), x.to_dtype(T::DTYPE)?);
         let bias = self.bias.as_ref().map(|bias| bias.to_dtype(T::DTYPE)?.to_vec1::<T>());
         let bias = bias.transpose()?;
-        let finish = convolution.finish(bias.as_deref());
+        let epilogue = convolution.epilogue(bias.as_deref());
         let y = read(&x, |x: &[T]| {
             read(panels, |panels| {
-                multiply_rows(g, x, panels, finish)
+                multiply_rows(g, x, panels, epilogue)
                     .map_err(|no_room| no_room.in_operation(OP).into())
             })
         })?;
@@ -224,7 +224,7 @@ mod tests {
                     for (dense, expected) in
                         [(Dense::new(&weight, bias)?, plain), (Dense::glu(&weight, bias)?, gated)]
                     {
-                        if !dense.gate {
+                        if !dense.glu {
                             let rows: Vec<u32> = (0..outputs as u32).rev().collect();
                             let rows = Tensor::from_vec(rows, outputs, &Device::Cpu)?;
                             let (found, given) =

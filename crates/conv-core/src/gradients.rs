@@ -9,8 +9,7 @@ use crate::cpu::check_first_order;
 use crate::operation::Convolution;
 use crate::pool::{Pool, Reduction, pool2d};
 use crate::{
-    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, conv, conv_transpose,
-    rectifier,
+    Conv2dConfig, ConvTranspose2dConfig, Error, Pool2dConfig, Result, conv, conv_transpose, relu,
 };
 
 /// The gradients of `x`, `weight` and `bias` in [`conv2d`](crate::conv2d).
@@ -50,8 +49,8 @@ pub fn relu(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     check(op, y, dy, y.dims())?;
     check_first_order(op, dy)?;
     Ok(match dy.dtype() {
-        DType::F64 => rectifier::gradient::<f64>(op, y, dy)?,
-        _ => rectifier::gradient::<f32>(op, y, dy)?,
+        DType::F64 => relu::gradient::<f64>(op, y, dy)?,
+        _ => relu::gradient::<f32>(op, y, dy)?,
     })
 }
 

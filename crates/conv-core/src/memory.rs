@@ -95,14 +95,14 @@ impl<'a, T: Copy + Default> Block<'a, T> {
 
 /// Memory for so many elements is not to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoRoom {
+pub(crate) struct AllocError {
     pub elements: usize,
 }
 
 /// A kernel's outcome: an allocation that failed stops it.
-pub(crate) type Done = Result<(), NoRoom>;
+pub(crate) type AllocResult = Result<(), AllocError>;
 
-impl NoRoom {
+impl AllocError {
     pub fn in_operation(self, op: &'static str) -> Error {
         Error::OutOfMemory { op, elements: self.elements }
     }
@@ -115,15 +115,15 @@ impl NoRoom {
 /// Where `write` succeeds it has written every element; it reads none that it has not written.
 pub(crate) unsafe fn written<T: Element>(
     len: usize,
-    write: impl FnOnce(&mut [T]) -> Done,
-) -> Result<Vec<T>, NoRoom> {
+    write: impl FnOnce(&mut [T]) -> AllocResult,
+) -> Result<Vec<T>, AllocError> {
     let mut result = Vec::new();
-    result.try_reserve_exact(len).map_err(|_| NoRoom { elements: len })?;
+    result.try_reserve_exact(len).map_err(|_| AllocError { elements: len })?;
     if cfg!(debug_assertions) {
         // What a kernel has left out then shows in every test.
         result.resize(len, T::from_f64(f64::NAN));
     } else {
-        settle(&mut result.spare_capacity_mut()[..len]);
+        freeze(&mut result.spare_capacity_mut()[..len]);
     }
     // SAFETY: the vector has room for `len` floats, of any value.
     let elements = unsafe { std::slice::from_raw_parts_mut(result.as_mut_ptr(), len) };
@@ -134,7 +134,7 @@ pub(crate) unsafe fn written<T: Element>(
 }
 
 /// Freezes uninitialised memory: its contents become arbitrary but fixed.
-fn settle<T: Element>(memory: &mut [MaybeUninit<T>]) {
+fn freeze<T: Element>(memory: &mut [MaybeUninit<T>]) {
     #[cfg(all(not(miri), any(target_arch = "x86_64", target_arch = "aarch64")))]
     // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:
     // from then on they are numbers.

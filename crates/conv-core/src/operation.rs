@@ -6,11 +6,11 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape
 
 use crate::cpu::check_first_order;
 use crate::element::{Element, compute_dtype, read, row_major};
-use crate::gate;
 use crate::geometry::Geometry;
-use crate::kernels::{Finish, bias_gradient, forward, input_gradient, weight_gradient};
-use crate::memory::NoRoom;
-use crate::{Error, Precision, Result, device, rectifier};
+use crate::glu;
+use crate::kernels::{Epilogue, bias_gradient, forward, input_gradient, weight_gradient};
+use crate::memory::AllocError;
+use crate::{Error, Precision, Result, device, relu};
 
 /// A convolution, or the transpose of one, ready to run.
 #[derive(Debug, Clone)]
@@ -23,9 +23,9 @@ pub(crate) struct Convolution {
     /// Whether the packed weight is kept for the next call: in inference, where it does not change from one to the next.
     pub keep: bool,
     /// Whether negative results become 0.
-    pub rectify: bool,
+    pub relu: bool,
     /// Whether the second half of the channels gates the first one's.
-    pub gate: bool,
+    pub glu: bool,
     /// Where a gate's gradient will be wanted, the sums before it once they are there.
     pub sums: Option<Arc<OnceLock<Tensor>>>,
     /// The shape of the result.
@@ -33,19 +33,20 @@ pub(crate) struct Convolution {
 }
 
 /// A convolution or the gradient of its input, each of which is the other's transpose.
-type Gradient<T> = fn(&Geometry, &[T], &[T], Finish<'_, T>) -> std::result::Result<Vec<T>, NoRoom>;
+type Gradient<T> =
+    fn(&Geometry, &[T], &[T], Epilogue<'_, T>) -> std::result::Result<Vec<T>, AllocError>;
 
 /// An argument as candle hands it to an operation.
 type Argument<'a> = (&'a CpuStorage, &'a Layout);
 
 impl Convolution {
-    /// The same with its result rectified as it is stored.
-    pub fn rectified(self) -> Self {
-        Self { rectify: true, ..self }
+    /// The same with a rectifier on its result, as it is stored.
+    pub fn with_relu(self) -> Self {
+        Self { relu: true, ..self }
     }
 
     /// The same with its result gated: as it is stored, or behind the sums where the gradients of `arguments` may be wanted.
-    pub fn gated(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
+    pub fn with_glu(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
         let (op, groups, mut dims) =
             (self.op, self.geometry.groups, self.output.clone().into_dims());
         let refused = |found, expected| Err(Error::Refused { op, found, expected });
@@ -57,14 +58,14 @@ impl Convolution {
         }
         let is_tracked = arguments.into_iter().flatten().any(Tensor::track_op);
         dims[1] /= 2;
-        Ok(Self { gate: true, sums: is_tracked.then(Arc::default), output: dims.into(), ..self })
+        Ok(Self { glu: true, sums: is_tracked.then(Arc::default), output: dims.into(), ..self })
     }
 
     /// The convolution whose result is gated.
-    fn ungated(self) -> Self {
+    fn without_glu(self) -> Self {
         let mut dims = self.output.clone().into_dims();
-        dims[1] *= if self.gate { 2 } else { 1 };
-        Self { gate: false, sums: None, output: dims.into(), ..self }
+        dims[1] *= if self.glu { 2 } else { 1 };
+        Self { glu: false, sums: None, output: dims.into(), ..self }
     }
 
     /// Runs it on checked arguments.
@@ -77,10 +78,10 @@ impl Convolution {
             (true, Some(bias)) => x.apply_op3(&weight, &bias, self)?,
             (true, None) => x.apply_op2(&weight, self)?,
             (false, bias) => {
-                let Self { rectify, gate, .. } = self;
-                let y = device::apply(self.ungated(), &x, &weight, bias.as_ref())?;
-                match (rectify, gate) {
-                    // Not candle's own rectifier, whose gradient at 0 is 1.
+                let Self { relu, glu, .. } = self;
+                let y = device::apply(self.without_glu(), &x, &weight, bias.as_ref())?;
+                match (relu, glu) {
+                    // Not candle's own relu, whose gradient at 0 is 1.
                     (true, _) => y.le(0f64)?.where_cond(&y.zeros_like()?, &y)?,
                     (_, true) => {
                         let halves = y.chunk(2, 1)?;
@@ -115,23 +116,23 @@ impl Convolution {
         let x = row_major::<T>(x.0, x.1)?;
         let weight = row_major::<T>(weight.0, weight.1)?;
         let bias = bias.map(|(s, l)| row_major::<T>(s, l)).transpose()?;
-        let finish = self.finish(bias.as_deref());
+        let epilogue = self.epilogue(bias.as_deref());
         let run: Gradient<T> = if self.transposed { input_gradient } else { forward };
-        let failed = |no_room: NoRoom| no_room.in_operation(self.op);
-        let sums = run(&self.geometry, &x, &weight, finish).map_err(failed)?;
+        let failed = |no_room: AllocError| no_room.in_operation(self.op);
+        let sums = run(&self.geometry, &x, &weight, epilogue).map_err(failed)?;
         let Some(kept) = &self.sums else { return Ok(T::to_cpu_storage_owned(sums)) };
         let of_sample = self.output.elem_count() / self.output.dims()[0].max(1);
-        let y = gate::gate(&sums, of_sample).map_err(failed)?;
-        let shape = self.clone().ungated().output;
+        let y = glu::glu(&sums, of_sample).map_err(failed)?;
+        let shape = self.clone().without_glu().output;
         let sums = Tensor::from_vec(sums, shape, &Device::Cpu)?;
         kept.get_or_init(|| sums);
         Ok(T::to_cpu_storage_owned(y))
     }
 
-    pub fn finish<'a, T>(&self, bias: Option<&'a [T]>) -> Finish<'a, T> {
-        let Self { rectify, keep, .. } = *self;
-        let gate = self.gate && self.sums.is_none();
-        Finish { bias, rectify, gate, exact: self.precision == Precision::Exact, keep }
+    pub fn epilogue<'a, T>(&self, bias: Option<&'a [T]>) -> Epilogue<'a, T> {
+        let Self { relu, keep, .. } = *self;
+        let glu = self.glu && self.sums.is_none();
+        Epilogue { bias, relu, glu, exact: self.precision == Precision::Exact, keep }
     }
 
     /// The gradients of those arguments that need one. Where the result `y` is rectified, that of a sum that became 0 is 0.
@@ -155,14 +156,14 @@ impl Convolution {
         y: Option<&Tensor>,
         dy: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
-        match (&self.sums, y.filter(|_| self.rectify)) {
+        match (&self.sums, y.filter(|_| self.relu)) {
             (Some(sums), _) => {
                 let Some(sums) = sums.get() else {
                     bail!("{}: a gradient before a result", self.op)
                 };
-                gate::gradient::<T>(self.op, sums, dy).map(Some)
+                glu::gradient::<T>(self.op, sums, dy).map(Some)
             }
-            (None, Some(y)) => rectifier::gradient::<T>(self.op, y, dy).map(Some),
+            (None, Some(y)) => relu::gradient::<T>(self.op, y, dy).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -177,15 +178,15 @@ impl Convolution {
         let g = &self.geometry;
         let of_sums = self.of_sums::<T>(y, dy)?;
         let dy = of_sums.as_ref().unwrap_or(dy);
-        let failed = |no_room: NoRoom| no_room.in_operation(self.op);
-        let gradient = |of: &Tensor, make: &dyn Fn() -> std::result::Result<Vec<T>, NoRoom>| {
+        let failed = |no_room: AllocError| no_room.in_operation(self.op);
+        let gradient = |of: &Tensor, make: &dyn Fn() -> std::result::Result<Vec<T>, AllocError>| {
             if !of.track_op() {
                 return Ok(None);
             }
             Tensor::from_vec(make().map_err(failed)?, of.shape(), &Device::Cpu).map(Some)
         };
         let (x_of, weight_of) = (x, weight);
-        let finish = Finish { rectify: false, gate: false, ..self.finish(None) };
+        let epilogue = Epilogue { relu: false, glu: false, ..self.epilogue(None) };
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
@@ -198,7 +199,7 @@ impl Convolution {
                         gradient(bias, &|| bias_gradient([channels, pixels], dy))
                     };
                     Ok([
-                        gradient(x_of, &|| of_input(g, dy, weight, finish))?,
+                        gradient(x_of, &|| of_input(g, dy, weight, epilogue))?,
                         gradient(weight_of, &|| weight_gradient(g, input, output))?,
                         bias.map_or(Ok(None), of_bias)?,
                     ])

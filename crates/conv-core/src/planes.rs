@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::element::Element;
 use crate::kernels::fill_chunks;
-use crate::memory::Done;
+use crate::memory::AllocResult;
 
 /// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
 const BLOCK: usize = 1 << 15;
@@ -18,7 +18,7 @@ pub(crate) fn fill_planes<T: Element>(
     planes: usize,
     plane_len: usize,
     cost: usize,
-    work: impl Fn(usize, &mut [T]) -> Done + Sync,
+    work: impl Fn(usize, &mut [T]) -> AllocResult + Sync,
 ) -> Result<Vec<T>> {
     let per_block = BLOCK.div_ceil(cost.max(1));
     let (len, size) = (planes * plane_len, per_block * plane_len);

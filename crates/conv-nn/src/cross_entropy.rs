@@ -4,7 +4,7 @@
 use crate::blocks::{BLOCK, collect, fill_rows, update};
 use crate::kernel::{Kernel, apply, check_real, contiguous, elements_mut, read_ids, with_elements};
 use crate::real::{Real, sum};
-use crate::softmax::{log_composed, normaliser};
+use crate::softmax::{log_composed, log_sum_exp};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Tensor, bail};
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ pub(crate) struct Loss {
     weights: Option<Vec<f32>>,
     /// Of each row the maximum, ln Σ exp(x - maximum), so that the backward pass need not find them again, and -Σᵥ wᵥ log pᵥ where
     /// there is smoothing.
-    normalisers: Vec<[f64; 3]>,
+    log_sum_exps: Vec<[f64; 3]>,
 }
 
 impl Loss {
@@ -181,7 +181,7 @@ impl Loss {
                 return Err(Error::TargetOutOfRange { target, sample, classes });
             }
         }
-        Ok(Self { targets, classes, smoothing, weights, normalisers: Vec::new() })
+        Ok(Self { targets, classes, smoothing, weights, log_sum_exps: Vec::new() })
     }
 
     /// Ready to run on `logits`, and the sum of the targets' weights.
@@ -191,12 +191,12 @@ impl Loss {
         config: &CrossEntropyConfig,
     ) -> Result<(Self, f64)> {
         let loss = Self::new(logits, targets, config)?;
-        let normalisers = match logits.dtype() {
-            DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.normalisers(x))?,
-            _ => with_elements::<f32, _, 1>([logits], |[x]| loss.normalisers(x))?,
+        let log_sum_exps = match logits.dtype() {
+            DType::F64 => with_elements::<f64, _, 1>([logits], |[x]| loss.log_sum_exps(x))?,
+            _ => with_elements::<f32, _, 1>([logits], |[x]| loss.log_sum_exps(x))?,
         };
         let total = loss.total_weight();
-        Ok((Self { normalisers, ..loss }, total))
+        Ok((Self { log_sum_exps, ..loss }, total))
     }
 
     /// One loss a sample, outside of any graph.
@@ -234,7 +234,7 @@ impl Loss {
     }
 
     /// All that is to be known of the logits, in one visit while a row is in the cache.
-    fn normalisers<T: Real>(&self, x: &[T]) -> Vec<[f64; 3]> {
+    fn log_sum_exps<T: Real>(&self, x: &[T]) -> Vec<[f64; 3]> {
         let weights = self.class_weights::<T>();
         collect(
             self.targets.len(),
@@ -245,7 +245,7 @@ impl Loss {
                     return [0.0; 3];
                 }
                 let x = &x[row * self.classes..][..self.classes];
-                let (shift, log) = normaliser(x);
+                let (shift, log) = log_sum_exp(x);
                 let all = if self.smoothing == 0.0 {
                     T::zero()
                 } else if weights.is_empty() {
@@ -297,7 +297,7 @@ impl Kernel for Loss {
                 let Some(target) = self.targets[row] else {
                     return;
                 };
-                let [shift, log, all] = self.normalisers[row].map(T::from_f64);
+                let [shift, log, all] = self.log_sum_exps[row].map(T::from_f64);
                 let (own, each) = self.factors(target as usize);
                 let of_target = log - (x[row * self.classes + target as usize] - shift);
                 loss[0] = T::from_f64(own) * of_target + T::from_f64(each) * all;
@@ -340,7 +340,7 @@ impl Loss {
         let Some(target) = self.targets[row] else {
             return x.fill(T::zero());
         };
-        let [shift, log, _] = self.normalisers[row].map(T::from_f64);
+        let [shift, log, _] = self.log_sum_exps[row].map(T::from_f64);
         let (own, each) = self.factors(target as usize);
         let scale = gradient * T::from_f64(own + each * weights.sum);
         let each = gradient * T::from_f64(each);

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::blocks::fill_and_sum_rows;
 use crate::kernel::with_elements;
 use crate::real::{Real, sum};
-use crate::softmax::{log_composed, normaliser};
+use crate::softmax::{log_composed, log_sum_exp};
 use candle_core::{DType, Tensor};
 
 /// Σ ½ (KL(p‖q) + KL(q‖p)) over the pairs of rows 2i and 2i + 1 of `logits`, whose softmax p and q are: NaN where a logit is -∞.
@@ -42,7 +42,7 @@ fn pairs<T: Real>(x: &[T], pairs: usize, classes: usize, factor: f64) -> (Vec<T>
             let half = T::from_f64(factor / 2.0);
             let (a, b) = x[2 * pair * classes..][..2 * classes].split_at(classes);
             let (p, q) = out.split_at_mut(classes);
-            let ((shift_a, log_a), (shift_b, log_b)) = (normaliser(a), normaliser(b));
+            let ((shift_a, log_a), (shift_b, log_b)) = (log_sum_exp(a), log_sum_exp(b));
             for ((p, q), (&a, &b)) in p.iter_mut().zip(q.iter_mut()).zip(a.iter().zip(b)) {
                 *p = ((a - shift_a) - log_a).exponential_of_shifted();
                 *q = ((b - shift_b) - log_b).exponential_of_shifted();

@@ -65,7 +65,7 @@ pub(crate) fn log_composed(x: &Tensor) -> Result<Tensor> {
 
 /// The largest element, and ln Σ exp(x - it): NaN where an element is, or where all are -∞.
 #[inline(always)]
-pub(crate) fn normaliser<T: Real>(x: &[T]) -> (T, T) {
+pub(crate) fn log_sum_exp<T: Real>(x: &[T]) -> (T, T) {
     let shift = maximum(x);
     (shift, sum([x], |[x]| (x - shift).exponential_of_shifted()).ln())
 }
@@ -119,7 +119,7 @@ impl Kernel for LogSoftmax {
             self.width,
             #[inline(always)]
             |[x], y| {
-                let (shift, log) = normaliser(x);
+                let (shift, log) = log_sum_exp(x);
                 for (y, &x) in y.iter_mut().zip(x) {
                     // Shift first: x and the shift are close where it matters, and their difference is
                     // exact there.

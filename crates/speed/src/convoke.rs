@@ -1,4 +1,4 @@
-//! The cases as this house computes them.
+//! The cases as Convoke computes them.
 
 use crate::cases::{Arguments, Case, Operation, Then, statistics};
 use anyhow::{Result, bail};

@@ -1,9 +1,9 @@
-"""Puts the house's operations beside PyTorch's and candle's, in turns, each in a process of its own, as Markdown.
+"""Puts Convoke's operations beside PyTorch's and candle's, in turns, each in a process of its own, as Markdown.
 
     cargo build --release -p speed
     python speed.py ../../../target/release/speed [--threads 1] [--rounds 3] [--seconds 0.5] [--only NAME] [--with-onnx]
 
-A ratio is PyTorch's median over the house's, both over all rounds: above 1 the house is faster. "Both" is the forward pass with
+A ratio is PyTorch's median over Convoke's, both over all rounds: above 1 Convoke is faster. "Both" is the forward pass with
 the operation's own backward pass, gradients delivered; "graph" goes through candle's `Tensor::backward`, which adds each gradient
 to zeros; candle's own operations have only that; onnxruntime has forward passes. Let nothing else run.
 """
@@ -53,7 +53,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     flags = ["--threads", options.threads, "--seconds", options.seconds, "--only", options.only]
     twin = str(pathlib.Path(__file__).with_name("speed_torch.py"))
-    commands = {"house": [options.program, *flags], "torch": [sys.executable, twin, *flags]}
+    commands = {"convoke": [options.program, *flags], "torch": [sys.executable, twin, *flags]}
     if not options.without_candle:
         commands["candle"] = [options.program, *flags, "--of", "candle"]
     if options.with_onnx:
@@ -71,13 +71,13 @@ if __name__ == "__main__":
             return None
         return min(values) if which == "best" else statistics.median(values)
 
-    cases = list(found["house"][0])
+    cases = list(found["convoke"][0])
     for case in cases:
         shapes = {side: squeezed(found[side][0][case]["shape"]) for side in commands if case in found[side][0]}
-        assert all(shape == shapes["house"] for shape in shapes.values()), (case, shapes)
+        assert all(shape == shapes["convoke"] for shape in shapes.values()), (case, shapes)
     processor = next((line.split(": ")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "")
     print(f"{processor}, {options.threads} thread(s), medians of {options.rounds} rounds in turns, "
-          f"load before {load:.1f}. Times in milliseconds; ratios above 1: the house is faster.\n")
+          f"load before {load:.1f}. Times in milliseconds; ratios above 1: Convoke is faster.\n")
     peers = [("candle forward", "candle", "forward"), ("candle graph", "candle", "graph")]
     if options.with_onnx:
         peers.append(("onnxruntime (ratio)", "onnx", "forward"))
@@ -88,16 +88,16 @@ if __name__ == "__main__":
     for case in cases:
         cells = []
         for what in ["forward", "both"]:
-            ours, theirs = figure("house", case, what), figure("torch", case, what)
-            best = figure("torch", case, what, "best") / figure("house", case, what, "best")
+            ours, theirs = figure("convoke", case, what), figure("torch", case, what)
+            best = figure("torch", case, what, "best") / figure("convoke", case, what, "best")
             ratios[case, what] = theirs / ours
             cells += [f"{ours:.2f}", f"{theirs:.2f}", f"**{theirs / ours:.2f}**", f"{best:.2f}"]
-        cells.append(f"{figure('house', case, 'graph'):.2f}")
+        cells.append(f"{figure('convoke', case, 'graph'):.2f}")
         for _, side, what in peers:
             value = figure(side, case, what) if side in found else None
             digits = 2 if side == "onnx" else 1
             cells.append("–" if value is None else
-                         f"{value:.{digits}f} ({value / figure('house', case, what):.{digits}f}×)")
+                         f"{value:.{digits}f} ({value / figure('convoke', case, what):.{digits}f}×)")
         print(f"| {case} | " + " | ".join(cells) + " |")
     print("\n| row | forward | bar | least | both | bar | least | |\n|---|---|---|---|---|---|---|---|")
     for name, members, *bars in ROWS:

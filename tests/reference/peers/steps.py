@@ -1,9 +1,9 @@
-"""Puts whole training steps of the house beside PyTorch's, in turns, each in a process of its own, as Markdown.
+"""Puts whole training steps of Convoke beside PyTorch's, in turns, each in a process of its own, as Markdown.
 
     cargo build --release -p speed
     python steps.py ../../../target/release/steps [--threads 1] [--rounds 3] [--seconds 10] [--torch=--channels-last]
 
-A ratio of steps/s is ours over PyTorch's, medians over all rounds: above 1 the house is faster. Memory is the peak less what the
+A ratio of steps/s is ours over PyTorch's, medians over all rounds: above 1 Convoke is faster. Memory is the peak less what the
 process held after its start, before the network was made. Let nothing else run.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys

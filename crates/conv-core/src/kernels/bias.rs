@@ -2,7 +2,7 @@
 
 use super::blocks::fill_chunks;
 use crate::element::Element;
-use crate::memory::NoRoom;
+use crate::memory::AllocError;
 
 /// Partial sums that the processor can take at once, always in the same order.
 const LANES: usize = 8;
@@ -11,7 +11,7 @@ const LANES: usize = 8;
 pub(crate) fn bias_gradient<T: Element>(
     [channels, pixels]: [usize; 2],
     dy: &[T],
-) -> Result<Vec<T>, NoRoom> {
+) -> Result<Vec<T>, AllocError> {
     fill_chunks(channels, 1, dy.len(), |channel, dbias| {
         for sample in dy.chunks_exact(channels * pixels) {
             let mut sums = [T::zero(); LANES];

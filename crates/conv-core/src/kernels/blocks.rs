@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::element::Element;
-use crate::memory::{Done, NoRoom, written};
+use crate::memory::{AllocError, AllocResult, written};
 
 /// Tasks aimed at where a dimension is cut for the sake of threads only.
 const TASKS: usize = 16;
@@ -34,7 +34,7 @@ pub(super) fn cut(range: Range<usize>, size: usize) -> impl Iterator<Item = Rang
 }
 
 /// How many parts another dimension is worth being cut into where there are `tasks` already.
-pub(super) fn worth(tasks: usize, most: usize) -> usize {
+pub(super) fn partitions(tasks: usize, most: usize) -> usize {
     TASKS.div_ceil(tasks.max(1)).clamp(1, most.max(1))
 }
 
@@ -62,8 +62,8 @@ pub(crate) fn each_chunk<T: Send>(
     slice: &mut [T],
     size: usize,
     work: usize,
-    task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
-) -> Done {
+    task: impl Fn(usize, &mut [T]) -> AllocResult + Sync + Send,
+) -> AllocResult {
     let size = size.max(1);
     if is_shared(slice.len().div_ceil(size), work) {
         slice.par_chunks_mut(size).enumerate().try_for_each(|(i, chunk)| task(i, chunk))
@@ -78,8 +78,8 @@ pub(crate) fn fill_chunks<T: Element>(
     len: usize,
     size: usize,
     work: usize,
-    task: impl Fn(usize, &mut [T]) -> Done + Sync + Send,
-) -> Result<Vec<T>, NoRoom> {
+    task: impl Fn(usize, &mut [T]) -> AllocResult + Sync + Send,
+) -> Result<Vec<T>, AllocError> {
     let fill = |out: &mut [T]| {
         each_chunk(out, size, work, |i, chunk| {
             chunk.fill(T::zero());

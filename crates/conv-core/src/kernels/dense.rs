@@ -7,12 +7,12 @@
 use std::ops::Range;
 
 use super::blocks;
-use super::finish::{Finish, Output};
-use super::packed::{Order, Weight};
-use super::tile::{PANEL, REGISTERS, multiply, width};
+use super::epilogue::{Epilogue, Output};
+use super::packed::{Strides, Weight};
+use super::tile::{PANEL, REGISTERS, microkernel, width};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::{NoRoom, written};
+use crate::memory::{AllocError, written};
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Outputs of a panel: the columns of the widest tile.
@@ -27,9 +27,9 @@ pub(crate) fn laid_out_len(g: &Geometry) -> usize {
 
 /// The weight `[outputs][inputs]` as panels, `[panel][input][OUTPUTS]` with zeros beyond the last output; where one half of the outputs
 /// is to gate the other, from both by turns.
-pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], gate: bool, to: &mut [T]) {
-    let weight = Weight { elements: weight, order: Order::plain(g, gate) };
-    let elements = weight.order.elements(g);
+pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], glu: bool, to: &mut [T]) {
+    let weight = Weight { elements: weight, strides: Strides::plain(g, glu) };
+    let elements = weight.strides.elements(g);
     for (panel, to) in to.chunks_exact_mut(OUTPUTS * g.depth()).enumerate() {
         weight.pack::<OUTPUTS>(g, &elements, (0, panel), to);
     }
@@ -50,11 +50,11 @@ pub(crate) fn multiply_rows<T: Element>(
     g: &Geometry,
     x: &[T],
     panels: &[T],
-    finish: Finish<'_, T>,
-) -> Result<Vec<T>, NoRoom> {
-    let len = g.batch * g.channels_out / if finish.gate { 2 } else { 1 };
+    epilogue: Epilogue<'_, T>,
+) -> Result<Vec<T>, AllocError> {
+    let len = g.batch * g.channels_out / if epilogue.glu { 2 } else { 1 };
     let run = |y: &mut [T]| {
-        let y = &Output::new(g, finish, y);
+        let y = &Output::new(g, epilogue, y);
         blocks::each(g.channels_out.div_ceil(OUTPUTS), g.work(), |panel| {
             let outputs = panel * OUTPUTS..g.channels_out.min((panel + 1) * OUTPUTS);
             let weight = &panels[panel * OUTPUTS * g.depth()..][..OUTPUTS * g.depth()];
@@ -101,7 +101,7 @@ impl<T: Element> Work<T> for Rows<'_, T> {
                         }
                         step
                     };
-                    multiply::<L>(depth, left, right, false, to, (count, columns));
+                    microkernel::<L>(depth, left, right, false, to, (count, columns));
                 }
             }
             for (sample, sums) in (first..first + count).zip(&sums) {

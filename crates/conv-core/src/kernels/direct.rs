@@ -4,13 +4,13 @@
 //! taps and stored once. For the weight's gradient a register of the output's gradient meets nine taps before the next.
 #![allow(unsafe_code)]
 
-use super::finish::Finish;
+use super::epilogue::Epilogue;
 use super::layout::{Layout, Padded, Run};
-use super::scratch::take;
+use super::scratch::acquire;
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
-use crate::memory::Done;
+use crate::memory::AllocResult;
 use crate::simd::{Lanes, Work};
 
 /// Taps whose sums are kept in registers: those of the commonest kernel.
@@ -18,11 +18,11 @@ const TAPS: usize = 9;
 /// Rows of outputs that are summed side by side, so that no sum waits for the one before.
 const ROWS: usize = 4;
 
-pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x, weight, finish, y } = of;
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x, weight, epilogue, y } = of;
     let (outputs, pixels) = (g.channels_out, g.pixels_out());
-    let (depth, elements) = (g.depth(), weight.order.elements(g));
-    let mut ordered = take(g.groups * outputs * depth)?;
+    let (depth, elements) = (g.depth(), weight.strides.elements(g));
+    let mut ordered = acquire(g.groups * outputs * depth)?;
     for (channel, to) in ordered.chunks_exact_mut(depth).enumerate() {
         weight.pack::<1>(g, &elements, (channel / outputs, channel % outputs), to);
     }
@@ -31,7 +31,7 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
     let taps = &layout.taps(one);
     let input_len = g.channels_in * g.pixels_in();
     // Where groups are few, rows are shared out as well: however many samples there are, since a rest of rows is summed in another order.
-    let parts = blocks::worth(g.groups, g.h.output / ROWS);
+    let parts = blocks::partitions(g.groups, g.h.output / ROWS);
     let rows = g.h.output.div_ceil(parts).next_multiple_of(ROWS);
     let work = g.work() / (g.batch * g.groups * outputs);
     blocks::each_chunk(y, outputs * pixels, g.work(), |number, y| {
@@ -39,14 +39,14 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
         let padded = &Padded::new(one, &layout, &x[number * input_len..][..input_len])?;
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
-            let (weight, bias) = (&ordered[channel * depth..][..depth], finish.bias(channel));
+            let (weight, bias) = (&ordered[channel * depth..][..depth], epilogue.bias(channel));
             let size = rows * g.w.output;
             blocks::each_chunk(y, size, work, |part, y| {
                 let first = part * rows;
                 T::vectorize(Rows { g: one, padded, first, taps, weight, bias, y });
                 Ok(())
             })?;
-            Finish { bias: None, ..finish }.apply(channel, y);
+            Epilogue { bias: None, ..epilogue }.apply(channel, y);
         }
         Ok(())
     })
@@ -147,13 +147,13 @@ pub(super) fn weight_gradient<T: Element>(
     x: &[T],
     dy: &[T],
     dweight: &mut [T],
-) -> Done {
+) -> AllocResult {
     let (outputs, inputs, taps) = (g.channels_out, g.channels_in, g.taps());
     let one = &Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*g };
     let layout = Layout::new(one);
     let places = &layout.taps(one);
     // A chunk is an input channel of a group, with all of its outputs.
-    let mut sums = take(g.groups * inputs * outputs * taps)?;
+    let mut sums = acquire(g.groups * inputs * outputs * taps)?;
     sums.fill(T::zero());
     blocks::each_chunk(&mut sums, outputs * taps, g.work(), |channel, sums| {
         let group = channel / inputs;

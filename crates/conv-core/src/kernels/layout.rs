@@ -5,11 +5,11 @@
 use std::ops::Range;
 
 use super::blocks::{cut, each_chunk};
-use super::finish::Piece;
-use super::scratch::{Buffer, take};
+use super::epilogue::Piece;
+use super::scratch::{Buffer, acquire};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::NoRoom;
+use crate::memory::AllocError;
 use crate::simd::{Lanes, Work};
 
 impl Geometry {
@@ -190,13 +190,13 @@ pub(super) struct Padded<'a, T: Element> {
 }
 
 impl<'a, T: Element> Padded<'a, T> {
-    pub fn new(g: &Geometry, layout: &'a Layout, input: &'a [T]) -> Result<Self, NoRoom> {
+    pub fn new(g: &Geometry, layout: &'a Layout, input: &'a [T]) -> Result<Self, AllocError> {
         if layout.phases.is_empty() {
             return Ok(Self { layout, buffer: None, input });
         }
         let pixels = g.pixels_in();
         let channels = g.batch * g.groups * g.channels_in;
-        let mut buffer = take(channels.saturating_mul(layout.plane))?;
+        let mut buffer = acquire(channels.saturating_mul(layout.plane))?;
         let work = buffer.len();
         each_chunk(&mut buffer, layout.plane, work, |channel, plane| {
             let input = &input[channel * pixels..][..pixels];

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::blocks;
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, acquire};
 use crate::element::{Element, try_zeros};
 use crate::geometry::Geometry;
-use crate::memory::{Done, NoRoom};
+use crate::memory::{AllocError, AllocResult};
 
 /// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
 const KEPT: usize = 1 << 24;
@@ -24,16 +24,16 @@ const IDLE: u64 = 1024;
 /// Calls until now.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// A weight as a kernel is to read it, which may be turned around.
+/// A weight as a kernel is to read it, which may be flipped.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weight<'a, T> {
     pub elements: &'a [T],
-    pub order: Order,
+    pub strides: Strides,
 }
 
 /// Where a weight's first element lies, and from one group, output channel, input channel, row and column to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Order {
+pub(super) struct Strides {
     pub start: usize,
     pub group: usize,
     pub output: usize,
@@ -45,9 +45,9 @@ pub(super) struct Order {
     pub half: usize,
 }
 
-impl Order {
+impl Strides {
     /// That of a weight as callers have it: output channel by output channel, in each as its elements are counted.
-    pub fn plain(g: &Geometry, gate: bool) -> Self {
+    pub fn plain(g: &Geometry, glu: bool) -> Self {
         Self {
             start: 0,
             group: g.channels_out * g.depth(),
@@ -55,7 +55,7 @@ impl Order {
             input: g.taps(),
             row: g.w.kernel as isize,
             column: 1,
-            half: if gate { g.channels_out / 2 } else { 0 },
+            half: if glu { g.channels_out / 2 } else { 0 },
         }
     }
 
@@ -85,7 +85,7 @@ impl Order {
 
 impl<T: Element> Weight<'_, T> {
     /// The kernels of a panel of `P` output channels: `[element][P]`, with zeros beyond the last channel. `elements` are all or some of
-    /// those of [`Order`], in any order.
+    /// those of [`Strides`], in any order.
     pub fn pack<const P: usize>(
         &self,
         g: &Geometry,
@@ -99,7 +99,7 @@ impl<T: Element> Weight<'_, T> {
         }
         let (count, mut kernels) = (outputs.len(), [0; P]);
         for (kernel, output) in kernels.iter_mut().zip(outputs) {
-            *kernel = self.order.kernel(group, output);
+            *kernel = self.strides.kernel(group, output);
         }
         for (step, element) in to.chunks_exact_mut(P).zip(elements) {
             for (to, kernel) in step.iter_mut().zip(&kernels[..count]) {
@@ -119,7 +119,7 @@ pub(super) enum Packed<T: Element> {
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
     /// The kernel that it was packed for; groups, their channels and their taps; and where its elements lay.
-    key: (&'static str, [usize; 5], Order),
+    key: (&'static str, [usize; 5], Strides),
     /// Where the first was: what was packed from the same place before is of no use any more.
     address: usize,
     /// The call that it was of use to last.
@@ -168,11 +168,11 @@ pub(super) fn packed<T: Element>(
     (kernel, g): (&'static str, &Geometry),
     weight: Weight<'_, T>,
     len: usize,
-    pack: impl Fn(&mut [T]) -> Done,
-) -> Result<Packed<T>, NoRoom> {
-    let Weight { elements, order } = weight;
+    pack: impl Fn(&mut [T]) -> AllocResult,
+) -> Result<Packed<T>, AllocError> {
+    let Weight { elements, strides } = weight;
     let own = || {
-        let mut packed = take(len)?;
+        let mut packed = acquire(len)?;
         pack(&mut packed)?;
         Ok(Packed::Own(packed))
     };
@@ -182,7 +182,7 @@ pub(super) fn packed<T: Element>(
     }
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let Geometry { groups, channels_in, channels_out, h, w, .. } = *g;
-    let key = (kernel, [groups, channels_in, channels_out, h.kernel, w.kernel], order);
+    let key = (kernel, [groups, channels_in, channels_out, h.kernel, w.kernel], strides);
     let alike: Vec<_> = kept::<T>().iter().filter(|entry| entry.key == key).cloned().collect();
     if let Some(found) = alike.into_iter().find(|entry| same(&entry.weight, elements)) {
         found.used.store(call, Ordering::Relaxed);
@@ -203,7 +203,7 @@ pub(super) fn packed<T: Element>(
     if !make_room(&mut kept()) {
         return own();
     }
-    let mut packed = try_zeros(len).ok_or(NoRoom { elements: len })?;
+    let mut packed = try_zeros(len).ok_or(AllocError { elements: len })?;
     pack(&mut packed)?;
     let (weight, used) = (elements.to_vec(), AtomicU64::new(call));
     let entry = Arc::new(Entry { key, address, used, weight, packed });
@@ -231,8 +231,9 @@ mod tests {
         let (h, w) = (axis(1)?, axis(3)?);
         let geometry =
             Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: outputs, h, w };
-        let order = Order { start: 0, group: 0, output: 3, input: 3, row: 3, column: 1, half: 0 };
-        let weight = Weight { elements, order };
+        let strides =
+            Strides { start: 0, group: 0, output: 3, input: 3, row: 3, column: 1, half: 0 };
+        let weight = Weight { elements, strides };
         packed(true, ("test", &geometry), weight, elements.len(), |to| {
             to.iter_mut().zip(elements).for_each(|(to, from)| *to = 2.0 * from);
             Ok(())

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::blocks::{self, each_chunk};
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, acquire};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
@@ -71,7 +71,7 @@ impl<T: PanelElement> Panels<T> {
         let panel = width * inputs;
         let len = outputs.div_ceil(width) * panel;
         let no_room = |elements| Error::OutOfMemory { op: "panels", elements };
-        let mut packed = take::<T>(len).map_err(|_| no_room(len))?;
+        let mut packed = acquire::<T>(len).map_err(|_| no_room(len))?;
         each_chunk(&mut packed, panel, len, |number, to| {
             let count = width.min(outputs - number * width);
             if count < width {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::packed::Entry;
 use crate::element::{Element, try_zeros};
-use crate::memory::NoRoom;
+use crate::memory::AllocError;
 
 /// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given back to the system.
 const KEPT: usize = 8;
@@ -51,7 +51,7 @@ macro_rules! has_scratch {
 has_scratch!(f32, f64);
 
 /// A buffer of `len` elements: the smallest kept one that is large enough, or a new one in the place of the largest.
-pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
+pub(crate) fn acquire<T: Element>(len: usize) -> Result<Buffer<T>, AllocError> {
     let room = len.saturating_add(ALIGNMENT / size_of::<T>());
     let mut elements = T::with_kept(|kept| {
         let fits = kept.iter().position(|buffer| buffer.len() >= room);
@@ -61,7 +61,7 @@ pub(crate) fn take<T: Element>(len: usize) -> Result<Buffer<T>, NoRoom> {
     if elements.len() < room {
         // Given back first, so that memory does not hold both; growing would copy what nobody needs.
         drop(std::mem::take(&mut elements));
-        elements = try_zeros(room).ok_or(NoRoom { elements: len })?;
+        elements = try_zeros(room).ok_or(AllocError { elements: len })?;
     }
     let start = elements.as_ptr().align_offset(ALIGNMENT).min(room - len);
     Ok(Buffer { elements, start, len })
@@ -100,24 +100,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_is_aligned_and_used_again() -> Result<(), NoRoom> {
-        let first = take::<f32>(1000)?;
+    fn a_buffer_is_aligned_and_used_again() -> Result<(), AllocError> {
+        let first = acquire::<f32>(1000)?;
         let address = first.as_ptr();
         assert_eq!((address as usize % ALIGNMENT, first.len()), (0, 1000));
-        let second = take::<f32>(10)?;
+        let second = acquire::<f32>(10)?;
         assert_ne!(second.as_ptr(), address);
         drop((first, second));
-        assert_eq!(take::<f32>(900)?.as_ptr(), address);
-        assert_eq!(take::<f32>(0)?.len(), 0);
+        assert_eq!(acquire::<f32>(900)?.as_ptr(), address);
+        assert_eq!(acquire::<f32>(0)?.len(), 0);
         Ok(())
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        drop((0..20).map(|_| take::<f64>(10)).collect::<Vec<_>>());
-        drop(take::<f64>(KEPT_ELEMENTS + 1));
+        drop((0..20).map(|_| acquire::<f64>(10)).collect::<Vec<_>>());
+        drop(acquire::<f64>(KEPT_ELEMENTS + 1));
         for elements in [usize::MAX, isize::MAX as usize / 8, isize::MAX as usize / 2] {
-            assert_eq!(take::<f64>(elements).err(), Some(NoRoom { elements }));
+            assert_eq!(acquire::<f64>(elements).err(), Some(AllocError { elements }));
         }
         f64::with_kept(|kept| {
             assert!(kept.len() <= KEPT);

@@ -1,21 +1,21 @@
 //! Both gradients where nearly all of the output's is zero, as behind a maximum over time: what does not count is not multiplied.
 //!
-//! Channels are turned to lie side by side, so that an output's share in a gradient is a row of a tap's channels times a number.
+//! Channels are transposed to lie side by side, so that an output's share in a gradient is a row of a tap's channels times a number.
 //! A kernel that spans fifty positions has fifty times less to do than the general one.
 #![allow(unsafe_code)]
 
 use super::Arguments;
 use super::blocks::each_chunk;
-use super::scratch::{Buffer, take};
+use super::scratch::{Buffer, acquire};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::{Done, NoRoom};
+use crate::memory::{AllocError, AllocResult};
 use crate::simd::{Lanes, Work};
 
 /// Of so many numbers at most one is not zero.
 const SPARSE: usize = 16;
-/// Channels of the input from which rows of them are worth turning.
+/// Channels of the input from which rows of them are worth transposing.
 const CHANNELS: usize = 16;
 
 /// Whether these kernels have less to do for the gradient `dy` of the output of `g`.
@@ -31,14 +31,14 @@ pub(super) fn suits<T: Element>(g: &Geometry, dy: &[T]) -> bool {
     }
 }
 
-/// One matrix of `rows` by `columns` for each of `count`, turned.
-fn turned<T: Element>(
+/// One matrix of `rows` by `columns` for each of `count`, transposed.
+fn transposed<T: Element>(
     count: usize,
     (rows, columns): (usize, usize),
     from: &[T],
-) -> Result<Buffer<T>, NoRoom> {
+) -> Result<Buffer<T>, AllocError> {
     let len = rows * columns;
-    let mut to = take(count * len)?;
+    let mut to = acquire(count * len)?;
     each_chunk(&mut to, len, count * len, |number, to| {
         let (from, size) = (&from[number * len..][..len], (rows, columns));
         T::vectorize(Transpose { from, from_stride: columns, size, to, to_stride: rows });
@@ -53,12 +53,12 @@ pub(super) fn weight_gradient<T: Element>(
     x: &[T],
     dy: &[T],
     dweight: &mut [T],
-) -> Done {
+) -> AllocResult {
     let inputs = g.groups * g.channels_in;
-    let x = turned(g.batch, (inputs, g.pixels_in()), x)?;
+    let x = transposed(g.batch, (inputs, g.pixels_in()), x)?;
     each_chunk(dweight, g.depth(), g.work() / SPARSE, |output, dweight| {
         let first = output / g.channels_out * g.channels_in;
-        let mut sums = take::<T>(g.depth())?;
+        let mut sums = acquire::<T>(g.depth())?;
         sums.fill(T::zero());
         for sample in 0..g.batch {
             let rows = &x[sample * g.pixels_in() * inputs + first..];
@@ -73,13 +73,13 @@ pub(super) fn weight_gradient<T: Element>(
 }
 
 /// The gradient of the input, finished.
-pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x: dy, weight, finish, y: dx } = of;
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
     let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
     let (channels, pixels) = (g.channels_in, g.pixels_in());
-    let weight = turned(outputs, (channels, g.taps()), weight.elements)?;
+    let weight = transposed(outputs, (channels, g.taps()), weight.elements)?;
     each_chunk(dx, inputs * pixels, g.work() / SPARSE, |sample, dx| {
-        let mut sums = take::<T>(dx.len())?;
+        let mut sums = acquire::<T>(dx.len())?;
         sums.fill(T::zero());
         for output in 0..outputs {
             let rows = &weight[output * g.depth()..];
@@ -90,7 +90,7 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
         let (from, size) = (&sums, (pixels, inputs));
         T::vectorize(Transpose { from, from_stride: inputs, size, to: dx, to_stride: pixels });
         for (channel, dx) in dx.chunks_exact_mut(pixels).enumerate() {
-            finish.apply(channel, dx);
+            epilogue.apply(channel, dx);
         }
         Ok(())
     })

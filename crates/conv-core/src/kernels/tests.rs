@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use super::{Finish, bias_gradient, forward, input_gradient, reference, weight_gradient};
+use super::{Epilogue, bias_gradient, forward, input_gradient, reference, weight_gradient};
 use crate::Result;
 use crate::cpu::InstructionSet;
 use crate::element::Element;
@@ -62,17 +62,18 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
     reference::forward(g, &x, &weight, Some(&bias[..channels]), &mut y);
     let mut dx = vec![0.0; x.len()];
     reference::input_gradient(g, dy, &weight, &mut dx);
-    for (exact, rectify) in [(true, false), (false, false), (false, true)] {
+    for (exact, with_relu) in [(true, false), (false, false), (false, true)] {
         let bias = |channels: usize| Some(&bias_of[..channels]);
-        let relu = |x: f64| if rectify { x.max(0.0) } else { x };
-        let finish = Finish { bias: bias(channels), rectify, gate: false, exact, keep: rectify };
-        let found = forward(g, &x_of, &weight_of, finish).expect("there is room");
+        let relu = |x: f64| if with_relu { x.max(0.0) } else { x };
+        let epilogue =
+            Epilogue { bias: bias(channels), relu: with_relu, glu: false, exact, keep: with_relu };
+        let found = forward(g, &x_of, &weight_of, epilogue).expect("there is room");
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
-        if g.groups == 1 && channels % 2 == 0 && !rectify {
-            let finish = Finish { gate: true, keep: exact, ..finish };
-            let found = forward(g, &x_of, &weight_of, finish).expect("there is room");
+        if g.groups == 1 && channels % 2 == 0 && !with_relu {
+            let epilogue = Epilogue { glu: true, keep: exact, ..epilogue };
+            let found = forward(g, &x_of, &weight_of, epilogue).expect("there is room");
             let half = channels / 2 * g.pixels_out();
             let samples = y.chunks_exact((2 * half).max(1));
             let pairs = samples.flat_map(|y| y[..half].iter().zip(&y[half..]));
@@ -82,8 +83,9 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
             close("gated y", g, error * largest, &found, &expected);
         }
 
-        let finish = Finish { bias: bias(inputs), rectify, gate: false, exact, keep: rectify };
-        let found = input_gradient(g, &dy_of, &weight_of, finish).expect("there is room");
+        let epilogue =
+            Epilogue { bias: bias(inputs), relu: with_relu, glu: false, exact, keep: with_relu };
+        let found = input_gradient(g, &dy_of, &weight_of, epilogue).expect("there is room");
         let channel = |i: usize| i / g.pixels_in() % inputs;
         let expected: Vec<_> =
             dx.iter().enumerate().map(|(i, dx)| relu(dx + values(inputs, 3)[channel(i)])).collect();
@@ -205,7 +207,7 @@ fn larger() -> Result<Vec<Geometry>> {
         // Winograd with fewer windows than weights: one block of them, and two.
         (8, 1, 41, 44, same(7, 3)?, same(7, 3)?),
         (5, 2, 26, 30, same(12, 3)?, same(13, 3)?),
-        // So many channels that a task has several panels, turned in several slices.
+        // So many channels that a task has several panels, transposed in several slices.
         (4, 1, 120, 130, same(7, 3)?, same(7, 3)?),
         // Of other kernels: 5×5, 4×3, and of one dimension 3, 4 and 5 taps, over several rows too.
         (6, 1, 24, 26, same(13, 5)?, same(14, 5)?),
@@ -236,8 +238,8 @@ fn few_windows_and_many_are_by_winograd() -> Result<()> {
         let x = cast::<f32>(&values(batch * channels * size * size, 1));
         let weight = cast::<f32>(&values(40 * channels * 9, 2));
         let run = |exact| {
-            let finish = Finish { bias: None, rectify: false, gate: false, exact, keep: false };
-            forward(&g, &x, &weight, finish).expect("there is room")
+            let epilogue = Epilogue { bias: None, relu: false, glu: false, exact, keep: false };
+            forward(&g, &x, &weight, epilogue).expect("there is room")
         };
         assert_ne!(run(false), run(true), "{size}×{size}, {channels} channels");
     }

@@ -25,7 +25,7 @@ pub(super) const fn width<L: Lanes>() -> usize {
 /// # Safety
 /// The set of `L`; `left` of a panel, pointers of `right` good for that many registers, and `to` writable for a panel of them.
 #[inline(always)]
-pub(super) unsafe fn multiply<L: Lanes>(
+pub(super) unsafe fn microkernel<L: Lanes>(
     depth: usize,
     left: impl Fn(usize, usize) -> L::Element + Copy,
     right: impl Fn(usize) -> *const L::Element + Copy,
@@ -46,7 +46,7 @@ pub(super) unsafe fn multiply<L: Lanes>(
     }
 }
 
-/// [`multiply`] in tiles of `R` rows by `V` registers.
+/// [`microkernel`] in tiles of `R` rows by `V` registers.
 #[inline(always)]
 unsafe fn tiles<L: Lanes, const R: usize, const V: usize>(
     depth: usize,

@@ -1,10 +1,10 @@
-//! Matrices turned, a register of columns by four rows at a time.
+//! Matrices transposed, a register of columns by four rows at a time.
 #![allow(unsafe_code)]
 
 use crate::element::Element;
 use crate::simd::{Lanes, Work};
 
-/// A matrix of rows and columns, turned; rows lie a stride apart on both sides.
+/// A matrix of rows and columns, transposed; rows lie a stride apart on both sides.
 pub(super) struct Transpose<'a, T> {
     pub from: &'a [T],
     pub from_stride: usize,
@@ -28,7 +28,7 @@ impl<T: Element> Work<T> for Transpose<'_, T> {
                         let row =
                             |row: usize| L::load(from.as_ptr().add((i + row) * from_stride + j));
                         let to = to.as_mut_ptr().add(j * to_stride + i);
-                        L::turn([row(0), row(1), row(2), row(3)], to, to_stride);
+                        L::transpose([row(0), row(1), row(2), row(3)], to, to_stride);
                     }
                     continue;
                 }

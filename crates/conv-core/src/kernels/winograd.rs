@@ -8,7 +8,7 @@
 //! | 5 taps | 6 | 2 | 6 | 10 |
 //! | 1 tap (the height of a sequence) | 1 | 1 | 1 | 1 |
 //!
-//! In two dimensions the factors multiply: 3×3 takes 36 for 144, 5×5 36 for 100. Window, kernel and tile are turned into a space where
+//! In two dimensions the factors multiply: 3×3 takes 36 for 144, 5×5 36 for 100. Window, kernel and tile are transformed into a space where
 //! convolution is elementwise product, `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`; over channels that is a matrix product for each place. All
 //! windows of six are evaluated at the points 0, 1, -1, 2, -2 and ∞, so that B is the same for every kernel. Windows overlap and are
 //! read as the taps of a kernel whose stride is the tile, so that a register holds one place of as many neighbouring windows. The
@@ -20,35 +20,37 @@ mod matrices;
 use std::any::TypeId;
 use std::ops::Range;
 
-use super::finish::{Output, Piece};
+use super::epilogue::{Output, Piece};
+use super::implicit_gemm::gather;
 use super::layout::{Layout, Padded};
 use super::packed::{Weight, packed};
-use super::product::gather;
-use super::scratch::take;
-use super::tile::{PANEL, REGISTERS, multiply, width};
+use super::scratch::acquire;
+use super::tile::{PANEL, REGISTERS, microkernel, width};
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
-use crate::memory::Done;
+use crate::memory::AllocResult;
 use crate::simd::{Lanes, WIDEST, Work};
-use matrices::{TAPS, TILE, WINDOW, along_both, turn_kernel, turn_product, turn_window};
+use matrices::{
+    TAPS, TILE, WINDOW, along_both, filter_transform, input_transform, output_transform,
+};
 
-/// Channels, on both sides, from which the products are worth the turning; in one dimension, where less is saved, and in two.
+/// Channels, on both sides, from which the products are worth the transforms; in one dimension, where less is saved, and in two.
 const CHANNELS_1D: usize = 64;
 const CHANNELS_2D: usize = 24;
 /// Input channels up to which the error is small enough: 3e-5 of the largest value.
 const MOST_CHANNELS: usize = 1024;
-/// Output tiles from which the turned weight is worth it, and from which there are more of them than of the weight.
+/// Output tiles from which the transformed weight is worth it, and from which there are more of them than of the weight.
 const TILES: usize = 16;
 const FEW_TILES: usize = 96;
-/// Windows that are turned at once: as many as the widest instruction set's panel has; narrower sets take several panels.
+/// Windows that are transformed at once: as many as the widest instruction set's panel has; narrower sets take several panels.
 const COLUMNS: usize = REGISTERS * WIDEST;
-/// Elements of products that are held at once, and of the weight that are turned at once: both stay in the second cache.
+/// Elements of products that are held at once, and of the weight that are transformed at once: both stay in the second cache.
 const PRODUCTS: usize = 1 << 16;
-const TURNED: usize = 1 << 16;
+const TRANSFORMED: usize = 1 << 16;
 /// Input channels whose kernels are packed at once: what is read and written stays in the nearest cache.
 const PACKED: usize = 64;
-/// Panels of the weight that a task turns and multiplies at most, and tasks below which it has fewer.
+/// Panels of the weight that a task transforms and multiplies at most, and tasks below which it has fewer.
 const TOGETHER: usize = 4;
 const TASKS: usize = 8;
 
@@ -58,12 +60,12 @@ const LINES: usize = TILE * LINE;
 
 /// What becomes of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct AxisTransform {
     window: usize,
     tile: usize,
 }
 
-impl Turn {
+impl AxisTransform {
     fn of(axis: &Axis) -> Option<Self> {
         match (axis.kernel, axis.stride, axis.dilation) {
             (1, 1, _) => Some(Self { window: 1, tile: 1 }),
@@ -83,8 +85,8 @@ impl Turn {
 }
 
 /// What becomes of both axes, where this kernel computes `g`, and faster than the general one.
-pub(super) fn turns<T: 'static>(g: &Geometry) -> Option<[Turn; 2]> {
-    let (h, w) = (Turn::of(&g.h)?, Turn::of(&g.w)?);
+pub(super) fn transforms<T: 'static>(g: &Geometry) -> Option<[AxisTransform; 2]> {
+    let (h, w) = (AxisTransform::of(&g.h)?, AxisTransform::of(&g.w)?);
     let (tiles, places) = (h.tiles(&g.h) * w.tiles(&g.w), h.window * w.window);
     let channels = if h.window == 1 { CHANNELS_1D } else { CHANNELS_2D };
     // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in one dimension, and more in two.
@@ -99,23 +101,26 @@ pub(super) fn turns<T: 'static>(g: &Geometry) -> Option<[Turn; 2]> {
     suits.then_some([h, w])
 }
 
-pub(super) fn convolve<T: Element>(of: Arguments<'_, T>, turns: [Turn; 2]) -> Done {
-    let (Arguments { g, x, weight, finish, y }, [h, w]) = (of, turns);
+pub(super) fn convolve<T: Element>(
+    of: Arguments<'_, T>,
+    transforms: [AxisTransform; 2],
+) -> AllocResult {
+    let (Arguments { g, x, weight, epilogue, y }, [h, w]) = (of, transforms);
     let tiles = &Geometry { h: h.windows(&g.h), w: w.windows(&g.w), ..*g };
     let layout = &Layout::new(tiles);
-    let elements = weight.order.elements(g);
+    let elements = weight.strides.elements(g);
     let by_tap = (0..g.taps()).flat_map(|tap| elements[tap..].iter().step_by(g.taps()));
     let by_tap: Vec<usize> = by_tap.copied().collect();
     let job = Job {
         g,
         tiles,
-        turns,
+        transforms,
         padded: &Padded::new(tiles, layout, x)?,
         taps: &layout.taps(tiles),
         weight,
         elements: &by_tap,
-        keep: finish.keep,
-        y: &Output::new(g, finish, y),
+        keep: epilogue.keep,
+        y: &Output::new(g, epilogue, y),
     };
     if h.window == 1 { job.convolve::<1>() } else { job.convolve::<WINDOW>() }
 }
@@ -126,7 +131,7 @@ struct Job<'a, T: Element> {
     /// The windows, as a convolution, and its taps.
     tiles: &'a Geometry,
     taps: &'a [usize],
-    turns: [Turn; 2],
+    transforms: [AxisTransform; 2],
     padded: &'a Padded<'a, T>,
     weight: Weight<'a, T>,
     /// From where a kernel starts to its elements, tap by tap.
@@ -138,7 +143,7 @@ struct Job<'a, T: Element> {
 impl<T: Element> Job<'_, T> {
     /// The pixels of some tiles, row by row, and where they are in lines of them.
     fn pieces(&self, columns: Range<usize>) -> Vec<Piece> {
-        let Self { g, tiles, turns: [h, w], .. } = self;
+        let Self { g, tiles, transforms: [h, w], .. } = self;
         let mut pieces = Vec::new();
         for run in tiles.rows(columns) {
             let (y, x) = (run.pixel / tiles.w.output * h.tile, run.pixel % tiles.w.output * w.tile);
@@ -152,21 +157,21 @@ impl<T: Element> Job<'_, T> {
     }
 
     /// With windows that are `H` places high.
-    fn convolve<const H: usize>(&self) -> Done {
+    fn convolve<const H: usize>(&self) -> AllocResult {
         let (job, g, columns) = (self, self.g, self.tiles.columns());
         let (panels, blocks) = (g.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
         // Elements of a panel of the weight, and of a block of windows.
         let of_panel = H * WINDOW * place(g.channels_in, PANEL);
         let of_block = H * WINDOW * place(g.channels_in, COLUMNS);
-        let turn_windows = |number: usize, windows: &mut [T]| {
+        let transform_windows = |number: usize, windows: &mut [T]| {
             let (group, start) = (number / blocks, number % blocks * COLUMNS);
             let columns = start..columns.min(start + COLUMNS);
-            T::vectorize(TurnWindows::<_, H> { job, group, columns, windows })
+            T::vectorize(InputTransform::<_, H> { job, group, columns, windows })
         };
-        // What there is less of is turned first, for all tasks; each of them turns its share of the other, which then is in its caches.
+        // What there is less of is transformed first, for all tasks; each of them transforms its share of the other, which then is in its caches.
         if columns < FEW_TILES {
-            let mut windows = take(g.groups * blocks * of_block)?;
-            blocks::each_chunk(&mut windows, of_block, g.work(), turn_windows)?;
+            let mut windows = acquire(g.groups * blocks * of_block)?;
+            blocks::each_chunk(&mut windows, of_block, g.work(), transform_windows)?;
             let together = (panels / TASKS).clamp(1, TOGETHER);
             let tasks = panels.div_ceil(together);
             blocks::each(g.groups * tasks, g.work(), |number| {
@@ -178,17 +183,23 @@ impl<T: Element> Job<'_, T> {
             })
         } else {
             let all = g.groups * panels * of_panel;
-            let weight = packed(self.keep, ("winograd", g), self.weight, all, |turned| {
-                blocks::each_chunk(turned, of_panel, all * PANEL, |number, turned| {
+            let weight = packed(self.keep, ("winograd", g), self.weight, all, |transformed| {
+                blocks::each_chunk(transformed, of_panel, all * PANEL, |number, transformed| {
                     let (group, panel) = (number / panels, number % panels);
                     let channels = 0..g.channels_in;
-                    T::vectorize(TurnWeight::<_, H> { job, group, panel, channels, turned })
+                    T::vectorize(FilterTransform::<_, H> {
+                        job,
+                        group,
+                        panel,
+                        channels,
+                        transformed,
+                    })
                 })
             })?;
             blocks::each(g.groups * blocks, g.work(), |number| {
                 let (group, start) = (number / blocks, number % blocks * COLUMNS);
-                let mut windows = take(of_block)?;
-                turn_windows(number, &mut windows)?;
+                let mut windows = acquire(of_block)?;
+                transform_windows(number, &mut windows)?;
                 let (windows, panels) = (&windows[..], 0..panels);
                 let weight = Some(&weight[group * panels.len() * of_panel..]);
                 let columns = start..columns.min(start + COLUMNS);
@@ -205,44 +216,45 @@ fn place(channels: usize, width: usize) -> usize {
 }
 
 /// `G g Gᵀ` of some input channels of a panel of output channels: `[place][input channel][PANEL]`.
-struct TurnWeight<'a, T: Element, const H: usize> {
+struct FilterTransform<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     panel: usize,
     channels: Range<usize>,
-    turned: &'a mut [T],
+    transformed: &'a mut [T],
 }
 
-impl<T: Element, const H: usize> Work<T, Done> for TurnWeight<'_, T, H> {
+impl<T: Element, const H: usize> Work<T, AllocResult> for FilterTransform<'_, T, H> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         // SAFETY: by contract.
         unsafe {
             match (H, self.job.g.h.kernel) {
-                (1, _) => self.turn::<L, 1>(),
-                (_, 3) => self.turn::<L, 3>(),
-                _ => self.turn::<L, TAPS>(),
+                (1, _) => self.transform::<L, 1>(),
+                (_, 3) => self.transform::<L, 3>(),
+                _ => self.transform::<L, TAPS>(),
             }
         }
     }
 }
 
-impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
+impl<T: Element, const H: usize> FilterTransform<'_, T, H> {
     /// Of kernels that have up to `K` rows.
     ///
     /// # Safety
     /// The set of `L`.
     #[inline(always)]
-    unsafe fn turn<L: Lanes<Element = T>, const K: usize>(self) -> Done {
-        let Self { job: &Job { g, weight, elements, .. }, group, panel, channels, turned } = self;
+    unsafe fn transform<L: Lanes<Element = T>, const K: usize>(self) -> AllocResult {
+        let Self { job: &Job { g, weight, elements, .. }, group, panel, channels, transformed } =
+            self;
         let (height, width) = (g.h.kernel, g.w.kernel);
         let place = place(channels.len(), PANEL);
         // The channel more, which no register may reach: what is kept is written as a whole.
-        for of_place in turned.chunks_exact_mut(place) {
+        for of_place in transformed.chunks_exact_mut(place) {
             of_place[channels.len() * PANEL..].fill(T::zero());
         }
         // Of each tap the kernels of some input channels, side by side.
-        let mut packed = take::<T>(g.taps() * PACKED * PANEL)?;
+        let mut packed = acquire::<T>(g.taps() * PACKED * PANEL)?;
         for some in blocks::cut(channels.clone(), PACKED) {
             let kernels = some.len() * PANEL;
             let by_tap = elements.chunks_exact(g.channels_in);
@@ -265,11 +277,11 @@ impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
                     along_both(
                         &kernel,
                         #[inline(always)]
-                        |taps, is_row| turn_kernel(taps, if is_row { width } else { height }),
+                        |taps, is_row| filter_transform(taps, if is_row { width } else { height }),
                         #[inline(always)]
                         |y, x, element| {
                             let to = (y * WINDOW + x) * place + start + first;
-                            element.store(turned[to..][..L::WIDTH].as_mut_ptr());
+                            element.store(transformed[to..][..L::WIDTH].as_mut_ptr());
                         },
                     );
                 }
@@ -280,19 +292,19 @@ impl<T: Element, const H: usize> TurnWeight<'_, T, H> {
 }
 
 /// `Bᵀ d B` of a block of windows, panel by panel: `[place][input channel][column]`.
-struct TurnWindows<'a, T: Element, const H: usize> {
+struct InputTransform<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
     windows: &'a mut [T],
 }
 
-impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
+impl<T: Element, const H: usize> Work<T, AllocResult> for InputTransform<'_, T, H> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let Self { job: job @ Job { tiles, padded, .. }, group, columns, windows } = self;
         let (width, place) = (width::<L>(), place(job.g.channels_in, width::<L>()));
-        let mut gathered = take::<T>(H * WINDOW * width)?;
+        let mut gathered = acquire::<T>(H * WINDOW * width)?;
         let panels = windows.chunks_exact_mut(H * WINDOW * place);
         for (start, windows) in columns.clone().step_by(width).zip(panels) {
             let columns = start..columns.end.min(start + width);
@@ -309,7 +321,7 @@ impl<T: Element, const H: usize> Work<T, Done> for TurnWindows<'_, T, H> {
                         along_both(
                             &read::<L, H>(&gathered[first..], width),
                             #[inline(always)]
-                            |window, _| turn_window(window),
+                            |window, _| input_transform(window),
                             #[inline(always)]
                             |y, x, element| {
                                 element.store(to.as_mut_ptr().add((y * WINDOW + x) * place));
@@ -340,20 +352,20 @@ unsafe fn read<L: Lanes, const H: usize>(from: &[L::Element], stride: usize) -> 
     }
 }
 
-/// Products of some windows with some panels of the weight, turned back and written to the output.
+/// Products of some windows with some panels of the weight, transformed back and written to the output.
 struct Products<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
     windows: &'a [T],
     panels: Range<usize>,
-    /// The panels where they have been turned; else they are turned here, a few input channels at a time.
+    /// The panels where they have been transformed; else they are transformed here, a few input channels at a time.
     weight: Option<&'a [T]>,
 }
 
-impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
+impl<T: Element, const H: usize> Work<T, AllocResult> for Products<'_, T, H> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let Self { job, group, ref columns, windows, ref panels, weight } = self;
         let (places, width, inputs) = (H * WINDOW, width::<L>(), job.g.channels_in);
         let of_windows = place(inputs, width);
@@ -367,13 +379,13 @@ impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
         // Panels whose products are held at once.
         let at_once = (PRODUCTS / (places * PANEL * width * parts.len())).clamp(1, panels.len());
         let of_place = at_once * PANEL * width;
-        let mut products = take::<T>(parts.len() * places * of_place)?;
+        let mut products = acquire::<T>(parts.len() * places * of_place)?;
         let slice = match weight {
             Some(_) => inputs,
-            None => (TURNED / (places * PANEL * at_once)).clamp(1, inputs),
+            None => (TRANSFORMED / (places * PANEL * at_once)).clamp(1, inputs),
         };
-        let of_turned = at_once * places * place(slice, PANEL);
-        let mut turned = take::<T>(if weight.is_none() { of_turned } else { 0 })?;
+        let of_transformed = at_once * places * place(slice, PANEL);
+        let mut transformed = acquire::<T>(if weight.is_none() { of_transformed } else { 0 })?;
         for first in panels.clone().step_by(at_once) {
             let some = first..panels.end.min(first + at_once);
             for start in (0..inputs).step_by(slice) {
@@ -382,14 +394,20 @@ impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
                 let weight = match weight {
                     Some(weight) => &weight[(first - panels.start) * places * of_weight..],
                     None => {
-                        let of_panels = turned.chunks_exact_mut(places * of_weight);
-                        for (panel, turned) in some.clone().zip(of_panels) {
+                        let of_panels = transformed.chunks_exact_mut(places * of_weight);
+                        for (panel, transformed) in some.clone().zip(of_panels) {
                             let channels = channels.clone();
-                            let turn = TurnWeight::<_, H> { job, group, panel, channels, turned };
+                            let transform = FilterTransform::<_, H> {
+                                job,
+                                group,
+                                panel,
+                                channels,
+                                transformed,
+                            };
                             // SAFETY: by contract.
-                            unsafe { turn.run::<L>()? };
+                            unsafe { transform.run::<L>()? };
                         }
-                        &turned[..]
+                        &transformed[..]
                     }
                 };
                 for (number, (windows, size, _)) in parts.iter().enumerate() {
@@ -406,7 +424,7 @@ impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
                             unsafe {
                                 let left = |k: usize, i: usize| *left.add(k * PANEL + i);
                                 let right = |k: usize| right.add(k * width);
-                                multiply::<L>(channels.len(), left, right, start > 0, to, *size);
+                                microkernel::<L>(channels.len(), left, right, start > 0, to, *size);
                             }
                         }
                     }
@@ -415,7 +433,9 @@ impl<T: Element, const H: usize> Work<T, Done> for Products<'_, T, H> {
             for (number, (_, size, pieces)) in parts.iter().enumerate() {
                 let products = &products[number * places * of_place..];
                 // SAFETY: tasks differ in group, columns or panels.
-                unsafe { self.turn_back::<L>(some.clone(), pieces, size.1, products, of_place) };
+                unsafe {
+                    self.transform_back::<L>(some.clone(), pieces, size.1, products, of_place)
+                };
             }
         }
         Ok(())
@@ -428,7 +448,7 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
     /// # Safety
     /// The set of `L`, and no other task writes these pieces of these channels.
     #[inline(always)]
-    unsafe fn turn_back<L: Lanes<Element = T>>(
+    unsafe fn transform_back<L: Lanes<Element = T>>(
         &self,
         panels: Range<usize>,
         pieces: &[Piece],
@@ -436,7 +456,7 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
         products: &[T],
         place: usize,
     ) {
-        let Job { g, turns: [h, w], y, .. } = self.job;
+        let Job { g, transforms: [h, w], y, .. } = self.job;
         let outputs = panels.start * PANEL..g.channels_out.min(panels.end * PANEL);
         // Of two channels, since one may gate the other.
         let (mut lines, step) = ([T::zero(); 2 * LINES], y.step());
@@ -449,18 +469,20 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
                     along_both(
                         &read::<L, H>(&products[number * width::<L>() + first..], place),
                         #[inline(always)]
-                        |products, is_row| turn_product(products, if is_row { w } else { h }.tile),
+                        |products, is_row| {
+                            output_transform(products, if is_row { w } else { h }.tile)
+                        },
                         #[inline(always)]
                         |y, x, element| tile[y][x] = element,
                     );
                     for (y, row) in tile.into_iter().enumerate().take(h.tile) {
                         let line = &mut lines_of[y * LINE + first * w.tile..];
                         if w.tile == TILE {
-                            L::turn(row, line[..L::WIDTH * TILE].as_mut_ptr(), TILE);
+                            L::transpose(row, line[..L::WIDTH * TILE].as_mut_ptr(), TILE);
                             continue;
                         }
                         let mut tiles = [T::zero(); TILE * WIDEST];
-                        L::turn(row, tiles.as_mut_ptr(), TILE);
+                        L::transpose(row, tiles.as_mut_ptr(), TILE);
                         // What a smaller tile does not have is written over by the next one.
                         for (i, tile) in tiles.as_chunks::<TILE>().0[..L::WIDTH].iter().enumerate()
                         {

@@ -8,7 +8,7 @@ use super::window::Windows;
 use crate::Result;
 use crate::cpu::{InstructionSet, check_first_order};
 use crate::element::{Element, read, row_major};
-use crate::kernels::take;
+use crate::kernels::acquire;
 use crate::planes::fill_planes;
 
 /// What becomes of the elements under a window.
@@ -67,7 +67,7 @@ impl Pool {
                         windows.send_to_first(&columns, [x, y, dy], dx)
                     }
                     Reduction::Mean { .. } => {
-                        let mut shares = take::<T>(outputs)?;
+                        let mut shares = acquire::<T>(outputs)?;
                         for (share, (&dy, &count)) in shares.iter_mut().zip(dy.iter().zip(&counts))
                         {
                             *share = dy / count;

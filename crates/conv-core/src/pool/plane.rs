@@ -3,8 +3,8 @@
 use super::columns::Columns;
 use super::window::Windows;
 use crate::element::Element;
-use crate::kernels::take;
-use crate::memory::Done;
+use crate::kernels::acquire;
+use crate::memory::AllocResult;
 
 impl Windows {
     /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows first, which are whole, then
@@ -17,12 +17,12 @@ impl Windows {
         y: &mut [T],
         identity: T,
         f: impl Fn(T, T) -> T + Copy,
-    ) -> Done {
-        let mut line = take::<T>(columns.input)?;
+    ) -> AllocResult {
+        let mut line = acquire::<T>(columns.input)?;
         let outputs = self.cols.output;
         // Whole blocks may reach beyond the end.
-        let mut parts = take::<T>(columns.split_len().saturating_add(BLOCK))?;
-        let mut folded = take::<T>(outputs.saturating_add(BLOCK))?;
+        let mut parts = acquire::<T>(columns.split_len().saturating_add(BLOCK))?;
+        let mut folded = acquire::<T>(outputs.saturating_add(BLOCK))?;
         for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
             line.fill(identity);
             for i in self.rows.taps(row) {
@@ -60,9 +60,14 @@ impl Windows {
 
     /// `dx[i] += g[o]` for each element `i` that window `o` sees.
     #[inline(always)]
-    pub(super) fn spread<T: Element>(&self, columns: &Columns, g: &[T], dx: &mut [T]) -> Done {
-        let mut line = take::<T>(columns.input)?;
-        let mut parts = take::<T>(columns.split_len())?;
+    pub(super) fn spread<T: Element>(
+        &self,
+        columns: &Columns,
+        g: &[T],
+        dx: &mut [T],
+    ) -> AllocResult {
+        let mut line = acquire::<T>(columns.input)?;
+        let mut parts = acquire::<T>(columns.split_len())?;
         for (row, g) in self.rows_of(g).enumerate() {
             if let Some(runs) = &columns.runs {
                 line.fill(T::zero());
@@ -105,7 +110,7 @@ impl Windows {
         columns: &Columns,
         [x, y, g]: [&[T]; 3],
         dx: &mut [T],
-    ) -> Done {
+    ) -> AllocResult {
         if let Some(runs) = &columns.runs {
             for (row, (y, g)) in self.rows_of(y).zip(self.rows_of(g)).enumerate() {
                 for ((&y, &g), run) in y.iter().zip(g).zip(runs) {
@@ -125,15 +130,15 @@ impl Windows {
         let rows = self.rows.input;
         // Whole blocks may reach beyond the end.
         let room = (rows * len).saturating_add(BLOCK);
-        let (mut x_parts, mut dx_parts) = (take::<T>(room)?, take::<T>(room)?);
+        let (mut x_parts, mut dx_parts) = (acquire::<T>(room)?, acquire::<T>(room)?);
         for (x, parts) in x.chunks_exact(columns.input).zip(x_parts.chunks_exact_mut(len)) {
             columns.split(x, parts);
         }
         dx_parts.fill(T::zero());
         // Each window's maximum, and its gradient until the element is found that it goes to; behind the last there is none.
         let outputs = self.cols.output;
-        let mut maxima = take::<T>(outputs.saturating_add(BLOCK))?;
-        let mut left = take::<T>(outputs.saturating_add(BLOCK))?;
+        let mut maxima = acquire::<T>(outputs.saturating_add(BLOCK))?;
+        let mut left = acquire::<T>(outputs.saturating_add(BLOCK))?;
         for (row, (y, g)) in self.rows_of(y).zip(self.rows_of(g)).enumerate() {
             maxima[..outputs].copy_from_slice(y);
             maxima[outputs..].fill(T::zero());

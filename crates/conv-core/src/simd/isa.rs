@@ -46,24 +46,24 @@ impl InstructionSet {
     /// The set that kernels use, from the first on: the one of [`force`](Self::force), else the one [asked for](Self::asked_for), else, or
     /// where that cannot be, the processor's best.
     pub fn in_use() -> Self {
-        let known = Self::settled();
+        let known = Self::resolved();
         known.unwrap_or_else(|| {
             let best = || Self::available().max().unwrap_or(Self::Portable);
-            Self::asked_for().ok().flatten().unwrap_or_else(best).settle()
+            Self::asked_for().ok().flatten().unwrap_or_else(best).resolve()
         })
     }
 
     /// What kernels use, if one has run.
-    fn settled() -> Option<Self> {
+    fn resolved() -> Option<Self> {
         let number = IN_USE.load(Ordering::Relaxed);
         Self::ALL.into_iter().find(|set| *set as u8 == number)
     }
 
     /// Makes it the set in use unless there is one; gives the one that is.
-    fn settle(self) -> Self {
+    fn resolve(self) -> Self {
         let order = Ordering::Relaxed;
         let before = IN_USE.compare_exchange(UNKNOWN, self as u8, order, order);
-        if before.is_ok() { self } else { Self::settled().unwrap_or(self) }
+        if before.is_ok() { self } else { Self::resolved().unwrap_or(self) }
     }
 
     /// Runs `work` compiled for the [set in use](Self::in_use), so that the compiler turns its loops into vectors of that set.
@@ -92,7 +92,7 @@ impl InstructionSet {
     /// # Errors
     /// [`Error::InstructionSet`] where the processor does not have it, [`Error::InstructionSetInUse`] where kernels already use another.
     pub fn force(self) -> Result<()> {
-        match self.available_or_error()?.settle() {
+        match self.available_or_error()?.resolve() {
             used if used == self => Ok(()),
             used => Err(Error::InstructionSetInUse { found: self, used }),
         }

@@ -155,7 +155,7 @@ pub(crate) trait Lanes: Copy {
 
     /// The first number of each of four registers side by side at `to`, the second of each `stride` behind it, and so on.
     #[inline(always)]
-    unsafe fn turn(registers: [Self; 4], to: *mut Self::Element, stride: usize) {
+    unsafe fn transpose(registers: [Self; 4], to: *mut Self::Element, stride: usize) {
         for (i, register) in registers.into_iter().enumerate() {
             // SAFETY: as this one, and writable by the caller's contract.
             let lanes = unsafe { register.lanes() };

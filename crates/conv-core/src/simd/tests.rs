@@ -41,9 +41,9 @@ impl Work<f32> for Operations {
             let from = [a, b, c, a];
             for stride in [4, width + 1] {
                 let mut to = vec![9.0; width * stride];
-                L::turn([la, lb, lc, la], to.as_mut_ptr(), stride);
-                let turned = |n: usize, i: usize| from.get(i).map_or(9.0, |from| from[n]);
-                let expected = (0..to.len()).map(|at| turned(at / stride, at % stride));
+                L::transpose([la, lb, lc, la], to.as_mut_ptr(), stride);
+                let transposed = |n: usize, i: usize| from.get(i).map_or(9.0, |from| from[n]);
+                let expected = (0..to.len()).map(|at| transposed(at / stride, at % stride));
                 assert_eq!(to, expected.collect::<Vec<_>>());
             }
         }

@@ -84,7 +84,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn turn([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
+    unsafe fn transpose([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
         // SAFETY: as above; `to` is writable at each stride by the caller's contract.
         unsafe {
             let low = |x: Self| Avx2(_mm512_castps512_ps256(x.0));
@@ -92,8 +92,8 @@ impl Lanes for Avx512 {
                 let half = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x.0));
                 Avx2(_mm256_castpd_ps(half))
             };
-            Avx2::turn([low(a), low(b), low(c), low(d)], to, stride);
-            Avx2::turn([high(a), high(b), high(c), high(d)], to.add(8 * stride), stride);
+            Avx2::transpose([low(a), low(b), low(c), low(d)], to, stride);
+            Avx2::transpose([high(a), high(b), high(c), high(d)], to.add(8 * stride), stride);
         }
     }
 }
@@ -161,7 +161,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn turn([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
+    unsafe fn transpose([a, b, c, d]: [Self; 4], to: *mut f32, stride: usize) {
         // SAFETY: as above; `to` is writable at each stride by the caller's contract.
         unsafe {
             let pair = |a, b| (_mm256_castps_pd(a), _mm256_castps_pd(b));
@@ -169,13 +169,13 @@ impl Lanes for Avx2 {
             let (ab_high, cd_high) =
                 pair(_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0));
             // Half h of register i has number 4 h + i of each.
-            let turned = [
+            let transposed = [
                 _mm256_unpacklo_pd(ab, cd),
                 _mm256_unpackhi_pd(ab, cd),
                 _mm256_unpacklo_pd(ab_high, cd_high),
                 _mm256_unpackhi_pd(ab_high, cd_high),
             ];
-            for (i, register) in turned.into_iter().enumerate() {
+            for (i, register) in transposed.into_iter().enumerate() {
                 let register = _mm256_castpd_ps(register);
                 let to = to.add(i * stride);
                 _mm_storeu_ps(to, _mm256_castps256_ps128(register));

@@ -1,7 +1,7 @@
 //! All alignments of one target: the forward and backward variables of Graves et al. (2006), section 4.1, in log space.
 
 use crate::real::Real;
-use crate::softmax::normaliser;
+use crate::softmax::log_sum_exp;
 
 /// A target's symbols with a blank around each, over its frames.
 pub(super) struct Lattice {
@@ -13,7 +13,7 @@ pub(super) struct Lattice {
     /// ln α_t(s), `[frames, states]`: all paths to state s at frame t, what is seen there included. Kept for the gradient.
     alphas: Vec<f64>,
     /// Of each frame the largest logit, and ln Σ exp(x - largest).
-    normalisers: Vec<[f64; 2]>,
+    log_sum_exps: Vec<[f64; 2]>,
 }
 
 impl Lattice {
@@ -21,7 +21,7 @@ impl Lattice {
         let blank = blank as usize;
         let around = target.iter().flat_map(|&symbol| [symbol as usize, blank]);
         let states = std::iter::once(blank).chain(around).collect();
-        Self { states, frames, loss: 0.0, alphas: Vec::new(), normalisers: Vec::new() }
+        Self { states, frames, loss: 0.0, alphas: Vec::new(), log_sum_exps: Vec::new() }
     }
 
     /// Whether a path may come to state `state` from the symbol before it without a blank between (below equation 6).
@@ -31,7 +31,7 @@ impl Lattice {
 
     /// ln y of each state at frame `frame` into `out`.
     fn emissions<T: Real>(&self, x: &[T], classes: usize, frame: usize, out: &mut [f64]) {
-        let [largest, log] = self.normalisers[frame];
+        let [largest, log] = self.log_sum_exps[frame];
         let x = &x[frame * classes..][..classes];
         for (out, &class) in out.iter_mut().zip(&self.states) {
             *out = x[class].to_f64() - largest - log;
@@ -41,9 +41,9 @@ impl Lattice {
     /// The loss (equations 6 to 8). Without `keep` nothing stays for a gradient.
     pub fn run_forward<T: Real>(&mut self, x: &[T], classes: usize, keep: bool) {
         let rows = x.chunks_exact(classes).take(self.frames);
-        self.normalisers = rows
+        self.log_sum_exps = rows
             .map(|x| {
-                let (largest, log) = normaliser(x);
+                let (largest, log) = log_sum_exp(x);
                 [largest.to_f64(), log.to_f64()]
             })
             .collect();
@@ -112,7 +112,7 @@ impl Lattice {
             for ((&class, alpha), beta) in self.states.iter().zip(alphas).zip(&betas) {
                 posteriors[class] += (alpha + beta + self.loss).exp();
             }
-            let [largest, log] = self.normalisers[frame];
+            let [largest, log] = self.log_sum_exps[frame];
             let (x, out) = (&x[frame * classes..], &mut out[frame * classes..][..classes]);
             for ((out, &x), posterior) in out.iter_mut().zip(x).zip(&posteriors) {
                 let share = (x.to_f64() - largest - log).exp();

@@ -1,7 +1,7 @@
 //! All alignments of one target: the forward and backward variables of Graves (2012), section 2.4, in log space.
 
 use crate::real::Real;
-use crate::softmax::normaliser;
+use crate::softmax::log_sum_exp;
 
 /// A target's symbols over its frames: at place (t, u) an alignment is at frame t and has written u symbols.
 pub(super) struct Lattice {
@@ -16,7 +16,7 @@ pub(super) struct Lattice {
     /// ln α(t, u), `[frames, symbols + 1]`: all alignments to a place. Kept for the gradient.
     alphas: Vec<f64>,
     /// Of each place the largest logit, and ln Σ exp(x - largest).
-    normalisers: Vec<[f64; 2]>,
+    log_sum_exps: Vec<[f64; 2]>,
 }
 
 impl Lattice {
@@ -29,7 +29,7 @@ impl Lattice {
             classes,
             loss: 0.0,
             alphas: Vec::new(),
-            normalisers: Vec::new(),
+            log_sum_exps: Vec::new(),
         }
     }
 
@@ -44,7 +44,7 @@ impl Lattice {
 
     /// ln of the probability of a class at a place.
     fn log<T: Real>(&self, x: &[T], t: usize, u: usize, class: usize) -> f64 {
-        let [largest, log] = self.normalisers[t * self.width() + u];
+        let [largest, log] = self.log_sum_exps[t * self.width() + u];
         self.logits(x, t, u)[class].to_f64() - largest - log
     }
 
@@ -63,8 +63,8 @@ impl Lattice {
         let width = self.width();
         for t in 0..self.frames {
             for u in 0..width {
-                let (largest, log) = normaliser(self.logits(x, t, u));
-                self.normalisers.push([largest.to_f64(), log.to_f64()]);
+                let (largest, log) = log_sum_exp(self.logits(x, t, u));
+                self.log_sum_exps.push([largest.to_f64(), log.to_f64()]);
             }
         }
         let mut alphas = vec![f64::NEG_INFINITY; self.frames * width];
@@ -108,7 +108,7 @@ impl Lattice {
                 betas[u] = log_sum(by_blank, by_symbol);
                 let alpha = self.alphas[t * width + u] + self.loss;
                 let occupied = (alpha + betas[u]).exp();
-                let [largest, log] = self.normalisers[t * width + u];
+                let [largest, log] = self.log_sum_exps[t * width + u];
                 let place = (t * self.places + u) * self.classes;
                 let logits = self.logits(x, t, u);
                 for (class, out) in out[place..][..self.classes].iter_mut().enumerate() {

@@ -13,7 +13,10 @@ pub(super) const TAPS: usize = 5;
 /// `G` times the taps of a kernel: the kernel, as a polynomial, at the six points, divided by the product of a point's distances to
 /// the others.
 #[inline(always)]
-pub(super) unsafe fn turn_kernel<L: Lanes>([a, b, c, d, e]: [L; TAPS], taps: usize) -> [L; WINDOW] {
+pub(super) unsafe fn filter_transform<L: Lanes>(
+    [a, b, c, d, e]: [L; TAPS],
+    taps: usize,
+) -> [L; WINDOW] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
         let (sixth, twenty_fourth) = (L::constant(1. / 6.), L::constant(1. / 24.));
@@ -33,7 +36,7 @@ pub(super) unsafe fn turn_kernel<L: Lanes>([a, b, c, d, e]: [L; TAPS], taps: usi
 
 /// `Bᵀ` times six numbers.
 #[inline(always)]
-pub(super) unsafe fn turn_window<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
+pub(super) unsafe fn input_transform<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
         let (even, odd) =
@@ -52,7 +55,7 @@ pub(super) unsafe fn turn_window<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
 
 /// `Aᵀ` times six numbers: the first `tile` of the result.
 #[inline(always)]
-pub(super) unsafe fn turn_product<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; TILE] {
+pub(super) unsafe fn output_transform<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; TILE] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
         let (sum, difference) = (m[1].add(m[2]), m[1].sub(m[2]));
@@ -72,33 +75,33 @@ pub(super) unsafe fn turn_product<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; 
     }
 }
 
-/// `turn` of each row, and then of each column where there is more than one row: calls `take` with the row, the column and the element
-/// of what comes out. The second argument of `turn` says whether it is a row.
+/// `transform` of each row, and then of each column where there is more than one row: calls `take` with the row, the column and the element
+/// of what comes out. The second argument of `transform` says whether it is a row.
 ///
 /// # Safety
 /// The set of `L`.
 #[inline(always)]
 pub(super) unsafe fn along_both<L: Lanes, const FROM: usize, const TO: usize>(
     rows: &[[L; FROM]],
-    turn: impl Fn([L; FROM], bool) -> [L; TO],
+    transform: impl Fn([L; FROM], bool) -> [L; TO],
     mut take: impl FnMut(usize, usize, L),
 ) {
     // SAFETY: by contract.
     let zero = unsafe { L::constant(0.0) };
-    let mut turned = [[zero; TO]; WINDOW];
-    for (turned, row) in turned.iter_mut().zip(rows) {
-        *turned = turn(*row, true);
+    let mut transformed = [[zero; TO]; WINDOW];
+    for (transformed, row) in transformed.iter_mut().zip(rows) {
+        *transformed = transform(*row, true);
     }
     for x in 0..TO {
         if rows.len() == 1 {
-            take(0, x, turned[0][x]);
+            take(0, x, transformed[0][x]);
             continue;
         }
         let mut column = [zero; FROM];
-        for (element, row) in column.iter_mut().zip(&turned[..rows.len()]) {
+        for (element, row) in column.iter_mut().zip(&transformed[..rows.len()]) {
             *element = row[x];
         }
-        for (y, element) in turn(column, false).into_iter().enumerate() {
+        for (y, element) in transform(column, false).into_iter().enumerate() {
             take(y, x, element);
         }
     }

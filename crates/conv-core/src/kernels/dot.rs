@@ -8,13 +8,13 @@
 
 use std::ops::Range;
 
-use super::finish::Output;
-use super::packed::{Order, Weight};
+use super::epilogue::Output;
+use super::packed::{Strides, Weight};
 use super::tile::PANEL;
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::Done;
+use crate::memory::AllocResult;
 use crate::simd::{Lanes, Work};
 
 /// Channels of a tile.
@@ -25,15 +25,15 @@ const SAMPLES: usize = 6;
 const TASK: usize = 32;
 
 /// Whether windows are the whole input, of one group, and a channel's weight lies as the input does.
-pub(super) fn suits(g: &Geometry, order: Order) -> bool {
-    g.groups == 1 && g.h.is_whole() && g.w.is_whole() && order.is_plain(g)
+pub(super) fn suits(g: &Geometry, strides: Strides) -> bool {
+    g.groups == 1 && g.h.is_whole() && g.w.is_whole() && strides.is_plain(g)
 }
 
-pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x, weight, finish, y } = of;
-    let (outputs, y) = (g.channels_out, &Output::new(g, finish, y));
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x, weight, epilogue, y } = of;
+    let (outputs, y) = (g.channels_out, &Output::new(g, epilogue, y));
     let tasks = outputs.div_ceil(TASK);
-    let shares = blocks::worth(tasks, g.batch / SAMPLES);
+    let shares = blocks::partitions(tasks, g.batch / SAMPLES);
     blocks::each(tasks * shares, g.work(), |task| {
         let (samples, task) = (blocks::part(g.batch, shares, task % shares), task / shares);
         let channels = task * TASK..outputs.min((task + 1) * TASK);
@@ -108,7 +108,7 @@ impl<T: Element> Products<'_, T> {
         let (depth, last) = (self.g.depth(), self.channels.end - 1);
         let sample = |i: usize| self.x[(first + i) * depth..][..depth].as_ptr();
         // Beyond the last channel the last one once more.
-        let kernel = |i: usize| self.weight.order.kernel(0, (channel + i).min(last));
+        let kernel = |i: usize| self.weight.strides.kernel(0, (channel + i).min(last));
         let weight = |i: usize| self.weight.elements[kernel(i)..][..depth].as_ptr();
         let samples: [_; S] = std::array::from_fn(sample);
         let weights: [_; CHANNELS] = std::array::from_fn(weight);

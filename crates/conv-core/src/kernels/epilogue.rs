@@ -7,37 +7,37 @@ use super::shared::Shared;
 use crate::element::Element;
 use crate::geometry::Geometry;
 
-/// What is done to a sum before it is stored.
+/// What is done to a sum before it is stored: a GEMM library's epilogue.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Finish<'a, T> {
+pub(crate) struct Epilogue<'a, T> {
     /// Added, one for each output channel.
     pub bias: Option<&'a [T]>,
     /// Negative ones become 0.
-    pub rectify: bool,
+    pub relu: bool,
     /// Those of the output channels' first half, a, and second half, b, become a · σ(b). For [`forward`](super::forward) of one group,
-    /// not rectified.
-    pub gate: bool,
+    /// not with `relu`.
+    pub glu: bool,
     /// Only what computes each sum as it is defined (no Winograd).
     pub exact: bool,
     /// The packed weight is kept for the next call.
     pub keep: bool,
 }
 
-impl<T: Element> Finish<'_, T> {
+impl<T: Element> Epilogue<'_, T> {
     pub(super) fn bias(&self, channel: usize) -> T {
         self.bias.map_or(T::zero(), |bias| bias[channel])
     }
 
     #[inline(always)]
-    fn rectified(&self, sum: T) -> T {
-        if self.rectify && sum < T::zero() { T::zero() } else { sum }
+    fn relu(&self, sum: T) -> T {
+        if self.relu && sum < T::zero() { T::zero() } else { sum }
     }
 
     /// Finishes a channel's sums, which nothing gates, where they lie.
     pub(super) fn apply(&self, channel: usize, sums: &mut [T]) {
         let bias = self.bias(channel);
-        if self.rectify || self.bias.is_some() {
-            sums.iter_mut().for_each(|sum| *sum = self.rectified(*sum + bias));
+        if self.relu || self.bias.is_some() {
+            sums.iter_mut().for_each(|sum| *sum = self.relu(*sum + bias));
         }
     }
 }
@@ -45,7 +45,7 @@ impl<T: Element> Finish<'_, T> {
 /// A result that tasks write sums to, each other ones.
 pub(super) struct Output<'a, T> {
     g: &'a Geometry,
-    finish: Finish<'a, T>,
+    epilogue: Epilogue<'a, T>,
     y: Shared<'a, T>,
 }
 
@@ -59,13 +59,13 @@ pub(super) struct Piece {
 }
 
 impl<'a, T: Element> Output<'a, T> {
-    pub fn new(g: &'a Geometry, finish: Finish<'a, T>, y: &'a mut [T]) -> Self {
-        Self { g, finish, y: Shared::new(y) }
+    pub fn new(g: &'a Geometry, epilogue: Epilogue<'a, T>, y: &'a mut [T]) -> Self {
+        Self { g, epilogue, y: Shared::new(y) }
     }
 
     /// How many channels become one.
     pub fn step(&self) -> usize {
-        if self.finish.gate { 2 } else { 1 }
+        if self.epilogue.glu { 2 } else { 1 }
     }
 
     /// Finishes the sums of some channels (counted over groups), whose rows lie a stride apart, and writes them. Where channels gate each
@@ -81,7 +81,7 @@ impl<'a, T: Element> Output<'a, T> {
         sums: &[T],
         stride: usize,
     ) {
-        let Self { g, finish, .. } = self;
+        let Self { g, epilogue, .. } = self;
         let of_sample = g.groups * g.channels_out;
         let step = self.step();
         for (channel, rows) in channels.step_by(step).zip(sums.chunks(step * stride)) {
@@ -90,7 +90,7 @@ impl<'a, T: Element> Output<'a, T> {
                 // SAFETY: by contract.
                 let y = unsafe { self.y.part(plane * g.pixels_out() + pixel, len) };
                 let (bias, sums) = (self.bias(channel), &rows[at..][..len]);
-                if finish.gate {
+                if epilogue.glu {
                     let (bias_of_gate, gates) =
                         (self.bias(channel + 1), &rows[stride + at..][..len]);
                     for ((y, &sum), &gate) in y.iter_mut().zip(sums).zip(gates) {
@@ -98,7 +98,7 @@ impl<'a, T: Element> Output<'a, T> {
                     }
                 } else {
                     for (y, &sum) in y.iter_mut().zip(sums) {
-                        *y = finish.rectified(sum + bias);
+                        *y = epilogue.relu(sum + bias);
                     }
                 }
             }
@@ -108,7 +108,11 @@ impl<'a, T: Element> Output<'a, T> {
     /// The bias of a channel, counted as for [`Output::write`].
     fn bias(&self, channel: usize) -> T {
         let half = self.g.groups * self.g.channels_out / 2;
-        self.finish.bias(if self.finish.gate { channel / 2 + channel % 2 * half } else { channel })
+        self.epilogue.bias(if self.epilogue.glu {
+            channel / 2 + channel % 2 * half
+        } else {
+            channel
+        })
     }
 
     /// Those of up to `N` channels, for [`Output::write_channels`].
@@ -134,7 +138,7 @@ impl<'a, T: Element> Output<'a, T> {
         let start = sample * outputs + channels.start / step;
         // SAFETY: by contract.
         let y = unsafe { self.y.part(start, channels.len() / step) };
-        if self.finish.gate {
+        if self.epilogue.glu {
             let (sums, biases) = (sums.as_chunks().0, biases.as_chunks().0);
             for (y, ([sum, gate], [bias, bias_of_gate])) in
                 y.iter_mut().zip(sums.iter().zip(biases))
@@ -143,7 +147,7 @@ impl<'a, T: Element> Output<'a, T> {
             }
         } else {
             for (y, (&sum, &bias)) in y.iter_mut().zip(sums.iter().zip(biases)) {
-                *y = self.finish.rectified(sum + bias);
+                *y = self.epilogue.relu(sum + bias);
             }
         }
     }

@@ -15,7 +15,7 @@ pub(crate) fn gradient<T: Element>(
     y: &Tensor,
     dy: &Tensor,
 ) -> candle_core::Result<Tensor> {
-    let rectify = |y: &[T], dy: &[T]| {
+    let gradient_of = |y: &[T], dy: &[T]| {
         fill_chunks(dy.len(), BLOCK, dy.len(), |number, to| {
             let start = number * BLOCK;
             let (y, dy) = (&y[start..][..to.len()], &dy[start..][..to.len()]);
@@ -31,6 +31,6 @@ pub(crate) fn gradient<T: Element>(
         })
         .map_err(|no_room| no_room.in_operation(op).into())
     };
-    let elements = read(dy, |dy: &[T]| read(y, |y| rectify(y, dy)))?;
+    let elements = read(dy, |dy: &[T]| read(y, |y| gradient_of(y, dy)))?;
     Tensor::from_vec(elements, dy.shape(), &Device::Cpu)
 }

@@ -1,29 +1,34 @@
 //! The weight's gradient: for each tap and output channel a sum over all output pixels of input times gradient.
 //!
-//! Nothing is unrolled. The output's gradient is turned so that a pixel's channels lie side by side; a tile has eight taps as
-//! rows, which are eight pointers into the padded input, and channels as columns. The result is turned back at the end.
+//! Nothing is unrolled. The output's gradient is transposed so that a pixel's channels lie side by side; a tile has eight taps as
+//! rows, which are eight pointers into the padded input, and channels as columns. The result is transposed back at the end.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use super::blocks;
 use super::layout::{Layout, Padded};
-use super::scratch::take;
+use super::scratch::acquire;
 use super::shared::Shared;
-use super::tile::{PANEL, REGISTERS, multiply};
+use super::tile::{PANEL, REGISTERS, microkernel};
 use super::transpose::Transpose;
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::Done;
+use crate::memory::AllocResult;
 use crate::simd::{Lanes, WIDEST, Work};
 
-/// Pixels whose turned gradients are used by all taps before the next: 72 KiB for 48 channels in f32.
+/// Pixels whose transposed gradients are used by all taps before the next: 72 KiB for 48 channels in f32.
 const PIXELS: usize = 384;
 /// Shares of the pixels that have sums of their own, and elements that all of these may have together.
 const PIXEL_SHARES: usize = 16;
 const SUMS: usize = 1 << 22;
 
-pub(super) fn gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mut [T]) -> Done {
+pub(super) fn gradient<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    dy: &[T],
+    dweight: &mut [T],
+) -> AllocResult {
     let layout = Layout::new(g);
     let padded = Padded::new(g, &layout, x)?;
     let taps = layout.taps(g);
@@ -32,12 +37,12 @@ pub(super) fn gradient<T: Element>(g: &Geometry, x: &[T], dy: &[T], dweight: &mu
     let pixel_blocks: Vec<_> = blocks::split(g.columns(), PIXELS).collect();
     let panels = depth.div_ceil(PANEL);
     let len = panels * PANEL * row;
-    // Shares of the pixels have sums of their own, which are added up in order; shares of the taps turn the gradients again. The
+    // Shares of the pixels have sums of their own, which are added up in order; shares of the taps transpose the gradients again. The
     // first where there are more pixels than taps, the second for what is left.
     let most = if g.columns() > depth { SUMS / (g.groups * len) } else { 1 };
     let pixel_shares = PIXEL_SHARES.min(pixel_blocks.len()).min(most).max(1);
-    let tap_shares = blocks::worth(g.groups * pixel_shares, panels);
-    let mut sums = take::<T>(g.groups * pixel_shares * len)?;
+    let tap_shares = blocks::partitions(g.groups * pixel_shares, panels);
+    let mut sums = acquire::<T>(g.groups * pixel_shares * len)?;
     let shared = Shared::new(&mut sums);
     blocks::each(g.groups * pixel_shares * tap_shares, g.work(), |task| {
         let (panels, task) =
@@ -77,20 +82,20 @@ struct Sums<'a, T: Element> {
     taps: &'a [usize],
     dy: &'a [T],
     group: usize,
-    /// Elements of a pixel's turned gradients.
+    /// Elements of a pixel's transposed gradients.
     row: usize,
     pixels: &'a [Range<usize>],
     panels: Range<usize>,
     sums: &'a mut [T],
 }
 
-impl<T: Element> Work<T, Done> for Sums<'_, T> {
+impl<T: Element> Work<T, AllocResult> for Sums<'_, T> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let (g, row, from_stride) = (self.g, self.row, self.g.pixels_out());
         // Past the last tap the last one is computed again, into rows that nobody reads.
         let (x, last) = (self.padded.elements().as_ptr(), self.taps.len() - 1);
-        let mut turned = take::<T>(PIXELS.min(g.columns()) * row)?;
+        let mut transposed = acquire::<T>(PIXELS.min(g.columns()) * row)?;
         for (block, pixels) in self.pixels.iter().enumerate() {
             let runs = self.padded.layout.runs(g, self.group, pixels.clone());
             self.padded.assert_inside(self.taps, runs.iter().copied());
@@ -105,22 +110,23 @@ impl<T: Element> Work<T, Done> for Sums<'_, T> {
                     let sample = piece.sample * g.groups + self.group;
                     let channel = sample * g.channels_out + channels.start;
                     let from = &self.dy[channel * from_stride + piece.pixel..];
-                    let (size, to) = ((channels.len(), piece.len), &mut turned[piece.at * width..]);
-                    let turn = Transpose { from, from_stride, size, to, to_stride: width };
+                    let (size, to) =
+                        ((channels.len(), piece.len), &mut transposed[piece.at * width..]);
+                    let transpose = Transpose { from, from_stride, size, to, to_stride: width };
                     // SAFETY: by contract.
-                    unsafe { turn.run::<L>() };
+                    unsafe { transpose.run::<L>() };
                 }
                 for (n, panel) in self.panels.clone().enumerate() {
                     let tap = |i: usize| x.wrapping_add(self.taps[(panel * PANEL + i).min(last)]);
                     let taps: [_; PANEL] = std::array::from_fn(tap);
                     let to = self.sums[n * PANEL * row + channels.start..].as_mut_ptr();
-                    // SAFETY: every tap of every place lies inside of the padded input; the turned gradients have a row for each pixel
+                    // SAFETY: every tap of every place lies inside of the padded input; the transposed gradients have a row for each pixel
                     // of the block, as wide as whole registers; the sums have PANEL rows for each panel.
                     unsafe {
                         let left = |k: usize, i: usize| *taps[i].add(*places.get_unchecked(k));
-                        let right = |k: usize| turned.as_ptr().add(k * width);
+                        let right = |k: usize| transposed.as_ptr().add(k * width);
                         let size = (PANEL, width);
-                        multiply::<L>(pixels.len(), left, right, block > 0, (to, row), size);
+                        microkernel::<L>(pixels.len(), left, right, block > 0, (to, row), size);
                     }
                 }
             }

@@ -5,10 +5,10 @@ use candle_core::{Device, Tensor};
 use crate::cpu::InstructionSet;
 use crate::element::{Element, read};
 use crate::kernels::fill_chunks;
-use crate::memory::NoRoom;
+use crate::memory::AllocError;
 
 /// a · σ(b), with a and b the halves of a sample's `sums`, each of `of_sample` elements.
-pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize) -> Result<Vec<T>, NoRoom> {
+pub(crate) fn glu<T: Element>(sums: &[T], of_sample: usize) -> Result<Vec<T>, AllocError> {
     fill_chunks(sums.len() / 2, of_sample, sums.len(), |sample, y| {
         let (a, b) = sums[2 * sample * of_sample..][..2 * of_sample].split_at(of_sample);
         InstructionSet::vectorize(
@@ -23,7 +23,7 @@ pub(crate) fn gate<T: Element>(sums: &[T], of_sample: usize) -> Result<Vec<T>, N
     })
 }
 
-/// The gradient of `sums` in [`gate`], whose result's is `dy`.
+/// The gradient of `sums` in [`glu`], whose result's is `dy`.
 pub(crate) fn gradient<T: Element>(
     op: &'static str,
     sums: &Tensor,

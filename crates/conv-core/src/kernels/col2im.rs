@@ -1,16 +1,16 @@
 //! The gradient of a convolution's input where the input is much larger than the output, as for a kernel that spans the image: all
 //! products of a pixel's gradients with the weight by one matrix product, then each added where its tap has seen the input.
 //!
-//! [`phases`](super::phases) would multiply zeros there: it computes a sum over all taps for each element of the input.
+//! [`subpixel`](super::subpixel) would multiply zeros there: it computes a sum over all taps for each element of the input.
 
 use super::blocks::{each_chunk, split};
-use super::finish::Finish;
-use super::packed::{Order, Weight};
-use super::scratch::take;
+use super::epilogue::Epilogue;
+use super::packed::{Strides, Weight};
+use super::scratch::acquire;
 use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
-use crate::memory::Done;
+use crate::memory::AllocResult;
 
 /// Products that are in memory at once, where a single sample has not more.
 const PRODUCTS: usize = 1 << 22;
@@ -27,12 +27,12 @@ pub(super) fn suits(g: &Geometry) -> bool {
 }
 
 /// `dx` = the gradient of the input of `g`, finished.
-pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x: dy, weight, finish, y: dx } = of;
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
     let (input, row, column, half) = (g.depth(), 0, 0, 0);
-    let order =
-        Order { start: 0, group: g.channels_out * input, output: 1, input, row, column, half };
-    let weight = Weight { order, ..weight };
+    let strides =
+        Strides { start: 0, group: g.channels_out * input, output: 1, input, row, column, half };
+    let weight = Weight { strides, ..weight };
     let pixels = |axis: &Axis| {
         let (input, output) = (axis.output, axis.output);
         Axis { input, kernel: 1, stride: 1, dilation: 1, offset: 0, output }
@@ -49,16 +49,16 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
             w: pixels(&g.w),
             ..*g
         };
-        let mut products = take((samples.len() * inputs).saturating_mul(of_channel))?;
-        let plain = Finish { bias: None, rectify: false, ..finish };
+        let mut products = acquire((samples.len() * inputs).saturating_mul(of_channel))?;
+        let plain = Epilogue { bias: None, relu: false, ..epilogue };
         let dy = &dy[part(outputs * g.pixels_out())];
         let y = &mut products;
-        convolve(Arguments { g: &products_of, x: dy, weight, finish: plain, y })?;
+        convolve(Arguments { g: &products_of, x: dy, weight, epilogue: plain, y })?;
         let dx = &mut dx[part(inputs * g.pixels_in())];
         each_chunk(dx, g.pixels_in(), products.len(), |number, dx| {
             dx.fill(T::zero());
             spread(g, &products[number * of_channel..][..of_channel], dx);
-            finish.apply(number % inputs, dx);
+            epilogue.apply(number % inputs, dx);
             Ok(())
         })?;
     }

@@ -8,15 +8,15 @@
 
 use std::ops::Range;
 
-use super::finish::Output;
+use super::epilogue::Output;
 use super::layout::{Layout, Padded, Run};
 use super::packed::packed;
-use super::scratch::take;
-use super::tile::{PANEL, REGISTERS, multiply, width};
+use super::scratch::acquire;
+use super::tile::{PANEL, REGISTERS, microkernel, width};
 use super::{Arguments, blocks};
 use crate::element::Element;
 use crate::geometry::Geometry;
-use crate::memory::Done;
+use crate::memory::AllocResult;
 use crate::simd::{Lanes, WIDEST, Work};
 
 /// Columns of the widest panel, which is AVX-512's, and of a block.
@@ -35,12 +35,12 @@ const NEAR_TAPS: usize = 5;
 const FEWEST_OUTPUTS: usize = 64;
 
 /// `y = weight · x`, finished.
-pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x, weight, finish, y } = of;
+pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x, weight, epilogue, y } = of;
     let (columns, panels) = (g.columns(), g.channels_out.div_ceil(PANEL));
-    let (elements, panel_len) = (weight.order.elements(g), PANEL * g.depth());
+    let (elements, panel_len) = (weight.strides.elements(g), PANEL * g.depth());
     let len = g.groups * panels * panel_len;
-    let weight = packed(finish.keep, ("product", g), weight, len, |packed| {
+    let weight = packed(epilogue.keep, ("product", g), weight, len, |packed| {
         blocks::each_chunk(packed, panel_len, len, |number, panel| {
             weight.pack::<PANEL>(g, &elements, (number / panels, number % panels), panel);
             Ok(())
@@ -51,8 +51,8 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> Done {
     let taps = layout.taps(g);
     let block_panels = blocks::split(columns.div_ceil(PANEL_COLUMNS), COLUMNS / PANEL_COLUMNS);
     let tasks = g.groups * block_panels.len();
-    let shares = blocks::worth(tasks, g.channels_out / FEWEST_OUTPUTS);
-    let y = Output::new(g, finish, y);
+    let shares = blocks::partitions(tasks, g.channels_out / FEWEST_OUTPUTS);
+    let y = Output::new(g, epilogue, y);
     blocks::each(tasks * shares, g.work(), |task| {
         let (panels, task) = (blocks::part(panels, shares, task % shares), task / shares);
         let (group, block) = (task / block_panels.len(), task % block_panels.len());
@@ -75,9 +75,9 @@ struct Block<'a, T: Element> {
     y: &'a Output<'a, T>,
 }
 
-impl<T: Element> Work<T, Done> for Block<'_, T> {
+impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
     #[inline(always)]
-    unsafe fn run<L: Lanes<Element = T>>(self) -> Done {
+    unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let Self { g, padded, taps, group, .. } = self;
         let (outputs, depth, width) = (g.channels_out, taps.len(), width::<L>());
         let near = g.w.kernel >= NEAR_TAPS;
@@ -96,10 +96,10 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
             .collect();
         let runs = of_columns.iter().flat_map(|(_, _, runs, _)| runs.iter().copied());
         padded.assert_inside(taps, runs);
-        let mut gathered = take::<T>(of_columns.len() * DEPTH.min(depth) * width)?;
+        let mut gathered = acquire::<T>(of_columns.len() * DEPTH.min(depth) * width)?;
         // One tile of sums after the other, or all of them where there are several slices of the depth.
         let tiles = if depth > DEPTH { of_columns.len() * self.panels.len() } else { 1 };
-        let mut sums = take::<T>(tiles * PANEL * width)?;
+        let mut sums = acquire::<T>(tiles * PANEL * width)?;
         for start in (0..depth).step_by(DEPTH) {
             let slice = start..depth.min(start + DEPTH);
             let len = slice.len() * width;
@@ -132,10 +132,10 @@ impl<T: Element> Work<T, Done> for Block<'_, T> {
                         let left = |k: usize, i: usize| *left.add(k * PANEL + i);
                         if *in_place {
                             let right = |k: usize| x.add(*taps.get_unchecked(start + k));
-                            multiply::<L>(slice.len(), left, right, add, to, size);
+                            microkernel::<L>(slice.len(), left, right, add, to, size);
                         } else {
                             let right = |k: usize| right.add(k * width);
-                            multiply::<L>(slice.len(), left, right, add, to, size);
+                            microkernel::<L>(slice.len(), left, right, add, to, size);
                         }
                         if slice.end == depth {
                             let first = group * outputs;

@@ -1,15 +1,15 @@
 //! The gradient of a convolution's input, which is also the transposed convolution: convolutions of the output's gradient.
 //!
-//! With stride 1 it is one, with the kernel turned around. With stride 2 the input's even and odd elements see different taps and
+//! With stride 1 it is one, with the kernel flipped. With stride 2 the input's even and odd elements see different taps and
 //! are a convolution each, of the stride 1, with half of the taps; and so on for every stride, along both axes.
 
 use super::blocks::each_chunk;
-use super::packed::{Order, Weight};
-use super::scratch::take;
+use super::packed::{Strides, Weight};
+use super::scratch::acquire;
 use super::{Arguments, convolve};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
-use crate::memory::Done;
+use crate::memory::AllocResult;
 
 /// The input elements `first + i · stride` of one axis, as outputs of a convolution over the gradient.
 struct Phase {
@@ -62,18 +62,18 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 /// `dx` = the gradient of the input of `g`, finished.
-pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
-    let Arguments { g, x: dy, weight, finish, y: dx } = of;
+pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
+    let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
     let (rows, columns) = (Phase::all(&g.h), Phase::all(&g.w));
     let part = |row: &Phase, column: &Phase, dx: &mut [T]| {
-        let turned = Geometry {
+        let flipped = Geometry {
             channels_in: g.channels_out,
             channels_out: g.channels_in,
             h: row.axis,
             w: column.axis,
             ..*g
         };
-        let order = Order {
+        let strides = Strides {
             start: row.first_tap() * g.w.kernel + column.first_tap(),
             group: g.channels_out * g.depth(),
             output: g.taps(),
@@ -82,8 +82,8 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
             column: -(column.step as isize),
             half: 0,
         };
-        let weight = Weight { order, ..weight };
-        convolve(Arguments { g: &turned, x: dy, weight, finish, y: dx })
+        let weight = Weight { strides, ..weight };
+        convolve(Arguments { g: &flipped, x: dy, weight, epilogue, y: dx })
     };
     if let ([row], [column]) = (&rows[..], &columns[..])
         && (g.h.stride, g.w.stride) == (1, 1)
@@ -94,7 +94,7 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
     let phases: Vec<_> = rows.iter().flat_map(|r| columns.iter().map(move |c| (r, c))).collect();
     let mut parts = Vec::with_capacity(phases.len());
     for (row, column) in &phases {
-        let mut of_phase = take(channels * row.axis.output * column.axis.output)?;
+        let mut of_phase = acquire(channels * row.axis.output * column.axis.output)?;
         part(row, column, &mut of_phase)?;
         parts.push(of_phase);
     }
@@ -105,7 +105,7 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> Done {
         if phases.len() < all {
             // What no tap has seen.
             dx.fill(T::zero());
-            finish.apply(channel % (g.groups * g.channels_in), dx);
+            epilogue.apply(channel % (g.groups * g.channels_in), dx);
         }
         for ((row, column), part) in phases.iter().zip(&parts) {
             let len = row.axis.output * column.axis.output;
