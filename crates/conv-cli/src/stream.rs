@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn all_items_are_taken_in_order_and_never_too_many() -> Result<()> {
-        let (mut taken, mut most) = (Vec::new(), 0);
+        let mut taken = Vec::new();
+        let mut most = 0;
         each(
             || Ok((0..100).map(Ok)),
             8,

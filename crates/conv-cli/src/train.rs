@@ -146,7 +146,8 @@ impl TrainFlags {
             );
         }
         let metrics = figures()?;
-        let (model, report) = (out.join("model"), out.join("report.html"));
+        let model = out.join("model");
+        let report = out.join("report.html");
         task::save(task, &model, &card(metrics.clone()), self.half)?;
         let log = read_log(&out.join("metrics.jsonl"))?;
         task::report(task, subtitle, &metrics, &log, &outcome)?.write(&report)?;
@@ -221,7 +222,8 @@ pub fn learn(
 /// Of the first evaluation with a metric that is infinite or no number.
 fn not_finite(config: &FitConfig, record: &EvaluationRecord) -> Option<String> {
     let (name, value) = record.metrics.iter().find(|(_, value)| !value.is_finite())?;
-    let (step, rate) = (record.step, short(config.learning_rate));
+    let step = record.step;
+    let rate = short(config.learning_rate);
     Some(format!("{name} is {value} after step {step}; does a learning rate of {rate} suit?"))
 }
 

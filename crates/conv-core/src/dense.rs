@@ -78,7 +78,8 @@ impl Dense {
     }
 
     fn laid_out<T: Element>(&self, convolution: &Convolution) -> Result<Tensor> {
-        let (g, weight) = (&convolution.geometry, self.weight.to_dtype(T::DTYPE)?);
+        let g = &convolution.geometry;
+        let weight = self.weight.to_dtype(T::DTYPE)?;
         let len = laid_out_len(g);
         let no_room = || Error::OutOfMemory { op: OP, elements: len };
         let mut panels = try_zeros::<T>(len).ok_or_else(no_room)?;
@@ -114,7 +115,8 @@ impl Dense {
     pub fn weight_rows(&self, rows: &Tensor) -> Result<Tensor> {
         let (outputs, inputs, _) = self.weight.dims3()?;
         if self.glu {
-            let (found, expected) = ("the weight of a gated map".into(), "that of a plain one");
+            let found = "the weight of a gated map".into();
+            let expected = "that of a plain one";
             return Err(Error::Refused { op: OP, found, expected });
         }
         let Some(panels) = &self.panels else {
@@ -149,7 +151,8 @@ impl Dense {
         panels: &Tensor,
     ) -> candle_core::Result<Tensor> {
         let (g, shape) = (&convolution.geometry, &convolution.output);
-        let (given, x) = (x.dtype(), x.to_dtype(T::DTYPE)?);
+        let given = x.dtype();
+        let x = x.to_dtype(T::DTYPE)?;
         let bias = self.bias.as_ref().map(|bias| bias.to_dtype(T::DTYPE)?.to_vec1::<T>());
         let bias = bias.transpose()?;
         let epilogue = convolution.epilogue(bias.as_deref());
@@ -175,7 +178,8 @@ fn gathered<T: Element>(
     let mut elements = room::<T>(OP, count * inputs)?;
     let rows = rows.to_vec1::<u32>()?;
     if let Some(row) = rows.iter().find(|row| **row as usize >= outputs) {
-        let (found, expected) = (format!("row {row} of {outputs}"), "one that the weight has");
+        let found = format!("row {row} of {outputs}");
+        let expected = "one that the weight has";
         return Err(Error::Refused { op: OP, found, expected });
     }
     read(panels, |panels: &[T]| {
@@ -215,10 +219,13 @@ mod tests {
             for (rows, inputs, outputs) in
                 [(1, 1, 2), (3, 5, 16), (4, 40, 18), (5, 300, 48), (8, 17, 50), (23, 64, 194)]
             {
-                let (x, weight) = (values(&[rows, inputs], 1)?, values(&[outputs, inputs], 2)?);
-                let (bias, config) = (values(&[outputs], 3)?, Conv1dConfig::default());
+                let x = values(&[rows, inputs], 1)?;
+                let weight = values(&[outputs, inputs], 2)?;
+                let bias = values(&[outputs], 3)?;
+                let config = Conv1dConfig::default();
                 for bias in [None, Some(&bias)] {
-                    let (columns, kernels) = (x.unsqueeze(2)?, weight.unsqueeze(2)?);
+                    let columns = x.unsqueeze(2)?;
+                    let kernels = weight.unsqueeze(2)?;
                     let plain = conv1d(&columns, &kernels, bias, &config)?;
                     let gated = conv1d_glu(&columns, &kernels, bias, &config)?;
                     for (dense, expected) in

@@ -55,7 +55,8 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
     if !same_stride || !same_dilation || (*transposed && *groups > 1) {
         return Ok(None);
     }
-    let (x, weight) = (image(x)?, image(weight)?.contiguous()?);
+    let x = image(x)?;
+    let weight = image(weight)?.contiguous()?;
     let y = if *transposed {
         let full = x.contiguous()?.conv_transpose2d(&weight, 0, 0, w.stride, w.dilation)?;
         crop(&crop(&full, 2, h)?, 3, w)?
@@ -69,7 +70,9 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
 /// The convolution composed of selecting, adding up and matrix products, whose gradients candle has right.
 fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let g = &convolution.geometry;
-    let (groups, rows, columns) = (g.groups, g.depth(), g.columns());
+    let groups = g.groups;
+    let rows = g.depth();
+    let columns = g.columns();
     let weight = weight.reshape((groups, g.channels_out, rows))?;
     let y = if convolution.transposed {
         let y = image(x)?.reshape((g.batch, groups, g.channels_out, g.pixels_out()))?;
@@ -98,7 +101,8 @@ fn unroll(g: &Geometry, x: &Tensor) -> Result<Tensor> {
 /// [`unroll`]'s transpose: every element added to the place it was taken from.
 fn roll(g: &Geometry, unrolled: &Tensor) -> Result<Tensor> {
     let (h, w) = (&g.h, &g.w);
-    let (batch, channels) = (g.batch, g.groups * g.channels_in);
+    let batch = g.batch;
+    let channels = g.groups * g.channels_in;
     let x = unrolled
         .reshape(&[g.groups, g.channels_in, h.kernel, w.kernel, batch, h.output, w.output][..])?
         .permute(vec![4, 0, 1, 2, 5, 3, 6])?
@@ -217,7 +221,8 @@ impl CustomOp2 for Known {
             true => Ok(Var::from_tensor(t)?.into_inner()),
             false => Ok::<_, candle_core::Error>(t.clone()),
         };
-        let (x, weight) = (leaf(x)?, leaf(weight)?);
+        let x = leaf(x)?;
+        let weight = leaf(weight)?;
         let y = composed(&self.convolution, &x, &weight)?;
         let mut gradients = y.mul(dy)?.sum_all()?.backward()?;
         let mut gradient = |leaf: &Tensor| match gradients.remove(leaf) {
@@ -273,7 +278,8 @@ mod tests {
             let gradients = [&x, &weight, &bias].map(|v| gradients.get(v).cloned());
             Ok([Some(y)].into_iter().chain(gradients).flatten().collect())
         };
-        let (found, expected) = (run(true)?, run(false)?);
+        let found = run(true)?;
+        let expected = run(false)?;
         // candle does not add a bias to nothing, and so gives it no gradient.
         let without_bias = usize::from(x.elem_count() == 0);
         assert_eq!((found.len() + without_bias, expected.len()), (4, 4));
@@ -335,9 +341,11 @@ mod tests {
         for padding in [Padding2d { top: 1, ..Padding2d::default() }, Padding2d::columns((2, 0))] {
             for stride in [(1, 1), (1, 2)] {
                 let config = ConvTranspose2dConfig { stride, padding, ..Default::default() };
-                let (x, weight) = ([1, 3, 4, 5], [3, 1, 3, 2]);
+                let x = [1, 3, 4, 5];
+                let weight = [3, 1, 3, 2];
                 agrees(&|call| call.transposed(&config), &x, &weight)?;
-                let (x, weight) = ([1, 3, 1, 5], [3, 1, 1 + padding.top, 4]);
+                let x = [1, 3, 1, 5];
+                let weight = [3, 1, 1 + padding.top, 4];
                 agrees(&|call| call.transposed(&config), &x, &weight)?;
             }
         }
@@ -346,7 +354,8 @@ mod tests {
 
     #[test]
     fn without_variables_nothing_is_kept() -> Result<()> {
-        let (x, weight) = (gradcheck::values((1, 1, 5), 1), gradcheck::values((1, 1, 2), 2));
+        let x = gradcheck::values((1, 1, 5), 1);
+        let weight = gradcheck::values((1, 1, 2), 2);
         let call =
             Call { op: "conv1d", rank: 3, dims: ("", ""), x: &x, weight: &weight, bias: None };
         let convolution = call.convolution(&Conv2dConfig::default())?;

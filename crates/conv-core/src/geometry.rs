@@ -47,7 +47,8 @@ pub(crate) struct Geometry {
 impl Axis {
     /// A convolution over `size` elements.
     pub fn convolution(op: &'static str, request: Request) -> Result<Self> {
-        let (kernel, input) = (request.reach(op)?, request.padded(op)?);
+        let kernel = request.reach(op)?;
+        let input = request.padded(op)?;
         if kernel > input {
             return Err(Error::KernelTooWide { op, axis: request.axis, kernel, input });
         }
@@ -71,7 +72,8 @@ impl Axis {
             let what = "input size";
             return Err(Error::Zero { op, what });
         }
-        let (what, size) = ("output", request.size - 1);
+        let what = "output";
+        let size = request.size - 1;
         let full =
             checked(op, what, &[size, request.stride, kernel, output_padding], |[a, b, c, d]| {
                 a.checked_mul(b)?.checked_add(c)?.checked_add(d)
@@ -189,7 +191,8 @@ impl Geometry {
     /// The same as kernels like it best: without strides that lead nowhere, and a tall image of width 1 laid on its side, whose
     /// elements lie in memory just so, since they work on whole rows.
     pub fn simplified(&self) -> Self {
-        let (h, w) = (self.h.simplified(), self.w.simplified());
+        let h = self.h.simplified();
+        let w = self.w.simplified();
         let is_thin = w.input == 1 && w.is_whole();
         let (h, w) = if is_thin { (w, h) } else { (h, w) };
         Self { h, w, ..*self }

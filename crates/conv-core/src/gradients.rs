@@ -59,12 +59,14 @@ fn check(op: &'static str, x: &Tensor, dy: &Tensor, expected: &[usize]) -> Resul
     if !matches!(x.dtype(), DType::F32 | DType::F64) {
         return Err(Error::DType { op, found: x.dtype() });
     }
-    let (argument, found) = ("gradient", dy.dtype());
+    let argument = "gradient";
+    let found = dy.dtype();
     if found != x.dtype() {
         return Err(Error::DTypeMismatch { op, argument, found, expected: x.dtype() });
     }
     if let Some(other) = [x, dy].into_iter().find(|tensor| !tensor.device().is_cpu()) {
-        let (found, expected) = (other.device().location(), Device::Cpu.location());
+        let found = other.device().location();
+        let expected = Device::Cpu.location();
         return Err(Error::DeviceMismatch { op, argument, found, expected });
     }
     if dy.dims() == expected {
@@ -125,7 +127,9 @@ mod tests {
     #[test]
     fn they_are_those_of_the_graph_and_only_of_what_is_tracked() -> Result<()> {
         let var = |shape: &[usize], seed| Var::from_tensor(&values(shape, seed));
-        let (x, weight, bias) = (var(&[2, 3, 6, 5], 1)?, var(&[3, 3, 2, 2], 2)?, var(&[3], 3)?);
+        let x = var(&[2, 3, 6, 5], 1)?;
+        let weight = var(&[3, 3, 2, 2], 2)?;
+        let bias = var(&[3], 3)?;
         let config = Conv2dConfig { padding: Padding2d::all(1), ..Default::default() };
         let transposed = ConvTranspose2dConfig { stride: (2, 2), ..Default::default() };
         let results = [
@@ -157,7 +161,8 @@ mod tests {
     fn of_pooling_too() -> Result<()> {
         let x = Var::from_tensor(&values((2, 3, 6, 5), 1))?;
         let config = Pool2dConfig { kernel: (3, 2), stride: Some((2, 1)), ..Default::default() };
-        let (largest, mean) = (crate::max_pool2d(&x, &config)?, crate::avg_pool2d(&x, &config)?);
+        let largest = crate::max_pool2d(&x, &config)?;
+        let mean = crate::avg_pool2d(&x, &config)?;
         let dy = values(mean.shape(), 2);
         let of = |y: &Tensor| y.mul(&dy)?.sum_all()?.backward();
         same(&max_pool2d(&x, &largest, &dy, &config)?, of(&largest)?.get(&x))?;

@@ -72,7 +72,8 @@ impl Convolution {
     pub fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let given = x.dtype();
         let dtype = compute_dtype(self.op, given)?;
-        let (x, weight) = (x.to_dtype(dtype)?, weight.to_dtype(dtype)?);
+        let x = x.to_dtype(dtype)?;
+        let weight = weight.to_dtype(dtype)?;
         let bias = bias.map(|bias| bias.to_dtype(dtype)).transpose()?;
         let y = match (x.device().is_cpu(), bias) {
             (true, Some(bias)) => x.apply_op3(&weight, &bias, self)?,
@@ -305,7 +306,8 @@ mod tests {
                 assert!(!dy.is_contiguous());
                 let gradients =
                     |dy: &Tensor| convolution.gradients(&x, &weight, Some(&bias), (None, dy));
-                let (found, expected) = (gradients(&dy)?, gradients(&dy.contiguous()?)?);
+                let found = gradients(&dy)?;
+                let expected = gradients(&dy.contiguous()?)?;
                 for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
                     let found = found.flatten_all()?.to_vec1::<f64>()?;
                     assert_eq!(found, expected.flatten_all()?.to_vec1::<f64>()?);

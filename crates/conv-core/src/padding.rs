@@ -167,7 +167,8 @@ mod tests {
             })?;
         }
         check_fixtures("same", |x, geometry| {
-            let (kernel, dilation) = (geometry[0], geometry[1]);
+            let kernel = geometry[0];
+            let dilation = geometry[1];
             let weight = Tensor::arange(1f32, kernel as f32 + 1.0, &Device::Cpu)?;
             let padding = same(x.dim(2)?, kernel, 1, dilation)?;
             let config = crate::Conv1dConfig { padding, dilation, ..Default::default() };

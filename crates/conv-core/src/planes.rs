@@ -21,7 +21,8 @@ pub(crate) fn fill_planes<T: Element>(
     work: impl Fn(usize, &mut [T]) -> AllocResult + Sync,
 ) -> Result<Vec<T>> {
     let per_block = BLOCK.div_ceil(cost.max(1));
-    let (len, size) = (planes * plane_len, per_block * plane_len);
+    let len = planes * plane_len;
+    let size = per_block * plane_len;
     fill_chunks(len, size, planes.saturating_mul(cost), |index, block| {
         for (plane, out) in block.chunks_exact_mut(plane_len.max(1)).enumerate() {
             work(index * per_block + plane, out)?;

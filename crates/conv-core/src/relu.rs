@@ -18,7 +18,8 @@ pub(crate) fn gradient<T: Element>(
     let gradient_of = |y: &[T], dy: &[T]| {
         fill_chunks(dy.len(), BLOCK, dy.len(), |number, to| {
             let start = number * BLOCK;
-            let (y, dy) = (&y[start..][..to.len()], &dy[start..][..to.len()]);
+            let y = &y[start..][..to.len()];
+            let dy = &dy[start..][..to.len()];
             InstructionSet::vectorize(
                 #[inline(always)]
                 || {

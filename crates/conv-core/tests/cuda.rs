@@ -30,7 +30,8 @@ fn convolutions_of_drawn_geometries() -> Result<()> {
     on_cuda(|checks| {
         for operation in OPERATIONS {
             gradcheck::check_many(100, any_case(operation), |case| {
-                let (x, weight) = (case.x_shape(), case.weight_shape());
+                let x = case.x_shape();
+                let weight = case.weight_shape();
                 let mut inputs = vec![gradcheck::values(x, 1), gradcheck::values(weight, 2)];
                 if case.bias {
                     inputs.push(gradcheck::values(case.groups * case.outputs, 3));
@@ -130,7 +131,8 @@ fn convolutions_of_usual_sizes() -> Result<()> {
                 precision,
                 ..Default::default()
             };
-            let (x, weight) = ([2, 32, 9, 11], [32, 24 / groups, 3, 3]);
+            let x = [2, 32, 9, 11];
+            let weight = [32, 24 / groups, 3, 3];
             checks.check("conv_transpose2d, doubled", &[&x, &weight, &[24]], |t| {
                 conv_transpose2d(&t[0], &t[1], Some(&t[2]), &doubled)
             })?;
@@ -232,7 +234,8 @@ fn maxima_of_equals_and_of_what_is_not_a_number() -> Result<()> {
 #[test]
 fn upsampling_and_padding() -> Result<()> {
     on_cuda(|checks| {
-        let (line, image) = ([2, 3, 7], [2, 3, 5, 7]);
+        let line = [2, 3, 7];
+        let image = [2, 3, 5, 7];
         for size in [14, 10, 4, 1] {
             checks.check("upsample_nearest1d", &[&line], |t| upsample_nearest1d(&t[0], size))?;
             checks
@@ -260,7 +263,8 @@ fn other_types() -> Result<()> {
     on_cuda(|checks| {
         for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F16, 2e-3), (DType::BF16, 2e-2)] {
             (checks.dtype, checks.tolerance) = (dtype, tolerance);
-            let (x, same) = ([2, 6, 7, 6], Padding2d::all(1));
+            let x = [2, 6, 7, 6];
+            let same = Padding2d::all(1);
             let config = Conv2dConfig { padding: same, groups: 2, ..Default::default() };
             checks.check("conv2d", &[&x, &[8, 3, 3, 3], &[8]], |t| {
                 conv2d(&t[0], &t[1], Some(&t[2]), &config)
@@ -307,7 +311,8 @@ fn other_layouts() -> Result<()> {
 fn backward_passes_alone_are_refused() -> Result<()> {
     on_cuda(|checks| {
         let zeros = |shape| Tensor::zeros(shape, DType::F32, checks.device());
-        let (weight, dy) = (zeros((3, 2, 1, 1))?, zeros((1, 3, 4, 4))?);
+        let weight = zeros((3, 2, 1, 1))?;
+        let dy = zeros((1, 3, 4, 4))?;
         let x = Var::from_tensor(&zeros((1, 2, 4, 4))?)?;
         let found = gradients::conv2d(&x, &weight, None, &dy, &Conv2dConfig::default());
         assert!(matches!(found, Err(Error::DeviceMismatch { .. })));

@@ -26,7 +26,8 @@ impl Default for Anchors {
 impl Anchors {
     pub(crate) fn check(&self) -> Result<(), InvalidField> {
         let is_side = |side: &f32| side.is_finite() && (1.0..=1e4).contains(side);
-        let (sizes, aspects) = (format!("{:?}", self.sizes), format!("{:?}", self.aspects));
+        let sizes = format!("{:?}", self.sizes);
+        let aspects = format!("{:?}", self.aspects);
         let are_sides = (4..=5).contains(&self.sizes.len()) && self.sizes.iter().all(is_side);
         let expected = "4 or 5 numbers of 1 to 10000 pixels";
         InvalidField::unless(are_sides, "anchors.sizes", &sizes, expected)?;
@@ -49,14 +50,16 @@ impl Anchors {
         let around = |aspect: &f32| {
             let root = aspect.sqrt();
             let edge = |side: f32| (side / 2.0).round_ties_even();
-            let (half_width, half_height) = (edge(size / root), edge(size * root));
+            let half_width = edge(size / root);
+            let half_height = edge(size * root);
             [-half_width, -half_height, half_width, half_height]
         };
         let around: Vec<[f32; 4]> = self.aspects.iter().map(around).collect();
         let mut anchors = Vec::with_capacity(rows * columns * around.len());
         for row in 0..rows {
             for column in 0..columns {
-                let (x, y) = ((column * across) as f32, (row * down) as f32);
+                let x = (column * across) as f32;
+                let y = (row * down) as f32;
                 anchors.extend(around.iter().map(|[left, top, right, bottom]| {
                     BoundingBox::new(x + left, y + top, x + right, y + bottom)
                 }));

@@ -185,7 +185,8 @@ pub(crate) fn average_precision(comparisons: &[Comparison]) -> AveragePrecision 
     // For each threshold the mean precision and recall of each class.
     let figures = |areas: (f64, f64)| -> Vec<[Vec<f64>; 2]> {
         let at = |at: usize| {
-            let (mut precisions, mut recalls) = (Vec::new(), Vec::new());
+            let mut precisions = Vec::new();
+            let mut recalls = Vec::new();
             for &class in &classes {
                 let own: Vec<&Comparison> =
                     comparisons.iter().filter(|comparison| comparison.class == class).collect();
@@ -270,7 +271,8 @@ mod tests {
         let comparisons: Vec<Comparison> = pictures.iter().map(comparison).collect();
         let found = serde_json::to_value(average_precision(&comparisons)).unwrap();
         for (name, expected) in expected.as_object().unwrap() {
-            let (found, expected) = (found[name].as_f64().unwrap(), expected.as_f64().unwrap());
+            let found = found[name].as_f64().unwrap();
+            let expected = expected.as_f64().unwrap();
             assert!((found - expected).abs() < 1e-9, "{name}: {found}, expected {expected}");
         }
         // What is drawn has the mean that is told.

@@ -118,7 +118,8 @@ impl BoxCoder {
     /// The four numbers that make `base` the box `target`.
     pub fn encode(&self, target: &BoundingBox, base: &BoundingBox) -> [f32; 4] {
         let ([tx, ty], [bx, by]) = (target.centre(), base.centre());
-        let (width, height) = (base.width(), base.height());
+        let width = base.width();
+        let height = base.height();
         let [wx, wy, ww, wh] = self.weights;
         [
             wx * (tx - bx) / width,
@@ -131,9 +132,11 @@ impl BoxCoder {
     /// The box that the four numbers make of `base`; a side grows to 62.5 times that of `base` at most.
     pub fn decode(&self, numbers: [f32; 4], base: &BoundingBox) -> BoundingBox {
         let [x, y] = base.centre();
-        let (width, height) = (base.width(), base.height());
+        let width = base.width();
+        let height = base.height();
         let [dx, dy, dw, dh] = [0, 1, 2, 3].map(|at| numbers[at] / self.weights[at]);
-        let (x, y) = (x + dx * width, y + dy * height);
+        let x = x + dx * width;
+        let y = y + dy * height;
         let half_width = 0.5 * width * dw.min(LARGEST_LOG).exp();
         let half_height = 0.5 * height * dh.min(LARGEST_LOG).exp();
         BoundingBox::new(x - half_width, y - half_height, x + half_width, y + half_height)
@@ -225,7 +228,8 @@ mod tests {
                 assert!(close, "{found}, torchvision has {expected}");
             }
         };
-        let (bases, targets) = (boxes(&coder["base"]), boxes(&coder["target"]));
+        let bases = boxes(&coder["base"]);
+        let targets = boxes(&coder["target"]);
         for (at, base) in bases.iter().enumerate() {
             near(BoxCoder::PROPOSALS.encode(&targets[at], base), numbers("encoded")[at]);
             let decoded = BoxCoder::PROPOSALS.decode(numbers("numbers")[at], base);

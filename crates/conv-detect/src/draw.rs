@@ -136,7 +136,8 @@ struct Canvas {
 
 impl Canvas {
     fn enlarged(picture: &Picture, scale: usize) -> Result<Self> {
-        let (width, height) = (picture.width() * scale, picture.height() * scale);
+        let width = picture.width() * scale;
+        let height = picture.height() * scale;
         let smooth = match scale {
             1 => picture.clone(),
             _ => picture.resize(width, height, conv_vision::Filter::Bicubic)?,
@@ -168,7 +169,8 @@ impl Canvas {
                 if !bitmap.get(x / scale, y / scale) {
                     continue;
                 }
-                let (left, above) = (x.checked_sub(1), y.checked_sub(1));
+                let left = x.checked_sub(1);
+                let above = y.checked_sub(1);
                 let down = |at: Option<usize>| at.map(|at| at / scale);
                 let is_within = has(down(left), Some(y / scale))
                     && has(Some((x + 1) / scale), Some(y / scale))
@@ -183,7 +185,8 @@ impl Canvas {
     fn frame(&mut self, found: &BoundingBox, colour: [u8; 3]) {
         let whole = found.clipped(self.width as f32, self.height as f32);
         let [left, top, right, bottom] = whole.corners().map(|edge| edge.round() as usize);
-        let (right, bottom) = (right.max(left + 2), bottom.max(top + 2));
+        let right = right.max(left + 2);
+        let bottom = bottom.max(top + 2);
         for x in left..right {
             [top, top + 1, bottom - 2, bottom - 1]
                 .into_iter()
@@ -230,7 +233,8 @@ impl Canvas {
             let glyph = font8x8::BASIC_FONTS.get(character).unwrap_or([0x7e; 8]);
             for (row, bits) in glyph.iter().enumerate() {
                 for column in (0..8).filter(|column| (bits >> column) & 1 == 1) {
-                    let (x, y) = (left + 2 + at * 8 + column, top + 2 + row * TALL);
+                    let x = left + 2 + at * 8 + column;
+                    let y = top + 2 + row * TALL;
                     (y..y + TALL).for_each(|y| self.blend(x, y, [255; 3], 1.0));
                 }
             }

@@ -64,12 +64,17 @@ impl Compared {
 fn compare_all(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Compared> {
     let classes_of = classes(detector, data)?;
     if data.examples.is_empty() {
-        let (place, found) = (data.name.clone(), "no picture with annotations".to_string());
+        let place = data.name.clone();
+        let found = "no picture with annotations".to_string();
         return Err(Error::Empty { place, found, expected: "some to measure on" });
     }
     let classes = data.labels.len();
-    let (mut boxes, mut masks) = (Vec::new(), Vec::new());
-    let (mut tally, mut skipped, mut pictures, mut objects) = (Tally::default(), Vec::new(), 0, 0);
+    let mut boxes = Vec::new();
+    let mut masks = Vec::new();
+    let mut tally = Tally::default();
+    let mut skipped = Vec::new();
+    let mut pictures = 0;
+    let mut objects = 0;
     for (place, example) in data.examples.iter().enumerate() {
         let picture = match Picture::open(&example.path, limits) {
             Ok(picture) => picture,

@@ -109,7 +109,8 @@ impl Detector {
     /// Another number of names than of classes; a device other than the CPU.
     pub fn new(model: MaskRcnn, labels: Vec<String>, device: &Device) -> Result<Self> {
         check_device(device)?;
-        let (found, expected) = (labels.len(), model.config().classes);
+        let found = labels.len();
+        let expected = model.config().classes;
         if found != expected {
             return Err(Error::Differs {
                 place: "labels.txt".into(),
@@ -154,11 +155,13 @@ impl Detector {
     /// # Errors
     /// Numbers that are not finite, of damaged weights; what the tensor library refuses.
     pub fn detect(&self, picture: &Picture) -> Result<Vec<Instance>> {
-        let (width, height) = (picture.width(), picture.height());
+        let width = picture.width();
+        let height = picture.height();
         let seen = self.config().input.resize(picture.clone())?;
         let sides = (seen.width(), seen.height());
         let x = batch(&[seen], &self.device)?;
-        let (across, down) = (width as f32 / sides.0 as f32, height as f32 / sides.1 as f32);
+        let across = width as f32 / sides.0 as f32;
+        let down = height as f32 / sides.1 as f32;
         let found = self.model.find(&x, sides)?;
         let found = found.into_iter().map(|found| {
             let bounding_box = found.bounding_box.scaled(across, down);
@@ -173,10 +176,12 @@ impl Detector {
     /// # Errors
     /// As [`Detector::detect`].
     pub fn look(&self, picture: &Picture, objects: &[BoundingBox]) -> Result<Looked> {
-        let (width, height) = (picture.width(), picture.height());
+        let width = picture.width();
+        let height = picture.height();
         let seen = self.config().input.resize(picture.clone())?;
         let sides = (seen.width(), seen.height());
-        let (across, down) = (width as f32 / sides.0 as f32, height as f32 / sides.1 as f32);
+        let across = width as f32 / sides.0 as f32;
+        let down = height as f32 / sides.1 as f32;
         let x = batch(&[seen], &self.device)?;
         let proposed = self.model.propose(&self.model.features(&x)?, &x)?;
         let counts = self.config().proposals.counts_in_detection();

@@ -16,7 +16,8 @@ impl Input {
     /// The sides (width, height) of what the network sees of a picture: whole pixels, rounded down
     /// as torchvision does.
     pub fn sides(&self, width: usize, height: usize) -> (usize, usize) {
-        let (short, long) = (width.min(height).max(1) as f64, width.max(height).max(1) as f64);
+        let short = width.min(height).max(1) as f64;
+        let long = width.max(height).max(1) as f64;
         let factor = (self.short_side as f64 / short).min(self.long_side as f64 / long);
         let side = |side: usize| ((side as f64 * factor) as usize).max(1);
         (side(width), side(height))
@@ -43,7 +44,8 @@ pub(crate) fn batch(pictures: &[Picture], device: &Device) -> Result<Tensor> {
     let side = |of: fn(&Picture) -> usize| {
         pictures.iter().map(of).max().unwrap_or(1).div_ceil(STRIDE) * STRIDE
     };
-    let (width, height) = (side(Picture::width), side(Picture::height));
+    let width = side(Picture::width);
+    let height = side(Picture::height);
     let plane = width * height;
     let mut values = vec![0f32; pictures.len() * 3 * plane];
     for (picture, values) in pictures.iter().zip(values.chunks_exact_mut(3 * plane)) {

@@ -52,7 +52,10 @@ impl Bitmap {
 
     /// The tight box around its pixels; none without one.
     pub fn bounding_box(&self) -> Option<BoundingBox> {
-        let (mut left, mut top, mut right, mut bottom) = (usize::MAX, usize::MAX, 0, 0);
+        let mut left = usize::MAX;
+        let mut top = usize::MAX;
+        let mut right = 0;
+        let mut bottom = 0;
         for (y, row) in self.pixels.chunks_exact(self.width.max(1)).enumerate() {
             let Some(first) = row.iter().position(|pixel| *pixel) else { continue };
             let last = row.iter().rposition(|pixel| *pixel).unwrap_or(first);
@@ -141,7 +144,9 @@ impl RunLength {
         [left, top, right, bottom]: [usize; 4],
         holds: impl Fn(usize, usize) -> bool,
     ) -> Self {
-        let (mut counts, mut is_own, mut run) = (Vec::new(), false, 0u32);
+        let mut counts = Vec::new();
+        let mut is_own = false;
+        let mut run = 0u32;
         let mut add = |value: bool, count: usize| {
             if value != is_own && count > 0 {
                 counts.push(std::mem::take(&mut run));
@@ -209,7 +214,8 @@ impl RunLength {
         if (self.width, self.height) != (other.width, other.height) {
             return 0;
         }
-        let (mut ours, mut theirs) = (self.runs().peekable(), other.runs().peekable());
+        let mut ours = self.runs().peekable();
+        let mut theirs = other.runs().peekable();
         let mut pixels = 0;
         while let (Some(&(a, b)), Some(&(c, d))) = (ours.peek(), theirs.peek()) {
             pixels += b.min(d).saturating_sub(a.max(c));
@@ -231,7 +237,8 @@ impl RunLength {
     /// In the mirrored picture.
     #[must_use]
     pub fn mirrored(&self) -> Self {
-        let (bitmap, width) = (self.bitmap(), self.width);
+        let bitmap = self.bitmap();
+        let width = self.width;
         let whole = [0, 0, width, self.height];
         Self::of_part((width, self.height), whole, |x, y| bitmap.get(width - 1 - x, y))
     }
@@ -358,7 +365,8 @@ mod tests {
     fn intersections_count_the_pixels_that_both_have() {
         let (a, b) = (drawn(23, 17), Bitmap::new(23, 17, |x, y| x > 4 && y < 12));
         let both = Bitmap::new(23, 17, |x, y| a.get(x, y) && b.get(x, y)).area();
-        let (a, b) = (RunLength::from(&a), RunLength::from(&b));
+        let a = RunLength::from(&a);
+        let b = RunLength::from(&b);
         assert_eq!(a.intersection(&b), both);
         assert!((a.iou(&a) - 1.0).abs() < 1e-12);
         assert_eq!(a.intersection(&RunLength::from(&drawn(17, 23))), 0);

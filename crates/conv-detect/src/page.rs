@@ -46,7 +46,8 @@ pub fn report(
         body += &figure(&draw(&picture, &found)?, &name(&example.path))?;
     }
     let report = report.section("Pictures", Html::trusted(body));
-    let (missed, alarms) = (misses(&compared, data, limits)?, alarms(&compared, data, limits)?);
+    let missed = misses(&compared, data, limits)?;
+    let alarms = alarms(&compared, data, limits)?;
     let report = report.section("Missed, the largest first", missed);
     let report = report.section("False alarms, the surest first", alarms);
     Ok((compared.evaluation, report))
@@ -139,7 +140,8 @@ fn plot(title: &str, lines: &[(&str, Option<[f64; RECALLS]>)]) -> String {
         Some(format!("{name}: {mean:.3}"))
     });
     let legend: Vec<String> = legend.collect();
-    let (width, height) = (PLOT.0 + 1.5 * ROOM, PLOT.1 + ROOM);
+    let width = PLOT.0 + 1.5 * ROOM;
+    let height = PLOT.1 + ROOM;
     format!(
         "<figure><figcaption><b>{title}</b> {} (the second broken)</figcaption>\
          <svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"precision over recall, {title}\" font-size=\"12\" fill=\"currentColor\">{svg}</svg></figure>\n",

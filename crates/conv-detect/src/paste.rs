@@ -14,16 +14,19 @@ pub(crate) fn paste(
     const PADDED: usize = MASK_SIDE + 2;
     let grown = PADDED as f32 / MASK_SIDE as f32;
     let [x, y] = found.centre();
-    let (half_width, half_height) = (0.5 * found.width() * grown, 0.5 * found.height() * grown);
+    let half_width = 0.5 * found.width() * grown;
+    let half_height = 0.5 * found.height() * grown;
     // First pixel, and how many: whole pixels, towards zero.
     let axis = |centre: f32, half: f32, size: usize| {
-        let (first, last) = ((centre - half) as i64, (centre + half) as i64);
+        let first = (centre - half) as i64;
+        let last = (centre + half) as i64;
         let count = (last - first + 1).max(1);
         (first, count, first.max(0) as usize, (last + 1).clamp(0, size as i64) as usize)
     };
     let (left, columns, x_first, x_end) = axis(x, half_width, width);
     let (top, rows, y_first, y_end) = axis(y, half_height, height);
-    let (x_first, y_first) = (x_first.min(x_end), y_first.min(y_end));
+    let x_first = x_first.min(x_end);
+    let y_first = y_first.min(y_end);
     // Where a pixel lies between two cells of the padded mask.
     let source = |pixel: usize, first: i64, count: i64| {
         let at = (pixel as i64 - first) as f32 + 0.5;

@@ -47,7 +47,8 @@ impl RunLength {
         let mut places = crossings(&boundary(corners), width, height);
         places.push(width * height);
         places.sort_unstable();
-        let (mut counts, mut before) = (Vec::with_capacity(places.len()), 0);
+        let mut counts = Vec::with_capacity(places.len());
+        let mut before = 0;
         for place in places {
             counts.push((place - before) as u64);
             before = place;
@@ -87,7 +88,8 @@ fn boundary(corners: &[f64]) -> Vec<[i64; 2]> {
     let mut points = Vec::new();
     for (at, &start) in corners.iter().enumerate() {
         let end = corners[(at + 1) % corners.len()];
-        let (dx, dy) = ((end[0] - start[0]).abs(), (end[1] - start[1]).abs());
+        let dx = (end[0] - start[0]).abs();
+        let dy = (end[1] - start[1]).abs();
         let is_flat = dx >= dy;
         // Along the longer side, always from the smaller end.
         let axis = usize::from(!is_flat);

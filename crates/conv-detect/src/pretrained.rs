@@ -81,7 +81,8 @@ impl Pretrained {
     /// # Errors
     /// Another number of names than of classes.
     pub fn with_labels(mut self, labels: Vec<String>) -> Result<Self> {
-        let (found, expected) = (labels.len(), self.config.classes);
+        let found = labels.len();
+        let expected = self.config.classes;
         if found != expected {
             return Err(Error::Differs {
                 place: self.path.display().to_string(),

@@ -72,7 +72,8 @@ fn sizes(tensors: &BTreeMap<String, Tensor>) -> Result<Config, String> {
     let architecture = backbone(tensors).ok_or_else(|| format!("its backbone is none, {known}"))?;
     let answers = rows("roi_heads.box_predictor.cls_score.weight")?;
     let usual = Config::torchvision(architecture, answers.saturating_sub(1));
-    let (found, aspects) = (rows("rpn.head.cls_logits.weight")?, usual.anchors.aspects.len());
+    let found = rows("rpn.head.cls_logits.weight")?;
+    let aspects = usual.anchors.aspects.len();
     if found != aspects {
         return Err(format!("has {found} anchors at a place, expected {aspects}"));
     }

@@ -100,13 +100,15 @@ impl Training {
         device: &Device,
     ) -> Result<Self> {
         check_device(device)?;
-        let (held_out, rest) = (data.part(crate::Part::HeldOut), data.part(crate::Part::Train));
+        let held_out = data.part(crate::Part::HeldOut);
+        let rest = data.part(crate::Part::Train);
         let is_dev = |at: usize| at % DEV == DEV / 2;
         let chosen = |wanted: bool| {
             let examples = rest.examples.iter().enumerate().filter(|(at, _)| is_dev(*at) == wanted);
             Dataset { examples: examples.map(|(_, e)| e.clone()).collect(), ..rest.clone() }
         };
-        let (train, dev) = (chosen(false), chosen(true));
+        let train = chosen(false);
+        let dev = chosen(true);
         if train.objects() == 0 {
             let found = format!("{} pictures, none of them with an object", train.examples.len());
             let expected = "some to learn from beside those held out";
@@ -283,7 +285,8 @@ impl Task for Training {
     }
 
     fn examples(&self) -> BTreeMap<&'static str, usize> {
-        let (dev, held_out) = (self.dev.examples.len(), self.held_out.examples.len());
+        let dev = self.dev.examples.len();
+        let held_out = self.held_out.examples.len();
         BTreeMap::from([("train", self.train.len()), ("dev", dev), ("held out", held_out)])
     }
 

@@ -37,7 +37,8 @@ fn pictures() -> Tensor {
 fn targets(boxes: &[[f32; 4]], color: u32, right: f32) -> Targets {
     let pixels = boxes.iter().flat_map(|&[left, top, right, bottom]| {
         (0..64 * 96).map(move |at| {
-            let (x, y) = ((at % 96) as f32 + 0.5, (at / 96) as f32 + 0.5);
+            let x = (at % 96) as f32 + 0.5;
+            let y = (at / 96) as f32 + 0.5;
             if x > left && x < right && y > top && y < bottom { 1f32 } else { 0.0 }
         })
     });

@@ -21,13 +21,15 @@ fn fixture() -> HashMap<String, Tensor> {
 fn near(name: &str, found: &Tensor, expected: &Tensor) {
     assert_eq!(found.dims(), expected.dims(), "{name}");
     let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-    let (error, scale) = (largest(&(found - expected).unwrap()), largest(expected));
+    let error = largest(&(found - expected).unwrap());
+    let scale = largest(expected);
     assert!(error <= TOLERANCE * scale, "{name}: {error} of {scale}");
 }
 
 /// As the network reads it, made here anew.
 fn tensor(picture: &Picture) -> Tensor {
-    let (mean, deviation) = ([0.485f32, 0.456, 0.406], [0.229f32, 0.224, 0.225]);
+    let mean = [0.485f32, 0.456, 0.406];
+    let deviation = [0.229f32, 0.224, 0.225];
     let (width, height) = (320, 256);
     let mut values = vec![0f32; 3 * width * height];
     for (at, pixel) in picture.pixels().chunks_exact(3).enumerate() {
@@ -56,7 +58,8 @@ fn torchvision_finds_the_same() {
     }
     let proposed = detector.model().propose(&levels, &x).unwrap();
     near("objectness", &proposed.objectness, &twin["objectness"]);
-    let (first, all) = (proposed.levels[0], proposed.anchors.len());
+    let first = proposed.levels[0];
+    let all = proposed.anchors.len();
     let coarse = proposed.differences.narrow(1, first, all - first).unwrap();
     near("differences", &coarse, &twin["differences"]);
 
@@ -77,7 +80,8 @@ fn torchvision_finds_the_same() {
             instance.score,
             scores[at]
         );
-        let (area, expected) = (instance.mask.area() as f32, areas[at]);
+        let area = instance.mask.area() as f32;
+        let expected = areas[at];
         assert!(
             (area - expected).abs() <= 1.0 + 0.002 * expected,
             "mask {at}: {area} for {expected}"

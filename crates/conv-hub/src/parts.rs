@@ -159,7 +159,8 @@ fn put_in_place(
     path: &Path,
     rename: impl Fn(&Path, &Path) -> std::io::Result<()>,
 ) -> Result<()> {
-    let (new, old) = (beside.path().join(NEW), beside.path().join(OLD));
+    let new = beside.path().join(NEW);
+    let old = beside.path().join(OLD);
     let replaces = path.exists();
     if replaces {
         rename(path, &old).map_err(Error::io("replace", path))?;

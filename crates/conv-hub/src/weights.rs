@@ -121,7 +121,8 @@ fn header(reader: &mut impl Read, length: u64, path: &Path) -> Result<Metadata> 
     reader.read_exact(&mut json).map_err(Error::io("read", path))?;
     let header: Metadata = serde_json::from_slice(&json)
         .map_err(|error| defective(SafetensorsDefect::Header { reason: error.to_string() }))?;
-    let (found, expected) = (available - claimed, header.data_len() as u64);
+    let found = available - claimed;
+    let expected = header.data_len() as u64;
     if found == expected {
         Ok(header)
     } else {

@@ -38,7 +38,9 @@ fn parse(file: &[u8], form: Option<Form>) -> Vectors {
 #[test]
 fn a_row_for_the_blank_is_no_word_wherever_it_stands() {
     let row = |word: &str, value: f32| (word.to_string(), vec![value, -1.0, 2.5]);
-    let (blank, cat, dog) = (row(" ", 9.0), row("cat", 1.0), row("dog", 2.0));
+    let blank = row(" ", 9.0);
+    let cat = row("cat", 1.0);
+    let dog = row("dog", 2.0);
     for rows in [[&blank, &cat, &dog], [&cat, &blank, &dog], [&cat, &dog, &blank]] {
         let rows = rows.map(Clone::clone);
         let header = format!("{} 3\n", rows.len());
@@ -194,7 +196,8 @@ fn glove_itself() {
 
     let some = Vectors::read(&path, |word| word == "film" || word == "movie").unwrap();
     let similarity = |one: &str, other: &str| {
-        let (one, other) = (vectors.get(one).unwrap(), vectors.get(other).unwrap());
+        let one = vectors.get(one).unwrap();
+        let other = vectors.get(other).unwrap();
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
     };

@@ -93,11 +93,13 @@ impl Sizes {
         check_real(NAME, "queries", queries.dtype())?;
         for (argument, tensor) in [("keys", keys), ("values", values)] {
             if tensor.dtype() != queries.dtype() {
-                let (found, expected) = (tensor.dtype(), format!("{:?}", queries.dtype()));
+                let found = tensor.dtype();
+                let expected = format!("{:?}", queries.dtype());
                 return Err(Error::DType { operation: NAME, argument, found, expected });
             }
         }
-        let (positions, values) = (keys.dims()[1], values.dims()[2]);
+        let positions = keys.dims()[1];
+        let values = values.dims()[2];
         Ok(Self { batch, queries: count, positions, keys: size, values })
     }
 
@@ -112,7 +114,8 @@ impl Sizes {
                 positions * (size + width),
                 #[inline(always)]
                 |number, out| {
-                    let (sequence, query) = (number / count, &queries[number * size..][..size]);
+                    let sequence = number / count;
+                    let query = &queries[number * size..][..size];
                     let (read, shares) = out.split_at_mut(width);
                     let shares = &mut shares[..lengths[sequence]];
                     let first = sequence * positions;
@@ -176,7 +179,9 @@ mod tests {
     #[test]
     fn a_sequence_is_read_the_same_alone_and_in_any_batch() -> candle_core::Result<()> {
         let of = |shape: (usize, usize, usize), seed| values(shape, seed).to_dtype(DType::F32);
-        let (q, k, v) = (of((1, 5, 64), 1)?, of((1, 3, 64), 2)?, of((1, 3, 48), 3)?);
+        let q = of((1, 5, 64), 1)?;
+        let k = of((1, 3, 64), 2)?;
+        let v = of((1, 3, 48), 3)?;
         let bits = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
         let (alone, _) = dot_attention(&q, &k, &v, &[3])?;
         for longest in [4, 17, 200] {

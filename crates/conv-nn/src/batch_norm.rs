@@ -162,7 +162,8 @@ impl BatchNorm {
                 return Err(misfit(argument, tensor, format!("[{channels}]")));
             }
             if tensor.dtype() != x.dtype() {
-                let (operation, found) = (Normalise::NAME, tensor.dtype());
+                let operation = Normalise::NAME;
+                let found = tensor.dtype();
                 let expected = format!("{:?}", x.dtype());
                 return Err(Error::DType { operation, argument, found, expected });
             }
@@ -187,7 +188,8 @@ impl BatchNorm {
 }
 
 fn misfit(argument: &'static str, found: &Tensor, expected: String) -> Error {
-    let (operation, found) = (Normalise::NAME, found.dims().to_vec());
+    let operation = Normalise::NAME;
+    let found = found.dims().to_vec();
     Error::Shape { operation, argument, found, expected }
 }
 
@@ -339,7 +341,9 @@ impl LayerKernel for Normalise {
     ) -> candle_core::Result<(Vec<T>, Shape)> {
         let Planes { channels, width, .. } = Planes::of(x.1.dims());
         let shape = x.1.shape().clone();
-        let (x, weight, bias) = (slice::<T>(x)?, slice::<T>(weight)?, slice::<T>(bias)?);
+        let x = slice::<T>(x)?;
+        let weight = slice::<T>(weight)?;
+        let bias = slice::<T>(bias)?;
         let y = fill_rows(
             x.len(),
             width,
@@ -348,7 +352,8 @@ impl LayerKernel for Normalise {
             |plane, y| {
                 let channel = plane % channels;
                 let [mean, scale] = self.channel(channel);
-                let (scale, bias) = (scale * weight[channel], bias[channel]);
+                let scale = scale * weight[channel];
+                let bias = bias[channel];
                 for (y, &x) in y.iter_mut().zip(&x[plane * width..]) {
                     *y = (x - mean) * scale + bias;
                 }

@@ -119,7 +119,8 @@ fn weight_of(shape: &[usize], vb: VarBuilder) -> candle_core::Result<Tensor> {
 }
 
 fn bias_of(weight: &Tensor, vb: VarBuilder) -> candle_core::Result<Tensor> {
-    let (out_channels, fan_in) = (weight.dims()[0], weight.dims()[1..].iter().product());
+    let out_channels = weight.dims()[0];
+    let fan_in = weight.dims()[1..].iter().product();
     vb.get_with_hints(out_channels, "bias", Init::uniform_fan_in(fan_in))
 }
 
@@ -247,10 +248,12 @@ mod tests {
             let vb = parameters.builder(DType::F32, &Device::Cpu);
             let config = Conv1dConfig { groups, ..Default::default() };
             let tracked = conv1d(8, 12, 3, config, vb)?;
-            let (weight, bias) = (tracked.weight.detach(), tracked.bias().map(Tensor::detach));
+            let weight = tracked.weight.detach();
+            let bias = tracked.bias().map(Tensor::detach);
             let plain = Conv1d::new(weight, bias, config);
             let x = gradcheck::values((2, 8, 20), 1).to_dtype(DType::F32)?;
-            let (y, expected) = (plain.forward_glu(&x)?, tracked.forward_glu(&x)?);
+            let y = plain.forward_glu(&x)?;
+            let expected = tracked.forward_glu(&x)?;
             assert!(expected.track_op() && !y.track_op());
             let error = (y - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
             assert!(error < 1e-6, "{error}");

@@ -260,7 +260,9 @@ impl Loss {
 
     /// Of operations whose gradients are right in candle.
     fn composed(&self, logits: &Tensor) -> candle_core::Result<Tensor> {
-        let (samples, device, dtype) = (self.targets.len(), logits.device(), logits.dtype());
+        let samples = self.targets.len();
+        let device = logits.device();
+        let dtype = logits.dtype();
         let column = |f: &dyn Fn(usize) -> f64| -> candle_core::Result<Tensor> {
             let of = |target: &Option<u32>| target.map_or(0.0, |target| f(target as usize));
             let values: Vec<f64> = self.targets.iter().map(of).collect();

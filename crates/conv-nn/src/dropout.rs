@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn beyond_a_sequences_length_all_is_dropped() -> candle_core::Result<()> {
-        let (x, lengths) = (values((3, 4, 50), 1), [50, 7, 0]);
+        let x = values((3, 4, 50), 1);
+        let lengths = [50, 7, 0];
         let of_first = |x: &Tensor, p| -> candle_core::Result<Tensor> {
             let mut stream = seeded(1, "dropout");
             Ok(dropout_of_first(x, &lengths, p, &mut Mode::Train(&mut stream))?)

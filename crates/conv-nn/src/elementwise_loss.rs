@@ -54,7 +54,8 @@ pub fn smooth_l1(x: &Tensor, targets: &Tensor, beta: f64) -> Result<Tensor> {
 fn constants(operation: &'static str, x: &Tensor, targets: &Tensor) -> Result<Vec<f64>> {
     check_real(operation, "its input", x.dtype())?;
     if targets.dims() != x.dims() {
-        let (argument, found) = ("targets", targets.dims().to_vec());
+        let argument = "targets";
+        let found = targets.dims().to_vec();
         return Err(Error::Shape {
             operation,
             argument,
@@ -76,7 +77,8 @@ impl Kernel for BinaryCrossEntropy {
         fill(x.len(), BLOCK, |start, out| {
             for (i, out) in (start..).zip(out) {
                 // Both logarithms without an overflow: log(1 + e⁻|x|) is all that is not linear.
-                let (x, target) = (x[i], T::from_f64(self.targets[i]));
+                let x = x[i];
+                let target = T::from_f64(self.targets[i]);
                 let positive = if x > T::zero() { x } else { T::zero() };
                 *out = positive - x * target + (-x.abs()).exp().ln_1p();
             }
@@ -102,7 +104,8 @@ impl Kernel for SmoothL1 {
     const NAME: &'static str = "smooth_l1";
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let (beta, half) = (T::from_f64(self.beta), T::from_f64(0.5));
+        let beta = T::from_f64(self.beta);
+        let half = T::from_f64(0.5);
         fill(x.len(), BLOCK, |start, out| {
             for (i, out) in (start..).zip(out) {
                 let distance = (x[i] - T::from_f64(self.targets[i])).abs();

@@ -123,7 +123,8 @@ mod tests {
             seed: u64,
         ) {
             let list: Vec<u32> = list.into_iter().map(|id| id % rows).collect();
-            let (once, again) = (ids(list.clone())?, ids(list.into_iter().rev().collect())?);
+            let once = ids(list.clone())?;
+            let again = ids(list.into_iter().rev().collect())?;
             gradcheck::check("embedding", &[values((width, rows as usize), seed)], |t| {
                 let layer = layer(&t[0].t()?, padding);
                 Tensor::cat(&[layer.forward(&once)?, layer.forward(&again)?], 1)

@@ -45,7 +45,8 @@ pub(crate) struct Glu {
 impl Glu {
     pub(crate) fn new(x: &Tensor, dim: usize) -> Result<Self> {
         if x.dim(dim)? % 2 != 0 {
-            let (operation, found) = (Self::NAME, x.dims().to_vec());
+            let operation = Self::NAME;
+            let found = x.dims().to_vec();
             let expected = format!("an even size along dimension {dim}");
             return Err(Error::Shape { operation, argument: "its input", found, expected });
         }

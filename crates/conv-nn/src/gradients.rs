@@ -164,7 +164,8 @@ mod tests {
         let y = crate::local_response_norm(&x, &config)?;
         let found = local_response_norm(&x, &config, &dy)?;
         check("local_response_norm", &y, &dy, &[&x], &[found])?;
-        let (mean, variance) = (values(6, 6), values(6, 7).sqr()?);
+        let mean = values(6, 6);
+        let variance = values(6, 7).sqr()?;
         let layer = BatchNorm::new(both.0, both.1, mean, variance, BatchNormConfig::default());
         let found: Vec<_> = batch_norm(&layer, &x, &dy)?.into_iter().flatten().collect();
         let mut stream = rng::seeded(1, "step");

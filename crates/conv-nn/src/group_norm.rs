@@ -91,7 +91,8 @@ impl GroupNorm {
                     return Err(misfit(argument, tensor, format!("[{channels}]")));
                 }
                 if tensor.dtype() != x.dtype() {
-                    let (found, expected) = (tensor.dtype(), format!("{:?}", x.dtype()));
+                    let found = tensor.dtype();
+                    let expected = format!("{:?}", x.dtype());
                     return Err(Error::DType { operation, argument, found, expected });
                 }
             }
@@ -119,7 +120,8 @@ impl GroupNorm {
 
     /// Of operations whose gradients are right in candle.
     fn composed(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (samples, channels) = (x.dim(0)?, x.dim(1)?);
+        let samples = x.dim(0)?;
+        let channels = x.dim(1)?;
         let places = x.dims()[2..].iter().product::<usize>();
         let width = channels / self.config.groups * places;
         let groups = x.reshape((samples, self.config.groups, width))?;
@@ -187,7 +189,8 @@ impl Normalise {
 
     /// For each plane Σ gradient and Σ gradient · normalised input.
     fn sums<T: Real>(&self, moments: &[[T; 2]], x: &[T], gradient: &[T]) -> Vec<[T; 2]> {
-        let (places, planes) = (self.places, x.len().checked_div(self.places).unwrap_or(0));
+        let places = self.places;
+        let planes = x.len().checked_div(self.places).unwrap_or(0);
         collect(
             planes,
             places,
@@ -208,7 +211,8 @@ impl Normalise {
         moments: &[[T; 2]],
         sums: &[[T; 2]],
     ) -> Vec<T> {
-        let (places, width) = (self.places, self.width());
+        let places = self.places;
+        let width = self.width();
         let count = T::from_f64(width as f64);
         fill_rows(
             x.len(),
@@ -247,8 +251,11 @@ impl LayerKernel for Normalise {
         &self,
         [x, weight, bias]: [Argument; 3],
     ) -> candle_core::Result<(Vec<T>, Shape)> {
-        let (shape, parameters) = (x.1.shape().clone(), [slice::<T>(weight)?, slice::<T>(bias)?]);
-        let (x, places, width) = (slice::<T>(x)?, self.places, self.width());
+        let shape = x.1.shape().clone();
+        let parameters = [slice::<T>(weight)?, slice::<T>(bias)?];
+        let x = slice::<T>(x)?;
+        let places = self.places;
+        let width = self.width();
         let y = fill_rows(
             x.len(),
             width,
@@ -394,7 +401,8 @@ mod tests {
 
     #[test]
     fn misfits_are_named() {
-        let (weight, bias) = (values(4, 1), values(4, 2));
+        let weight = values(4, 1);
+        let bias = values(4, 2);
         let layer = norm(2, Some([&weight, &bias]));
         let text = |layer: &GroupNorm, x: &Tensor| {
             layer.forward(x).err().map(|e| e.to_string()).unwrap_or_default()

@@ -89,7 +89,9 @@ pub(crate) fn check_gradient(
     if dy.dims() == expected {
         return Ok(());
     }
-    let (argument, found, expected) = ("the gradient", dy.dims().to_vec(), format!("{expected:?}"));
+    let argument = "the gradient";
+    let found = dy.dims().to_vec();
+    let expected = format!("{expected:?}");
     Err(Error::Shape { operation, argument, found, expected })
 }
 

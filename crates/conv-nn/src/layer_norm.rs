@@ -67,7 +67,8 @@ impl LayerNorm {
                 return Err(Error::Shape { operation, argument, found, expected });
             }
             if tensor.dtype() != x.dtype() {
-                let (found, expected) = (tensor.dtype(), format!("{:?}", x.dtype()));
+                let found = tensor.dtype();
+                let expected = format!("{:?}", x.dtype());
                 return Err(Error::DType { operation, argument, found, expected });
             }
         }
@@ -168,7 +169,9 @@ impl LayerKernel for Normalise {
         &self,
         [x, weight, bias]: [Argument; 3],
     ) -> candle_core::Result<(Vec<T>, Shape)> {
-        let (shape, weight, bias) = (x.1.shape().clone(), slice::<T>(weight)?, slice::<T>(bias)?);
+        let shape = x.1.shape().clone();
+        let weight = slice::<T>(weight)?;
+        let bias = slice::<T>(bias)?;
         let y = map_rows(
             [slice::<T>(x)?],
             weight.len(),
@@ -190,7 +193,8 @@ impl LayerKernel for Normalise {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        let (width, device) = (weight.elem_count(), x.device());
+        let width = weight.elem_count();
+        let device = x.device();
         let (input, parameters) = with_elements::<T, _, 3>([x, weight, gradient], |arguments| {
             self.gradients(arguments, x.track_op())
         })?;
@@ -259,7 +263,8 @@ mod tests {
     #[test]
     fn a_constant_row_gives_the_bias() -> candle_core::Result<()> {
         let x = Tensor::full(7f64, (2, 3), &Device::Cpu)?;
-        let (weight, bias) = (values(3, 1), values(3, 2));
+        let weight = values(3, 1);
+        let bias = values(3, 2);
         let y = norm(&weight, &bias).forward(&x)?.to_vec2::<f64>()?;
         assert_eq!(y, vec![bias.to_vec1::<f64>()?; 2]);
         Ok(())

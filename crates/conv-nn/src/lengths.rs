@@ -141,7 +141,8 @@ impl Kernel for SoftmaxOfFirst {
             #[inline(always)]
             |row, y| {
                 let count = self.0.row(row);
-                let (x, y) = (&x[row * width..][..count], &mut y[..count]);
+                let x = &x[row * width..][..count];
+                let y = &mut y[..count];
                 let scale = T::one() / exponentials(x, maximum(x), y);
                 for y in y {
                     *y *= scale;
@@ -184,7 +185,8 @@ mod tests {
     #[test]
     fn each_sequence_is_as_without_its_padding() -> candle_core::Result<()> {
         let x = values((3, 2, 5), 1);
-        let (kept, shares) = (keep_first(&x, &LENGTHS)?, softmax_of_first(&x, &LENGTHS)?);
+        let kept = keep_first(&x, &LENGTHS)?;
+        let shares = softmax_of_first(&x, &LENGTHS)?;
         for (i, length) in LENGTHS.into_iter().enumerate() {
             let own = x.i(i)?.narrow(1, 0, length)?;
             let equal = |of: &Tensor, expected: &Tensor| -> candle_core::Result<bool> {

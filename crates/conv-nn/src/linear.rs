@@ -159,7 +159,8 @@ impl LayerKernel for Product {
         let (out_size, _) = weight_layout.shape().dims2()?;
         let size = (1, rows, out_size, in_size);
         let y = x.matmul(weight, size, x_layout, &weight_layout.transpose(0, 1)?)?;
-        let (mut y, bias) = (T::cpu_storage_data(y)?, slice::<T>(bias)?);
+        let mut y = T::cpu_storage_data(y)?;
+        let bias = slice::<T>(bias)?;
         if !bias.is_empty() {
             let rows = (BLOCK / bias.len()).max(1);
             update(
@@ -285,7 +286,8 @@ mod tests {
         let x = values((5, 4), 1);
         for bias in [None, Some(values(3, 2))] {
             let layer = Linear::new(values((3, 4), 3), bias);
-            let (kernel, composed) = (layer.forward(&x)?, layer.composed(&x)?);
+            let kernel = layer.forward(&x)?;
+            let composed = layer.composed(&x)?;
             assert_eq!(kernel.to_vec2::<f64>()?, composed.to_vec2::<f64>()?);
         }
         Ok(())
@@ -294,7 +296,8 @@ mod tests {
     /// Tracked or not, which a layer that is trained and evaluated is.
     #[test]
     fn an_exact_row_does_not_depend_on_the_others() -> candle_core::Result<()> {
-        let (x, weight) = (values((200, 37), 1), Var::from_tensor(&values((11, 37), 2))?);
+        let x = values((200, 37), 1);
+        let weight = Var::from_tensor(&values((11, 37), 2))?;
         let bias = values(11, 3);
         for dtype in [DType::F32, DType::F64] {
             let [x, bias] = [&x, &bias].map(|t| t.to_dtype(dtype));

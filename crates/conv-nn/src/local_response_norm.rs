@@ -68,7 +68,8 @@ impl Normalise {
         check_real(Self::NAME, "its input", x.dtype())?;
         let misfit = |expected: &str| {
             let (operation, argument) = (Self::NAME, "its input");
-            let (found, expected) = (x.dims().to_vec(), expected.into());
+            let found = x.dims().to_vec();
+            let expected = expected.into();
             Error::Shape { operation, argument, found, expected }
         };
         let [_, channels, places @ ..] = x.dims() else { return Err(misfit("[B, C, …]")) };

@@ -49,7 +49,8 @@ pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor
         return Err(misfit("windows", &[windows.len()], format!("[{batch}]")));
     }
     if let Some(sample) = windows.iter().position(|found| *found == 0 || *found > time) {
-        let (found, limit) = (windows[sample], time);
+        let found = windows[sample];
+        let limit = time;
         return Err(Error::Windows { operation, sample, found, limit });
     }
     if !x.device().is_cpu() {
@@ -64,7 +65,8 @@ pub fn argmax_over_time(x: &Tensor, windows: Option<&[usize]>) -> Result<(Tensor
 }
 
 fn misfit(argument: &'static str, found: &[usize], expected: String) -> Error {
-    let (operation, found) = (Pick::NAME, found.to_vec());
+    let operation = Pick::NAME;
+    let found = found.to_vec();
     Error::Shape { operation, argument, found, expected }
 }
 
@@ -209,7 +211,8 @@ mod tests {
         assert!(y.to_vec2::<f32>()?[1][0].is_nan());
         let gradients = y.sum_all()?.backward()?;
         let gradient = gradients.get(&x).map(|g| g.to_vec3::<f32>()).transpose()?;
-        let (first, second) = ([1.0, 0.0, 0.0, 0.0].to_vec(), [0.0, 1.0, 0.0, 0.0].to_vec());
+        let first = [1.0, 0.0, 0.0, 0.0].to_vec();
+        let second = [0.0, 1.0, 0.0, 0.0].to_vec();
         let expected = vec![vec![second.clone(), first.clone()], vec![second, first]];
         assert_eq!(gradient, Some(expected));
         Ok(())

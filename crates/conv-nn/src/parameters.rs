@@ -82,7 +82,8 @@ impl Parameters {
 
     fn with(origin: Origin, stored: BTreeMap<String, Tensor>) -> Self {
         let vars = BTreeMap::new();
-        let (taken, buffers) = (BTreeSet::new(), BTreeSet::new());
+        let taken = BTreeSet::new();
+        let buffers = BTreeSet::new();
         Self(Arc::new(Mutex::new(Store { origin, stored, taken, vars, buffers })))
     }
 
@@ -295,7 +296,9 @@ mod tests {
 
     #[test]
     fn a_first_value_depends_on_seed_and_name_alone() -> candle_core::Result<()> {
-        let (one, other, third) = (Parameters::new(1), Parameters::new(1), Parameters::new(2));
+        let one = Parameters::new(1);
+        let other = Parameters::new(1);
+        let third = Parameters::new(2);
         ask(&other, "added")?;
         let value = |p: &Parameters| ask(p, "weight")?.to_vec2::<f32>();
         assert_eq!(value(&one)?, value(&other)?);

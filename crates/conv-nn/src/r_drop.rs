@@ -53,7 +53,8 @@ fn pairs<T: Real>(x: &[T], pairs: usize, classes: usize, factor: f64) -> (Vec<T>
             let of_q = sum([&*q, a, b], |[q, a, b]| q * ratio(a, b));
             total[0] += half * (of_p - of_q);
             for ((p, q), (&a, &b)) in p.iter_mut().zip(q).zip(a.iter().zip(b)) {
-                let (ratio, difference) = (ratio(a, b), *p - *q);
+                let ratio = ratio(a, b);
+                let difference = *p - *q;
                 *p = half * (*p * (ratio - of_p) + difference);
                 *q = half * (*q * (of_q - ratio) - difference);
             }

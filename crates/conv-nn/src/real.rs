@@ -44,7 +44,8 @@ fn sum_of_few<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> 
         *blocks = &slice.as_chunks::<WIDE>().0[..len / WIDE];
     }
     // Two registers, so that not every addition waits for the one before; as one array they would lie in memory.
-    let (mut even, mut odd) = ([T::zero(); LANES], [T::zero(); LANES]);
+    let mut even = [T::zero(); LANES];
+    let mut odd = [T::zero(); LANES];
     for i in 0..len / WIDE {
         for lane in 0..LANES {
             even[lane] += f(blocks.map(

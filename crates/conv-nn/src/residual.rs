@@ -104,11 +104,13 @@ fn apply<S: Sum>(sum: S, x: &Tensor, y: &Tensor) -> Result<Option<Tensor>> {
     let (operation, argument) = (S::NAME, "its second argument");
     check_real(operation, "its first argument", x.dtype())?;
     if y.dims() != x.dims() {
-        let (found, expected) = (y.dims().to_vec(), format!("{:?}", x.dims()));
+        let found = y.dims().to_vec();
+        let expected = format!("{:?}", x.dims());
         return Err(Error::Shape { operation, argument, found, expected });
     }
     if y.dtype() != x.dtype() {
-        let (found, expected) = (y.dtype(), format!("{:?}", x.dtype()));
+        let found = y.dtype();
+        let expected = format!("{:?}", x.dtype());
         return Err(Error::DType { operation, argument, found, expected });
     }
     if !x.device().is_cpu() {
@@ -203,10 +205,12 @@ mod tests {
         let flat = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
         // The same argument twice has both gradients.
         for y in [values((7, 9, 5), 2).to_dtype(DType::F32)?, x.as_tensor().clone()] {
-            let (found, expected) = (add_relu(&x, &y)?, relu(&(x.as_tensor() + &y)?)?);
+            let found = add_relu(&x, &y)?;
+            let expected = relu(&(x.as_tensor() + &y)?)?;
             assert_eq!(flat(&found)?, flat(&expected)?);
             let [found, expected] = [found, expected].map(|sum| sum.sqr()?.backward());
-            let (found, expected) = (found?, expected?);
+            let found = found?;
+            let expected = expected?;
             let both = found.get(&x).zip(expected.get(&x));
             assert!(both.is_some_and(|(f, e)| flat(f).ok() == flat(e).ok()));
         }

@@ -205,7 +205,8 @@ impl Kernel for Align {
         // A plane a row of work: boxes overlap, and are added in their order.
         let cost = cells * 8 * self.boxes.len().max(1);
         fill_rows(x.len(), height * width, cost, |plane, dx| {
-            let (sample, channel) = (plane / self.channels, plane % self.channels);
+            let sample = plane / self.channels;
+            let channel = plane % self.channels;
             for (number, (_, [down, across])) in
                 self.boxes.iter().enumerate().filter(|(_, (of, _))| *of == sample)
             {

@@ -130,7 +130,8 @@ fn layers() -> Result<()> {
     on_cuda(|checks| {
         for x in [&[7, 24][..], &[3, 5, 24]] {
             checks.check("layer_norm", &[x, &[24], &[24]], |t| {
-                let (weight, bias) = (t[1].clone(), t[2].clone());
+                let weight = t[1].clone();
+                let bias = t[2].clone();
                 LayerNorm::new(weight, bias, LayerNormConfig::default()).forward(&t[0])
             })?;
             checks.check("linear", &[x, &[10, 24], &[10]], |t| {

@@ -138,8 +138,10 @@ fn batch_norm() -> Result<()> {
         let momentum = case.setting("momentum")?.unwrap_or_default();
         let config = BatchNormConfig { momentum, ..BatchNormConfig::default() };
         let running = |name: &str| case.tensors[name].copy();
-        let (mean, variance) = (running("running_mean")?, running("running_var")?);
-        let (weight, bias) = (case.argument("weight"), case.argument("bias"));
+        let mean = running("running_mean")?;
+        let variance = running("running_var")?;
+        let weight = case.argument("weight");
+        let bias = case.argument("bias");
         let layer = BatchNorm::new(weight, bias, mean.clone(), variance.clone(), config);
         let training = case.setting("training")? == Some(1.0);
         let mut stream = rng::seeded(1, "batch_norm");
@@ -235,12 +237,16 @@ fn convolutions() -> Result<()> {
         for case in cases(operation)? {
             let setting =
                 |name| -> Result<usize> { Ok(case.setting(name)?.unwrap_or(0.0) as usize) };
-            let (stride, padding) = (setting("stride")?, setting("padding")?);
-            let (dilation, groups) = (setting("dilation")?, setting("groups")?);
-            let (x, weight) = (case.argument("x"), case.argument("weight"));
+            let stride = setting("stride")?;
+            let padding = setting("padding")?;
+            let dilation = setting("dilation")?;
+            let groups = setting("groups")?;
+            let x = case.argument("x");
+            let weight = case.argument("weight");
             let bias = case.variables.get("bias").map(|bias| bias.as_tensor().clone());
             let y = if images {
-                let (stride, dilation) = ((stride, stride), (dilation, dilation));
+                let stride = (stride, stride);
+                let dilation = (dilation, dilation);
                 let padding = Padding2d::all(padding);
                 Conv2d::new(
                     weight,
@@ -335,10 +341,14 @@ fn recurrent_layers() -> Result<()> {
             };
             let lengths: Option<Vec<_>> =
                 lengths.map(|lengths| lengths.into_iter().map(|length| length as usize).collect());
-            let (weights, x, h) = (layers(&case), case.argument("x"), case.argument("h0"));
-            let (layers, bidirectional) = (setting("layers")?, setting("bidirectional")? > 0);
+            let weights = layers(&case);
+            let x = case.argument("x");
+            let h = case.argument("h0");
+            let layers = setting("layers")?;
+            let bidirectional = setting("bidirectional")? > 0;
             assert_eq!(weights.len(), layers * (1 + usize::from(bidirectional)), "{}", case.name);
-            let (bias, mode) = (weights[0].bias.is_some(), &mut Mode::Eval);
+            let bias = weights[0].bias.is_some();
+            let mode = &mut Mode::Eval;
             let parts = if operation == "lstm" {
                 let projection = Some(setting("projection")?).filter(|size| *size > 0);
                 let config = LstmConfig { layers, bidirectional, projection, bias, dropout: 0.0 };
@@ -366,8 +376,10 @@ fn recurrent_parameters_have_pytorchs_names() -> Result<()> {
         for case in cases_of("recurrent_fixtures", operation)? {
             let size = |name| case.setting(name).map(|size| size.unwrap_or(0.0) as usize);
             let is_bias = case.variables.contains_key("bias_ih_l0");
-            let (units, in_size) = (size("units")?, case.argument("x").dim(2)?);
-            let (layers, bidirectional) = (size("layers")?, size("bidirectional")? > 0);
+            let units = size("units")?;
+            let in_size = case.argument("x").dim(2)?;
+            let layers = size("layers")?;
+            let bidirectional = size("bidirectional")? > 0;
             let projection = Some(size("projection")?).filter(|size| *size > 0);
             let parameters = Parameters::new(1);
             let vb = parameters.builder(DType::F32, &Device::Cpu);

@@ -155,7 +155,8 @@ fn a_view_without_end_is_refused() {
     let queries = Var::zeros((1, 1, 2), WIDE, &device).unwrap();
     let queries = queries.broadcast_as((1, many, 2)).unwrap();
     let keys = Tensor::zeros((1, 1, 2), WIDE, &device).unwrap();
-    let (rows, places) = (x(&[many, 2]), x(&[many, 2, 1, 1]));
+    let rows = x(&[many, 2]);
+    let places = x(&[many, 2, 1, 1]);
     let text = |error: Option<String>| error.unwrap_or_default();
     let own = |result: Result<Tensor>| text(result.err().map(|error| error.to_string()));
     let candle = |result: candle_core::Result<Tensor>| text(result.err().map(|e| e.to_string()));

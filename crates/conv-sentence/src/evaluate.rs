@@ -49,7 +49,8 @@ impl Tally {
     /// Nothing measured yet.
     pub fn new(labels: &[String], k: usize) -> Self {
         let confusion = Confusion::new(labels.len());
-        let (labels, at_k) = (labels.to_vec(), AtK::default());
+        let labels = labels.to_vec();
+        let at_k = AtK::default();
         Self { labels, k, confusion, at_k, surprise: 0.0, known: 0 }
     }
 
@@ -290,7 +291,8 @@ mod tests {
         probabilities[7] = 1.0;
         (0..30).for_each(|class| tally.add(100 * (class % 20), &probabilities));
         let evaluation = tally.finish();
-        let (text, json) = (evaluation.to_string(), serde_json::json!(evaluation).to_string());
+        let text = evaluation.to_string();
+        let json = serde_json::json!(evaluation).to_string();
         assert!(text.contains("class 900   class 7  2\n"), "{text}");
         assert!(text.len() < 200_000 && json.len() < 500_000, "{} {}", text.len(), json.len());
     }

@@ -86,7 +86,8 @@ pub fn peaks(model: &KimCnn, sentence: &[u32]) -> Result<Vec<Peak>> {
         let positions: Vec<u32> = positions.flatten_all()?.to_vec1()?;
         for (value, position) in values.into_iter().zip(positions) {
             let first = position as usize;
-            let (start, end) = (inside(first), inside(first + bank.width));
+            let start = inside(first);
+            let end = inside(first + bank.width);
             peaks.push(Peak { map: peaks.len(), start, end, value: f64::from(value) });
         }
     }

@@ -114,7 +114,8 @@ impl Classifier {
         let predictions = rows.into_iter().zip(sentences).map(|(probabilities, words)| {
             let class = first_maximum(&probabilities);
             let known_words = words.iter().filter(|&&word| word != UNK).count();
-            let (label, words) = (self.labels[class].clone(), words.len());
+            let label = self.labels[class].clone();
+            let words = words.len();
             Prediction { label, class, probabilities, words, known_words }
         });
         Ok(predictions.collect())

@@ -67,7 +67,8 @@ fn precision(mode: &Mode) -> Precision {
 /// A configuration out of range, or stored weights of another shape.
 pub fn kim_cnn(config: &Config, table: Init, vb: &VarBuilder) -> Result<KimCnn> {
     config.check()?;
-    let (vocabulary, dimension) = (config.vocabulary, config.dimension);
+    let vocabulary = config.vocabulary;
+    let dimension = config.dimension;
     let weight =
         |name: &str, first| vb.pp(name).get_with_hints((vocabulary, dimension), "weight", first);
     let embedding = |weight| Embedding::new(weight, EmbeddingConfig { padding_index: Some(PAD) });

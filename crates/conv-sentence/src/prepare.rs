@@ -96,7 +96,8 @@ impl Sentences {
         let words = tokenizer.ids_of_all(texts)?;
         let classes = corpus.examples().iter().map(|example| example.label).collect();
         let (labels, unseen) = corpus.labels().split_at(corpus.classes().len());
-        let (labels, unseen) = (labels.to_vec(), unseen.to_vec());
+        let labels = labels.to_vec();
+        let unseen = unseen.to_vec();
         let lines = (0..corpus.examples().len()).map(|example| corpus.line(example)).collect();
         Ok(Self { tokenizer, segmenter, labels, unseen, words, classes, lines })
     }

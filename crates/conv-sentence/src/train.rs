@@ -171,7 +171,8 @@ impl<'a> Training<'a> {
     /// # Errors
     /// A segmenter that this build does not have.
     pub fn classifier(&self) -> Result<Classifier> {
-        let (tokenizer, labels) = (self.sentences.tokenizer.clone(), self.sentences.labels.clone());
+        let tokenizer = self.sentences.tokenizer.clone();
+        let labels = self.sentences.labels.clone();
         Classifier::new(self.model.clone(), tokenizer, labels)
     }
 
@@ -291,7 +292,9 @@ impl Learner for Training<'_> {
             data.number(u32::MAX.into());
             data.number(sentences.classes[index as usize].into());
         }
-        let (train, dev, data) = (split.train.len(), split.dev.len(), data.value());
+        let train = split.train.len();
+        let dev = split.dev.len();
+        let data = data.value();
         json!({
             "network": self.model.config(),
             "vectors": self.source,

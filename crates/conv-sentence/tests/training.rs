@@ -21,7 +21,8 @@ fn training_learns_and_keeps_what_it_must() {
         let values = |name: &str| -> Option<Vec<Vec<f32>>> {
             training.parameters().tensors().get(name).map(|tensor| tensor.to_vec2().unwrap())
         };
-        let (kept, tuned) = (values("static.weight"), values("embedding.weight"));
+        let kept = values("static.weight");
+        let tuned = values("embedding.weight");
         let surprise = || training.evaluation(&split.train, 1).unwrap().cross_entropy;
         let before = surprise();
         tiny::train(&training, &recipe);
@@ -76,7 +77,8 @@ fn a_saved_model_predicts_the_same() {
         let opened = Classifier::open(&folder, &Device::Cpu).unwrap();
         assert_eq!(opened.labels(), ["no", "yes"]);
         for text in corpus.texts().into_iter().chain(["", "never seen"]) {
-            let (one, other) = (trained.predict(text).unwrap(), opened.predict(text).unwrap());
+            let one = trained.predict(text).unwrap();
+            let other = opened.predict(text).unwrap();
             let apart = (one.probabilities[0] - other.probabilities[0]).abs();
             assert!(apart <= tolerance, "{text:?}: {apart}");
         }
@@ -95,7 +97,8 @@ fn classes_are_matched_by_name_when_a_model_is_evaluated() {
     let recipe = tiny::recipe(Variant::Rand);
     let training = tiny::training(&recipe, &sentences, &split, [].into());
     tiny::train(&training, &recipe);
-    let (classifier, corpus) = (training.classifier().unwrap(), tiny::corpus());
+    let classifier = training.classifier().unwrap();
+    let corpus = tiny::corpus();
     let evaluation = evaluate(&classifier, &corpus, 2).unwrap();
     assert_eq!((evaluation.examples, evaluation.recall_at_k), (30, 1.0));
     let swap = |label: u32| 1 - label;

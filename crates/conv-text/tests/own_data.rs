@@ -135,7 +135,8 @@ fn what_is_wrong_is_named_with_its_line() {
         assert_eq!(error, unclear(found, what), "{file:?}");
     }
     let extra = "fields, expected 2 as in the first row; a text that holds the separator is quoted in CSV, and cannot stand in TSV";
-    let (three, four) = (format!("data line 2: 3 {extra}"), format!("data line 3: 4 {extra}"));
+    let three = format!("data line 2: 3 {extra}");
+    let four = format!("data line 3: 4 {extra}");
     let wrong: [(&ReadOptions, &str, &str); 19] = [
         (&tsv, "a\tb\na\tb\tc\n", &three),
         (&options(Format::Csv), "a,b\na,b,,\na,b,c,d\n", &four),

@@ -94,7 +94,8 @@ impl Batching {
         let count = u32::try_from(lengths.len()).unwrap_or(u32::MAX);
         let mut order: Vec<u32> = (0..count).collect();
         order.shuffle(&mut rng);
-        let (mut bounds, mut start) = (Vec::new(), 0);
+        let mut bounds = Vec::new();
+        let mut start = 0;
         for window in order.chunks_mut(self.window_examples(lengths)) {
             if self.window > 1 {
                 window.sort_by_key(|index| lengths[*index as usize]);

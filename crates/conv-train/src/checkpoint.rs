@@ -190,7 +190,8 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
         return Err(damaged(path, format!("its format is {found}, expected {FORMAT}")));
     }
     let header = serde_json::from_value(value).map_err(|e| damaged(path, e))?;
-    let (mut model, mut optimizer) = (BTreeMap::new(), BTreeMap::new());
+    let mut model = BTreeMap::new();
+    let mut optimizer = BTreeMap::new();
     for (name, tensor) in tensors {
         match name.split_once('/') {
             Some(("model", name)) => model.insert(name.into(), tensor),

@@ -82,7 +82,8 @@ pub fn read_log(path: &Path) -> Result<Vec<Record>> {
 fn read_until(path: &Path, step: u64, evaluated: u64) -> Result<(Vec<Record>, u64)> {
     let read = || {
         let mut file = BufReader::new(File::open(path)?);
-        let (mut records, mut bytes) = (Vec::new(), 0);
+        let mut records = Vec::new();
+        let mut bytes = 0;
         let mut line = Vec::new();
         while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             match serde_json::from_slice::<Record>(&line) {

@@ -42,7 +42,8 @@ impl Progress {
     }
 
     fn with(lines: Option<Lines>) -> Self {
-        let (loss, metrics) = (String::new(), String::new());
+        let loss = String::new();
+        let metrics = String::new();
         Self { bar: ProgressBar::hidden(), lines, loss, metrics, steps: 0 }
     }
 
@@ -73,7 +74,8 @@ impl Progress {
         let Self { loss, metrics, steps, lines, .. } = self;
         let message = format!("{loss}{metrics}");
         if let Some(lines) = lines {
-            let (steps, message) = (*steps, message.clone());
+            let steps = *steps;
+            let message = message.clone();
             lines.tell(Standing { step, steps, seconds, at: Instant::now(), message });
         }
         self.bar.set_message(message);

@@ -25,9 +25,11 @@ struct Step {
 }
 
 fn valley(x: &[f64]) -> (f64, Vec<f64>) {
-    let (mut value, mut gradient) = (0.0, vec![0.0; x.len()]);
+    let mut value = 0.0;
+    let mut gradient = vec![0.0; x.len()];
     for i in 0..x.len() - 1 {
-        let (a, b) = (1.0 - x[i], x[i + 1] - x[i] * x[i]);
+        let a = 1.0 - x[i];
+        let b = x[i + 1] - x[i] * x[i];
         value += 100.0 * b * b + a * a;
         gradient[i] -= 400.0 * b * x[i] + 2.0 * a;
         gradient[i + 1] += 200.0 * b;
@@ -36,7 +38,8 @@ fn valley(x: &[f64]) -> (f64, Vec<f64>) {
 }
 
 fn hills(x: &[f64]) -> (f64, Vec<f64>) {
-    let (mut value, mut gradient) = (0.0, vec![0.0; x.len()]);
+    let mut value = 0.0;
+    let mut gradient = vec![0.0; x.len()];
     for i in 0..x.len() {
         let next = (i + 1) % x.len();
         let angle = 3.0 * x[next] + x[i];

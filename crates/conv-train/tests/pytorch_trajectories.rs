@@ -51,7 +51,8 @@ fn run(
     };
     let mut optimizer = Optimizer::new(config.optimizer.clone()).unwrap();
     let mut plateau = Plateau::default();
-    let (mut trajectory, mut rates) = (Vec::new(), Vec::new());
+    let mut trajectory = Vec::new();
+    let mut rates = Vec::new();
     for (k, metric) in metrics.iter().enumerate() {
         let parts = [0, 2].into_iter().chain((k >= 10).then_some(1));
         let loss = parts.map(loss_of).reduce(|a, b| (a + b).unwrap()).unwrap();

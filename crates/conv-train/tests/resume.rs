@@ -135,7 +135,8 @@ fn training_ends_with_the_mean_of_the_last_weights() {
     }
     for (name, bits) in learner.weights() {
         for (found, sum) in bits.iter().zip(&sums[&name]) {
-            let (found, expected) = (f64::from(f32::from_bits(*found)), sum / 3.0);
+            let found = f64::from(f32::from_bits(*found));
+            let expected = sum / 3.0;
             assert!((found - expected).abs() < 1e-6, "{name}: {found}, expected {expected}");
         }
     }
@@ -276,7 +277,8 @@ fn a_checkpoint_of_an_older_version_goes_on_to_the_same_bits() {
     let learner = Classifier::new();
     let run = Run { resume: true, ..Run::new(folder.path()) };
     fit(&learner, &config, run).unwrap();
-    let (found, expected) = (learner.weights(), file_bits(&older.join("end.safetensors")));
+    let found = learner.weights();
+    let expected = file_bits(&older.join("end.safetensors"));
     if is_of_its_type {
         assert!(found == expected);
     }
@@ -284,7 +286,8 @@ fn a_checkpoint_of_an_older_version_goes_on_to_the_same_bits() {
     for (name, expected) in expected {
         assert_eq!(found[&name].len(), expected.len(), "{name}");
         for (&found, expected) in found[&name].iter().zip(expected) {
-            let (found, expected) = (f32::from_bits(found), f32::from_bits(expected));
+            let found = f32::from_bits(found);
+            let expected = f32::from_bits(expected);
             assert!((found - expected).abs() < 2e-6, "{name}: {found} and {expected}");
         }
     }

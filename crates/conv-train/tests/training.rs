@@ -60,7 +60,8 @@ fn accumulated_batches_are_one_batch_of_them_all() {
         weight.flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };
     // 25 + 25 + 25 + 15: the last one must count for less.
-    let (whole, parts) = (weights(90, 1), weights(25, 4));
+    let whole = weights(90, 1);
+    let parts = weights(25, 4);
     for (a, b) in whole.iter().zip(&parts) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }

@@ -175,7 +175,8 @@ impl Config {
 
     /// The sizes of the larger weights, by the field that they follow from.
     fn weights(&self) -> Vec<(&'static str, Vec<usize>)> {
-        let (source, target) = (self.encoder_embedding, self.decoder_embedding);
+        let source = self.encoder_embedding;
+        let target = self.decoder_embedding;
         let mut weights = vec![
             ("source_vocabulary", vec![self.source_vocabulary, source]),
             ("source_positions", vec![self.source_positions, source]),
@@ -237,7 +238,8 @@ impl ModelConfig for Config {
             &self.decoder_embedding,
             &format!("{embedding} as encoder_embedding, which attention compares"),
         )?;
-        let (said, layers) = (self.attention.len(), self.decoder_layers.0.len());
+        let said = self.attention.len();
+        let layers = self.decoder_layers.0.len();
         check(
             said == layers,
             "attention",

@@ -42,7 +42,8 @@ impl Translation {
         }
         let count = parts.iter().map(Vec::len).min().unwrap_or(0);
         let rank = |rank: usize| {
-            let (mut whole, mut before) = (Self::default(), 0);
+            let mut whole = Self::default();
+            let mut before = 0;
             let mut texts = Vec::new();
             for part in parts.iter().map(|part| &part[rank]) {
                 texts.push(part.text.as_str());
@@ -85,7 +86,8 @@ impl Translator {
     /// # Errors
     /// As [`Translator::open`]; no folder, or vocabularies of different sizes.
     pub fn open_all(folders: &[impl AsRef<Path>], device: &Device) -> Result<Self> {
-        let (mut networks, mut vocabularies) = (Vec::new(), None);
+        let mut networks = Vec::new();
+        let mut vocabularies = None;
         for folder in folders {
             let (network, of_model) = Stored::open(folder.as_ref())?.into_network(device)?;
             networks.push(network);
@@ -100,7 +102,8 @@ impl Translator {
     /// No network, or vocabularies of different sizes.
     pub fn new(networks: Vec<ConvS2s>, encoders: Encoders) -> Result<Self> {
         let config = networks.first().ok_or(Error::NoModel)?.config();
-        let (source, target) = (encoders.source.clone(), encoders.target.clone());
+        let source = encoders.source.clone();
+        let target = encoders.target.clone();
         let vocabularies = Vocabularies { source, target };
         vocabularies.check(["in memory".into(), "in memory".into()], config)?;
         let longest = networks.iter().map(|network| network.config().longest_source()).min();
@@ -135,7 +138,8 @@ impl Translator {
         if self.source.encode(text)?.len() <= room {
             return Ok(vec![text.into()]);
         }
-        let (mut parts, mut rest) = (Vec::new(), text.trim());
+        let mut parts = Vec::new();
+        let mut rest = text.trim();
         while !rest.is_empty() {
             let fits = |end: &usize| Ok(self.source.encode(&rest[..*end])?.len() <= room);
             let blanks = rest.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at);

@@ -207,7 +207,8 @@ impl fmt::Display for Layer {
 impl fmt::Display for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, alike) in self.0.chunk_by(|a, b| a == b).enumerate() {
-            let (plus, layer) = (if i > 0 { " + " } else { "" }, alike[0]);
+            let plus = if i > 0 { " + " } else { "" };
+            let layer = alike[0];
             match alike.len() {
                 1 => write!(f, "{plus}[{layer}]")?,
                 times => write!(f, "{plus}[{layer}] * {times}")?,

@@ -39,7 +39,8 @@ pub fn attention_picture(source: &[String], target: &[String], shares: &[Vec<f32
     let widest = |words: &[Word]| words.iter().map(|word| word.width).fold(0.0, f64::max);
     let left = EDGE + widest(&rows) + GAP;
     let top = EDGE + widest(&columns) * slope.sin() + LETTERS + GAP;
-    let (across, down) = (columns.len() as f64 * CELL, rows.len() as f64 * CELL);
+    let across = columns.len() as f64 * CELL;
+    let down = rows.len() as f64 * CELL;
     let end = |(i, word): (usize, &Word)| (i as f64 + 0.5) * CELL + word.width * slope.cos();
     let right = columns.iter().enumerate().map(end).fold(across, f64::max) + EDGE;
     let width = (left + right).max(left + 240.0);
@@ -51,14 +52,16 @@ pub fn attention_picture(source: &[String], target: &[String], shares: &[Vec<f32
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<g fill=\"#222\">\n"
     );
     for (i, Word { shown, whole, .. }) in columns.iter().enumerate() {
-        let (x, y) = (left + (i as f64 + 0.6) * CELL, top - GAP);
+        let x = left + (i as f64 + 0.6) * CELL;
+        let y = top - GAP;
         let _ = writeln!(
             svg,
             "<text transform=\"translate({x:.1} {y:.1}) rotate(-{SLOPE})\"><title>{whole}</title>{shown}</text>"
         );
     }
     for (i, Word { shown, whole, .. }) in rows.iter().enumerate() {
-        let (x, y) = (left - GAP, top + (i as f64 + 0.5) * CELL + LETTERS * 0.35);
+        let x = left - GAP;
+        let y = top + (i as f64 + 0.5) * CELL + LETTERS * 0.35;
         let _ = writeln!(
             svg,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\"><title>{whole}</title>{shown}</text>"
@@ -70,7 +73,8 @@ pub fn attention_picture(source: &[String], target: &[String], shares: &[Vec<f32
             if *share < FAINTEST {
                 continue;
             }
-            let (x, y) = (left + i as f64 * CELL, top + j as f64 * CELL);
+            let x = left + i as f64 * CELL;
+            let y = top + j as f64 * CELL;
             let _ = writeln!(
                 svg,
                 "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{CELL}\" height=\"{CELL}\" fill-opacity=\"{:.3}\"><title>{} – {}: {share:.3}</title></rect>",
@@ -205,7 +209,8 @@ mod tests {
         let cells = svg.split("</g>").nth(1).unwrap_or_default();
         let opacity = numbers(cells, "fill-opacity");
         assert_eq!(opacity, [1.0, 0.25, 0.75, 0.999]);
-        let (x, y) = (numbers(cells, "x"), numbers(cells, "y"));
+        let x = numbers(cells, "x");
+        let y = numbers(cells, "y");
         let is_cell = |difference: f64| (difference - CELL).abs() < 1e-6;
         assert!(x[0] == x[1] && x[2] == x[3] && is_cell(x[2] - x[1]), "{x:?}");
         assert!(y[1] == y[2] && is_cell(y[1] - y[0]) && is_cell(y[3] - y[2]), "{y:?}");
@@ -219,7 +224,8 @@ mod tests {
             let source = tokens(source);
             let shares = vec![vec![1.0 / source.len() as f32; source.len()]; 2];
             let svg = attention_picture(&source, &tokens("x y"), &shares);
-            let (width, height) = (numbers(&svg, "width")[0], numbers(&svg, "height")[0]);
+            let width = numbers(&svg, "width")[0];
+            let height = numbers(&svg, "height")[0];
             assert!(numbers(&svg, "x").iter().all(|x| (0.0..width).contains(x)));
             assert!(numbers(&svg, "y").iter().all(|y| (0.0..height).contains(y)));
             assert!(width < 700.0 && height < 700.0, "{width} {height}");

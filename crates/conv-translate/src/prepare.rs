@@ -66,7 +66,8 @@ impl Vocabularies {
             let joint = Subwords::train(config, sample)?;
             return Ok(Self { source: joint.clone(), target: joint });
         }
-        let (mut source, mut target) = (Sample::new(config), Sample::new(config));
+        let mut source = Sample::new(config);
+        let mut target = Sample::new(config);
         for pair in files.open()? {
             let pair = pair?;
             source.add(&pair.source);

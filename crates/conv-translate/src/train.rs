@@ -42,7 +42,8 @@ impl Dev {
         for (place, Pair { source, target }) in self.pairs.iter().enumerate() {
             let sides = [("source", source), ("target", target)];
             for ((side, tokens), expected) in sides.into_iter().zip(longest) {
-                let (sentence, found) = (place + 1, tokens.len() + 1);
+                let sentence = place + 1;
+                let found = tokens.len() + 1;
                 if found > expected {
                     return Err(Error::TooLongSentence { sentence, side, found, expected });
                 }
@@ -441,7 +442,8 @@ mod tests {
         recipe.subwords.vocabulary = 30;
         let vocabularies = Vocabularies::train(&files, &recipe)?;
         let (store, _) = vocabularies.store(&files, &recipe, &folder.path().join("pairs"))?;
-        let (dev, encoders) = (Dev::default(), vocabularies.encoders());
+        let dev = Dev::default();
+        let encoders = vocabularies.encoders();
         let training = Training::new(&recipe, &store, &dev, encoders, [].into(), &Device::Cpu)?;
         let batch = training.load(Some(0), &[0, 1, 2])?;
         Ok(training.loss(&batch, &mut Mode::Train(&mut seeded(1, "dropout")))?)

@@ -75,7 +75,8 @@ fn gzipped_files_become_batches_on_any_number_of_threads() {
     assert!(stores.iter().all(|store| store.fingerprint() == stores[0].fingerprint()));
     let store = Store::open(&path).unwrap();
     for (at, pair) in corpus(files.clone()).enumerate().step_by(997) {
-        let (text, pair) = (pair.unwrap(), store.read(at).unwrap());
+        let text = pair.unwrap();
+        let pair = store.read(at).unwrap();
         assert_eq!(subwords.decode(&pair.source).unwrap(), text.source);
         assert_eq!(subwords.decode(&pair.target).unwrap(), text.target);
     }
@@ -89,7 +90,8 @@ fn gzipped_files_become_batches_on_any_number_of_threads() {
 fn a_line_of_100_000_words_and_empty_lines_are_dropped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let files = ["de", "en"].map(|language| folder.path().join(format!("train.{language}")));
-    let (mut source, mut target) = (lines(20, 0), lines(20, 3));
+    let mut source = lines(20, 0);
+    let mut target = lines(20, 3);
     source[4] = "hund ".repeat(100_000);
     target[9] = "x".repeat(5000);
     source[11].clear();

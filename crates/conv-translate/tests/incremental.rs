@@ -53,7 +53,8 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> Result<f32, Failure> {
 /// Two sentences of three rows each; in the middle the rows change places, and then one sentence is left.
 fn agrees(which: usize, seed: u64) -> Result<(), Failure> {
     let model = network(which, seed)?;
-    let (ids, lengths) = (tokens(2, 9, seed)?, [9, 5]);
+    let ids = tokens(2, 9, seed)?;
+    let lengths = [9, 5];
     let source = model.encode(&ids, &lengths, &mut Mode::Eval)?;
     let (rows, length, turn, cut) = (6, 12, 5, 9);
     let target = tokens(rows, length, seed + 1)?;

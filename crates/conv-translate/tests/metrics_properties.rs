@@ -76,7 +76,9 @@ proptest! {
     #[test]
     fn scores_stay_in_their_bounds(bleu in bleu(), chrf in chrf(), lines in prop::collection::vec([text(), text(), text()], 0..5)) {
         let of = |at: usize| lines.iter().map(|line| line[at].clone()).collect::<Vec<_>>();
-        let (hypotheses, one, another) = (of(0), of(1), of(2));
+        let hypotheses = of(0);
+        let one = of(1);
+        let another = of(2);
         let found = bleu.corpus(&hypotheses, &[&one, &another]).unwrap();
         prop_assert!((0.0..=100.0 + 1e-9).contains(&found.score), "{}", found);
         prop_assert!((0.0..=1.0).contains(&found.brevity_penalty));
@@ -132,7 +134,8 @@ proptest! {
         let whole = count(&mut lines.iter());
         prop_assert_eq!(count(&mut lines.iter().rev()), whole);
         let (first, second) = lines.split_at(cut.index(lines.len()));
-        let (mut merged, second) = (count(&mut second.iter()), count(&mut first.iter()));
+        let mut merged = count(&mut second.iter());
+        let second = count(&mut first.iter());
         merged.0.merge(&second.0).unwrap();
         merged.1.merge(&second.1).unwrap();
         prop_assert_eq!(merged, whole);

@@ -41,7 +41,8 @@ pub fn forward(case: &Case, of: &Arguments) -> Result<Tensor> {
         Operation::AvgPool { window, stride } => of.x.avg_pool2d_with_stride(window, stride)?,
         Operation::BatchNorm => {
             let [mean, variance] = statistics(case)?;
-            let (weight, bias) = (of.weight.clone(), of.bias.clone());
+            let weight = of.weight.clone();
+            let bias = of.bias.clone();
             let layer =
                 candle_nn::BatchNorm::new(case.weight[0], mean, variance, weight, bias, 1e-5)?;
             layer.forward_t(&of.x, true)?

@@ -36,7 +36,8 @@ fn smoothed() -> CrossEntropyConfig {
 
 fn batch_norm(case: &Case, of: &Arguments) -> Result<BatchNorm> {
     let [mean, variance] = statistics(case)?;
-    let (weight, bias) = (of.weight.clone(), of.bias.clone());
+    let weight = of.weight.clone();
+    let bias = of.bias.clone();
     Ok(BatchNorm::new(weight, bias, mean, variance, BatchNormConfig::default()))
 }
 

@@ -34,7 +34,8 @@ enum Side {
 /// The median and the best of the times, in milliseconds, that `f` takes in so many seconds, and in five calls at least.
 fn time(seconds: f64, f: impl Fn() -> Result<()>) -> Result<serde_json::Value> {
     f()?;
-    let (mut times, start) = (Vec::new(), Instant::now());
+    let mut times = Vec::new();
+    let start = Instant::now();
     while times.len() < 5 || start.elapsed().as_secs_f64() < seconds {
         let start = Instant::now();
         f()?;

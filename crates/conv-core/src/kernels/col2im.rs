@@ -19,7 +19,9 @@ const PRODUCTS_OF_INPUT: usize = 16;
 
 /// Whether this kernel has less to do than convolutions of the gradient.
 pub(super) fn suits(g: &Geometry) -> bool {
-    let (taps, pixels_in, pixels_out) = (g.taps(), g.pixels_in(), g.pixels_out());
+    let taps = g.taps();
+    let pixels_in = g.pixels_in();
+    let pixels_out = g.pixels_out();
     let phases = g.h.stride.saturating_mul(g.w.stride);
     taps > phases
         && pixels_in / phases > 2 * pixels_out
@@ -29,7 +31,10 @@ pub(super) fn suits(g: &Geometry) -> bool {
 /// `dx` = the gradient of the input of `g`, finished.
 pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
-    let (input, row, column, half) = (g.depth(), 0, 0, 0);
+    let input = g.depth();
+    let row = 0;
+    let column = 0;
+    let half = 0;
     let strides =
         Strides { start: 0, group: g.channels_out * input, output: 1, input, row, column, half };
     let weight = Weight { strides, ..weight };
@@ -37,7 +42,8 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
         let (input, output) = (axis.output, axis.output);
         Axis { input, kernel: 1, stride: 1, dilation: 1, offset: 0, output }
     };
-    let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
+    let inputs = g.groups * g.channels_in;
+    let outputs = g.groups * g.channels_out;
     let of_channel = g.taps() * g.pixels_out();
     for samples in split(g.batch, PRODUCTS / inputs.saturating_mul(of_channel)) {
         let part = |len: usize| samples.start * len..samples.end * len;
@@ -71,7 +77,8 @@ fn spread<T: Element>(g: &Geometry, products: &[T], dx: &mut [T]) {
     let mut of_taps = products.chunks_exact(g.pixels_out());
     for ky in 0..h.kernel {
         for (kx, of_tap) in (0..w.kernel).zip(&mut of_taps) {
-            let (rows, columns) = (h.inside(ky), w.inside(kx));
+            let rows = h.inside(ky);
+            let columns = w.inside(kx);
             for y in rows.filter(|_| !columns.is_empty()) {
                 let row = &of_tap[y * w.output..][columns.clone()];
                 let place = h.position(y, ky) * w.input + w.position(columns.start, kx);

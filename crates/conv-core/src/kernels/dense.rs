@@ -78,7 +78,8 @@ struct Rows<'a, T: Element> {
 impl<T: Element> Work<T> for Rows<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) {
-        let (depth, batch) = (self.g.depth(), self.g.batch);
+        let depth = self.g.depth();
+        let batch = self.g.batch;
         let mut sums = [[T::zero(); OUTPUTS]; PANEL];
         let biases = self.y.biases::<OUTPUTS>(self.outputs.clone());
         for first in (0..batch).step_by(PANEL) {

@@ -20,8 +20,10 @@ const ROWS: usize = 4;
 
 pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x, weight, epilogue, y } = of;
-    let (outputs, pixels) = (g.channels_out, g.pixels_out());
-    let (depth, elements) = (g.depth(), weight.strides.elements(g));
+    let outputs = g.channels_out;
+    let pixels = g.pixels_out();
+    let depth = g.depth();
+    let elements = weight.strides.elements(g);
     let mut ordered = acquire(g.groups * outputs * depth)?;
     for (channel, to) in ordered.chunks_exact_mut(depth).enumerate() {
         weight.pack::<1>(g, &elements, (channel / outputs, channel % outputs), to);
@@ -39,7 +41,8 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
         let padded = &Padded::new(one, &layout, &x[number * input_len..][..input_len])?;
         for (output, y) in y.chunks_exact_mut(pixels).enumerate() {
             let channel = group * outputs + output;
-            let (weight, bias) = (&ordered[channel * depth..][..depth], epilogue.bias(channel));
+            let weight = &ordered[channel * depth..][..depth];
+            let bias = epilogue.bias(channel);
             let size = rows * g.w.output;
             blocks::each_chunk(y, size, work, |part, y| {
                 let first = part * rows;
@@ -148,7 +151,9 @@ pub(super) fn weight_gradient<T: Element>(
     dy: &[T],
     dweight: &mut [T],
 ) -> AllocResult {
-    let (outputs, inputs, taps) = (g.channels_out, g.channels_in, g.taps());
+    let outputs = g.channels_out;
+    let inputs = g.channels_in;
+    let taps = g.taps();
     let one = &Geometry { batch: 1, groups: 1, channels_in: 1, channels_out: 1, ..*g };
     let layout = Layout::new(one);
     let places = &layout.taps(one);
@@ -170,8 +175,10 @@ pub(super) fn weight_gradient<T: Element>(
         Ok(())
     })?;
     for (number, sums) in sums.chunks_exact(taps).enumerate() {
-        let (channel, output) = (number / outputs, number % outputs);
-        let (group, input) = (channel / inputs, channel % inputs);
+        let channel = number / outputs;
+        let output = number % outputs;
+        let group = channel / inputs;
+        let input = channel % inputs;
         let place = ((group * outputs + output) * inputs + input) * taps;
         dweight[place..place + taps].copy_from_slice(sums);
     }

@@ -31,11 +31,13 @@ pub(super) fn suits(g: &Geometry, strides: Strides) -> bool {
 
 pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x, weight, epilogue, y } = of;
-    let (outputs, y) = (g.channels_out, &Output::new(g, epilogue, y));
+    let outputs = g.channels_out;
+    let y = &Output::new(g, epilogue, y);
     let tasks = outputs.div_ceil(TASK);
     let shares = blocks::partitions(tasks, g.batch / SAMPLES);
     blocks::each(tasks * shares, g.work(), |task| {
-        let (samples, task) = (blocks::part(g.batch, shares, task % shares), task / shares);
+        let samples = blocks::part(g.batch, shares, task % shares);
+        let task = task / shares;
         let channels = task * TASK..outputs.min((task + 1) * TASK);
         let biases = y.biases(channels.clone());
         T::vectorize(Products { g, x, weight, samples, channels, biases, y });
@@ -105,7 +107,8 @@ impl<T: Element> Products<'_, T> {
         first: usize,
         channel: usize,
     ) -> [[T; CHANNELS]; S] {
-        let (depth, last) = (self.g.depth(), self.channels.end - 1);
+        let depth = self.g.depth();
+        let last = self.channels.end - 1;
         let sample = |i: usize| self.x[(first + i) * depth..][..depth].as_ptr();
         // Beyond the last channel the last one once more.
         let kernel = |i: usize| self.weight.strides.kernel(0, (channel + i).min(last));

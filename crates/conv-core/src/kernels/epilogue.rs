@@ -89,7 +89,8 @@ impl<'a, T: Element> Output<'a, T> {
                 let plane = (sample * of_sample + channel) / step;
                 // SAFETY: by contract.
                 let y = unsafe { self.y.part(plane * g.pixels_out() + pixel, len) };
-                let (bias, sums) = (self.bias(channel), &rows[at..][..len]);
+                let bias = self.bias(channel);
+                let sums = &rows[at..][..len];
                 if epilogue.glu {
                     let (bias_of_gate, gates) =
                         (self.bias(channel + 1), &rows[stride + at..][..len]);
@@ -133,13 +134,16 @@ impl<'a, T: Element> Output<'a, T> {
         channels: Range<usize>,
         (sums, biases): (&[T], &[T]),
     ) {
-        let (outputs, step) = (self.g.channels_out / self.step(), self.step());
-        let (sums, biases) = (&sums[..channels.len()], &biases[..channels.len()]);
+        let outputs = self.g.channels_out / self.step();
+        let step = self.step();
+        let sums = &sums[..channels.len()];
+        let biases = &biases[..channels.len()];
         let start = sample * outputs + channels.start / step;
         // SAFETY: by contract.
         let y = unsafe { self.y.part(start, channels.len() / step) };
         if self.epilogue.glu {
-            let (sums, biases) = (sums.as_chunks().0, biases.as_chunks().0);
+            let sums = sums.as_chunks().0;
+            let biases = biases.as_chunks().0;
             for (y, ([sum, gate], [bias, bias_of_gate])) in
                 y.iter_mut().zip(sums.iter().zip(biases))
             {

@@ -37,8 +37,10 @@ const FEWEST_OUTPUTS: usize = 64;
 /// `y = weight · x`, finished.
 pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x, weight, epilogue, y } = of;
-    let (columns, panels) = (g.columns(), g.channels_out.div_ceil(PANEL));
-    let (elements, panel_len) = (weight.strides.elements(g), PANEL * g.depth());
+    let columns = g.columns();
+    let panels = g.channels_out.div_ceil(PANEL);
+    let elements = weight.strides.elements(g);
+    let panel_len = PANEL * g.depth();
     let len = g.groups * panels * panel_len;
     let weight = packed(epilogue.keep, ("product", g), weight, len, |packed| {
         blocks::each_chunk(packed, panel_len, len, |number, panel| {
@@ -54,8 +56,10 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let shares = blocks::partitions(tasks, g.channels_out / FEWEST_OUTPUTS);
     let y = Output::new(g, epilogue, y);
     blocks::each(tasks * shares, g.work(), |task| {
-        let (panels, task) = (blocks::part(panels, shares, task % shares), task / shares);
-        let (group, block) = (task / block_panels.len(), task % block_panels.len());
+        let panels = blocks::part(panels, shares, task % shares);
+        let task = task / shares;
+        let group = task / block_panels.len();
+        let block = task % block_panels.len();
         let block = blocks::part(columns.div_ceil(PANEL_COLUMNS), block_panels.len(), block);
         let columns = block.start * PANEL_COLUMNS..columns.min(block.end * PANEL_COLUMNS);
         let (padded, taps, weight) = (&padded, &taps, &weight);
@@ -79,7 +83,9 @@ impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let Self { g, padded, taps, group, .. } = self;
-        let (outputs, depth, width) = (g.channels_out, taps.len(), width::<L>());
+        let outputs = g.channels_out;
+        let depth = taps.len();
+        let width = width::<L>();
         let near = g.w.kernel >= NEAR_TAPS;
         let few_outputs = outputs <= if near { READ_IN_PLACE } else { READ_IN_PLACE_FAR };
         let elements = padded.elements().as_ptr();
@@ -125,7 +131,8 @@ impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
                     let tile = (p * self.panels.len() + n) % tiles;
                     let sums = &mut sums[tile * PANEL * width..][..PANEL * width];
                     let to = (sums.as_mut_ptr(), width);
-                    let (add, size) = (start > 0, (channels.len(), *columns));
+                    let add = start > 0;
+                    let size = (channels.len(), *columns);
                     // SAFETY: a panel of the weight has PANEL numbers, and one of columns `width`, for each step of the slice; all taps
                     // of a run lie inside the padded input. Blocks differ in group, weights or columns, so that no two write the same.
                     unsafe {

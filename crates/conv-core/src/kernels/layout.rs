@@ -24,7 +24,8 @@ impl Geometry {
     }
 
     fn pieces_of(&self, columns: Range<usize>, most: usize) -> Vec<Piece> {
-        let (start, pixels) = (columns.start, self.pixels_out());
+        let start = columns.start;
+        let pixels = self.pixels_out();
         let piece = |columns: Range<usize>| Piece {
             at: columns.start - start,
             sample: columns.start / pixels,
@@ -67,7 +68,8 @@ impl Layout {
     pub fn new(g: &Geometry) -> Self {
         let Geometry { h, w, .. } = g;
         if w.stride == 1 && h.sees_no_padding() && w.sees_no_padding() {
-            let (row, plane) = (w.input, g.pixels_in());
+            let row = w.input;
+            let plane = g.pixels_in();
             return Self { phase: 0, row, plane, phases: Vec::new() };
         }
         let phase = w.span().div_ceil(w.stride);
@@ -91,7 +93,8 @@ impl Layout {
         let Geometry { h, w, .. } = g;
         let columns: Vec<_> = (0..w.kernel)
             .map(|tap| {
-                let (first, x) = (tap * w.dilation % w.stride, tap * w.dilation / w.stride);
+                let first = tap * w.dilation % w.stride;
+                let x = tap * w.dilation / w.stride;
                 self.phases.partition_point(|phase| phase.first < first) * self.phase + x
             })
             .collect();
@@ -104,7 +107,8 @@ impl Layout {
     pub fn runs(&self, g: &Geometry, group: usize, columns: Range<usize>) -> Vec<Run> {
         let run = |Piece { at, sample, pixel, len }| {
             let channel = (sample * g.groups + group) * g.channels_in;
-            let (y, x) = (pixel / g.w.output, pixel % g.w.output);
+            let y = pixel / g.w.output;
+            let x = pixel % g.w.output;
             Run { source: channel * self.plane + y * g.h.stride * self.row + x, at, len }
         };
         g.rows(columns).into_iter().map(run).collect()

@@ -97,7 +97,8 @@ impl<T: Element> Weight<'_, T> {
         if outputs.len() < P {
             to.fill(T::zero());
         }
-        let (count, mut kernels) = (outputs.len(), [0; P]);
+        let count = outputs.len();
+        let mut kernels = [0; P];
         for (kernel, output) in kernels.iter_mut().zip(outputs) {
             *kernel = self.strides.kernel(group, output);
         }
@@ -205,7 +206,8 @@ pub(super) fn packed<T: Element>(
     }
     let mut packed = try_zeros(len).ok_or(AllocError { elements: len })?;
     pack(&mut packed)?;
-    let (weight, used) = (elements.to_vec(), AtomicU64::new(call));
+    let weight = elements.to_vec();
+    let used = AtomicU64::new(call);
     let entry = Arc::new(Entry { key, address, used, weight, packed });
     // Another thread may have filled it meanwhile.
     let mut kept = kept();

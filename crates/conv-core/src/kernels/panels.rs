@@ -285,7 +285,8 @@ mod tests {
                     let values = values(len, seed).to_vec1::<f64>()?;
                     Ok(values.into_iter().map(T::from_f64).collect())
                 };
-                let (x, weight) = (numbers(count * inputs, 1)?, numbers(outputs * inputs, 2)?);
+                let x = numbers(count * inputs, 1)?;
+                let weight = numbers(outputs * inputs, 2)?;
                 let rows: Vec<_> = (0..count).map(|row| &x[row * inputs..][..inputs]).collect();
                 for strides in [[inputs, 1], [1, outputs]] {
                     let panels = Panels::new(&weight, [outputs, inputs], strides)?;

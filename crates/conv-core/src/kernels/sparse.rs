@@ -40,7 +40,8 @@ fn transposed<T: Element>(
     let len = rows * columns;
     let mut to = acquire(count * len)?;
     each_chunk(&mut to, len, count * len, |number, to| {
-        let (from, size) = (&from[number * len..][..len], (rows, columns));
+        let from = &from[number * len..][..len];
+        let size = (rows, columns);
         T::vectorize(Transpose { from, from_stride: columns, size, to, to_stride: rows });
         Ok(())
     })?;
@@ -65,7 +66,9 @@ pub(super) fn weight_gradient<T: Element>(
             let (to, strides) = (&mut sums, (g.channels_in, inputs));
             T::vectorize(Sums { g, dy, sample, output, rows, to, strides, of_input: false });
         }
-        let (from, from_stride, to_stride) = (&sums, g.channels_in, g.taps());
+        let from = &sums;
+        let from_stride = g.channels_in;
+        let to_stride = g.taps();
         let size = (g.taps(), g.channels_in);
         T::vectorize(Transpose { from, from_stride, size, to: dweight, to_stride });
         Ok(())
@@ -75,8 +78,10 @@ pub(super) fn weight_gradient<T: Element>(
 /// The gradient of the input, finished.
 pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
-    let (inputs, outputs) = (g.groups * g.channels_in, g.groups * g.channels_out);
-    let (channels, pixels) = (g.channels_in, g.pixels_in());
+    let inputs = g.groups * g.channels_in;
+    let outputs = g.groups * g.channels_out;
+    let channels = g.channels_in;
+    let pixels = g.pixels_in();
     let weight = transposed(outputs, (channels, g.taps()), weight.elements)?;
     each_chunk(dx, inputs * pixels, g.work() / SPARSE, |sample, dx| {
         let mut sums = acquire::<T>(dx.len())?;
@@ -117,10 +122,12 @@ impl<T: Element> Work<T> for Sums<'_, T> {
         let channel = self.sample * g.groups * g.channels_out + self.output;
         let dy = &dy[channel * g.pixels_out()..][..g.pixels_out()];
         for (pixel, &dy) in dy.iter().enumerate().filter(|(_, dy)| **dy != T::zero()) {
-            let (row, column) = (pixel / w.output, pixel % w.output);
+            let row = pixel / w.output;
+            let column = pixel % w.output;
             let taps = (0..h.kernel).flat_map(|ky| (0..w.kernel).map(move |kx| (ky, kx)));
             for (tap, (ky, kx)) in taps.enumerate() {
-                let (y, x) = (h.position(row, ky), w.position(column, kx));
+                let y = h.position(row, ky);
+                let x = w.position(column, kx);
                 // Before the input they have wrapped around.
                 if y >= h.input || x >= w.input {
                     continue;
@@ -133,7 +140,8 @@ impl<T: Element> Work<T> for Sums<'_, T> {
                     let count = L::WIDTH.min(row.len() - i);
                     // SAFETY: `count` numbers of both.
                     unsafe {
-                        let (to, from) = (to.as_mut_ptr().add(i), row.as_ptr().add(i));
+                        let to = to.as_mut_ptr().add(i);
+                        let from = row.as_ptr().add(i);
                         let sum = L::load_first(to, count);
                         let sum = sum.mul_add(L::splat(dy), L::load_first(from, count));
                         sum.store_first(to, count);

@@ -25,7 +25,8 @@ impl Phase {
     fn all(axis: &Axis) -> Vec<Self> {
         let (stride, dilation) = (axis.stride, axis.dilation);
         let divisor = gcd(stride, dilation);
-        let (step, dilation_of_phase) = (stride / divisor, dilation / divisor);
+        let step = stride / divisor;
+        let dilation_of_phase = dilation / divisor;
         (0..axis.kernel.min(step))
             .filter_map(|tap| {
                 // The first element that meets the gradient at this tap.
@@ -64,7 +65,8 @@ fn gcd(a: usize, b: usize) -> usize {
 /// `dx` = the gradient of the input of `g`, finished.
 pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let Arguments { g, x: dy, weight, epilogue, y: dx } = of;
-    let (rows, columns) = (Phase::all(&g.h), Phase::all(&g.w));
+    let rows = Phase::all(&g.h);
+    let columns = Phase::all(&g.w);
     let part = |row: &Phase, column: &Phase, dx: &mut [T]| {
         let flipped = Geometry {
             channels_in: g.channels_out,

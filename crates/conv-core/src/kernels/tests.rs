@@ -51,7 +51,8 @@ fn agree<T: Element>(g: &Geometry, error: f64) {
 
 /// With and without Winograd, where the output's gradient is `dy`.
 fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
-    let (channels, inputs) = (g.groups * g.channels_out, g.groups * g.channels_in);
+    let channels = g.groups * g.channels_out;
+    let inputs = g.groups * g.channels_in;
     let x = values(g.batch * inputs * g.pixels_in(), 1);
     let weight = values(channels * g.channels_in * g.taps(), 2);
     let bias = values(channels.max(inputs), 3);
@@ -71,7 +72,7 @@ fn agree_on<T: Element>(g: &Geometry, dy: &[f64], error: f64) {
         let expected: Vec<_> = y.iter().map(|&y| relu(y)).collect();
         close("y", g, error, &found, &expected);
 
-        if g.groups == 1 && channels % 2 == 0 && !with_relu {
+        if g.groups == 1 && channels.is_multiple_of(2) && !with_relu {
             let epilogue = Epilogue { glu: true, keep: exact, ..epilogue };
             let found = forward(g, &x_of, &weight_of, epilogue).expect("there is room");
             let half = channels / 2 * g.pixels_out();

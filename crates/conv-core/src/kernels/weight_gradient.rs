@@ -32,7 +32,8 @@ pub(super) fn gradient<T: Element>(
     let layout = Layout::new(g);
     let padded = Padded::new(g, &layout, x)?;
     let taps = layout.taps(g);
-    let (outputs, depth) = (g.channels_out, g.depth());
+    let outputs = g.channels_out;
+    let depth = g.depth();
     let row = outputs.next_multiple_of(WIDEST);
     let pixel_blocks: Vec<_> = blocks::split(g.columns(), PIXELS).collect();
     let panels = depth.div_ceil(PANEL);
@@ -47,7 +48,8 @@ pub(super) fn gradient<T: Element>(
     blocks::each(g.groups * pixel_shares * tap_shares, g.work(), |task| {
         let (panels, task) =
             (blocks::part(panels, tap_shares, task % tap_shares), task / tap_shares);
-        let (group, share) = (task / pixel_shares, task % pixel_shares);
+        let group = task / pixel_shares;
+        let share = task % pixel_shares;
         let start = task * len + panels.start * PANEL * row;
         // SAFETY: tasks differ in group, pixels or taps.
         let sums = unsafe { shared.part(start, panels.len() * PANEL * row) };
@@ -67,7 +69,8 @@ pub(super) fn gradient<T: Element>(
         })?;
         blocks::each_chunk(dweight, WIDEST * depth, len, |number, dweight| {
             let size = (depth, dweight.len() / depth);
-            let (from, from_stride) = (&total[number * WIDEST..], row);
+            let from = &total[number * WIDEST..];
+            let from_stride = row;
             T::vectorize(Transpose { from, from_stride, size, to: dweight, to_stride: depth });
             Ok(())
         })?;
@@ -92,9 +95,12 @@ struct Sums<'a, T: Element> {
 impl<T: Element> Work<T, AllocResult> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
-        let (g, row, from_stride) = (self.g, self.row, self.g.pixels_out());
+        let g = self.g;
+        let row = self.row;
+        let from_stride = self.g.pixels_out();
         // Past the last tap the last one is computed again, into rows that nobody reads.
-        let (x, last) = (self.padded.elements().as_ptr(), self.taps.len() - 1);
+        let x = self.padded.elements().as_ptr();
+        let last = self.taps.len() - 1;
         let mut transposed = acquire::<T>(PIXELS.min(g.columns()) * row)?;
         for (block, pixels) in self.pixels.iter().enumerate() {
             let runs = self.padded.layout.runs(g, self.group, pixels.clone());

@@ -86,11 +86,14 @@ impl AxisTransform {
 
 /// What becomes of both axes, where this kernel computes `g`, and faster than the general one.
 pub(super) fn transforms<T: 'static>(g: &Geometry) -> Option<[AxisTransform; 2]> {
-    let (h, w) = (AxisTransform::of(&g.h)?, AxisTransform::of(&g.w)?);
-    let (tiles, places) = (h.tiles(&g.h) * w.tiles(&g.w), h.window * w.window);
+    let h = AxisTransform::of(&g.h)?;
+    let w = AxisTransform::of(&g.w)?;
+    let tiles = h.tiles(&g.h) * w.tiles(&g.w);
+    let places = h.window * w.window;
     let channels = if h.window == 1 { CHANNELS_1D } else { CHANNELS_2D };
     // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in one dimension, and more in two.
-    let (needed, computed) = (g.pixels_out() * g.taps(), tiles * places);
+    let needed = g.pixels_out() * g.taps();
+    let computed = tiles * places;
     let saves = if h.window == 1 { 2 * needed >= 3 * computed } else { 2 * needed >= 5 * computed };
     let suits = TypeId::of::<T>() == TypeId::of::<f32>()
         && w.window == WINDOW
@@ -146,7 +149,8 @@ impl<T: Element> Job<'_, T> {
         let Self { g, tiles, transforms: [h, w], .. } = self;
         let mut pieces = Vec::new();
         for run in tiles.rows(columns) {
-            let (y, x) = (run.pixel / tiles.w.output * h.tile, run.pixel % tiles.w.output * w.tile);
+            let y = run.pixel / tiles.w.output * h.tile;
+            let x = run.pixel % tiles.w.output * w.tile;
             let len = (run.len * w.tile).min(g.w.output - x);
             for (line, y) in (y..g.h.output).enumerate().take(h.tile) {
                 let at = line * LINE + run.at * w.tile;
@@ -158,13 +162,17 @@ impl<T: Element> Job<'_, T> {
 
     /// With windows that are `H` places high.
     fn convolve<const H: usize>(&self) -> AllocResult {
-        let (job, g, columns) = (self, self.g, self.tiles.columns());
-        let (panels, blocks) = (g.channels_out.div_ceil(PANEL), columns.div_ceil(COLUMNS));
+        let job = self;
+        let g = self.g;
+        let columns = self.tiles.columns();
+        let panels = g.channels_out.div_ceil(PANEL);
+        let blocks = columns.div_ceil(COLUMNS);
         // Elements of a panel of the weight, and of a block of windows.
         let of_panel = H * WINDOW * place(g.channels_in, PANEL);
         let of_block = H * WINDOW * place(g.channels_in, COLUMNS);
         let transform_windows = |number: usize, windows: &mut [T]| {
-            let (group, start) = (number / blocks, number % blocks * COLUMNS);
+            let group = number / blocks;
+            let start = number % blocks * COLUMNS;
             let columns = start..columns.min(start + COLUMNS);
             T::vectorize(InputTransform::<_, H> { job, group, columns, windows })
         };
@@ -175,7 +183,8 @@ impl<T: Element> Job<'_, T> {
             let together = (panels / TASKS).clamp(1, TOGETHER);
             let tasks = panels.div_ceil(together);
             blocks::each(g.groups * tasks, g.work(), |number| {
-                let (group, first) = (number / tasks, number % tasks * together);
+                let group = number / tasks;
+                let first = number % tasks * together;
                 let windows = &windows[group * blocks * of_block..][..blocks * of_block];
                 let panels = first..panels.min(first + together);
                 let (columns, weight) = (0..columns, None);
@@ -185,7 +194,8 @@ impl<T: Element> Job<'_, T> {
             let all = g.groups * panels * of_panel;
             let weight = packed(self.keep, ("winograd", g), self.weight, all, |transformed| {
                 blocks::each_chunk(transformed, of_panel, all * PANEL, |number, transformed| {
-                    let (group, panel) = (number / panels, number % panels);
+                    let group = number / panels;
+                    let panel = number % panels;
                     let channels = 0..g.channels_in;
                     T::vectorize(FilterTransform::<_, H> {
                         job,
@@ -197,10 +207,12 @@ impl<T: Element> Job<'_, T> {
                 })
             })?;
             blocks::each(g.groups * blocks, g.work(), |number| {
-                let (group, start) = (number / blocks, number % blocks * COLUMNS);
+                let group = number / blocks;
+                let start = number % blocks * COLUMNS;
                 let mut windows = acquire(of_block)?;
                 transform_windows(number, &mut windows)?;
-                let (windows, panels) = (&windows[..], 0..panels);
+                let windows = &windows[..];
+                let panels = 0..panels;
                 let weight = Some(&weight[group * panels.len() * of_panel..]);
                 let columns = start..columns.min(start + COLUMNS);
                 T::vectorize(Products::<_, H> { job, group, columns, windows, panels, weight })
@@ -367,7 +379,9 @@ impl<T: Element, const H: usize> Work<T, AllocResult> for Products<'_, T, H> {
     #[inline(always)]
     unsafe fn run<L: Lanes<Element = T>>(self) -> AllocResult {
         let Self { job, group, ref columns, windows, ref panels, weight } = self;
-        let (places, width, inputs) = (H * WINDOW, width::<L>(), job.g.channels_in);
+        let places = H * WINDOW;
+        let width = width::<L>();
+        let inputs = job.g.channels_in;
         let of_windows = place(inputs, width);
         let windows = windows.chunks_exact(places * of_windows);
         let parts = columns.clone().step_by(width).zip(windows).map(|(start, windows)| {
@@ -459,7 +473,8 @@ impl<T: Element, const H: usize> Products<'_, T, H> {
         let Job { g, transforms: [h, w], y, .. } = self.job;
         let outputs = panels.start * PANEL..g.channels_out.min(panels.end * PANEL);
         // Of two channels, since one may gate the other.
-        let (mut lines, step) = ([T::zero(); 2 * LINES], y.step());
+        let mut lines = [T::zero(); 2 * LINES];
+        let step = y.step();
         for (number, output) in outputs.enumerate() {
             let lines_of = &mut lines[number % step * LINES..];
             for first in (0..columns).step_by(L::WIDTH) {

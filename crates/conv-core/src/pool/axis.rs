@@ -9,7 +9,8 @@ impl Axis {
     /// The windows of a pooling. In ceil mode, elements that the last whole window leaves over get one of their own; so do all
     /// of an input that a whole window covers and more, by less than a stride.
     pub fn pooling(op: &'static str, request: Request, ceil_mode: bool) -> Result<Self> {
-        let (reach, padded) = (request.reach(op)?, request.padded(op)?);
+        let reach = request.reach(op)?;
+        let padded = request.padded(op)?;
         if ceil_mode && padded < reach && reach - padded < request.stride {
             return Ok(request.axis(request.size, 1));
         }

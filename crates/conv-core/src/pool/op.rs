@@ -29,8 +29,10 @@ pub(crate) struct Pool {
 
 impl Pool {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
-        let (windows, inputs) = (&self.windows, self.windows.inputs());
-        let (columns, counts) = (Columns::new(self.op, &windows.cols)?, self.counts::<T>()?);
+        let windows = &self.windows;
+        let inputs = self.windows.inputs();
+        let columns = Columns::new(self.op, &windows.cols)?;
+        let counts = self.counts::<T>()?;
         fill_planes(self.op, x.len() / inputs, windows.outputs(), windows.cost(), |plane, y| {
             let x = &x[plane * inputs..][..inputs];
             InstructionSet::vectorize(
@@ -54,8 +56,10 @@ impl Pool {
 
     fn backward<T: Element>(&self, x: &[T], y: &[T], dy: &[T]) -> Result<Vec<T>> {
         let windows = &self.windows;
-        let (inputs, outputs) = (windows.inputs(), windows.outputs());
-        let (columns, counts) = (Columns::new(self.op, &windows.cols)?, self.counts::<T>()?);
+        let inputs = windows.inputs();
+        let outputs = windows.outputs();
+        let columns = Columns::new(self.op, &windows.cols)?;
+        let counts = self.counts::<T>()?;
         fill_planes(self.op, x.len() / inputs, inputs, windows.cost(), |plane, dx| {
             let dy = &dy[plane * outputs..][..outputs];
             InstructionSet::vectorize(

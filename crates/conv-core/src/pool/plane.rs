@@ -79,7 +79,8 @@ impl Windows {
             } else {
                 parts.fill(T::zero());
                 for (outputs, place) in &columns.taps {
-                    let (g, dx) = (&g[outputs.clone()], &mut parts[*place..]);
+                    let g = &g[outputs.clone()];
+                    let dx = &mut parts[*place..];
                     if columns.step == 1 {
                         for (dx, &g) in dx.iter_mut().zip(g) {
                             *dx += g;
@@ -130,7 +131,8 @@ impl Windows {
         let rows = self.rows.input;
         // Whole blocks may reach beyond the end.
         let room = (rows * len).saturating_add(BLOCK);
-        let (mut x_parts, mut dx_parts) = (acquire::<T>(room)?, acquire::<T>(room)?);
+        let mut x_parts = acquire::<T>(room)?;
+        let mut dx_parts = acquire::<T>(room)?;
         for (x, parts) in x.chunks_exact(columns.input).zip(x_parts.chunks_exact_mut(len)) {
             columns.split(x, parts);
         }
@@ -147,13 +149,16 @@ impl Windows {
             for i in self.rows.taps(row) {
                 let start = self.rows.position(row, i) * len;
                 for (range, place) in &columns.taps {
-                    let (y, left) = (&maxima[range.start..], &mut left[range.start..]);
-                    let (x, dx) = (&x_parts[start + place..], &mut dx_parts[start + place..]);
+                    let y = &maxima[range.start..];
+                    let left = &mut left[range.start..];
+                    let x = &x_parts[start + place..];
+                    let dx = &mut dx_parts[start + place..];
                     if columns.step == 1 && range.end == outputs {
                         give_blocks(range.len().div_ceil(BLOCK), y, left, x, dx);
                         continue;
                     }
-                    let (y, left) = (&y[..range.len()], &mut left[..range.len()]);
+                    let y = &y[..range.len()];
+                    let left = &mut left[..range.len()];
                     match columns.step {
                         1 => give(y, left, x.iter(), dx.iter_mut()),
                         step => give(y, left, x.iter().step_by(step), dx.iter_mut().step_by(step)),

@@ -164,7 +164,8 @@ fn agree(x: &Tensor, reduction: Reduction, config: &Pool2dConfig) -> Result<()> 
     let (y, dx) = forward_backward(x, dy, by_kernels)?;
     let (composed_y, composed_dx) = forward_backward(x, dy, by_composition)?;
 
-    let (mut expected, mut expected_dx) = (Vec::new(), Vec::new());
+    let mut expected = Vec::new();
+    let mut expected_dx = Vec::new();
     let Pool2dConfig { kernel, padding, dilation, ceil_mode, .. } = *config;
     let stride = config.stride.unwrap_or(kernel);
     let rows = reference::windows(
@@ -180,7 +181,8 @@ fn agree(x: &Tensor, reduction: Reduction, config: &Pool2dConfig) -> Result<()> 
         ceil_mode,
     );
     assert_eq!(y.dims(), [batch, channels, rows, columns]);
-    let (x, dy) = (numbers(x)?, numbers(&dy(&y)?)?);
+    let x = numbers(x)?;
+    let dy = numbers(&dy(&y)?)?;
     for (x, dy) in x.chunks(height * width).zip(dy.chunks(rows * columns)) {
         let (of_plane, dx_of_plane) =
             reference::pool((x, height, width), config, is_maximum, (dy, rows, columns));

@@ -30,10 +30,12 @@ pub(super) fn pool(
     let stride = config.stride.unwrap_or(kernel);
     let padded = (padding.top + height + padding.bottom, padding.left + width + padding.right);
     assert_eq!(dy.len(), rows * columns);
-    let (mut y, mut dx) = (vec![0.0; rows * columns], vec![0.0; x.len()]);
+    let mut y = vec![0.0; rows * columns];
+    let mut dx = vec![0.0; x.len()];
     for (output, (y, &dy)) in y.iter_mut().zip(dy).enumerate() {
         // The places under the window, row by row, and how many are of the padded input.
-        let (mut seen, mut counted) = (Vec::new(), 0);
+        let mut seen = Vec::new();
+        let mut counted = 0;
         for tap in 0..kernel.0 * kernel.1 {
             let row = output / columns * stride.0 + tap / kernel.1 * dilation.0;
             let column = output % columns * stride.1 + tap % kernel.1 * dilation.1;

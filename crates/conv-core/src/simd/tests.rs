@@ -10,7 +10,9 @@ impl Work<f32> for Operations {
     unsafe fn run<L: Lanes<Element = f32>>(self) {
         let width = L::WIDTH;
         let numbers: Vec<f32> = (0..8 * width * width).map(|i| i as f32 - 7.0).collect();
-        let (a, b, c) = (&numbers[..width], &numbers[width..], &numbers[3 * width..]);
+        let a = &numbers[..width];
+        let b = &numbers[width..];
+        let c = &numbers[3 * width..];
         let list = |f: &dyn Fn(usize) -> f32| (0..width).map(f).collect::<Vec<_>>();
         // SAFETY: the set is there, and all lengths are those of registers.
         unsafe {
@@ -20,7 +22,9 @@ impl Work<f32> for Operations {
                 to
             };
             let load = |from: &[f32]| L::load(from[..width].as_ptr());
-            let (la, lb, lc) = (load(a), load(b), load(c));
+            let la = load(a);
+            let lb = load(b);
+            let lc = load(c);
             assert_eq!(read(la), a);
             assert_eq!(read(L::splat(3.5)), vec![3.5; width]);
             assert_eq!(read(la.add(lb)), list(&|i| a[i] + b[i]));

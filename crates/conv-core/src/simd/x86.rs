@@ -70,7 +70,8 @@ impl Lanes for Avx512 {
                 _mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_10_11_10>(a.0, b.0))
             };
             // Quarters alike, and then each has a quarter of one register.
-            let (ab, cd) = (halves(a, b), halves(c, d));
+            let ab = halves(a, b);
+            let cd = halves(c, d);
             let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd);
             let sums = _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd));
             let sums = _mm512_add_ps(sums, _mm512_permute_ps::<0b01_00_11_10>(sums));
@@ -149,11 +150,13 @@ impl Lanes for Avx2 {
                 _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(a.0, b.0))
             };
             // Quarters alike: numbers of a, b | c, d.
-            let (ac, bd) = (halves(a, c), halves(b, d));
+            let ac = halves(a, c);
+            let bd = halves(b, d);
             let low = _mm256_shuffle_ps::<0b01_00_01_00>(ac, bd);
             let sums = _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_10_11_10>(ac, bd));
             let sums = _mm256_add_ps(sums, _mm256_permute_ps::<0b10_11_00_01>(sums));
-            let (ab, cd) = (_mm256_castps256_ps128(sums), _mm256_extractf128_ps::<1>(sums));
+            let ab = _mm256_castps256_ps128(sums);
+            let cd = _mm256_extractf128_ps::<1>(sums);
             let mut numbers = [0.0; 4];
             _mm_storeu_ps(numbers.as_mut_ptr(), _mm_shuffle_ps::<0b10_00_10_00>(ab, cd));
             numbers

@@ -23,7 +23,8 @@ pub(crate) struct Upsample {
 impl Upsample {
     fn forward<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
-        let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
+        let rows = taps(self.op, &self.rows)?;
+        let cols = taps(self.op, &self.cols)?;
         fill_planes(self.op, x.len() / inputs, outputs, inputs + outputs, |plane, y| {
             interpolate(&rows, &cols, width, &x[plane * inputs..][..inputs], y);
             Ok(())
@@ -32,7 +33,8 @@ impl Upsample {
 
     fn backward<T: Element>(&self, dy: &[T]) -> Result<Vec<T>> {
         let ((inputs, outputs), width) = (self.plane_sizes(), self.input.1);
-        let (rows, cols) = (taps(self.op, &self.rows)?, taps(self.op, &self.cols)?);
+        let rows = taps(self.op, &self.rows)?;
+        let cols = taps(self.op, &self.cols)?;
         fill_planes(self.op, dy.len() / outputs, inputs, inputs + outputs, |plane, dx| {
             interpolate_back(&rows, &cols, width, &dy[plane * outputs..][..outputs], dx);
             Ok(())

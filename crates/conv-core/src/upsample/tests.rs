@@ -46,7 +46,8 @@ fn kernels_and_composition_agree() {
         let x = gradcheck::values((2, 3, input.0, input.1), 1);
         let dy = |y: &Tensor| Ok(gradcheck::values(y.shape(), 2));
         let (y, dx) = forward_backward(&x, dy, |x| upsample2d("upsample", x, size, rule))?;
-        let (rows, cols) = (rule("", input.0, size.0)?, rule("", input.1, size.1)?);
+        let rows = rule("", input.0, size.0)?;
+        let cols = rule("", input.1, size.1)?;
         let composed = |x: &Tensor| Ok(composed::upsample(x, input, &rows, &cols)?);
         let (expected, expected_dx) = forward_backward(&x, dy, composed)?;
         assert!(distance(&y, &expected)? < 1e-12);
@@ -122,7 +123,8 @@ fn empty_batches_and_channels_give_empty_results() -> Result<()> {
             |x| upsample_bilinear2d(x, (3, 9), false),
         )?;
         assert_eq!((y.dims4()?, dx.dims4()?), ((dims.0, dims.1, 3, 9), dims));
-        let (rows, cols) = (nearest("upsample", 4, 3)?, linear("upsample", 6, 9, true)?);
+        let rows = nearest("upsample", 4, 3)?;
+        let cols = linear("upsample", 6, 9, true)?;
         let composed = composed::upsample(&x, (4, 6), &rows, &cols)?;
         assert_eq!(composed.dims(), y.dims());
     }

@@ -13,7 +13,8 @@ fn exact_results_do_not_depend_on_the_batch() -> Result<()> {
         [(77, 130, 1, 1), (64, 64, 90, 3), (6, 2, 40, 5), (300, 9, 33, 2), (20, 30, 4, 4)]
     {
         let value = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
-        let (x, weight) = (value(&[50, inputs, time], 1)?, value(&[outputs, inputs, kernel], 2)?);
+        let x = value(&[50, inputs, time], 1)?;
+        let weight = value(&[outputs, inputs, kernel], 2)?;
         let config = Conv1dConfig { precision: Precision::Exact, ..Conv1dConfig::default() };
         is_the_same_alone(&x, |x| Ok(conv1d(x, &weight, None, &config)?))?;
     }

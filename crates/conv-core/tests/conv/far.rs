@@ -184,7 +184,8 @@ fn a_far_stride_costs_what_the_result_does() -> Result<()> {
     let tensor = |list: &[f32], shape: (usize, usize, usize, usize)| {
         Tensor::from_slice(list, shape, &Device::Cpu)
     };
-    let (x, weight) = (tensor(&[3., 5.], (1, 1, 1, 2))?, tensor(&[2.], (1, 1, 1, 1))?);
+    let x = tensor(&[3., 5.], (1, 1, 1, 2))?;
+    let weight = tensor(&[2.], (1, 1, 1, 1))?;
     let y = conv_transpose2d(&x, &weight, Some(&Tensor::new(&[1f32], &Device::Cpu)?), &config)?;
     assert_eq!(y.dims(), [1, 1, 1, (1 << 22) + 1]);
     let y = y.flatten_all()?.to_vec1::<f32>()?;

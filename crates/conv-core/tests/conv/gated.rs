@@ -41,10 +41,12 @@ fn its_gradients_are_right_and_its_values_the_same_where_they_are_wanted() -> Re
     gradcheck::check("conv1d_glu without a bias", &arguments[..2], |t| {
         Ok(conv1d_glu(&t[0], &t[1], None, &config)?)
     });
-    let (x, weight) = (values(&[2, 64, 40], 1)?, values(&[48, 64, 3], 2)?);
+    let x = values(&[2, 64, 40], 1)?;
+    let weight = values(&[48, 64, 3], 2)?;
     let tracked = Var::from_tensor(&weight)?;
     let run = |weight: &Tensor| conv1d_glu(&x, weight, None, &Conv1dConfig::default());
-    let (found, expected) = (run(&tracked)?, run(&weight)?);
+    let found = run(&tracked)?;
+    let expected = run(&weight)?;
     assert!(found.track_op() && !expected.track_op());
     let error = (found - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
     assert!(error < 1e-5, "{error}");
@@ -76,7 +78,8 @@ fn what_it_cannot_take_is_refused_by_name() -> Result<()> {
 #[test]
 fn half_precision_is_computed_in_f32_and_nothing_gives_nothing() -> Result<()> {
     let half = |t: Tensor| t.to_dtype(DType::BF16);
-    let (x, weight) = (half(values(&[2, 4, 5], 1)?)?, half(values(&[6, 4, 3], 2)?)?);
+    let x = half(values(&[2, 4, 5], 1)?)?;
+    let weight = half(values(&[6, 4, 3], 2)?)?;
     assert_eq!(conv1d_glu(&x, &weight, None, &Conv1dConfig::default())?.dtype(), DType::BF16);
     let none = Tensor::zeros((0, 4, 5), DType::BF16, &Device::Cpu)?;
     assert_eq!(conv1d_glu(&none, &weight, None, &Conv1dConfig::default())?.dims(), [0, 3, 3]);

@@ -68,7 +68,8 @@ fn any_use() -> impl Strategy<Value = Use> {
 }
 
 fn check(case: &Case, layouts: [Layout; 2], used: Use) {
-    let (x_shape, weight_shape) = (case.x_shape(), case.weight_shape());
+    let x_shape = case.x_shape();
+    let weight_shape = case.weight_shape();
     let mut inputs = vec![
         gradcheck::values(layouts[0].stored(&x_shape), 1),
         gradcheck::values(layouts[1].stored(&weight_shape), 2),

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 /// Output and input gradient, as bits, of a convolution that Winograd's algorithm would take.
 fn bits(precision: Precision) -> Result<Vec<u32>> {
     let value = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);
-    let (x, weight) = (Var::from_tensor(&value(&[2, 32, 28, 28], 1)?)?, value(&[32, 32, 3, 3], 2)?);
+    let x = Var::from_tensor(&value(&[2, 32, 28, 28], 1)?)?;
+    let weight = value(&[32, 32, 3, 3], 2)?;
     let config = Conv2dConfig { padding: Padding2d::all(1), precision, ..Default::default() };
     let y = conv2d(&x, &weight, None, &config)?;
     let gradients = y.sqr()?.backward()?;

@@ -73,7 +73,8 @@ fn values_and_gradients_equal_pytorch() -> Result<()> {
         ) {
             let case = case(operation, x, weight, &geometry.to_vec1()?);
             let what = format!("{case:?} (number {number})");
-            let (x, weight) = (Var::from_tensor(x)?, Var::from_tensor(weight)?);
+            let x = Var::from_tensor(x)?;
+            let weight = Var::from_tensor(weight)?;
             let bias = fixtures.get(operation, number, "bias");
             let bias = bias.map(Var::from_tensor).transpose()?;
             let found = case.run(&x, &weight, bias.as_ref().map(|b| b.as_tensor()))?;
@@ -96,7 +97,8 @@ fn values_and_gradients_equal_pytorch() -> Result<()> {
             let channels = if operation.is_transposed() { case.inputs } else { case.outputs };
             products += usize::from(channels >= 4);
         }
-        let (name, others) = (operation.name(), number - products);
+        let name = operation.name();
+        let others = number - products;
         assert!(products >= 8 && others >= 8, "{name}: {products} by products, {others} directly");
     }
     Ok(())

@@ -27,7 +27,8 @@ fn it_computes_what_a_rectifier_behind_it_does() -> Result<()> {
         let zeros = flat(&found)?.iter().filter(|&&y| y == 0.0).count();
         assert!(zeros > 100 && zeros + 100 < found.elem_count(), "both sides of 0: {zeros}");
         assert_eq!(flat(&found)?, flat(&expected)?);
-        let (found, expected) = (found.sqr()?.backward()?, expected.sqr()?.backward()?);
+        let found = found.sqr()?.backward()?;
+        let expected = expected.sqr()?.backward()?;
         for argument in [&x, &weight, &bias] {
             let gradients = [found.get(argument), expected.get(argument)];
             let [Some(found), Some(expected)] = gradients else { panic!("a gradient is missing") };

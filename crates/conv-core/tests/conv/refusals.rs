@@ -113,7 +113,8 @@ fn output_that_is_impossible() -> Result<()> {
         transpose1d_text(&[1, 1, 5], &[1, 1, 3], config)?,
         "conv_transpose1d: the output padding along the time is 2, expected less than 2 (the larger of stride and dilation)"
     );
-    let (x, weight) = (tensor(&[1, 1, 1, 4])?, tensor(&[1, 1, 3, 3])?);
+    let x = tensor(&[1, 1, 1, 4])?;
+    let weight = tensor(&[1, 1, 3, 3])?;
     let config = ConvTranspose2dConfig {
         padding: Padding2d { top: 2, bottom: 1, ..Default::default() },
         ..Default::default()
@@ -127,7 +128,8 @@ fn output_that_is_impossible() -> Result<()> {
 
 #[test]
 fn mismatched_ranks_types_and_biases() -> Result<()> {
-    let (x, weight) = (tensor(&[1, 2, 5])?, tensor(&[4, 2, 3])?);
+    let x = tensor(&[1, 2, 5])?;
+    let weight = tensor(&[4, 2, 3])?;
     let config = Conv1dConfig::default();
     assert_eq!(
         conv1d_text(&[2, 5], &[4, 2, 3], config)?,

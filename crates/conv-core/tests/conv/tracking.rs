@@ -26,7 +26,8 @@ fn without_variables_nothing_is_kept() -> Result<()> {
         let [x, weight, bias] = arguments(&case);
         assert!(!case.run(&x, &weight, Some(&bias))?.track_op());
         let x = x.to_dtype(DType::F16)?;
-        let (weight, bias) = (weight.to_dtype(DType::F16)?, bias.to_dtype(DType::F16)?);
+        let weight = weight.to_dtype(DType::F16)?;
+        let bias = bias.to_dtype(DType::F16)?;
         assert!(!case.run(&x, &weight, Some(&bias))?.track_op());
     }
     Ok(())

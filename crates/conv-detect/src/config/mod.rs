@@ -246,7 +246,8 @@ impl ModelConfig for Config {
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(InvalidField::new("attributes.name", pair[0], "each name once"));
         }
-        let (found, expected) = (self.categories.len(), format!("none or {}", self.classes));
+        let found = self.categories.len();
+        let expected = format!("none or {}", self.classes);
         let is_whole = found == 0 || found == self.classes;
         InvalidField::unless(is_whole, "categories", &found, &expected)?;
         self.anchors.check()

@@ -56,7 +56,8 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
         serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let read = |scene: &Scene| example(folder, scene, limits);
     let read: Vec<Result<(Example, Vec<String>)>> = scenes.par_iter().map(read).collect();
-    let (mut examples, mut left_out) = (Vec::new(), Vec::new());
+    let mut examples = Vec::new();
+    let mut left_out = Vec::new();
     for (scene, read) in scenes.iter().zip(read) {
         match read {
             Ok((example, objects)) => {
@@ -99,7 +100,8 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
     let masks = InstanceMasks::open(&path, limits)?;
     let (width, height) = masks.sides();
     let bitmaps = masks.of(scene.objects.len());
-    let (mut objects, mut left_out) = (Vec::new(), Vec::new());
+    let mut objects = Vec::new();
+    let mut left_out = Vec::new();
     for (at, (object, bitmap)) in scene.objects.iter().zip(&bitmaps).enumerate() {
         let place = format!("scene {}, object {at}", scene.image_index);
         let Some(bounding_box) = bitmap.bounding_box() else {
@@ -117,7 +119,8 @@ fn example(folder: &Path, scene: &Scene, limits: &Limits) -> Result<(Example, Ve
         };
         let attributes = WORDS.iter().zip(words).map(known).collect::<Result<_>>()?;
         let along = |direction: fn(&Directions) -> [f32; 3]| {
-            let (place, directions) = (object.place?, scene.directions.as_ref()?);
+            let place = object.place?;
+            let directions = scene.directions.as_ref()?;
             let along = place.iter().zip(direction(directions)).map(|(a, b)| a * b).sum::<f32>();
             along.is_finite().then_some(along)
         };

@@ -153,13 +153,15 @@ fn example(
     let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     let path = found.ok_or_else(|| wrong("is missing".into()))?;
     let picture = Picture::open(&path, limits)?;
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     if (width, height) != (image.width, image.height) {
         let found = format!("{width} × {height} pixels as it is looked at");
         let expected = format!("{} × {}", image.width, image.height);
         return Err(wrong(format!("{found}, expected {expected} as annotated")));
     }
-    let (mut objects, mut left_out) = (Vec::new(), Vec::new());
+    let mut objects = Vec::new();
+    let mut left_out = Vec::new();
     for annotation in annotations {
         match object(annotation, (width, height), classes) {
             Ok(object) => objects.push(object),

@@ -24,10 +24,12 @@ impl InstanceMasks {
         let folder = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
         let name = Path::new(path.file_name().unwrap_or_default()).with_extension("png");
         let own = folder.join(FOLDERS[1]).join(name);
-        let (masks, picture) = (Picture::open(&own, limits)?, Picture::open(path, limits)?);
+        let masks = Picture::open(&own, limits)?;
+        let picture = Picture::open(path, limits)?;
         if (picture.width(), picture.height()) != (masks.width(), masks.height()) {
             let sides = |of: &Picture| format!("{} × {} pixels", of.width(), of.height());
-            let (found, expected) = (sides(&masks), sides(&picture));
+            let found = sides(&masks);
+            let expected = sides(&picture);
             return Err(Error::Size { path: own, found, expected });
         }
         Ok(Self { path: own, picture: masks })
@@ -66,7 +68,8 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
     let files = conv_vision::data::find(&[images]);
     let read: Vec<Result<Example>> =
         files.par_iter().enumerate().map(|(at, path)| example(at, path, limits)).collect();
-    let (mut examples, mut left_out) = (Vec::new(), Vec::new());
+    let mut examples = Vec::new();
+    let mut left_out = Vec::new();
     for (path, read) in files.iter().zip(read) {
         match read {
             Ok(example) => examples.push(example),
@@ -92,8 +95,11 @@ fn example(at: usize, path: &Path, limits: &Limits) -> Result<Example> {
     let objects = bitmaps.iter().filter_map(|bitmap| {
         let bounding_box = bitmap.bounding_box()?;
         let mask = RunLength::from(bitmap);
-        let (area, crowd, class) = (mask.area() as f64, false, 0);
-        let (attributes, measures) = (Vec::new(), Vec::new());
+        let area = mask.area() as f64;
+        let crowd = false;
+        let class = 0;
+        let attributes = Vec::new();
+        let measures = Vec::new();
         Some(Object { bounding_box, mask, area, crowd, class, attributes, measures })
     });
     let (width, height) = masks.sides();

@@ -38,7 +38,9 @@ impl Backbone {
                 (Body::Residual(Box::new(residual)), channels)
             }
         };
-        let (mut inner, mut outer, pyramid) = (Vec::new(), Vec::new(), config.pyramid);
+        let mut inner = Vec::new();
+        let mut outer = Vec::new();
+        let pyramid = config.pyramid;
         for (at, &channels) in stages.iter().enumerate() {
             let level = |kind: &str| vb.pp(format!("fpn.{kind}.{at}.0"));
             let sizes = [channels, pyramid, 1, 1];

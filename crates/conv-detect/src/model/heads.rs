@@ -121,7 +121,8 @@ impl Heads {
     ) -> Result<Option<Tensor>> {
         let Some([hidden, output]) = &self.measures else { return Ok(None) };
         let place = |(sample, found): &Place| {
-            let (width, height) = (sides[*sample].0 as f32, sides[*sample].1 as f32);
+            let width = sides[*sample].0 as f32;
+            let height = sides[*sample].1 as f32;
             let [left, top, right, bottom] = found.corners();
             [left / width, top / height, right / width, bottom / height]
         };
@@ -140,7 +141,8 @@ fn pool(levels: &[Tensor], boxes: &[Place], cells: usize) -> Result<Tensor> {
         let level = (4.0 + (found.area().max(0.0).sqrt() / 224.0).log2() + 1e-6).floor();
         (level.clamp(2.0, 1.0 + LEVELS as f32) - 2.0) as usize
     };
-    let (mut pooled, mut order) = (Vec::new(), Vec::new());
+    let mut pooled = Vec::new();
+    let mut order = Vec::new();
     for (level, x) in levels.iter().take(LEVELS).enumerate() {
         let own: Vec<usize> =
             (0..boxes.len()).filter(|&at| level_of(&boxes[at].1) == level).collect();

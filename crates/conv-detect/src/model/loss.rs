@@ -217,7 +217,9 @@ fn proposal_losses(
     rng: &mut impl Rng,
 ) -> Result<(Tensor, Tensor)> {
     let anchors = &proposed.anchors;
-    let (mut positive, mut negative, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut positive = Vec::new();
+    let mut negative = Vec::new();
+    let mut numbers = Vec::new();
     for (picture, targets) in targets.iter().enumerate() {
         let matches = Matcher::ANCHORS.matches(&targets.boxes, anchors);
         let (objects, background) = draw(&matches, count, OF_ANCHORS, rng);
@@ -231,7 +233,8 @@ fn proposal_losses(
     }
     let drawn = (positive.len() + negative.len()).max(1);
     let places = [&positive[..], &negative].concat();
-    let (objectness, device) = (&proposed.objectness, proposed.objectness.device());
+    let objectness = &proposed.objectness;
+    let device = proposed.objectness.device();
     let logits = rows(&objectness.flatten_all()?, &places)?;
     let wanted: Vec<f32> =
         (0..places.len()).map(|at| if at < positive.len() { 1.0 } else { 0.0 }).collect();
@@ -275,7 +278,8 @@ fn draw_proposals(
 
 fn box_loss(drawn: &Drawn, targets: &[Targets], differences: &Tensor) -> Result<Tensor> {
     let (_, answers, _) = differences.dims3()?;
-    let (mut own, mut numbers) = (Vec::new(), Vec::new());
+    let mut own = Vec::new();
+    let mut numbers = Vec::new();
     for &(at, object) in &drawn.objects {
         let (picture, proposal) = &drawn.places[at];
         own.push(at * answers + drawn.classes[at] as usize);

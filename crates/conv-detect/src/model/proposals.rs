@@ -29,7 +29,8 @@ pub struct Proposed {
 
 impl ProposalNetwork {
     pub fn new(config: &Config, vb: &VarBuilder) -> Result<Self> {
-        let (width, anchors) = (config.pyramid, config.anchors.aspects.len());
+        let width = config.pyramid;
+        let anchors = config.anchors.aspects.len();
         let layer = |sizes, name: &str| convolution(sizes, First::Small, true, &vb.pp(name));
         Ok(Self {
             convolution: layer([width, width, 3, 1], "head.conv.0.0")?,
@@ -45,8 +46,10 @@ impl ProposalNetwork {
         levels: &[Tensor],
         (height, width): (usize, usize),
     ) -> Result<Proposed> {
-        let (mut objectness, mut differences) = (Vec::new(), Vec::new());
-        let (mut anchors, mut counts) = (Vec::new(), Vec::new());
+        let mut objectness = Vec::new();
+        let mut differences = Vec::new();
+        let mut anchors = Vec::new();
+        let mut counts = Vec::new();
         for (level, x) in levels.iter().enumerate() {
             let (_, _, rows, columns) = x.dims4()?;
             let stride = [height / rows, width / columns];
@@ -111,7 +114,9 @@ impl Proposed {
         {
             return Err(Error::NotFinite { value, name: "proposals" });
         }
-        let (mut boxes, mut kept, mut of_level) = (Vec::new(), Vec::new(), Vec::new());
+        let mut boxes = Vec::new();
+        let mut kept = Vec::new();
+        let mut of_level = Vec::new();
         let mut first = 0;
         for (level, &anchors) in self.levels.iter().enumerate() {
             let mut order: Vec<usize> = (first..first + anchors).collect();

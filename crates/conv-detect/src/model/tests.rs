@@ -60,7 +60,8 @@ fn targets(boxes: &[[f32; 4]], classes: &[usize]) -> Targets {
     let (width, height) = SIDES;
     let pixels = boxes.iter().flat_map(|&[left, top, right, bottom]| {
         (0..width * height).map(move |at| {
-            let (x, y) = ((at % width) as f32 + 0.5, (at / width) as f32 + 0.5);
+            let x = (at % width) as f32 + 0.5;
+            let y = (at / width) as f32 + 0.5;
             let across = (2.0 * x - left - right) / (right - left);
             let down = (2.0 * y - top - bottom) / (bottom - top);
             if across * across + down * down < 1.0 { 1f32 } else { 0.0 }
@@ -130,7 +131,8 @@ fn a_large_one_equals_torchvision() -> Result<()> {
     let (network, parameters) = network(&config, DType::F32);
     // As torchvision counts, frozen normalisation left out.
     assert_eq!(parameters.count(), 43_933_159);
-    let (fixture, x) = (fixture("resnet50.safetensors"), pictures(DType::F32));
+    let fixture = fixture("resnet50.safetensors");
+    let x = pictures(DType::F32);
     let levels = network.features(&x)?;
     assert_eq!(levels.len(), 5);
     for (at, level) in levels.iter().enumerate() {

@@ -81,7 +81,10 @@ pub(super) fn pages(file: &File, start: u64, size: u64) -> Result<()> {
 }
 
 fn page(headers: &mut Compact, size: u64) -> Result<()> {
-    let (mut unfolded, mut stored, mut encoding, mut dictionary) = (0, 0, 0, 0);
+    let mut unfolded = 0;
+    let mut stored = 0;
+    let mut encoding = 0;
+    let mut dictionary = 0;
     headers.structure(&mut |header, field, kind| {
         match (field, kind) {
             (2, kind) => unfolded = header.size(kind)?,

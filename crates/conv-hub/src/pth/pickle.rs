@@ -199,10 +199,12 @@ impl Machine<'_> {
 
     fn class(&mut self, opcode: u8) -> Result<(), PthDefect> {
         let name = if opcode == GLOBAL {
-            let (module, name) = (self.bytes.line()?, self.bytes.line()?);
+            let module = self.bytes.line()?;
+            let name = self.bytes.line()?;
             format!("{}.{}", String::from_utf8_lossy(module), String::from_utf8_lossy(name))
         } else {
-            let (name, module) = (self.pop()?, self.pop()?);
+            let name = self.pop()?;
+            let module = self.pop()?;
             match (&self.nodes[module], &self.nodes[name]) {
                 (Node::Text(module), Node::Text(name)) => format!("{module}.{name}"),
                 _ => return Err(self.damaged("the name of a class expected")),
@@ -216,7 +218,8 @@ impl Machine<'_> {
 
     fn construct(&mut self, opcode: u8) -> Result<(), PthDefect> {
         let keywords = (opcode == NEWOBJ_EX).then(|| self.pop()).transpose()?;
-        let (arguments, class) = (self.pop()?, self.pop()?);
+        let arguments = self.pop()?;
+        let class = self.pop()?;
         let Node::Class(class) = &self.nodes[class] else {
             return Err(self.damaged("a class to construct expected"));
         };

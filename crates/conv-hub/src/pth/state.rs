@@ -69,7 +69,8 @@ impl Walk {
                     self.below(attributes, name, "")?;
                 }
                 if self.views.len() > before {
-                    let (name, class) = (name.to_string(), object.class.to_string());
+                    let name = name.to_string();
+                    let class = object.class.to_string();
                     return Err(PthDefect::Object { name, class });
                 }
             }

@@ -200,7 +200,8 @@ impl Place<'_> {
     }
 
     fn read(&self, bytes: &[u8], tensor: &str) -> Result<Tensor, PthDefect> {
-        let (width, view) = (self.dtype.size_in_bytes(), self.view);
+        let width = self.dtype.size_in_bytes();
+        let view = self.view;
         if view.storage.elements.checked_mul(width).is_none_or(|claimed| claimed > bytes.len()) {
             return Err(PthDefect::View {
                 tensor: tensor.to_string(),

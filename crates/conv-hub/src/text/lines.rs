@@ -41,7 +41,8 @@ impl Lines {
     pub fn new(mut reader: Box<dyn BufRead>, file: &str, encoding: Encoding) -> Result<Self> {
         skip_mark(&mut reader, file)?;
         let at = Place { file: file.into(), line: 0 };
-        let (limit, buffer) = (MAX_LINE, Vec::new());
+        let limit = MAX_LINE;
+        let buffer = Vec::new();
         Ok(Self { reader, at, encoding, limit, buffer, goes_on: false, ended: false })
     }
 

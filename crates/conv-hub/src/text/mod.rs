@@ -92,7 +92,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("train.de.gz");
         std::fs::write(&path, bytes).unwrap();
-        let (mut texts, mut error) = (Vec::new(), None);
+        let mut texts = Vec::new();
+        let mut error = None;
         for line in Lines::open(&path, Encoding::Utf8).unwrap() {
             match line {
                 Ok((_, text)) => texts.push(text),

@@ -51,7 +51,8 @@ fn answer(mut stream: TcpStream, served: &Served, log: &Mutex<Vec<String>>) -> s
         header.clear();
     }
     let mut words = request.split_whitespace();
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let method = words.next().unwrap_or_default();
+    let target = words.next().unwrap_or_default();
     log.lock().unwrap().push(format!("{method} {target}"));
     let body = find(target, served);
     let (status, body) = match &body {

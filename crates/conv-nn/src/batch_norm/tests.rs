@@ -37,7 +37,8 @@ fn moments_of_many_rows_far_from_zero_are_right() -> candle_core::Result<()> {
 #[test]
 fn rectified_it_is_a_rectifier_behind_it() -> candle_core::Result<()> {
     let x = Var::from_tensor(&values((3, 4, 5, 7), 1))?;
-    let (weight, bias) = (Var::from_tensor(&values(4, 2))?, Var::from_tensor(&values(4, 3))?);
+    let weight = Var::from_tensor(&values(4, 2))?;
+    let bias = Var::from_tensor(&values(4, 3))?;
     let flat = |t: &Tensor| t.flatten_all()?.to_vec1::<f64>();
     for train in [true, false] {
         let run = |fused: bool| -> candle_core::Result<Vec<Vec<f64>>> {

@@ -21,7 +21,9 @@ fn each_place_counts_as_a_sample() -> candle_core::Result<()> {
     };
     let found = cross_entropy(&logits, &ids, &config)?.to_vec3::<f64>()?;
     for (place, id) in list.into_iter().enumerate() {
-        let (b, y, x) = (place / 6, place / 2 % 3, place % 2);
+        let b = place / 6;
+        let y = place / 2 % 3;
+        let x = place % 2;
         let row = logits.narrow(0, b, 1)?.narrow(2, y, 1)?.narrow(3, x, 1)?;
         let alone = cross_entropy(&row.reshape((1, 4))?, &targets(&[id])?, &config)?;
         assert_eq!(alone.to_vec1::<f64>()?, [found[b][y][x]], "place {place}");
@@ -107,7 +109,8 @@ fn a_batch_that_counts_for_nothing_has_no_mean_and_no_gradient() -> candle_core:
     };
     let ignored = CrossEntropyConfig { ignore_index: Some(1), ..Default::default() };
     for config in [ignored, weigh([0.0; 4], 0.1), weigh([1.0, 0.0, 1.0, 1.0], 0.1)] {
-        let (x, targets) = (Var::from_tensor(&values((2, 3), 1))?, targets(&[1, 1])?);
+        let x = Var::from_tensor(&values((2, 3), 1))?;
+        let targets = targets(&[1, 1])?;
         let layer = crate::Linear::new(values((4, 3), 2), None);
         let whole = cross_entropy(&layer.forward(&x)?, &targets, &config)?;
         let blocks = crate::linear_cross_entropy(&layer, &x, &targets, &config)?;

@@ -113,7 +113,8 @@ impl Lattice {
                 posteriors[class] += (alpha + beta + self.loss).exp();
             }
             let [largest, log] = self.log_sum_exps[frame];
-            let (x, out) = (&x[frame * classes..], &mut out[frame * classes..][..classes]);
+            let x = &x[frame * classes..];
+            let out = &mut out[frame * classes..][..classes];
             for ((out, &x), posterior) in out.iter_mut().zip(x).zip(&posteriors) {
                 let share = (x.to_f64() - largest - log).exp();
                 *out = gradient * T::from_f64(share - posterior);

@@ -108,7 +108,8 @@ impl Ctc {
         };
         let longest = lengths.iter().copied().max().unwrap_or(0);
         if [lengths.len(), targets.len()] != [batch; 2] || longest > frames {
-            let (lengths, targets) = (lengths.len(), targets.len());
+            let lengths = lengths.len();
+            let targets = targets.len();
             return misfit(format!(
                 "[B, T, V] with B of {lengths} lengths and {targets} targets, and T of at least {longest}"
             ));
@@ -134,7 +135,8 @@ impl Ctc {
     }
 
     fn run_forward<T: Real>(&mut self, x: &[T], is_tracked: bool) {
-        let (of_sample, classes) = (self.frames * self.classes, self.classes);
+        let of_sample = self.frames * self.classes;
+        let classes = self.classes;
         let tasks: Vec<_> = self.lattices.iter_mut().zip(x.chunks(of_sample.max(1))).collect();
         each(tasks, |(lattice, x)| lattice.run_forward(x, classes, is_tracked));
     }
@@ -148,11 +150,13 @@ fn check(
 ) -> Result<()> {
     let is_symbol = |id: u32| id != blank && (id as usize) < classes;
     if let Some(position) = target.iter().position(|&id| !is_symbol(id)) {
-        let (operation, symbol) = (Ctc::NAME, target[position]);
+        let operation = Ctc::NAME;
+        let symbol = target[position];
         return Err(Error::Symbol { operation, sample, position, symbol, classes });
     }
     if ctc_frames(target) > frames {
-        let (symbols, repeats) = (target.len(), repeats(target));
+        let symbols = target.len();
+        let repeats = repeats(target);
         return Err(Error::CtcFrames { sample, symbols, repeats, frames });
     }
     Ok(())

@@ -48,7 +48,8 @@ fn cases() -> impl Strategy<Value = Drawn> {
 #[test]
 fn it_is_the_sum_over_all_alignments_and_its_gradient_is_right() {
     check_many(400, cases(), |(frames, classes, blank, samples, seed)| {
-        let (mut lengths, mut targets) = (Vec::new(), Vec::new());
+        let mut lengths = Vec::new();
+        let mut targets = Vec::new();
         for (length, target) in samples {
             // Symbols step over the blank; what does not fit is cut.
             let mut target: Vec<u32> =

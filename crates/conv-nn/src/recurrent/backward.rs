@@ -87,7 +87,8 @@ pub(super) fn steps<C: Cell, T: Real>(
     let is_projected = !weights.projection.is_empty();
     let projection = || Panels::new(weights.projection, [units, output], [1, units]);
     let projection = is_projected.then(projection).transpose()?;
-    let (batch, rows) = (sequences.batch(), sequences.rows());
+    let batch = sequences.batch();
+    let rows = sequences.rows();
     let state = output + if C::CARRIES { units } else { 0 };
     let mut steps = Steps {
         sums: vec![T::zero(); rows * C::SLOPES * units],
@@ -147,7 +148,8 @@ impl<T: Real> Share<'_, T> {
         let of = |all: &[T], width: usize| -> Vec<T> {
             order.iter().flat_map(|one| &all[one * width..][..width]).copied().collect()
         };
-        let (mut h, mut c) = (of(of_last, output), of(of_carried, carry));
+        let mut h = of(of_last, output);
+        let mut c = of(of_carried, carry);
         let mut unprojected =
             vec![T::zero(); if projection.is_some() { order.len() * units } else { 0 }];
         let room = projection.map_or(0, |projection| projection.room(order.len()));

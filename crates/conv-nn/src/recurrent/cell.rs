@@ -108,8 +108,10 @@ impl Cell for LongShortTerm {
     #[inline(always)]
     fn step<'a, T: Real>(units: Units<'_, T>, sums: impl Fn(usize) -> &'a [T]) {
         let Units { range, kept, carried, output, .. } = units;
-        let (count, size) = (range.len(), output.len());
-        let (carried, output) = (&mut carried[range.clone()], &mut output[range.clone()]);
+        let count = range.len();
+        let size = output.len();
+        let carried = &mut carried[range.clone()];
+        let output = &mut output[range.clone()];
         let [i, f, g, o, c] = parts_mut::<5, T>(kept, size, range);
         let [of_i, of_f, of_g, of_o] = [0, 1, 2, 3].map(|gate| &sums(gate)[..count]);
         for n in 0..count {
@@ -129,9 +131,14 @@ impl Cell for LongShortTerm {
         let size = output.len();
         let [i, f, g, o, c] = parts::<5, T>(kept, size, 0..size);
         let [of_i, of_f, of_g, of_o] = parts_mut::<4, T>(sums, size, 0..size);
-        let (before, carried) = (&carried_before[..size], &mut carried[..size]);
+        let before = &carried_before[..size];
+        let carried = &mut carried[..size];
         for n in 0..size {
-            let (i, f, g, o, of_output) = (i[n], f[n], g[n], o[n], output[n]);
+            let i = i[n];
+            let f = f[n];
+            let g = g[n];
+            let o = o[n];
+            let of_output = output[n];
             let of_cell = tanh(c[n]);
             let of_carried = carried[n] + of_output * o * (T::one() - of_cell * of_cell);
             of_i[n] = of_carried * g * i * (T::one() - i);
@@ -183,8 +190,10 @@ impl Cell for Gated {
     #[inline(always)]
     fn step<'a, T: Real>(units: Units<'_, T>, sums: impl Fn(usize) -> &'a [T]) {
         let Units { range, kept, before, output, .. } = units;
-        let (count, size) = (range.len(), output.len());
-        let (before, output) = (&before[range.clone()], &mut output[range.clone()]);
+        let count = range.len();
+        let size = output.len();
+        let before = &before[range.clone()];
+        let output = &mut output[range.clone()];
         let [r, z, n, q] = parts_mut::<4, T>(kept, size, range);
         let [of_r, of_z, of_n] = [0, 1, 2].map(|gate| &sums(gate)[..count]);
         for u in 0..count {
@@ -204,7 +213,10 @@ impl Cell for Gated {
         let [of_n, of_r, of_z, of_q] = parts_mut::<4, T>(sums, size, 0..size);
         let before = &before[..size];
         for u in 0..size {
-            let (r, z, n, of_output) = (r[u], z[u], n[u], output[u]);
+            let r = r[u];
+            let z = z[u];
+            let n = n[u];
+            let of_output = output[u];
             let slope = of_output * (T::one() - z) * (T::one() - n * n);
             of_n[u] = slope;
             of_r[u] = slope * q[u] * r * (T::one() - r);

@@ -19,7 +19,8 @@ pub(super) fn apply<C: Cell>(
     weights: &LayerWeights,
     state: &Tensor,
 ) -> Result<Outputs> {
-    let (units, output) = (weights.sizes()?.units, weights.sizes()?.output);
+    let units = weights.sizes()?.units;
+    let output = weights.sizes()?.output;
     if sequences.batch() == 0 {
         // candle's operations cannot take parts of nothing.
         let zeros = |shape: &[usize]| Tensor::zeros(shape, x.dtype(), x.device());

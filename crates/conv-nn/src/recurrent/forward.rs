@@ -61,7 +61,8 @@ pub(super) fn forward<C: Cell, T: Real>(
     let (mut last, mut last_carried) = last.split_at_mut(batch * output);
     let mut rest = kept.as_mut_slice();
     let shares = sequences.shares().into_iter().map(|share| {
-        let (count, rows) = (share.len(), sequences.rows_of(share.clone()));
+        let count = share.len();
+        let rows = sequences.rows_of(share.clone());
         let kept = cut(&mut rest, rows.len() * C::KEPT * units);
         let outputs = cut(&mut outputs, count * sequences.steps * output);
         let (last, carried) =
@@ -88,7 +89,8 @@ fn with_input<C: Cell, T: Real>(
 ) -> conv_core::Result<Vec<T>> {
     let Sizes { input, units, .. } = sizes;
     let x = sequences.packed(x, input);
-    let (sums, width) = (C::GATES * units, C::KEPT * units);
+    let sums = C::GATES * units;
+    let width = C::KEPT * units;
     let panels = Panels::new(weights.of_input, [sums, input], [input, 1])?;
     let biases = match weights.biases {
         [[], []] => vec![T::zero(); width],
@@ -153,7 +155,8 @@ impl<T: Real> Share<'_, T> {
         let mut h: Vec<_> = order.iter().flat_map(|one| state_of(*one).0).copied().collect();
         let mut c: Vec<_> = order.iter().flat_map(|one| state_of(*one).1).copied().collect();
         let mut made = vec![T::zero(); order.len() * units];
-        let (width, room) = (gates[0].width(), gates[0].room(order.len()));
+        let width = gates[0].width();
+        let room = gates[0].room(order.len());
         let mut sums = vec![T::zero(); C::GATES * room];
         let mut projected = vec![T::zero(); projection.map_or(0, |p| p.room(order.len()))];
         let longest = order.first().map_or(0, |sequence| sequences.length(*sequence));
@@ -191,9 +194,11 @@ impl<T: Real> Share<'_, T> {
             }
         }
         for (row, &sequence) in order.iter().enumerate() {
-            let (to, h) = ((sequence - first) * output, &h[row * output..][..output]);
+            let to = (sequence - first) * output;
+            let h = &h[row * output..][..output];
             last[to..][..output].copy_from_slice(h);
-            let (to, c) = ((sequence - first) * carry, &c[row * carry..][..carry]);
+            let to = (sequence - first) * carry;
+            let c = &c[row * carry..][..carry];
             carried[to..][..carry].copy_from_slice(c);
         }
     }

@@ -87,7 +87,8 @@ impl LayerWeights {
             }
         }
         if let Some(other) = self.tensors().find(|tensor| tensor.dtype() != x.dtype()) {
-            let (argument, found) = ("a weight", other.dtype());
+            let argument = "a weight";
+            let found = other.dtype();
             let expected = format!("{:?}, as its input has", x.dtype());
             return Err(Error::DType { operation, argument, found, expected });
         }
@@ -124,7 +125,8 @@ impl<C: Cell> Stack<C> {
         stacking: Stacking,
         vb: &VarBuilder,
     ) -> candle_core::Result<Self> {
-        let (sums, output) = (C::GATES * units, projection.unwrap_or(units));
+        let sums = C::GATES * units;
+        let output = projection.unwrap_or(units);
         let directions = if stacking.is_bidirectional { 2 } else { 1 };
         let init = Init::uniform_fan_in(units);
         let mut weights = Vec::new();
@@ -162,7 +164,9 @@ impl<C: Cell> Stack<C> {
         let forward = Sequences::of(C::NAME, x, lengths)?;
         let directions = if self.stacking.is_bidirectional { 2 } else { 1 };
         let both = [forward.clone(), forward.reversed()];
-        let (mut x, mut last, mut carried) = (x.clone(), Vec::new(), Vec::new());
+        let mut x = x.clone();
+        let mut last = Vec::new();
+        let mut carried = Vec::new();
         for (layer, weights) in self.weights.chunks(directions).enumerate() {
             if layer > 0 && self.stacking.dropout > 0.0 {
                 x = dropout(&x, self.stacking.dropout, mode)?;
@@ -208,11 +212,13 @@ impl<C: Cell> Stack<C> {
         let operation = C::NAME;
         let shape = [self.weights.len(), batch, width];
         if state.dims() != shape {
-            let (found, expected) = (state.dims().to_vec(), format!("{shape:?}"));
+            let found = state.dims().to_vec();
+            let expected = format!("{shape:?}");
             return Err(Error::Shape { operation, argument, found, expected });
         }
         if state.dtype() != x.dtype() {
-            let (found, expected) = (state.dtype(), format!("{:?}, as its input has", x.dtype()));
+            let found = state.dtype();
+            let expected = format!("{:?}, as its input has", x.dtype());
             return Err(Error::DType { operation, argument, found, expected });
         }
         Ok(state.get(number)?)

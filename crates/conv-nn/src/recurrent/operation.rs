@@ -50,7 +50,8 @@ pub(super) fn apply<C: Cell>(
         (false, _) => untracked::<C, f32>(sequences, x, weights, state)?,
     };
     let Sizes { units, output, .. } = sizes;
-    let (batch, steps) = (sequences.batch(), sequences.steps);
+    let batch = sequences.batch();
+    let steps = sequences.steps;
     let [outputs, last] = [batch * steps * output, batch * output];
     let carried = match C::CARRIES {
         false => None,
@@ -143,7 +144,8 @@ impl<C: Cell> Operation<C> {
         steps: &Steps<T>,
     ) -> conv_core::Result<Vec<T>> {
         let Sizes { input, units, output } = self.sizes;
-        let (gates, width) = (C::GATES * units, C::SLOPES * units);
+        let gates = C::GATES * units;
+        let width = C::SLOPES * units;
         let rows = self.sequences.rows();
         let sums = (&steps.sums[..], width);
         let of_state = C::OF_STATE * units..C::OF_STATE * units + gates;
@@ -192,7 +194,9 @@ impl<C: Cell> LayerKernel for Operation<C> {
         y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<[Option<Tensor>; 3]> {
-        let (sequences, sizes, device) = (&self.sequences, self.sizes, x.device());
+        let sequences = &self.sequences;
+        let sizes = self.sizes;
+        let device = x.device();
         let Some(kept) = self.kept.get().and_then(|kept| kept.downcast_ref::<Vec<T>>()) else {
             candle_core::bail!("{}: a backward pass without a forward pass", C::NAME)
         };

@@ -25,7 +25,8 @@ impl Sequences {
     pub fn of(operation: &'static str, x: &Tensor, lengths: Option<&[usize]>) -> Result<Self> {
         check_view(operation, x)?;
         let misfit = |expected| {
-            let (argument, found) = ("its input", x.dims().to_vec());
+            let argument = "its input";
+            let found = x.dims().to_vec();
             Error::Shape { operation, argument, found, expected }
         };
         let &[batch, steps, _] = x.dims() else { return Err(misfit("[B, T, D]".into())) };

@@ -32,9 +32,11 @@ impl Shape {
 
     /// Input, initial h and c, and all weights one after the other.
     fn inputs<C: Cell>(&self) -> Vec<Tensor> {
-        let (batch, units) = (self.lengths.len(), self.units);
+        let batch = self.lengths.len();
+        let units = self.units;
         let directions = 1 + usize::from(self.is_bidirectional);
-        let (output, sums) = (self.projection.unwrap_or(units), C::GATES * units);
+        let output = self.projection.unwrap_or(units);
+        let sums = C::GATES * units;
         // The input not in the order of its memory.
         let mut shapes = vec![vec![self.steps, batch, self.input]];
         shapes.push(vec![self.layers * directions, batch, output]);
@@ -59,7 +61,8 @@ impl Shape {
         let mut rest = inputs[1..].iter();
         let mut next = || rest.next().cloned();
         let x = inputs[0].transpose(0, 1)?;
-        let (h, c) = (next(), if C::CARRIES { next() } else { None });
+        let h = next();
+        let c = if C::CARRIES { next() } else { None };
         let mut weights = Vec::new();
         while let Some(weight_ih) = next() {
             let Some(weight_hh) = next() else { break };
@@ -89,7 +92,9 @@ fn composed_stack<C: Cell>(
 ) -> Result<Stacked> {
     let forward = Sequences::of(C::NAME, x, lengths)?;
     let directions = 1 + usize::from(stack.stacking.is_bidirectional);
-    let (mut x, mut last, mut carried) = (x.clone(), Vec::new(), Vec::new());
+    let mut x = x.clone();
+    let mut last = Vec::new();
+    let mut carried = Vec::new();
     for (layer, weights) in stack.weights.chunks(directions).enumerate() {
         let mut outputs = Vec::new();
         for (direction, weights) in weights.iter().enumerate() {
@@ -375,7 +380,8 @@ fn dropout_is_between_layers_in_training() -> candle_core::Result<()> {
     let x = f32s(&[2, 4, 3], 1)?;
     let run = |mode: &mut Mode| bits(&stack.forward(&x, None, (None, None), mode)?.1);
     let mut stream = rng::seeded(1, "step");
-    let (train, eval) = (run(&mut Mode::Train(&mut stream))?, run(&mut Mode::Eval)?);
+    let train = run(&mut Mode::Train(&mut stream))?;
+    let eval = run(&mut Mode::Eval)?;
     assert_eq!(train[..40], eval[..40], "the first layer's state");
     assert_ne!(train[40..], eval[40..]);
     Ok(())

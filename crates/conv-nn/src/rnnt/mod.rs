@@ -87,7 +87,8 @@ impl Rnnt {
         };
         let longest = targets.iter().map(|target| target.as_ref().len()).max().unwrap_or(0);
         if [lengths.len(), targets.len()] != [batch; 2] || longest + 1 > places {
-            let (lengths, targets) = (lengths.len(), targets.len());
+            let lengths = lengths.len();
+            let targets = targets.len();
             return misfit(format!(
                 "[B, T, U + 1, V] with B of {lengths} lengths and {targets} targets, and U of at least {longest}"
             ));
@@ -105,7 +106,8 @@ impl Rnnt {
             let target = target.as_ref();
             let is_symbol = |id: u32| id != blank && (id as usize) < classes;
             if let Some(position) = target.iter().position(|&id| !is_symbol(id)) {
-                let (operation, symbol) = (Self::NAME, target[position]);
+                let operation = Self::NAME;
+                let symbol = target[position];
                 return Err(Error::Symbol { operation, sample, position, symbol, classes });
             }
             lattices.push(Lattice::new(target, blank, [length, places, classes]));

@@ -17,7 +17,8 @@ fn repetitions_conflicts_and_leaks_are_counted() {
     let found =
         inspect(&[source("train", &train), source("test", &test)], Style::Kim, Some(&known))
             .unwrap();
-    let (first, second) = (&found.parts[0], &found.parts[1]);
+    let first = &found.parts[0];
+    let second = &found.parts[1];
     assert_eq!((first.examples, first.empty, first.repeated), (4, 1, 1));
     assert_eq!((second.examples, second.empty, second.repeated), (3, 0, 1));
     assert_eq!(first.classes, [("bad".to_owned(), 3), ("good".to_owned(), 1)]);

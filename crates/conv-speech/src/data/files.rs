@@ -42,21 +42,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_stand_for_their_recordings_of_any_kind() {
-        let place = tempfile::tempdir().unwrap();
+    fn folders_stand_for_their_recordings_of_any_kind() -> Result<(), Box<dyn std::error::Error>> {
+        let place = tempfile::tempdir()?;
         let folder = place.path().join("sound");
-        std::fs::create_dir_all(folder.join("c.wav")).unwrap();
-        assert!(
-            find(std::slice::from_ref(&folder))
-                .unwrap_err()
-                .to_string()
-                .contains("no recording in it")
-        );
+        std::fs::create_dir_all(folder.join("c.wav"))?;
+        let none = find(std::slice::from_ref(&folder)).map_err(|error| error.to_string());
+        assert!(none.is_err_and(|error| error.contains("no recording in it")));
         for name in ["b.MP3", "a.ogg", "README.md", "d.sph"] {
-            std::fs::write(folder.join(name), "").unwrap();
+            std::fs::write(folder.join(name), "")?;
         }
         let named = [place.path().join("named.raw"), folder.clone()];
         let expected = ["a.ogg", "b.MP3", "d.sph"].map(|name| folder.join(name));
-        assert_eq!(find(&named).unwrap(), [&named[..1], &expected].concat());
+        assert_eq!(find(&named)?, [&named[..1], &expected].concat());
+        Ok(())
     }
 }

@@ -64,7 +64,8 @@ impl Corpus {
         let file = path.display().to_string();
         let mut names = labels.map(<[String]>::to_vec).unwrap_or_default();
         let mut ids: HashMap<String, u32> = names.iter().cloned().zip(0..).collect();
-        let (mut examples, mut lines) = (Vec::new(), Vec::new());
+        let mut examples = Vec::new();
+        let mut lines = Vec::new();
         for record in Records::open_labelled(path, options)? {
             let record = record?;
             let name = record.label.unwrap_or_default();
@@ -84,7 +85,9 @@ impl Corpus {
             return Err(Error::NoExamples { file });
         }
         if labels.is_none() && examples.len() >= 10 && names.len() * 2 > examples.len() {
-            let (labels, examples, first) = (names.len(), examples.len(), names.swap_remove(0));
+            let labels = names.len();
+            let examples = examples.len();
+            let first = names.swap_remove(0);
             return Err(Error::ManyLabels { file, labels, examples, first });
         }
         let corpus = Self { lines, ..Self::new(names, examples)? };

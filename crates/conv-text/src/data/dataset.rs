@@ -27,7 +27,8 @@ impl Dataset {
     ) -> Result<Self> {
         let length =
             |part: &Option<Corpus>| part.as_ref().map_or(0, |part| part.examples().len()) as u32;
-        let (learnt, held) = (train.examples().len() as u32, length(&dev));
+        let learnt = train.examples().len() as u32;
+        let held = length(&dev);
         let split = match dev {
             Some(_) => Split { train: (0..learnt).collect(), ..Split::default() },
             None => {

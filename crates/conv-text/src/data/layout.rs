@@ -73,7 +73,8 @@ impl Layout {
             return Err(Error::Fields { at: at.clone(), found: row.len(), expected });
         }
         if row.iter().skip(self.fields).any(|field| !field.is_empty()) {
-            let (found, expected) = (row.len(), self.fields);
+            let found = row.len();
+            let expected = self.fields;
             return Err(Error::ExtraFields { at: at.clone(), found, expected });
         }
         let label = self.label.map(|label| std::mem::take(&mut row[label]));

@@ -131,7 +131,8 @@ fn draw(mut order: Vec<u32>, dev: f64, test: f64) -> Result<Split> {
         taken.sort_unstable();
         taken
     };
-    let (test, dev) = (take(number(test)), take(number(dev)));
+    let test = take(number(test));
+    let dev = take(number(dev));
     order.sort_unstable();
     Ok(Split { train: order, dev, test })
 }

@@ -120,7 +120,8 @@ impl Subwords {
         let specials = file::specials(&inner).map_err(failed)?;
         let is_piece = |token: &String| token.ends_with(CONTINUED);
         let has_pieces = inner.get_decoder().is_none() && vocabulary.iter().any(is_piece);
-        let (inner, vocabulary) = (Arc::new(inner), Arc::new(vocabulary));
+        let inner = Arc::new(inner);
+        let vocabulary = Arc::new(vocabulary);
         Ok(Self { inner, vocabulary, specials, has_pieces })
     }
 

@@ -40,7 +40,8 @@ fn in_one_order(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
     let count =
         |score: f64| pieces.iter().filter(|(piece, found)| alone(piece) && *found == score).count();
     // The first of them has the lowest score, which characters that are needed may have as well.
-    let (mut scores, mut penalty) = (vec![lowest; count(lowest)], STEP);
+    let mut scores = vec![lowest; count(lowest)];
+    let mut penalty = STEP;
     while count(lowest + penalty) == 1 {
         scores.push(lowest + penalty);
         penalty += STEP;

@@ -76,7 +76,8 @@ impl Folder {
     /// Whether there is a checkpoint to go on from. A run that is there and is not to go on, or cannot, is refused.
     pub fn has_checkpoint(&self, resume: bool) -> Result<bool> {
         let there = |path: &Path| path.try_exists().map_err(in_file("read", path));
-        let (last, best) = (there(&self.last)?, there(&self.best)?);
+        let last = there(&self.last)?;
+        let best = there(&self.best)?;
         if !resume && (last || best) {
             let path = self.path.clone();
             return Err(Error::RunExists { path });

@@ -50,7 +50,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             return Err(Error::NoExamples);
         }
         if lengths.len() > Batches::MOST_EXAMPLES {
-            let (field, found) = ("examples", lengths.len().to_string());
+            let field = "examples";
+            let found = lengths.len().to_string();
             return Err(InvalidField::new(field, found, "at most 4294967295").into());
         }
         let per_epoch =
@@ -107,7 +108,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
             let (learner, epoch) = (self.learner, self.state.epoch);
             let batches = self.config.batching.epoch(&learner.lengths(epoch)?, seed, epoch);
             if self.state.batch >= batches.len() {
-                let (batch, count) = (self.state.batch, batches.len());
+                let batch = self.state.batch;
+                let count = batches.len();
                 let reason = format!("it stands at batch {batch} of an epoch of {count}");
                 return Err(damaged(&self.folder.last, reason));
             }
@@ -218,7 +220,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         };
         self.tell(&Event::Evaluation(&record));
         self.log.write(&Record::Evaluation(record))?;
-        let (count, parameters) = (self.config.average, self.learner.parameters());
+        let count = self.config.average;
+        let parameters = self.learner.parameters();
         if count > 0 {
             let State { step, kept, .. } = &mut self.state;
             average::keep(&self.folder, *step, parameters, count, kept)?;

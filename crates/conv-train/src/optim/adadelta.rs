@@ -48,7 +48,8 @@ impl Rule for AdadeltaStep {
         deltas: &mut [T],
     ) {
         let rate = T::from_f64(self.rate);
-        let (rho, rest) = (T::from_f64(self.config.rho), T::from_f64(1.0 - self.config.rho));
+        let rho = T::from_f64(self.config.rho);
+        let rest = T::from_f64(1.0 - self.config.rho);
         let epsilon = T::from_f64(self.config.epsilon);
         let decay = T::from_f64(self.config.weight_decay);
         let state = squares.iter_mut().zip(deltas);

@@ -52,7 +52,8 @@ fn adadelta(
     let Adadelta { rho, epsilon, weight_decay } = *rule;
     let gradient = (gradient + parameter * weight_decay)?;
     let mean = |old: Tensor, new: &Tensor| old * rho + (new.sqr()? * (1.0 - rho))?;
-    let (squares, deltas) = (mean(state.get(0)?, &gradient)?, state.get(1)?);
+    let squares = mean(state.get(0)?, &gradient)?;
+    let deltas = state.get(1)?;
     let step = (((&deltas + epsilon)? / (&squares + epsilon)?)?.sqrt()? * gradient)?;
     let deltas = mean(deltas, &step)?;
     Ok(((parameter - step * rate)?, Some(Tensor::stack(&[squares, deltas], 0)?)))

@@ -37,7 +37,8 @@ pub(super) fn strong_wolfe<G: Clone, E>(
     let is_flat = |point: &Point<G>| point.slope.abs() <= -CURVATURE * start.slope;
 
     // Out, until the minimum lies between two points.
-    let (mut before, mut new) = (start.clone(), evaluate(first)?);
+    let mut before = start.clone();
+    let mut new = evaluate(first)?;
     let (mut evaluations, mut searched) = (1, 0);
     let mut bracket = loop {
         if searched == MOST {

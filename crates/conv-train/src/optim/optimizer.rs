@@ -167,7 +167,8 @@ impl Optimizer {
 
 impl Error {
     fn bad_state(name: &str, reason: &str) -> Self {
-        let (name, reason) = (name.into(), reason.into());
+        let name = name.into();
+        let reason = reason.into();
         Error::OptimizerState { name, reason }
     }
 }

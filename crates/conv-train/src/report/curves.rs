@@ -48,7 +48,8 @@ struct Axis {
 
 /// All charts of a log, and its evaluations as a table.
 pub(super) fn all(records: &[Record]) -> Result<Html> {
-    let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
+    let mut steps = Vec::new();
+    let mut evaluations = Vec::new();
     for record in records {
         match record {
             Record::Step(record) => steps.push(record),
@@ -174,7 +175,8 @@ fn draw(
     series: &[&Series],
     axis: &Axis,
 ) -> std::result::Result<String, Box<dyn std::error::Error>> {
-    let (mut svg, mut values) = (String::new(), String::new());
+    let mut svg = String::new();
+    let mut values = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let all = || series.iter().flat_map(|series| &series.points);
@@ -214,7 +216,8 @@ fn draw(
         for Series { name, points, .. } in series.iter().filter(|series| !series.faint) {
             for point in points.iter().step_by(points.len().div_ceil(SHOWN)) {
                 let (x, y) = chart.backend_coord(point);
-                let (step, value) = (point.0.round(), number(point.1));
+                let step = point.0.round();
+                let value = number(point.1);
                 let _ = write!(
                     values,
                     "<circle class=\"value\" cx=\"{x}\" cy=\"{y}\" r=\"16\"><title>{name}, step {step}: {value}</title></circle>"

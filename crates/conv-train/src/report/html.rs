@@ -43,7 +43,8 @@ impl Html {
     /// A table of names and values.
     pub(super) fn pairs(rows: &[(String, String)]) -> Self {
         let body = rows.iter().fold(String::new(), |mut body, (name, value)| {
-            let (name, value) = (Html::text(name), Html::text(value));
+            let name = Html::text(name);
+            let value = Html::text(value);
             let _ = writeln!(body, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>");
             body
         });

@@ -118,7 +118,8 @@ impl Report {
     pub fn html(&self) -> String {
         let title = Html::text(&self.title);
         let subtitle = Html::text(&self.subtitle);
-        let (mut links, mut sections) = (String::new(), String::new());
+        let mut links = String::new();
+        let mut sections = String::new();
         for (number, (title, body)) in self.sections.iter().enumerate() {
             let title = Html::text(title);
             let _ = write!(links, "<a href=\"#s{number}\">{title}</a>");

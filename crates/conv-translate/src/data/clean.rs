@@ -125,7 +125,8 @@ impl<'a> Judge<'a> {
             cleaned.long.add(pair.line);
             return false;
         };
-        let (short, long) = (source.len().min(target.len()), source.len().max(target.len()));
+        let short = source.len().min(target.len());
+        let long = source.len().max(target.len());
         let reason = if short == 0 {
             &mut cleaned.empty
         } else if long > cleaning.longest {

@@ -32,7 +32,8 @@ impl HeldOut {
         // algorithm R).
         let wanted = sizes.iter().sum::<usize>().saturating_mul(2);
         let mut rng = seeded(seed, "held out");
-        let (mut chosen, mut seen) = (Vec::new(), 0);
+        let mut chosen = Vec::new();
+        let mut seen = 0;
         for pair in pairs {
             let pair = pair?;
             if [&pair.source, &pair.target].into_iter().any(|sentence| words(sentence).is_empty()) {

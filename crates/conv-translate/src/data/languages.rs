@@ -149,7 +149,8 @@ impl Found {
             let text = name.to_str()?.strip_prefix(&start)?.strip_prefix('.')?;
             let text = text.strip_suffix(".gz").unwrap_or(text);
             let (between, language) = text.rsplit_once('.').unwrap_or(("", text));
-            let (between, language) = (between.to_owned(), language.to_owned());
+            let between = between.to_owned();
+            let language = language.to_owned();
             Some(File { path: folder.join(name), between, language })
         };
         Ok(Self(names.iter().filter_map(file).collect()))

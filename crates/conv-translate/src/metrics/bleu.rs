@@ -152,7 +152,8 @@ impl BleuStatistics {
         let length = hypothesis.len();
         // Of two that are equally near, the shorter.
         let nearest = references.iter().map(Vec::len).min_by_key(|of| (of.abs_diff(length), *of));
-        let (mut matches, mut totals) = ([0; ORDER], [0; ORDER]);
+        let mut matches = [0; ORDER];
+        let mut totals = [0; ORDER];
         for n in 1..=ORDER {
             totals[n - 1] = total(length, n);
             let references: Vec<_> = references.iter().map(|ids| counts(ids, n)).collect();
@@ -183,7 +184,8 @@ impl BleuStatistics {
     /// [`Error::Signatures`] where they were counted with other settings.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.bleu != other.bleu {
-            let (found, expected) = (other.signature(), self.signature());
+            let found = other.signature();
+            let expected = self.signature();
             return Err(Error::Signatures { found, expected });
         }
         self.sentences = self.sentences.saturating_add(other.sentences);
@@ -248,13 +250,16 @@ impl BleuStatistics {
     /// The smoothed precisions in percent, and how many of them BLEU is the mean of. All are 0 without a match.
     fn precisions(&self) -> ([f64; ORDER], usize) {
         let Bleu { smoothing, effective_order, .. } = self.bleu;
-        let (mut precisions, mut order, mut halved) = ([0.0; ORDER], ORDER, 1.0);
+        let mut precisions = [0.0; ORDER];
+        let mut order = ORDER;
+        let mut halved = 1.0;
         if self.matches == [0; ORDER] {
             return (precisions, order);
         }
         for (n, precision) in precisions.iter_mut().enumerate() {
             let more = if smoothing == Smoothing::AddK && n > 0 { 1.0 } else { 0.0 };
-            let (matches, total) = (self.matches[n] as f64 + more, self.totals[n] as f64 + more);
+            let matches = self.matches[n] as f64 + more;
+            let total = self.totals[n] as f64 + more;
             if total == 0.0 {
                 break;
             }

@@ -82,7 +82,10 @@ impl Chrf {
         const EPSILON: f64 = 1e-16;
         let orders = &orders[..CHARACTERS + self.word_order()];
         let factor = (BETA * BETA) as f64;
-        let (mut sum, mut precisions, mut recalls, mut effective) = (0.0, 0.0, 0.0, 0.0);
+        let mut sum = 0.0;
+        let mut precisions = 0.0;
+        let mut recalls = 0.0;
+        let mut effective = 0.0;
         for order in orders {
             let [hypothesis, reference, matches] =
                 [order.hypothesis, order.reference, order.matches].map(|count| count as f64);
@@ -102,7 +105,8 @@ impl Chrf {
         if precisions + recalls == 0.0 {
             return 0.0;
         }
-        let (precision, recall) = (precisions / effective, recalls / effective);
+        let precision = precisions / effective;
+        let recall = recalls / effective;
         100.0 * ((1.0 + factor) * precision * recall / (factor * precision + recall))
     }
 }
@@ -201,7 +205,8 @@ impl ChrfStatistics {
     /// [`Error::Signatures`] where they were counted with other settings.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.chrf != other.chrf {
-            let (found, expected) = (other.signature(), self.signature());
+            let found = other.signature();
+            let expected = self.signature();
             return Err(Error::Signatures { found, expected });
         }
         self.sentences = self.sentences.saturating_add(other.sentences);

@@ -42,7 +42,8 @@ pub struct ConvS2s {
 /// A configuration out of range, or stored weights of another shape.
 pub fn convs2s(config: &Config, vb: &VarBuilder) -> Result<ConvS2s> {
     config.check()?;
-    let (of_encoder, of_decoder) = (vb.pp("encoder"), vb.pp("decoder"));
+    let of_encoder = vb.pp("encoder");
+    let of_decoder = vb.pp("decoder");
     let words = embed::words(config.target_vocabulary, config.decoder_embedding, &of_decoder)?;
     let source_words = match config.share_embeddings {
         true => words.clone(),

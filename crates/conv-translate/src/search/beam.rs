@@ -98,7 +98,8 @@ impl<'a> Beam<'a> {
 
     /// Goes on by a word. `buffer` has room for V numbers.
     pub fn advance(&mut self, said: Said, buffer: &mut [f32]) {
-        let (first, tokens) = (self.attention.len(), self.request.source.len());
+        let first = self.attention.len();
+        let tokens = self.request.source.len();
         let slots = self.groups.iter().flat_map(|group| &group.rows).map(|row| row.slot + 1).max();
         for shares in said.attention.chunks(said.stride).take(slots.unwrap_or(0)) {
             self.attention.extend_from_slice(&shares[..tokens]);
@@ -113,7 +114,8 @@ impl<'a> Beam<'a> {
             for (i, candidate) in candidates.into_iter().enumerate() {
                 let Candidate { score, value, token, .. } = candidate;
                 let row = &before[candidate.row as usize];
-                let (node, ends) = (self.nodes.len(), token == END);
+                let node = self.nodes.len();
+                let ends = token == END;
                 // An end counts only among the best, but it never takes a place from a prefix that goes on.
                 let has_room = match ends {
                     true => i < self.width && group.finished.len() < self.width,

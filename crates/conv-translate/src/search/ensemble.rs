@@ -99,7 +99,8 @@ impl Ensemble {
         next: &Tensor,
     ) -> Result<[Tensor; 2]> {
         let mut states = self.begin(sources)?;
-        let (mut values, mut attention) = (Vec::new(), Vec::new());
+        let mut values = Vec::new();
+        let mut attention = Vec::new();
         for position in 0..ids.dim(1)? {
             let tokens = ids.narrow(1, position, 1)?.flatten_all()?.to_vec1()?;
             let [said, read] = self.step(&tokens, &mut states, 1.0)?;

@@ -49,7 +49,8 @@ fn beam_of_one(preset: Preset, seed: u64) -> Result<(), Failure> {
     let cold =
         SearchConfig { temperature: 1e-4, sampling: Some(Sampling::default()), ..config.clone() };
     let requests = requests(3, 23, seed);
-    let (found, drawn) = (ensemble.search(&requests, &config)?, ensemble.search(&requests, &cold)?);
+    let found = ensemble.search(&requests, &config)?;
+    let drawn = ensemble.search(&requests, &cold)?;
     for (i, request) in requests.iter().enumerate() {
         for (how, words, near) in
             [("found", &found[i][0].tokens, 1e-5), ("drawn", &drawn[i][0].tokens, 2e-3)]

@@ -28,7 +28,8 @@ fn main() -> Result<()> {
     let start_kib = resident("VmRSS:")?;
     let mut training = Training::new(options.network)?;
     let mut losses = (0..3).map(|_| training.step()).collect::<Result<Vec<_>>>()?;
-    let (mut times, start) = (Vec::new(), Instant::now());
+    let mut times = Vec::new();
+    let start = Instant::now();
     while times.len() < 5 || start.elapsed().as_secs_f64() < options.seconds {
         let start = Instant::now();
         losses.push(training.step()?);

@@ -61,7 +61,8 @@ fn main() -> Result<()> {
         (config.min_length, config.max_length_b) = (words, words);
     }
     let batch = if options.batch == 0 { lines.len() } else { options.batch };
-    let (mut seconds, mut found) = (Vec::new(), Vec::new());
+    let mut seconds = Vec::new();
+    let mut found = Vec::new();
     for _ in 0..options.times {
         found.clear();
         let begin = Instant::now();

@@ -80,7 +80,8 @@ impl Translation {
             };
             Ok([side(TOKENS, 2 * number)?, side(TOKENS + 1, 2 * number + 1)?])
         };
-        let (encoder, decoder) = (vb.pp("encoder"), vb.pp("decoder"));
+        let encoder = vb.pp("encoder");
+        let decoder = vb.pp("decoder");
         Ok(Self {
             batches: (0..BATCHES).map(batch).collect::<Result<_>>()?,
             output: Linear::new(words.clone(), Some(bias)),

@@ -19,8 +19,10 @@ pub(super) unsafe fn filter_transform<L: Lanes>(
 ) -> [L; WINDOW] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
-        let (sixth, twenty_fourth) = (L::constant(1. / 6.), L::constant(1. / 24.));
-        let (even, odd) = (a.add(c).add(e), b.add(d));
+        let sixth = L::constant(1. / 6.);
+        let twenty_fourth = L::constant(1. / 24.);
+        let even = a.add(c).add(e);
+        let odd = b.add(d);
         let even2 = a.mul_add(L::constant(4.), c).mul_add(L::constant(16.), e);
         let odd2 = b.add(b).mul_add(L::constant(8.), d);
         [
@@ -41,7 +43,8 @@ pub(super) unsafe fn input_transform<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
     unsafe {
         let (even, odd) =
             (d[4].mul_add(L::constant(-4.), d[2]), d[3].mul_add(L::constant(-4.), d[1]));
-        let (even2, odd2) = (d[4].sub(d[2]), d[3].sub(d[1]).mul(L::constant(2.)));
+        let even2 = d[4].sub(d[2]);
+        let odd2 = d[3].sub(d[1]).mul(L::constant(2.));
         [
             d[4].mul_add(L::constant(-5.), d[2]).mul_add(L::constant(4.), d[0]),
             even.add(odd),
@@ -58,8 +61,10 @@ pub(super) unsafe fn input_transform<L: Lanes>(d: [L; WINDOW]) -> [L; WINDOW] {
 pub(super) unsafe fn output_transform<L: Lanes>(m: [L; WINDOW], tile: usize) -> [L; TILE] {
     // SAFETY: the set is there by the caller's contract.
     unsafe {
-        let (sum, difference) = (m[1].add(m[2]), m[1].sub(m[2]));
-        let (sum2, difference2) = (m[3].add(m[4]), m[3].sub(m[4]));
+        let sum = m[1].add(m[2]);
+        let difference = m[1].sub(m[2]);
+        let sum2 = m[3].add(m[4]);
+        let difference2 = m[3].sub(m[4]);
         let mut to = [
             m[0].add(sum).add(sum2),
             difference.mul_add(L::constant(2.), difference2),

@@ -89,7 +89,8 @@ impl<T: Float + WithDType> Lbfgs<T> {
                 let values = required(values, name)?;
                 Ok(values.chunks(length.max(1)).map(<[T]>::to_vec).collect())
             };
-            let (changes, gradients) = (rows(CHANGES)?, rows(GRADIENT_CHANGES)?);
+            let changes = rows(CHANGES)?;
+            let gradients = rows(GRADIENT_CHANGES)?;
             let all = changes.into_iter().zip(gradients).zip(rho);
             pairs.extend(all.map(|((numbers, gradient), rho)| Pair { gradient, numbers, rho }));
         }
@@ -130,7 +131,8 @@ mod tests {
 
     /// Rosenbrock's valley in f32.
     fn valley(x: &[f32]) -> Result<(f64, Vec<f32>), String> {
-        let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
+        let a = 1.0 - x[0];
+        let b = x[1] - x[0] * x[0];
         Ok((f64::from(a * a + 100.0 * b * b), vec![-2.0 * a - 400.0 * x[0] * b, 200.0 * b]))
     }
 

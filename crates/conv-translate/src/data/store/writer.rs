@@ -50,7 +50,8 @@ impl StoreWriter {
         let unfinished =
             Unfinished([path, &lines_of(path)].map(|path| beside(path, ".unfinished")));
         let create = |path: &Path| File::create(path).map_err(|source| Error::write(path, source));
-        let (file, lines) = (create(&unfinished.0[0])?, create(&unfinished.0[1])?);
+        let file = create(&unfinished.0[0])?;
+        let lines = create(&unfinished.0[1])?;
         let mut file = BufWriter::with_capacity(1 << 16, file);
         file.write_all(&[0; LENGTH as usize]).map_err(|source| Error::write(path, source))?;
         Ok(Self {
