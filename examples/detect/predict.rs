@@ -54,12 +54,13 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             write_atomic(&target, &draw(&picture, &instances)?.to_png()?)?;
             conv_cli::note(format_args!("drawn: {}", target.display()));
         }
-        match common.json {
-            true => results.extend(instances.into_iter().map(|found| {
+        if common.json {
+            results.extend(instances.into_iter().map(|found| {
                 let category = detector.config().category(found.class);
                 Coco::new(path, at, category, found)
-            })),
-            false => conv_cli::print(false, &Seen { path, instances })?,
+            }))
+        } else {
+            conv_cli::print(false, &Seen { path, instances })?
         }
     }
     match (seen, skipped.as_slice()) {

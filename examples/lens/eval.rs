@@ -46,9 +46,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if let Some(folder) = &options.out {
         claim(folder, &model, &rendering)?;
     }
-    let layers = match options.layers.is_empty() {
-        true => stages(model.network.graph()),
-        false => options.layers.clone(),
+    let layers = if options.layers.is_empty() {
+        stages(model.network.graph())
+    } else {
+        options.layers.clone()
     };
     let sides = sides(&model, &rendering);
     let survey = Survey::measure(&model, &layers, &options.photos, &sides)?;

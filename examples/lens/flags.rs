@@ -111,14 +111,15 @@ impl AscentFlags {
             keep,
             parameters: if self.pixels { Kind::Pixels } else { Kind::Spectrum },
             colours: self.colours,
-            transformation: match self.no_jitter {
-                true => Transformation::NONE,
-                false => Transformation {
+            transformation: if self.no_jitter {
+                Transformation::NONE
+            } else {
+                Transformation {
                     scale: self.scale,
                     rotate: self.rotate,
                     fixed_size: self.fixed_size,
                     ..Transformation::default()
-                },
+                }
             },
             learning_rate: self.learning_rate,
             redirected: self.redirected,

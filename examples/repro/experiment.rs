@@ -34,9 +34,10 @@ pub struct Flags {
 impl Flags {
     /// The results of the experiment `name`.
     pub fn cells<C: Cell>(&self, name: &str) -> Result<Cells<C>> {
-        let kept = match self.quick {
-            true => format!("runs/{name}-quick.jsonl"),
-            false => format!("docs/results/{name}.jsonl"),
+        let kept = if self.quick {
+            format!("runs/{name}-quick.jsonl")
+        } else {
+            format!("docs/results/{name}.jsonl")
         };
         Cells::open(self.cells.as_deref().unwrap_or(Path::new(&kept)))
     }

@@ -156,9 +156,10 @@ impl Options {
         }
         let mut out = stdout().lock();
         for word in words {
-            match common.json {
-                true => writeln!(out, "{}", serde_json::to_string(word)?)?,
-                false => write!(out, "{} ", word.text)?,
+            if common.json {
+                writeln!(out, "{}", serde_json::to_string(word)?)?
+            } else {
+                write!(out, "{} ", word.text)?
             }
         }
         Ok(out.flush()?)

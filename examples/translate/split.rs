@@ -35,9 +35,12 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     let files = files(&options.data, "train", &pair)?;
     let pairs = || -> Result<_> {
         Ok(files.open()?.map(|pair| {
-            pair.map(|pair| match options.swap {
-                true => TextPair { source: pair.target, target: pair.source, ..pair },
-                false => pair,
+            pair.map(|pair| {
+                if options.swap {
+                    TextPair { source: pair.target, target: pair.source, ..pair }
+                } else {
+                    pair
+                }
             })
         }))
     };
@@ -69,10 +72,7 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     let mut train = part("train")?;
     for pair in pairs()? {
         let pair = pair?;
-        match held_out.shares(&pair) {
-            true => split.shared += 1,
-            false => train.write(&pair)?,
-        }
+        if held_out.shares(&pair) { split.shared += 1 } else { train.write(&pair)? }
     }
     split.train = train.finish()?;
     split.shared -= split.val + split.test;

@@ -181,9 +181,10 @@ impl Call<'_> {
                 });
             }
         }
-        let output = match self.is_1d() {
-            true => Shape::from((batch, outputs, width)),
-            false => Shape::from(&output[..]),
+        let output = if self.is_1d() {
+            Shape::from((batch, outputs, width))
+        } else {
+            Shape::from(&output[..])
         };
         Ok(Convolution {
             op,

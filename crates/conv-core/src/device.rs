@@ -217,9 +217,12 @@ impl CustomOp2 for Known {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         check_first_order(self.convolution.op, dy)?;
         // A graph of its own: only the arguments that need a gradient are variables in it.
-        let leaf = |t: &Tensor| match t.track_op() {
-            true => Ok(Var::from_tensor(t)?.into_inner()),
-            false => Ok::<_, candle_core::Error>(t.clone()),
+        let leaf = |t: &Tensor| {
+            if t.track_op() {
+                Ok(Var::from_tensor(t)?.into_inner())
+            } else {
+                Ok::<_, candle_core::Error>(t.clone())
+            }
         };
         let x = leaf(x)?;
         let weight = leaf(weight)?;
@@ -270,9 +273,10 @@ mod tests {
             // An intermediate, to see that its gradient goes on.
             let middle = x.affine(1.0, 0.0)?;
             let convolution = convolution.clone();
-            let y = match on_device {
-                true => apply(convolution, &middle, &weight, Some(&bias))?,
-                false => convolution.apply(&middle, &weight, Some(&bias))?,
+            let y = if on_device {
+                apply(convolution, &middle, &weight, Some(&bias))?
+            } else {
+                convolution.apply(&middle, &weight, Some(&bias))?
             };
             let gradients = y.sqr()?.sum_all()?.backward()?;
             let gradients = [&x, &weight, &bias].map(|v| gradients.get(v).cloned());

@@ -191,9 +191,10 @@ impl Convolution {
         read(dy, |dy| {
             read(x, |x| {
                 read(weight, |weight| {
-                    let (of_input, input, output, pixels) = match self.transposed {
-                        true => (forward::<T> as Gradient<T>, dy, x, g.pixels_in()),
-                        false => (input_gradient::<T> as Gradient<T>, x, dy, g.pixels_out()),
+                    let (of_input, input, output, pixels) = if self.transposed {
+                        (forward::<T> as Gradient<T>, dy, x, g.pixels_in())
+                    } else {
+                        (input_gradient::<T> as Gradient<T>, x, dy, g.pixels_out())
                     };
                     let of_bias = |bias: &Tensor| {
                         let channels = bias.elem_count();

@@ -34,11 +34,13 @@ pub(crate) fn paste(
         let low = (at as usize).min(PADDED - 1);
         (low, (low + 1).min(PADDED - 1), at - low as f32)
     };
-    let cell =
-        |x: usize, y: usize| match (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
-            true => mask[(y - 1) * MASK_SIDE + x - 1],
-            false => 0.0,
-        };
+    let cell = |x: usize, y: usize| {
+        if (1..=MASK_SIDE).contains(&x) && (1..=MASK_SIDE).contains(&y) {
+            mask[(y - 1) * MASK_SIDE + x - 1]
+        } else {
+            0.0
+        }
+    };
     let across: Vec<_> = (x_first..x_end).map(|x| source(x, left, columns)).collect();
     let down: Vec<_> = (y_first..y_end).map(|y| source(y, top, rows)).collect();
     RunLength::of_part((width, height), [x_first, y_first, x_end, y_end], |x, y| {

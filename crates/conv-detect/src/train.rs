@@ -157,9 +157,10 @@ impl Training {
     /// # Errors
     /// A picture that cannot be read any more.
     pub fn held_out(&self) -> Result<Option<Evaluation>> {
-        match self.held_out.examples.is_empty() {
-            true => Ok(None),
-            false => Ok(Some(evaluate(&self.detector()?, &self.held_out, &self.limits)?)),
+        if self.held_out.examples.is_empty() {
+            Ok(None)
+        } else {
+            Ok(Some(evaluate(&self.detector()?, &self.held_out, &self.limits)?))
         }
     }
 

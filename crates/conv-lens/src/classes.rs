@@ -35,9 +35,10 @@ pub fn class(model: &Pretrained, text: &str) -> Result<usize> {
         [] => {
             let contains = |label: &Label| label.name.to_lowercase().contains(&sought);
             let alike = those(&|label| !sought.is_empty() && contains(label));
-            Err(wrong(match alike.is_empty() {
-                true => format!("none of the {} classes has this name", labels.all().len()),
-                false => format!("there are {}", told(&alike)),
+            Err(wrong(if alike.is_empty() {
+                format!("none of the {} classes has this name", labels.all().len())
+            } else {
+                format!("there are {}", told(&alike))
             }))
         }
         several => Err(wrong(format!("it stands for {}", told(several)))),

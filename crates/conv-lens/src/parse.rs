@@ -247,9 +247,10 @@ impl Reader<'_> {
             self.expect(':')?;
             *weight = self.signed()? as f32;
         }
-        match is_cosine {
-            true => Objective::cosine(layer, vector, self.model),
-            false => Objective::direction(layer, vector, self.model),
+        if is_cosine {
+            Objective::cosine(layer, vector, self.model)
+        } else {
+            Objective::direction(layer, vector, self.model)
         }
     }
 

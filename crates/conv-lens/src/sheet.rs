@@ -27,9 +27,10 @@ fn sheet(pictures: &[Picture], down: bool) -> Result<Picture> {
         pictures.iter().map(|picture| of(picture) + GAP).sum::<usize>().saturating_sub(GAP)
     };
     let most = |of: fn(&Picture) -> usize| pictures.iter().map(of).max().unwrap_or(0);
-    let (width, height) = match down {
-        true => (most(Picture::width), sum(Picture::height)),
-        false => (sum(Picture::width), most(Picture::height)),
+    let (width, height) = if down {
+        (most(Picture::width), sum(Picture::height))
+    } else {
+        (sum(Picture::width), most(Picture::height))
     };
     let mut pixels = vec![255; 3 * width * height];
     let mut from = 0;

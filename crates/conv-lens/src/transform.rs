@@ -119,15 +119,12 @@ pub fn turned(x: &Tensor, factor: f64, angle: f64) -> Result<Tensor> {
             };
             let (row_at, column_at) = (above + down as f64, left + right as f64);
             let inside = |at: f64, side: usize| at >= 0.0 && at < side as f64;
-            match inside(row_at, height) && inside(column_at, width) {
-                true => {
-                    from.push((row_at as usize * width + column_at as usize) as u32);
-                    weights.push(near(row, above, down) * near(column, left, right));
-                }
-                false => {
-                    from.push(0);
-                    weights.push(0.0);
-                }
+            if inside(row_at, height) && inside(column_at, width) {
+                from.push((row_at as usize * width + column_at as usize) as u32);
+                weights.push(near(row, above, down) * near(column, left, right));
+            } else {
+                from.push(0);
+                weights.push(0.0);
             }
         }
         let from = Tensor::from_vec(from, height * width, x.device())?;

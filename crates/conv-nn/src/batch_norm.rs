@@ -101,9 +101,10 @@ impl BatchNorm {
         }
         let (y, moments) = if x.device().is_cpu() {
             let x = contiguous(Normalise::NAME, x)?;
-            let moments = match training {
-                true => batch_moments(&x)?,
-                false => of_tensors(&self.running_mean, &self.running_var)?,
+            let moments = if training {
+                batch_moments(&x)?
+            } else {
+                of_tensors(&self.running_mean, &self.running_var)?
             };
             let operation = Normalise::new(&moments, self.config.epsilon, training);
             let operation = Normalise { rectify, ..operation };
@@ -130,13 +131,12 @@ impl BatchNorm {
         let channels = self.weight.elem_count();
         let row = |tensor: &Tensor| tensor.reshape((1, channels, 1));
         let flat = x.reshape((x.dim(0)?, channels, ()))?;
-        let (mean, variance) = match training {
-            true => {
-                let mean = flat.mean_keepdim((0, 2))?;
-                let variance = flat.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
-                (mean, variance)
-            }
-            false => (row(&self.running_mean.detach())?, row(&self.running_var.detach())?),
+        let (mean, variance) = if training {
+            let mean = flat.mean_keepdim((0, 2))?;
+            let variance = flat.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
+            (mean, variance)
+        } else {
+            (row(&self.running_mean.detach())?, row(&self.running_var.detach())?)
         };
         let y = flat
             .broadcast_sub(&mean)?
@@ -319,9 +319,10 @@ impl Normalise {
                 let [mean, scale] = self.channel(channel);
                 let factor = weight[channel] * scale;
                 // A batch's normalised channel is orthogonal to what moves its mean or its variance: both are taken out.
-                let [along_mean, along_row] = match self.of_batch {
-                    true => [sums[channel][0] / count, sums[channel][1] * scale / count],
-                    false => [T::zero(); 2],
+                let [along_mean, along_row] = if self.of_batch {
+                    [sums[channel][0] / count, sums[channel][1] * scale / count]
+                } else {
+                    [T::zero(); 2]
                 };
                 let arguments = x[plane * width..].iter().zip(&gradient[plane * width..]);
                 for (out, (&x, &g)) in out.iter_mut().zip(arguments) {

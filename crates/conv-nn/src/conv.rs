@@ -140,9 +140,10 @@ impl Conv1d {
     /// As its [`Module::forward`]; an odd number of output channels.
     pub fn forward_glu(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let Self { weight, bias, config } = self;
-        match config.groups > 1 {
-            true => Ok(glu(&self.forward(x)?, 1)?),
-            false => Ok(conv_core::conv1d_glu(x, weight, bias.as_ref(), config)?),
+        if config.groups > 1 {
+            Ok(glu(&self.forward(x)?, 1)?)
+        } else {
+            Ok(conv_core::conv1d_glu(x, weight, bias.as_ref(), config)?)
         }
     }
 

@@ -126,9 +126,10 @@ impl Reduction {
 /// The sum of the losses. On the CPU in f64: in f32 candle adds a million of them one by one, and loses
 /// digits.
 pub(crate) fn total(losses: &Tensor) -> candle_core::Result<Tensor> {
-    match losses.device().is_cpu() {
-        true => losses.to_dtype(DType::F64)?.sum_all()?.to_dtype(losses.dtype()),
-        false => losses.sum_all(),
+    if losses.device().is_cpu() {
+        losses.to_dtype(DType::F64)?.sum_all()?.to_dtype(losses.dtype())
+    } else {
+        losses.sum_all()
     }
 }
 

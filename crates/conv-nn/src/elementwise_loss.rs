@@ -109,9 +109,10 @@ impl Kernel for SmoothL1 {
         fill(x.len(), BLOCK, |start, out| {
             for (i, out) in (start..).zip(out) {
                 let distance = (x[i] - T::from_f64(self.targets[i])).abs();
-                *out = match distance < beta {
-                    true => half * distance * distance / beta,
-                    false => distance - half * beta,
+                *out = if distance < beta {
+                    half * distance * distance / beta
+                } else {
+                    distance - half * beta
                 };
             }
         })

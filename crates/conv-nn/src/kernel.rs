@@ -56,10 +56,7 @@ pub(crate) fn check_room(operation: &'static str, elements: usize, dtype: DType)
 
 /// Refuses an expanded view that claims more elements than there is memory for.
 pub(crate) fn check_view(operation: &'static str, x: &Tensor) -> Result<()> {
-    match x.is_contiguous() {
-        true => Ok(()),
-        false => check_room(operation, x.elem_count(), x.dtype()),
-    }
+    if x.is_contiguous() { Ok(()) } else { check_room(operation, x.elem_count(), x.dtype()) }
 }
 
 /// `x` in row-major order, if there is room.

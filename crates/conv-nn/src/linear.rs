@@ -111,9 +111,10 @@ impl Linear {
             };
             let is_exact = self.precision == Precision::Exact;
             let is_empty = self.weight.elem_count() == 0;
-            match !is_empty && (is_exact || !is_tracked && rows.dim(0)? <= FEW) {
-                true => self.convolved(&rows)?,
-                false => apply_layer(Product, [&rows, &self.weight, &bias])?,
+            if !is_empty && (is_exact || !is_tracked && rows.dim(0)? <= FEW) {
+                self.convolved(&rows)?
+            } else {
+                apply_layer(Product, [&rows, &self.weight, &bias])?
             }
         } else {
             self.composed(&rows)?

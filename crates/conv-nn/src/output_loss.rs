@@ -95,9 +95,10 @@ pub fn linear_r_drop_loss(
         return Err(Error::RDropAlpha { found: alpha });
     }
     let entropy = CrossEntropyConfig { label_smoothing, ..Default::default() };
-    match x.device().is_cpu() {
-        true => by_blocks(layer, x, targets, &entropy, alpha),
-        false => composed(layer, x, targets, &entropy, alpha),
+    if x.device().is_cpu() {
+        by_blocks(layer, x, targets, &entropy, alpha)
+    } else {
+        composed(layer, x, targets, &entropy, alpha)
     }
 }
 
@@ -175,17 +176,13 @@ impl OutputLoss {
             let count = rows.min(samples - first);
             let x = x.narrow(0, first, count)?;
             let logits = layer.forward(&x)?;
-            let targets = match count == samples {
-                true => targets.clone(),
-                false => targets.narrow(0, first, count)?,
-            };
+            let targets =
+                if count == samples { targets.clone() } else { targets.narrow(0, first, count)? };
             let (entropy, weight_of_block) = Loss::prepared(&logits, &targets, config)?;
             total += weight_of_block;
             loss += number(&entropy.losses(&logits)?.to_dtype(DType::F64)?.sum_all()?)?;
-            let divergence = match alpha > 0.0 {
-                true => Some(r_drop::with_gradient(&logits, alpha)?),
-                false => None,
-            };
+            let divergence =
+                if alpha > 0.0 { Some(r_drop::with_gradient(&logits, alpha)?) } else { None };
             loss += divergence.as_ref().map_or(0.0, |(value, _)| *value);
             if tracked == [false; 3] {
                 continue;

@@ -51,9 +51,10 @@ enum Origin {
 impl Store {
     fn missing(&self, name: &str) -> Error {
         let name = name.to_owned();
-        match self.taken.contains(&name) {
-            true => Error::ParameterTaken { name },
-            false => Error::ParameterMissing { name, count: self.stored.len() + self.taken.len() },
+        if self.taken.contains(&name) {
+            Error::ParameterTaken { name }
+        } else {
+            Error::ParameterMissing { name, count: self.stored.len() + self.taken.len() }
         }
     }
 }

@@ -40,9 +40,8 @@ fn run<K: Kernel>(
     of_width: fn(usize) -> K,
     composed: fn(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    along(x, dim, |x| match x.device().is_cpu() {
-        true => apply(of_width(x.dim(D::Minus1)?), x),
-        false => composed(x),
+    along(x, dim, |x| {
+        if x.device().is_cpu() { apply(of_width(x.dim(D::Minus1)?), x) } else { composed(x) }
     })
 }
 

@@ -81,9 +81,10 @@ fn batch_norm_and_its_running_statistics() -> Result<()> {
                         let mut stream = rng::seeded(1, "not used");
                         let mut mode =
                             if is_training { Mode::Train(&mut stream) } else { Mode::Eval };
-                        let y = match is_rectified {
-                            true => layer.forward_relu(&t[0], &mut mode)?,
-                            false => layer.forward(&t[0], &mut mode)?,
+                        let y = if is_rectified {
+                            layer.forward_relu(&t[0], &mut mode)?
+                        } else {
+                            layer.forward(&t[0], &mut mode)?
                         };
                         // The statistics behind the values, with gradients for those who need one.
                         let [mean, variance] = running.map(|of| of.flatten_all());

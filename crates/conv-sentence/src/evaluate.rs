@@ -199,9 +199,10 @@ impl fmt::Display for Evaluation {
         writeln!(f, "examples       {}", self.examples)?;
         writeln!(f, "accuracy       {:.4}", self.accuracy)?;
         writeln!(f, "macro F1       {:.4}", self.macro_f1)?;
-        match self.cross_entropy.is_nan() {
-            true => writeln!(f, "cross-entropy  - (the model knows no label of these examples)")?,
-            false => writeln!(f, "cross-entropy  {:.4}", self.cross_entropy)?,
+        if self.cross_entropy.is_nan() {
+            writeln!(f, "cross-entropy  - (the model knows no label of these examples)")?
+        } else {
+            writeln!(f, "cross-entropy  {:.4}", self.cross_entropy)?
         }
         let at = format!("P@{0}, R@{0}", self.k);
         writeln!(f, "{at:<14} {:.4}, {:.4}\n", self.precision_at_k, self.recall_at_k)?;

@@ -159,9 +159,10 @@ impl Stream<'_> {
         let config = self.recognizer.config();
         let (reduction, around) = (config.time_reduction(), config.around());
         // The frames of a step to the right of its own first one have to be there.
-        let until = match is_end {
-            true => config.steps(self.framed),
-            false => (self.framed.saturating_sub(around)).div_ceil(reduction),
+        let until = if is_end {
+            config.steps(self.framed)
+        } else {
+            (self.framed.saturating_sub(around)).div_ceil(reduction)
         };
         if until <= self.stepped {
             return Ok(Vec::new());

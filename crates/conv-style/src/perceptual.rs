@@ -77,9 +77,10 @@ impl LossNetwork {
     /// A layer that the network does not have; a weight out of its range.
     pub fn new(model: &Pretrained, config: LossConfig) -> Result<Self> {
         config.check()?;
-        let network = match config.average_pooling {
-            true => model.network.clone().average_pooled(),
-            false => model.network.clone(),
+        let network = if config.average_pooling {
+            model.network.clone().average_pooled()
+        } else {
+            model.network.clone()
         };
         let find = |layers: &[LayerWeight]| -> Result<Vec<Address>> {
             let find = |of: &LayerWeight| network.graph().find(&of.layer, network.name());
@@ -168,9 +169,10 @@ impl LossNetwork {
     ) -> Result<Tensor> {
         // Styles that are everywhere share their Gram matrices.
         let everywhere = styles.iter().any(|style| style.masks.is_none());
-        let shared: Vec<Tensor> = match everywhere {
-            true => features.iter().map(losses::gram).collect::<Result<_>>()?,
-            false => Vec::new(),
+        let shared: Vec<Tensor> = if everywhere {
+            features.iter().map(losses::gram).collect::<Result<_>>()?
+        } else {
+            Vec::new()
         };
         let mut all: Option<Tensor> = None;
         for StyleTarget { grams, weight, masks } in styles {

@@ -29,9 +29,10 @@ impl LossNetwork {
                 layers.push((name.clone(), positions));
             }
         }
-        match layers.is_empty() {
-            true => Ok(()),
-            false => Err(Error::TooSmall { what, width, height, layers }),
+        if layers.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::TooSmall { what, width, height, layers })
         }
     }
 
@@ -51,9 +52,10 @@ impl LossNetwork {
             let mask = mask.resize(width, height, Filter::Bilinear)?;
             let pixels = mask.tensor(&Device::Cpu)?.mean_keepdim(1)?.affine(1.0 / 255.0, 0.0)?;
             let layer = &graph.layers()[address.layer].name;
-            match pixels.sum_all()?.to_scalar::<f32>()? > 0.0 {
-                true => Ok(pixels),
-                false => Err(Error::Mask { reason: format!("nothing of it is left in {layer}") }),
+            if pixels.sum_all()?.to_scalar::<f32>()? > 0.0 {
+                Ok(pixels)
+            } else {
+                Err(Error::Mask { reason: format!("nothing of it is left in {layer}") })
             }
         };
         self.style.iter().map(of_layer).collect()

@@ -240,9 +240,10 @@ mod tests {
     fn picture(width: usize, height: usize) -> Picture {
         let of = |x: usize, y: usize| {
             let wave = |by: f64| 120.0 + 100.0 * ((x * y) as f64 / by).sin();
-            match y * 2 < height {
-                true => [wave(37.0) as u8, wave(11.0) as u8, (x % 256) as u8],
-                false => [220, 30, (x * 255 / width) as u8],
+            if y * 2 < height {
+                [wave(37.0) as u8, wave(11.0) as u8, (x % 256) as u8]
+            } else {
+                [220, 30, (x * 255 / width) as u8]
             }
         };
         let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| of(x, y))).collect();

@@ -348,10 +348,7 @@ fn last_that(ends: &[usize], holds: impl Fn(&usize) -> Result<bool>) -> Result<u
     let (mut least, mut most) = (0, ends.len());
     while least < most {
         let middle = (least + most).div_ceil(2);
-        match holds(&ends[middle - 1])? {
-            true => least = middle,
-            false => most = middle - 1,
-        }
+        if holds(&ends[middle - 1])? { least = middle } else { most = middle - 1 }
     }
     Ok(least)
 }

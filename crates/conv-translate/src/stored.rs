@@ -18,9 +18,10 @@ const TARGET_TOKENIZER: &str = "tokenizer.target.json";
 pub(crate) fn files(encoders: Encoders) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let source = encoders.source.to_json()?.into_bytes();
     let target = encoders.target.to_json()?.into_bytes();
-    Ok(match source == target {
-        true => vec![(folder::TOKENIZER, source)],
-        false => vec![(SOURCE_TOKENIZER, source), (TARGET_TOKENIZER, target)],
+    Ok(if source == target {
+        vec![(folder::TOKENIZER, source)]
+    } else {
+        vec![(SOURCE_TOKENIZER, source), (TARGET_TOKENIZER, target)]
     })
 }
 

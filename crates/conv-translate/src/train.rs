@@ -124,9 +124,10 @@ impl<'a> Training<'a> {
         if let Some(found) = lengths.iter().copied().find(|length| *length > expected) {
             return Err(Error::TooLong { side: "training", found, expected });
         }
-        let recut = match recipe.subword_dropout > 0.0 {
-            true => Some([Recut::new(encoders.source)?, Recut::new(encoders.target)?]),
-            false => None,
+        let recut = if recipe.subword_dropout > 0.0 {
+            Some([Recut::new(encoders.source)?, Recut::new(encoders.target)?])
+        } else {
+            None
         };
         let device = device.clone();
         Ok(Self {

@@ -147,10 +147,7 @@ impl Evaluation {
         let figures = [("top-1", self.top1_accuracy), ("top-5", self.top5_accuracy)];
         let report = Report::new(classifier.model().network.name(), &subtitle).metrics(figures);
         let report = report.confusion(name, &names, &self.confusion);
-        Ok(match page.is_empty() {
-            true => report,
-            false => report.section("Worst mistakes", page.section()),
-        })
+        Ok(if page.is_empty() { report } else { report.section("Worst mistakes", page.section()) })
     }
 }
 

@@ -121,20 +121,17 @@ impl Classifier {
             return Ok(Vec::new());
         }
         let preprocessing = &self.model.preprocessing;
-        let rows = match self.ten_crop {
-            false => {
-                self.shares(&preprocessing.tensor(pictures, &self.device)?)?.to_vec2::<f64>()?
-            }
-            true => {
-                let side = preprocessing.crop;
-                let rows = pictures.iter().map(|picture| {
-                    let squares = preprocessing.ten_crop(picture)?;
-                    let squares: Vec<&Picture> = squares.iter().collect();
-                    let x = preprocessing.normalise(&squares, (side, side), &self.device)?;
-                    Ok(self.shares(&x)?.mean(0)?.to_vec1::<f64>()?)
-                });
-                rows.collect::<Result<Vec<_>>>()?
-            }
+        let rows = if !self.ten_crop {
+            self.shares(&preprocessing.tensor(pictures, &self.device)?)?.to_vec2::<f64>()?
+        } else {
+            let side = preprocessing.crop;
+            let rows = pictures.iter().map(|picture| {
+                let squares = preprocessing.ten_crop(picture)?;
+                let squares: Vec<&Picture> = squares.iter().collect();
+                let x = preprocessing.normalise(&squares, (side, side), &self.device)?;
+                Ok(self.shares(&x)?.mean(0)?.to_vec1::<f64>()?)
+            });
+            rows.collect::<Result<Vec<_>>>()?
         };
         let checked = rows.into_iter().map(|probabilities| {
             match probabilities.iter().find(|value| !value.is_finite()) {

@@ -202,10 +202,8 @@ fn figure(path: &Path, picture: &Picture, below: &str) -> Result<String> {
 /// # Errors
 /// A side of more than 65,535 pixels.
 pub fn data_url(picture: &Picture) -> Result<String> {
-    let (kind, bytes) = match is_small(picture) {
-        true => ("png", picture.to_png()?),
-        false => ("jpeg", picture.to_jpeg(85)?),
-    };
+    let (kind, bytes) =
+        if is_small(picture) { ("png", picture.to_png()?) } else { ("jpeg", picture.to_jpeg(85)?) };
     Ok(format!("data:image/{kind};base64,{}", base64(&bytes)))
 }
 

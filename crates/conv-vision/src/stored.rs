@@ -72,10 +72,7 @@ impl Weights {
     /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
     /// expected; a folder of another task, or whose `labels.txt` does not name its classes.
     pub fn open(path: &Path) -> Result<Self> {
-        match path.is_dir() {
-            true => Self::open_folder(path),
-            false => Self::open_file(path),
-        }
+        if path.is_dir() { Self::open_folder(path) } else { Self::open_file(path) }
     }
 
     fn open_folder(path: &Path) -> Result<Self> {

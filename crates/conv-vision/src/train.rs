@@ -190,13 +190,12 @@ impl Training {
         let Some(epoch) = epoch else { return preprocessing.crop(&whole) };
         let augmentation = &self.recipe.augmentation;
         let mut rng = seeded(self.recipe.fit.seed, &format!("augment {epoch} {index}"));
-        let picture = match augmentation.cuts() {
-            true => {
-                let part = augmentation.part((whole.width(), whole.height()), &mut rng);
-                let side = preprocessing.crop;
-                whole.cut(part)?.resize(side, side, preprocessing.filter)?
-            }
-            false => preprocessing.crop(&whole)?,
+        let picture = if augmentation.cuts() {
+            let part = augmentation.part((whole.width(), whole.height()), &mut rng);
+            let side = preprocessing.crop;
+            whole.cut(part)?.resize(side, side, preprocessing.filter)?
+        } else {
+            preprocessing.crop(&whole)?
         };
         let mirrored = augmentation.flip && rng.random();
         Ok(if mirrored { picture.mirrored() } else { picture })
@@ -392,9 +391,10 @@ impl Task for Training {
         let (confusion, _, rows) = self.measure()?;
         let mistakes = self.mistakes(&rows)?;
         let report = report.confusion("dev", &self.labels, &confusion);
-        Ok(match mistakes.is_empty() {
-            true => report,
-            false => report.section("Worst mistakes, dev", mistakes.section()),
+        Ok(if mistakes.is_empty() {
+            report
+        } else {
+            report.section("Worst mistakes, dev", mistakes.section())
         })
     }
 }

@@ -53,9 +53,10 @@ impl Columns {
         }
         // A kernel can be much larger than the input, and its taps over padding many more than those that count. By strides longer
         // than the input no two windows have the same ones, and there are many between theirs.
-        let seen: Box<dyn Iterator<Item = usize>> = match axis.stride > axis.input {
-            true => Box::new((0..axis.output).rev().flat_map(|output| axis.taps(output))),
-            false => Box::new(axis.taps(axis.output - 1).start..axis.taps(0).end),
+        let seen: Box<dyn Iterator<Item = usize>> = if axis.stride > axis.input {
+            Box::new((0..axis.output).rev().flat_map(|output| axis.taps(output)))
+        } else {
+            Box::new(axis.taps(axis.output - 1).start..axis.taps(0).end)
         };
         for tap in seen {
             let outputs = axis.inside(tap);

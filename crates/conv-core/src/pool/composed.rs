@@ -77,9 +77,12 @@ fn under_windows(
     let (batch, channels, ..) = x.dims4()?;
     let Windows { rows, cols, .. } = windows;
     let places = |axis: &Axis| {
-        let place = |window, tap| match axis.taps(window).contains(&tap) {
-            true => axis.position(window, tap),
-            false => outside(axis, window),
+        let place = |window, tap| {
+            if axis.taps(window).contains(&tap) {
+                axis.position(window, tap)
+            } else {
+                outside(axis, window)
+            }
         };
         let places: Vec<u32> = (0..axis.output)
             .flat_map(|window| (0..axis.kernel).map(move |tap| (window, tap)))

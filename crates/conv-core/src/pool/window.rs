@@ -35,9 +35,8 @@ impl Windows {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn counts<T: Element>(&self, op: &'static str, with_padding: bool) -> Result<Vec<T>> {
-        let count = |axis: &Axis, window, after| match with_padding {
-            true => axis.padded_taps(window, after),
-            false => axis.taps(window).len(),
+        let count = |axis: &Axis, window, after| {
+            if with_padding { axis.padded_taps(window, after) } else { axis.taps(window).len() }
         };
         let mut counts = room(op, self.outputs())?;
         let mut cols = room(op, self.cols.output)?;

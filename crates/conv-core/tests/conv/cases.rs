@@ -79,16 +79,18 @@ pub struct Case {
 impl Case {
     pub fn x_shape(&self) -> Vec<usize> {
         let channels = self.groups * self.inputs;
-        match self.operation.is_1d() {
-            true => vec![self.batch, channels, self.w.size],
-            false => vec![self.batch, channels, self.h.size, self.w.size],
+        if self.operation.is_1d() {
+            vec![self.batch, channels, self.w.size]
+        } else {
+            vec![self.batch, channels, self.h.size, self.w.size]
         }
     }
 
     pub fn weight_shape(&self) -> Vec<usize> {
-        let mut shape = match self.operation.is_transposed() {
-            true => vec![self.groups * self.inputs, self.outputs],
-            false => vec![self.groups * self.outputs, self.inputs],
+        let mut shape = if self.operation.is_transposed() {
+            vec![self.groups * self.inputs, self.outputs]
+        } else {
+            vec![self.groups * self.outputs, self.inputs]
         };
         if !self.operation.is_1d() {
             shape.push(self.h.kernel);
@@ -167,9 +169,10 @@ fn axis(operation: Operation) -> impl Strategy<Value = Axis> {
                 dilation,
                 output_padding: if transposed { output_padding } else { 0 },
             };
-            let possible = match transposed {
-                true => output_padding < stride.max(dilation) && axis.transposed_size() > 0,
-                false => axis.room().is_some(),
+            let possible = if transposed {
+                output_padding < stride.max(dilation) && axis.transposed_size() > 0
+            } else {
+                axis.room().is_some()
             };
             possible.then_some(axis)
         },

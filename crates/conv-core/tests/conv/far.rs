@@ -44,9 +44,10 @@ impl Image {
     }
 
     fn padding(&self, (before, after): (usize, usize)) -> Padding2d {
-        match self.tall {
-            true => Padding2d { top: before, bottom: after, ..Padding2d::default() },
-            false => Padding2d { left: before, right: after, ..Padding2d::default() },
+        if self.tall {
+            Padding2d { top: before, bottom: after, ..Padding2d::default() }
+        } else {
+            Padding2d { left: before, right: after, ..Padding2d::default() }
         }
     }
 }
@@ -64,9 +65,12 @@ fn defined(
 ) -> [Vec<f64>; 3] {
     let other = image.other;
     let [mut y, mut dx, mut dweight] = [dy, x, weight].map(|like| vec![0.0; like.len()]);
-    let place = |channel: usize, len: usize, at: usize, beside: usize| match image.tall {
-        true => (channel * len + at) * other + beside,
-        false => (channel * other + beside) * len + at,
+    let place = |channel: usize, len: usize, at: usize, beside: usize| {
+        if image.tall {
+            (channel * len + at) * other + beside
+        } else {
+            (channel * other + beside) * len + at
+        }
     };
     for to in 0..image.outputs {
         for from in 0..INPUTS {

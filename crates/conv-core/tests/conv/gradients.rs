@@ -107,10 +107,7 @@ fn kinds(case: &Case, layouts: [Layout; 2], used: Use) -> Result<Kinds> {
         Ok(!view.is_contiguous())
     };
     let x_strided = strided(layouts[0], case.x_shape())?;
-    let axes = match case.operation.is_1d() {
-        true => vec![case.w],
-        false => vec![case.h, case.w],
-    };
+    let axes = if case.operation.is_1d() { vec![case.w] } else { vec![case.h, case.w] };
     let any = |of: &dyn Fn(&crate::cases::Axis) -> bool| axes.iter().any(of);
     let mut kinds = vec![
         ("batch of several", case.batch > 1),

@@ -32,10 +32,8 @@ fn case(operation: Operation, x: &Tensor, weight: &Tensor, geometry: &[i64]) -> 
         output_padding: geometry[5 * i + 4],
     };
     let groups = geometry[5 * rank];
-    let outputs = match operation.is_transposed() {
-        true => weight.dims()[1],
-        false => weight.dims()[0] / groups,
-    };
+    let outputs =
+        if operation.is_transposed() { weight.dims()[1] } else { weight.dims()[0] / groups };
     Case {
         operation,
         batch: x.dims()[0],

@@ -102,12 +102,13 @@ pub(super) fn read(file: &Path, limits: &Limits) -> Result<Dataset> {
     let known: BTreeSet<u64> = images.iter().map(|image| image.id).collect();
     let mut of_image: BTreeMap<u64, Vec<&Annotation>> = BTreeMap::new();
     for annotation in &annotations {
-        match known.contains(&annotation.image_id) {
-            true => of_image.entry(annotation.image_id).or_default().push(annotation),
-            false => left_out.push(format!(
+        if known.contains(&annotation.image_id) {
+            of_image.entry(annotation.image_id).or_default().push(annotation)
+        } else {
+            left_out.push(format!(
                 "annotation {}: there is no image {}",
                 annotation.id, annotation.image_id
-            )),
+            ))
         }
     }
     let places = folders(file);

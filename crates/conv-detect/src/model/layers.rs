@@ -32,10 +32,8 @@ pub(super) fn convolution(
         First::Small => Init::Normal { mean: 0.0, std: 0.01 },
     };
     let weight = vb.get_with_hints((outputs, inputs, kernel, kernel), "weight", init)?;
-    let bias = match has_bias {
-        true => Some(vb.get_with_hints(outputs, "bias", Init::Const(0.0))?),
-        false => None,
-    };
+    let bias =
+        if has_bias { Some(vb.get_with_hints(outputs, "bias", Init::Const(0.0))?) } else { None };
     let config = Conv2dConfig {
         stride: (stride, stride),
         padding: Padding2d::all(kernel / 2),

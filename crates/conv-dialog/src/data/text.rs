@@ -38,9 +38,12 @@ pub fn read_text<P: AsRef<Path>>(files: &[P]) -> Result<Vec<TextDialog>> {
         for line in line? {
             let (at, line) = line?;
             let dialog = dialog(&line, at.to_string())
-                .and_then(|dialog| match images.insert(dialog.image_id) {
-                    true => Ok(dialog),
-                    false => Err(format!("image {} again, expected each once", dialog.image_id)),
+                .and_then(|dialog| {
+                    if images.insert(dialog.image_id) {
+                        Ok(dialog)
+                    } else {
+                        Err(format!("image {} again, expected each once", dialog.image_id))
+                    }
                 })
                 .map_err(|reason| Error::Line { at, reason })?;
             dialogs.push(dialog);

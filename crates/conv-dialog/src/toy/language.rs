@@ -126,9 +126,12 @@ impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Meaning { round, question, attribute, told, answers } in &self.meanings {
             // Of four answers one that means nothing is worth a word, of 64 it is not.
-            let means = |(number, values): (usize, &Vec<&str>)| match values.is_empty() {
-                true => (answers.len() <= 4).then(|| format!("{} –", number + 1)),
-                false => Some(format!("{} {}", number + 1, values.join("/"))),
+            let means = |(number, values): (usize, &Vec<&str>)| {
+                if values.is_empty() {
+                    (answers.len() <= 4).then(|| format!("{} –", number + 1))
+                } else {
+                    Some(format!("{} {}", number + 1, values.join("/")))
+                }
             };
             let answers: Vec<String> = answers.iter().enumerate().filter_map(means).collect();
             let percent = 100.0 * told;

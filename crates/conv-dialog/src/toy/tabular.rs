@@ -79,9 +79,10 @@ impl<const N: usize> Table<N> {
 
     /// The best action, or a drawn one where the low half of `drawn` is below `exploration`.
     fn choose(&self, state: usize, drawn: u32, exploration: u32) -> usize {
-        match drawn & 0xffff < exploration {
-            true => ((drawn >> 16) as usize * N) >> 16,
-            false => self.best(state),
+        if drawn & 0xffff < exploration {
+            ((drawn >> 16) as usize * N) >> 16
+        } else {
+            self.best(state)
         }
     }
 

@@ -71,9 +71,10 @@ fn seen(model: &Pretrained, objective: &Objective, picture: &Picture, layer: &st
 }
 
 fn finite(model: &Pretrained, value: f64) -> Result<f64> {
-    match value.is_finite() {
-        true => Ok(value),
-        false => Err(conv_vision::Error::NotFinite { value, path: model.path.clone() }.into()),
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(conv_vision::Error::NotFinite { value, path: model.path.clone() }.into())
     }
 }
 

@@ -45,9 +45,10 @@ fn rectified_it_is_a_rectifier_behind_it() -> candle_core::Result<()> {
             let mut stream = rng::seeded(1, "step");
             let mut mode = if train { Mode::Train(&mut stream) } else { Mode::Eval };
             let norm = norm(4, &weight, &bias)?;
-            let y = match fused {
-                true => norm.forward_relu(&x, &mut mode)?,
-                false => crate::relu(&norm.forward(&x, &mut mode)?)?,
+            let y = if fused {
+                norm.forward_relu(&x, &mut mode)?
+            } else {
+                crate::relu(&norm.forward(&x, &mut mode)?)?
             };
             let gradients = y.sqr()?.backward()?;
             let of = [&x, &weight, &bias].map(|t| gradients.get(t).map(flat));

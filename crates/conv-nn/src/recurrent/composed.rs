@@ -70,9 +70,10 @@ pub(super) fn apply<C: Cell>(
         outputs[time] = Some(active.broadcast_mul(&h)?);
     }
     let outputs: Vec<_> = outputs.into_iter().flatten().collect();
-    let outputs = match outputs.is_empty() {
-        true => Tensor::zeros((sequences.batch(), 0, output), x.dtype(), x.device())?,
-        false => Tensor::stack(&outputs, 1)?,
+    let outputs = if outputs.is_empty() {
+        Tensor::zeros((sequences.batch(), 0, output), x.dtype(), x.device())?
+    } else {
+        Tensor::stack(&outputs, 1)?
     };
     Ok((outputs, h, c))
 }

@@ -179,9 +179,10 @@ impl<C: Cell> Stack<C> {
                     self.initial(state, argument, (number, width), &x)
                 };
                 let state = initial(h, "the initial h", output)?;
-                let state = match C::CARRIES {
-                    false => state,
-                    true => Tensor::cat(&[state, initial(c, "the initial c", units)?], 1)?,
+                let state = if !C::CARRIES {
+                    state
+                } else {
+                    Tensor::cat(&[state, initial(c, "the initial c", units)?], 1)?
                 };
                 let (y, h, c) = operation::apply::<C>(&both[direction], &x, weights, &state)?;
                 outputs.push(y);

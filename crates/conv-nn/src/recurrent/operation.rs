@@ -53,9 +53,10 @@ pub(super) fn apply<C: Cell>(
     let batch = sequences.batch();
     let steps = sequences.steps;
     let [outputs, last] = [batch * steps * output, batch * output];
-    let carried = match C::CARRIES {
-        false => None,
-        true => Some(y.narrow(0, outputs + last, batch * units)?.reshape((batch, units))?),
+    let carried = if !C::CARRIES {
+        None
+    } else {
+        Some(y.narrow(0, outputs + last, batch * units)?.reshape((batch, units))?)
     };
     let last = y.narrow(0, outputs, last)?.reshape((batch, output))?;
     Ok((y.narrow(0, 0, outputs)?.reshape((batch, steps, output))?, last, carried))

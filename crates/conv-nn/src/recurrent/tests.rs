@@ -71,11 +71,10 @@ impl Shape {
             weights.push(LayerWeights { weight_ih, weight_hh, bias, weight_hr });
         }
         let stack = Stack::<C> { weights, stacking: self.stacking(), cell: PhantomData };
-        let (y, h, c) = match is_composed {
-            false => {
-                stack.forward(&x, self.lengths(), (h.as_ref(), c.as_ref()), &mut Mode::Eval)?
-            }
-            true => composed_stack(&stack, &x, self.lengths(), (h.as_ref(), c.as_ref()))?,
+        let (y, h, c) = if !is_composed {
+            stack.forward(&x, self.lengths(), (h.as_ref(), c.as_ref()), &mut Mode::Eval)?
+        } else {
+            composed_stack(&stack, &x, self.lengths(), (h.as_ref(), c.as_ref()))?
         };
         let parts = [Some(y), Some(h), c];
         let parts = parts.iter().flatten().map(Tensor::flatten_all);

@@ -55,14 +55,11 @@ impl Place {
         let HotWords { phrases, boost } = hot;
         let is_spelled = matches!(unit, Unit::Spelled(_));
         // A word ends before a blank, and on either side of a spelled letter.
-        let whole = |place: Self| match phrases.is_word(place.at) {
-            true => Self { pending: 0.0, ..place },
-            false => place,
+        let whole = |place: Self| {
+            if phrases.is_word(place.at) { Self { pending: 0.0, ..place } } else { place }
         };
-        let place = match begins || is_spelled || unit.letter().is_whitespace() {
-            true => whole(self),
-            false => self,
-        };
+        let place =
+            if begins || is_spelled || unit.letter().is_whitespace() { whole(self) } else { self };
         let back = |place: Self, at| (Self { at, pending: *boost }, boost - place.pending);
         let may_begin = begins || is_spelled;
         let next = match phrases.next(place.at, class) {

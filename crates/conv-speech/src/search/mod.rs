@@ -77,9 +77,10 @@ pub(crate) fn decode(
     let mut texts = Texts::new(alphabet, guides.language, guides.hot);
     match model.output() {
         Output::Ctc(_) => {
-            let letters = match guides.is_none() {
-                true => letters(steps, alphabet),
-                false => ctc::ctc(&mut texts, width, steps),
+            let letters = if guides.is_none() {
+                letters(steps, alphabet)
+            } else {
+                ctc::ctc(&mut texts, width, steps)
             };
             Ok(Decoded { letters, shares: None })
         }

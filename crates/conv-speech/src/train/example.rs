@@ -65,10 +65,7 @@ pub(super) fn examples(
 
 /// The steps that a text needs at least: but for CTC any number of letters may be written at one.
 pub(super) fn needed(letters: &[u32], config: &Config) -> usize {
-    match config.has_ctc() {
-        true => ctc_frames(letters),
-        false => 1,
-    }
+    if config.has_ctc() { ctc_frames(letters) } else { 1 }
 }
 
 /// An example whose text needs more steps than there are.

@@ -114,9 +114,10 @@ impl Stage {
             None => vec![0.0; numbers.len()],
         };
         let terms = terms.numbers()?;
-        match terms[0].is_finite() && gradient.iter().all(|value| value.is_finite()) {
-            true => Ok((terms, gradient)),
-            false => Err(Halt::NotFinite(terms[0])),
+        if terms[0].is_finite() && gradient.iter().all(|value| value.is_finite()) {
+            Ok((terms, gradient))
+        } else {
+            Err(Halt::NotFinite(terms[0]))
         }
     }
 }

@@ -99,9 +99,10 @@ impl Moments {
         for row in 0..3 {
             for at in 0..=row {
                 let known: f64 = (0..at).map(|k| root[row][k] * root[at][k]).sum();
-                root[row][at] = match row == at {
-                    true => (covariance[row][row] + LEAST - known).max(LEAST).sqrt(),
-                    false => (covariance[row][at] - known) / root[at][at],
+                root[row][at] = if row == at {
+                    (covariance[row][row] + LEAST - known).max(LEAST).sqrt()
+                } else {
+                    (covariance[row][at] - known) / root[at][at]
                 };
             }
         }

@@ -165,9 +165,10 @@ impl Subwords {
         let said =
             |id: &u32| ![bos, pad, eos].contains(id) && (*id as usize) < self.vocabulary.len();
         let ids: Vec<u32> = ids.iter().copied().filter(said).collect();
-        match self.has_whole_tokens() {
-            true => Ok(self.joined(self.pieces(&ids).join(" "))),
-            false => self.inner.decode(&ids, false).map_err(in_memory),
+        if self.has_whole_tokens() {
+            Ok(self.joined(self.pieces(&ids).join(" ")))
+        } else {
+            self.inner.decode(&ids, false).map_err(in_memory)
         }
     }
 

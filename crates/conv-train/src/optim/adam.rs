@@ -67,9 +67,10 @@ impl Rule for AdamStep {
         squares: &mut [T],
     ) {
         let Adam { beta1, beta2, epsilon, weight_decay, decoupled } = self.config;
-        let (shrink, penalty) = match decoupled {
-            true => (T::from_f64(1.0 - self.rate * weight_decay), T::from_f64(0.0)),
-            false => (T::from_f64(1.0), T::from_f64(weight_decay)),
+        let (shrink, penalty) = if decoupled {
+            (T::from_f64(1.0 - self.rate * weight_decay), T::from_f64(0.0))
+        } else {
+            (T::from_f64(1.0), T::from_f64(weight_decay))
         };
         let mean_rest = T::from_f64(1.0 - beta1);
         let (beta2, square_rest) = (T::from_f64(beta2), T::from_f64(1.0 - beta2));

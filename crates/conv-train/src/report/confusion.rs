@@ -40,12 +40,13 @@ fn scores(classes: &[ClassScore], label: impl Fn(usize) -> Html) -> Html {
     let columns = ["class", "precision", "recall", "F1", "examples"].map(Html::text);
     let rows: Vec<Vec<Html>> = order.into_iter().map(row).collect();
     let table = Html::table("figures", &columns, &rows);
-    match classes.len() > SHOWN {
-        true => Html::trusted(format!(
+    if classes.len() > SHOWN {
+        Html::trusted(format!(
             "<details><summary>{} classes, the least F1 first</summary>{table}</details>",
             classes.len()
-        )),
-        false => table,
+        ))
+    } else {
+        table
     }
 }
 

@@ -198,9 +198,12 @@ fn draw(
             .axis_style(INK)
             .label_style(("sans-serif", 32).into_font().color(&INK))
             // There is nothing between two steps.
-            .x_label_formatter(&|step| match (step - step.round()).abs() < 1e-6 {
-                true => format!("{step:.0}"),
-                false => String::new(),
+            .x_label_formatter(&|step| {
+                if (step - step.round()).abs() < 1e-6 {
+                    format!("{step:.0}")
+                } else {
+                    String::new()
+                }
             })
             .y_label_formatter(&|value| number(*value))
             .draw()?;

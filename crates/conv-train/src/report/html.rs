@@ -78,9 +78,10 @@ pub(super) fn number(value: f64) -> String {
     }
     let decimals = (3.0 - magnitude).max(0.0) as usize;
     let digits = format!("{value:.decimals$}");
-    match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.').into(),
-        false => digits,
+    if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.').into()
+    } else {
+        digits
     }
 }
 

@@ -162,9 +162,10 @@ impl Found {
 
     fn languages(&self) -> String {
         let found: BTreeSet<&str> = self.0.iter().map(|file| file.language.as_str()).collect();
-        match found.is_empty() {
-            true => "no file of that prefix".into(),
-            false => found.into_iter().collect::<Vec<_>>().join(", "),
+        if found.is_empty() {
+            "no file of that prefix".into()
+        } else {
+            found.into_iter().collect::<Vec<_>>().join(", ")
         }
     }
 

@@ -51,14 +51,10 @@ pub(super) fn decoder(config: &Config, words: Tensor, vb: &VarBuilder) -> Result
         channels = layer.channels;
     }
     let of_output = vb.pp("fc3");
-    let output = match config.tie_output {
-        true => Output::Tied(of_output.get_with_hints(words.dim(0)?, "bias", Init::Const(0.0))?),
-        false => Output::Normed(linear(
-            *output_embedding,
-            config.target_vocabulary,
-            *dropout,
-            &of_output,
-        )?),
+    let output = if config.tie_output {
+        Output::Tied(of_output.get_with_hints(words.dim(0)?, "bias", Init::Const(0.0))?)
+    } else {
+        Output::Normed(linear(*output_embedding, config.target_vocabulary, *dropout, &of_output)?)
     };
     Ok(Decoder {
         embed: embed(Side::Target, words, config.target_positions, *dropout, vb)?,

@@ -60,9 +60,10 @@ impl Encoder {
         let embedded = self.embed.forward(ids, mode)?;
         let mut inputs = vec![self.first.forward(&embedded)?];
         for (i, convolution) in self.convolutions.iter().enumerate() {
-            let x = match is_padded {
-                true => dropout_of_first(&inputs[i], lengths, self.dropout, mode)?,
-                false => dropout(&inputs[i], self.dropout, mode)?,
+            let x = if is_padded {
+                dropout_of_first(&inputs[i], lengths, self.dropout, mode)?
+            } else {
+                dropout(&inputs[i], self.dropout, mode)?
             };
             let mut x = convolution.gate(&x)?;
             if let Some(residual) = self.residuals.of(i, &inputs)? {

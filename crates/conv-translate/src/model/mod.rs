@@ -45,9 +45,10 @@ pub fn convs2s(config: &Config, vb: &VarBuilder) -> Result<ConvS2s> {
     let of_encoder = vb.pp("encoder");
     let of_decoder = vb.pp("decoder");
     let words = embed::words(config.target_vocabulary, config.decoder_embedding, &of_decoder)?;
-    let source_words = match config.share_embeddings {
-        true => words.clone(),
-        false => embed::words(config.source_vocabulary, config.encoder_embedding, &of_encoder)?,
+    let source_words = if config.share_embeddings {
+        words.clone()
+    } else {
+        embed::words(config.source_vocabulary, config.encoder_embedding, &of_encoder)?
     };
     Ok(ConvS2s {
         encoder: encoder(config, source_words, &of_encoder)?,

@@ -28,9 +28,10 @@ enum Words {
 
 /// The tables of `embed`. Words that are the weight of the output layer, by its identity, are read there and not kept beside it.
 pub(super) fn row_embed(embed: Embed, (weight, output): (TensorId, &Dense)) -> RowEmbed {
-    let words = match embed.words().id() == weight {
-        true => Words::Tied(output.clone()),
-        false => Words::Table(embed.words().detach()),
+    let words = if embed.words().id() == weight {
+        Words::Tied(output.clone())
+    } else {
+        Words::Table(embed.words().detach())
     };
     RowEmbed { side: embed.side(), words, positions: embed.positions().detach() }
 }

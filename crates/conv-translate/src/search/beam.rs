@@ -117,9 +117,10 @@ impl<'a> Beam<'a> {
                 let node = self.nodes.len();
                 let ends = token == END;
                 // An end counts only among the best, but it never takes a place from a prefix that goes on.
-                let has_room = match ends {
-                    true => i < self.width && group.finished.len() < self.width,
-                    false => group.rows.len() < self.width,
+                let has_room = if ends {
+                    i < self.width && group.finished.len() < self.width
+                } else {
+                    group.rows.len() < self.width
                 };
                 if !has_room {
                     continue;

@@ -148,9 +148,10 @@ impl SearchConfig {
 
     /// The score of a translation whose logarithms of probabilities have this sum, of so many tokens with its `</s>`.
     pub(crate) fn score(&self, sum: f32, length: usize) -> f32 {
-        match self.unnormalised {
-            true => sum,
-            false => (f64::from(sum) / (length as f64).powf(self.length_penalty)) as f32,
+        if self.unnormalised {
+            sum
+        } else {
+            (f64::from(sum) / (length as f64).powf(self.length_penalty)) as f32
         }
     }
 }

@@ -40,10 +40,8 @@ impl Examples {
     /// # Errors
     /// A table that cannot be read, with the line; no picture of a class at all.
     pub fn read(path: &Path, labels: Option<&[String]>, limits: &Limits) -> Result<Self> {
-        let (named, mut skipped) = match path.is_dir() {
-            true => of_folder(path),
-            false => (of_table(path)?, Vec::new()),
-        };
+        let (named, mut skipped) =
+            if path.is_dir() { of_folder(path) } else { (of_table(path)?, Vec::new()) };
         let read = |(path, label): &(PathBuf, String)| match labels {
             Some(labels) if !labels.contains(label) => {
                 Err(format!("is of class {label:?}, which training does not see"))

@@ -241,9 +241,10 @@ impl Network {
         let y = match (&layer.operation, &self.parameters[at]) {
             (_, Parameters::Convolution(convolution)) => {
                 let (weight, bias) = (convolution.weight(), convolution.bias());
-                match fused {
-                    true => conv_core::conv2d_relu(input, weight, bias, convolution.config()),
-                    false => conv_core::conv2d(input, weight, bias, convolution.config()),
+                if fused {
+                    conv_core::conv2d_relu(input, weight, bias, convolution.config())
+                } else {
+                    conv_core::conv2d(input, weight, bias, convolution.config())
                 }
                 .map_err(|error| self.misfit(at, input, &error))?
             }
@@ -253,11 +254,10 @@ impl Network {
                 let y = y.map_err(|error| self.misfit(at, input, &error))?;
                 if fused { conv_nn::relu(&y)? } else { y }
             }
-            (_, Parameters::BatchNorm(norm)) => match fused {
-                true => norm.forward_relu(input, mode),
-                false => norm.forward(input, mode),
+            (_, Parameters::BatchNorm(norm)) => {
+                if fused { norm.forward_relu(input, mode) } else { norm.forward(input, mode) }
+                    .map_err(|error| self.misfit(at, input, &error))?
             }
-            .map_err(|error| self.misfit(at, input, &error))?,
             (Operation::Add, _) => {
                 let other = of(layer.inputs[1]);
                 if fused { conv_nn::add_relu(input, other)? } else { (input + other)? }

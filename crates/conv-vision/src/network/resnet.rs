@@ -25,13 +25,12 @@ pub(super) fn graph((blocks, bottleneck): Depth) -> Graph {
         for block in 0..blocks {
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
             let name = format!("layer{}.{block}", stage + 1);
-            let shortcut = match stride == 1 && from == channels * expansion {
-                true => at,
-                false => {
-                    let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
-                    let names = [names[0].as_str(), names[1].as_str()];
-                    graph.linear_norm(names, at, channels * expansion, [1, stride, 0])
-                }
+            let shortcut = if stride == 1 && from == channels * expansion {
+                at
+            } else {
+                let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
+                let names = [names[0].as_str(), names[1].as_str()];
+                graph.linear_norm(names, at, channels * expansion, [1, stride, 0])
             };
             let own = layers(&mut graph, &name, at, channels, stride, bottleneck);
             at = graph.add(&name, Operation::Add, &[own, shortcut]);
@@ -55,17 +54,19 @@ fn layers(
     bottleneck: bool,
 ) -> usize {
     let (wide, three) = (channels * EXPANSION, [3, stride, 1]);
-    let windows: &[(usize, [usize; 3])] = match bottleneck {
-        true => &[(channels, [1, 1, 0]), (channels, three), (wide, [1, 1, 0])],
-        false => &[(channels, three), (channels, [3, 1, 1])],
+    let windows: &[(usize, [usize; 3])] = if bottleneck {
+        &[(channels, [1, 1, 0]), (channels, three), (wide, [1, 1, 0])]
+    } else {
+        &[(channels, three), (channels, [3, 1, 1])]
     };
     let mut at = input;
     for (number, &(channels, window)) in (1..).zip(windows) {
         let (convolution, norm) = (format!("{block}.conv{number}"), format!("{block}.bn{number}"));
         let names = [convolution.as_str(), norm.as_str()];
-        at = match number == windows.len() {
-            true => graph.linear_norm(names, at, channels, window),
-            false => graph.normalised(names, at, channels, window),
+        at = if number == windows.len() {
+            graph.linear_norm(names, at, channels, window)
+        } else {
+            graph.normalised(names, at, channels, window)
         };
     }
     at

@@ -23,15 +23,14 @@ pub(super) fn vgg(blocks: Blocks, has_norm: bool) -> Graph {
     for (convolutions, channels) in blocks {
         for _ in 0..convolutions {
             let window = [3, 1, 1];
-            at = match has_norm {
+            at = if has_norm {
                 // Here the convolution keeps its bias.
-                true => {
-                    let convolution = graph.linear_convolution(&next(1), at, channels, window);
-                    let norm = Operation::BatchNorm(BatchNormConfig::default());
-                    let norm = graph.add(&next(2), norm, &[convolution]);
-                    graph.rectify(norm)
-                }
-                false => graph.convolution(&next(2), at, channels, window),
+                let convolution = graph.linear_convolution(&next(1), at, channels, window);
+                let norm = Operation::BatchNorm(BatchNormConfig::default());
+                let norm = graph.add(&next(2), norm, &[convolution]);
+                graph.rectify(norm)
+            } else {
+                graph.convolution(&next(2), at, channels, window)
             };
         }
         at = graph.floor_pool(&next(1), at, [2, 2, 0]);

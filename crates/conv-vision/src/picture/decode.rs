@@ -128,9 +128,10 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Picture> {
 }
 
 fn check_length(found: u64, limits: &Limits) -> Result<()> {
-    match found > limits.bytes {
-        true => Err(PictureDefect::Bytes { found, limit: limits.bytes }),
-        false => Ok(()),
+    if found > limits.bytes {
+        Err(PictureDefect::Bytes { found, limit: limits.bytes })
+    } else {
+        Ok(())
     }
 }
 
@@ -169,9 +170,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
 
 fn check_pixels(decoder: &impl ImageDecoder, limits: &Limits) -> Result<()> {
     let (width, height) = decoder.dimensions();
-    match u64::from(width) * u64::from(height) > limits.pixels {
-        true => Err(PictureDefect::Pixels { width, height, limit: limits.pixels }),
-        false => Ok(()),
+    if u64::from(width) * u64::from(height) > limits.pixels {
+        Err(PictureDefect::Pixels { width, height, limit: limits.pixels })
+    } else {
+        Ok(())
     }
 }
 
@@ -231,8 +233,9 @@ fn name(format: ImageFormat) -> &'static str {
 /// What somebody who looks for the reason wants to see: `"Dear all, "`, or the first bytes as numbers.
 fn beginning(bytes: &[u8]) -> String {
     let first = &bytes[..bytes.len().min(12)];
-    match first.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace()) {
-        true => format!("{:?}", String::from_utf8_lossy(first)),
-        false => first.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
+    if first.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace()) {
+        format!("{:?}", String::from_utf8_lossy(first))
+    } else {
+        first.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
     }
 }

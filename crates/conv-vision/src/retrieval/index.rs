@@ -156,13 +156,14 @@ impl Index {
         let mut take = |name: &str, dtype: DType, rank: usize| {
             let tensor =
                 tensors.remove(name).ok_or_else(|| wrong(format!("`{name}` is missing")))?;
-            match (tensor.dtype(), tensor.rank()) == (dtype, rank) {
-                true => Ok(tensor),
-                false => Err(wrong(format!(
+            if (tensor.dtype(), tensor.rank()) == (dtype, rank) {
+                Ok(tensor)
+            } else {
+                Err(wrong(format!(
                     "`{name}` is {:?} of {} dimensions, expected {dtype:?} of {rank}",
                     tensor.dtype(),
                     tensor.rank()
-                ))),
+                )))
             }
         };
         let descriptors = take(DESCRIPTORS, DType::F32, 2)?;
