@@ -6,12 +6,14 @@
 //!     cargo run --release --example repro -- convs2s         the same of translation
 //!     cargo run --release --example repro -- maskrcnn        the same of detection
 //!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
+//!     cargo run --release --example repro -- lens            rendered units beside photographs, and an ablation
 
 mod cells;
 mod convs2s;
 mod dialog;
 mod experiment;
 mod kim;
+mod lens;
 mod maskrcnn;
 mod speed;
 
@@ -42,6 +44,8 @@ enum Experiment {
     Maskrcnn(maskrcnn::Options),
     /// Das et al. (2017): what reinforcement gains in the guessing game
     Dialog(dialog::Options),
+    /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the ascent is for
+    Lens(lens::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,9 @@ fn main() -> ExitCode {
                 maskrcnn::run(&options, arguments.data, &arguments.common, &device)
             }
             Experiment::Dialog(options) => dialog::run(&options, &arguments.common, &device),
+            Experiment::Lens(options) => {
+                lens::run(&options, arguments.data, &arguments.common, &device)
+            }
         }
     })
 }

@@ -91,16 +91,21 @@ pub struct Speed {
 }
 
 impl Speed {
+    /// Of steps that were timed outside.
+    pub fn new(steps: u64, seconds: f64, memory: Memory) -> Self {
+        Self { steps_per_second: steps as f64 / seconds, memory }
+    }
+
     /// Over so many steps, as [`train`] takes them.
     pub fn of(learner: &impl Learner, config: &FitConfig, steps: u64) -> Result<Self> {
         let mut memory = Memory::now();
         let (seconds, _) = train(learner, config, steps, &mut memory)?;
-        Ok(Self { steps_per_second: steps as f64 / seconds, memory })
+        Ok(Self::new(steps, seconds, memory))
     }
 }
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} training steps/s; {}", self.steps_per_second, self.memory)
+        write!(f, "{:.2} steps/s; {}", self.steps_per_second, self.memory)
     }
 }

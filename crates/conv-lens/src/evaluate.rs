@@ -106,15 +106,7 @@ pub fn measure(
     let mut measured = Vec::new();
     for (layer, channel) in units {
         let picture = render_unit(model, layer, *channel, rendering, folder)?;
-        let objective = Objective::unit(&format!("{layer}:{channel}"), None, model)?;
-        let unit = objective.units()[0].clone();
-        let found = answers(model, std::slice::from_ref(&unit.address), &picture)?;
-        let best = survey.best(layer, *channel);
-        let (Some(found), Some(best)) = (found[0].get(*channel).copied(), best) else {
-            let expected = "a unit of a layer that was surveyed";
-            return Err(InvalidField::new("units", &unit, expected).into());
-        };
-        let one = of_unit(&unit, layer, found, best);
+        let one = measure_picture(model, survey, layer, *channel, &picture)?;
         let goes_on = done(&one);
         measured.push(one);
         if !goes_on {
@@ -122,6 +114,28 @@ pub fn measure(
         }
     }
     Ok(measured)
+}
+
+/// What a unit makes of a picture of 8 bits, beside the best that photographs make of it.
+///
+/// # Errors
+/// A unit of a layer that was not surveyed; a picture that is too small for the layer; answers that are not finite.
+pub fn measure_picture(
+    model: &Pretrained,
+    survey: &Survey,
+    layer: &str,
+    channel: usize,
+    picture: &Picture,
+) -> Result<Measured> {
+    let objective = Objective::unit(&format!("{layer}:{channel}"), None, model)?;
+    let unit = objective.units()[0].clone();
+    let found = answers(model, std::slice::from_ref(&unit.address), picture)?;
+    let (Some(found), Some(best)) = (found[0].get(channel).copied(), survey.best(layer, channel))
+    else {
+        let expected = "a unit of a layer that was surveyed";
+        return Err(InvalidField::new("units", &unit, expected).into());
+    };
+    Ok(of_unit(&unit, layer, found, best))
 }
 
 fn of_unit(unit: &Unit, layer: &str, found: Answer, best: Answer) -> Measured {
