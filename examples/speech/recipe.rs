@@ -47,6 +47,8 @@ enum Kind {
     Logmel,
     /// Filters over the waveform, trained with the rest
     Raw,
+    /// Both beside each other
+    Both,
 }
 
 /// The networks, with their recipes.
@@ -58,6 +60,11 @@ pub enum Preset {
     Convolutional,
     /// Three recurrent layers, spelled letters apart, recordings changed as if by other speakers
     Medium,
+    /// The CLDNN of Sainath et al. (2015) in small: a convolution over frequency, three recurrent
+    /// layers that read forward, one dense layer
+    Cldnn,
+    /// The same with the paper's sizes, for a machine of many cores
+    Paper,
 }
 
 /// The losses.
@@ -77,11 +84,14 @@ impl Flags {
         let front_end = match self.front_end {
             None | Some(Kind::Logmel) => FrontEnd::LogMel(LogMelConfig::default()),
             Some(Kind::Raw) => Recipe::raw(),
+            Some(Kind::Both) => Recipe::both(),
         };
         let mut base = match self.preset.unwrap_or(Preset::Small) {
             Preset::Small => Recipe::small(front_end),
             Preset::Convolutional => Recipe::convolutional(front_end),
             Preset::Medium => Recipe::medium(front_end),
+            Preset::Cldnn => Recipe::cldnn(front_end),
+            Preset::Paper => Recipe::paper(front_end),
         };
         let objective = self.loss.map(|loss| match loss {
             Criterion::Ctc => Objective::Ctc,

@@ -110,7 +110,8 @@ impl Options {
             None => Samples::wav(Box::new(stdin().lock()) as Box<dyn Read>)?,
         };
         let rate = samples.rate();
-        let stream = if recognizer.is_greedy() { recognizer.stream(rate).ok() } else { None };
+        let is_greedy = recognizer.is_greedy() && recognizer.config().beam == 1;
+        let stream = if is_greedy { recognizer.stream(rate).ok() } else { None };
         let path = Path::new("-");
         let Some(mut stream) = stream else {
             let mut audio = Audio { samples: Vec::new(), rate };

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct ConvolutionConfig {
     /// Feature maps.
     pub maps: usize,
-    /// Features and frames that a filter sees, both odd: the padding keeps what is around the middle of each.
+    /// Features and frames that a filter sees, of frames an odd number: the padding keeps what is
+    /// around the middle of each.
     pub kernel: [usize; 2],
     /// Features and frames from one place to the next.
     #[serde(default = "one_by_one")]
@@ -60,11 +61,19 @@ pub struct Config {
     pub front_end: FrontEnd,
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
+    /// Neighbouring frames of the convolutions that become one step together, those behind the end
+    /// being zeros (Sak et al. 2015, "Fast and Accurate Recurrent Neural Network Acoustic Models for
+    /// Speech Recognition").
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub stack: usize,
     /// Numbers to which the maps of a step are reduced by a linear layer before the recurrent ones; they take all without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduction: Option<usize>,
     /// The recurrent layers.
     pub recurrent: RecurrentConfig,
+    /// Units of each of the dense layers behind the recurrent ones, with a rectifier behind each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dense: Vec<usize>,
     /// Probability with which a number is dropped in training, before, between and behind the recurrent layers.
     pub dropout: f64,
     /// What the last layer is trained for.
@@ -90,18 +99,24 @@ pub struct Config {
 impl Config {
     /// Frames of the front end to a step of the network.
     pub fn time_reduction(&self) -> usize {
+        self.stack * self.reduction_of_convolutions()
+    }
+
+    fn reduction_of_convolutions(&self) -> usize {
         self.convolutions.iter().map(|convolution| convolution.stride[1]).product()
     }
 
-    /// T': steps of the network for so many frames of the front end. Each convolution rounds up.
+    /// T': steps of the network for so many frames of the front end. Each convolution rounds up, and
+    /// so does stacking.
     pub fn steps(&self, frames: usize) -> usize {
         let shorter = |frames: usize, convolution: &ConvolutionConfig| {
             frames.div_ceil(convolution.stride[1].max(1))
         };
-        self.convolutions.iter().fold(frames, shorter)
+        self.convolutions.iter().fold(frames, shorter).div_ceil(self.stack.max(1))
     }
 
-    /// Frames on each side of a step's own first one that the convolutions see.
+    /// Frames on each side of a step's own first one that it is made of, as the convolutions and
+    /// stacking have it; to its left there may be fewer.
     pub fn around(&self) -> usize {
         let mut hop = 1;
         let mut around = 0;
@@ -109,7 +124,7 @@ impl Config {
             around += width / 2 * hop;
             hop *= along;
         }
-        around
+        around + (self.stack - 1) * hop
     }
 
     /// Where a step begins, in seconds.
@@ -127,19 +142,25 @@ impl Config {
         }
     }
 
-    /// Numbers of a step behind the convolutions.
+    /// Numbers of a step behind the convolutions and stacking.
     pub fn maps(&self) -> usize {
         let layers = self.convolutions.iter();
+        let maps = self.front_end.maps();
         let (maps, features) =
-            layers.fold((1, self.front_end.features()), |(_, features), convolution| {
+            layers.fold((maps, self.front_end.features() / maps), |(_, features), convolution| {
                 let [stride, _] = convolution.stride;
                 (convolution.maps, features.div_ceil(stride.max(1)) / convolution.pool.max(1))
             });
-        maps * features
+        self.stack * maps * features
+    }
+
+    /// Numbers of a step behind the recurrent and the dense layers.
+    pub fn outputs(&self) -> usize {
+        self.dense.last().copied().unwrap_or_else(|| self.heard())
     }
 
     /// Numbers of a step behind the recurrent layers.
-    pub fn outputs(&self) -> usize {
+    pub(crate) fn heard(&self) -> usize {
         let RecurrentConfig { layers, units, bidirectional, projection } = self.recurrent;
         match layers {
             0 => self.reduction.unwrap_or(self.maps()),
@@ -163,12 +184,14 @@ impl ModelConfig for Config {
         )?;
         for ConvolutionConfig { maps, kernel, stride, pool } in &self.convolutions {
             let fits = SIZES.contains(maps)
-                && kernel.iter().all(|size| size % 2 == 1 && *size <= MAX_WIDTH)
+                && kernel[1] % 2 == 1
+                && kernel.iter().all(|size| (1..=MAX_WIDTH).contains(size))
                 && stride.iter().chain([pool]).all(|size| (1..=16).contains(size));
             let found = format!("{maps} maps, kernel {kernel:?}, stride {stride:?}, pool {pool}");
-            let expected = "1 to 65536 maps, odd kernels up to 255, strides and pool of 1 to 16";
+            let expected = "1 to 65536 maps, kernels up to 255 of an odd number of frames, strides and pool of 1 to 16";
             check(fits, "convolutions", &found, expected)?;
         }
+        check((1..=64).contains(&self.stack), "stack", &self.stack, "1 to 64")?;
         let steps = self.time_reduction();
         check(steps <= 64, "convolutions", &format!("a time reduction of {steps}"), "at most 64")?;
         let maps = self.maps();
@@ -182,6 +205,10 @@ impl ModelConfig for Config {
         if let Some(projection) = projection {
             let expected = "at least 1 and fewer than the units";
             check((1..units).contains(&projection), "recurrent.projection", &projection, expected)?;
+        }
+        check(self.dense.len() <= 32, "dense", &self.dense.len(), "at most 32")?;
+        for units in &self.dense {
+            check(SIZES.contains(units), "dense", units, RANGE)?;
         }
         let there = |is_there: bool| if is_there { "there" } else { "not there" };
         let (is_there, is_asked) = (self.transducer.is_some(), self.objective == Objective::Rnnt);
@@ -223,8 +250,10 @@ pub(crate) mod tests {
             rate: 8000,
             front_end,
             convolutions: vec![convolution, ConvolutionConfig { pool: 2, ..convolution }],
+            stack: 1,
             reduction: Some(6),
             recurrent,
+            dense: Vec::new(),
             dropout: 0.1,
             objective: Objective::Ctc,
             transducer: None,
@@ -247,6 +276,12 @@ pub(crate) mod tests {
         alone.reduction = None;
         assert!(alone.check().is_ok() && alone.outputs() == 3 * 5);
         assert_eq!(config.seconds(5), 0.2);
+        let mut stacked = config.clone();
+        (stacked.stack, stacked.dense) = (3, vec![7, 4]);
+        assert_eq!((stacked.time_reduction(), stacked.steps(9), stacked.steps(13)), (12, 1, 2));
+        assert_eq!((stacked.maps(), stacked.outputs(), stacked.around()), (3 * 15, 4, 3 + 8));
+        stacked.front_end = FrontEnd::Both(crate::frontend::BothConfig::default());
+        assert_eq!((stacked.front_end.features(), stacked.maps()), (80, 3 * 15));
     }
 
     #[test]
@@ -259,7 +294,8 @@ pub(crate) mod tests {
         };
         let found = message(&|config| config.rate = 0);
         assert_eq!(found, "rate is 0, expected 1000 to 384000 Hz");
-        assert!(message(&|config| config.convolutions[0].kernel = [2, 3]).contains("odd kernels"));
+        assert!(message(&|config| config.convolutions[0].kernel = [3, 2]).contains("odd number"));
+        assert!(message(&|config| config.stack = 0).starts_with("stack is 0, expected 1 to 64"));
         assert!(message(&|config| config.convolutions[0].pool = 16).contains("0 numbers a step"));
         let found = message(&|config| {
             config.front_end =

@@ -61,6 +61,11 @@ pub enum Error {
         "the network reads an utterance from both ends, expected a forward one, which can write while it listens"
     )]
     NotForward,
+    /// A stream for a network that looks at all steps for each letter.
+    #[error(
+        "the network looks at a whole utterance for each letter, expected one with CTC or a transducer, which can write while it listens"
+    )]
+    Attentive,
     /// A text that cannot be aligned with its recording.
     #[error("{name} cannot be aligned with its text: {found}, expected {expected}")]
     Unaligned {

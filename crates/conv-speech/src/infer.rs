@@ -132,11 +132,15 @@ impl Recognizer {
     /// # Errors
     /// As [`Recognizer::transcribe`].
     pub fn hear(&self, audio: &Audio) -> Result<Heard> {
-        let prepared = self.prepared(THE_AUDIO, audio)?;
-        let steps = self.posteriors(&[&prepared], &[THE_AUDIO])?.swap_remove(0);
-        let batch = self.preparation.batch(&[&prepared], &self.device)?;
+        self.heard(&self.prepared(THE_AUDIO, audio)?, audio.seconds())
+    }
+
+    /// The same of a recording that is prepared and so long.
+    pub(crate) fn heard(&self, prepared: &Prepared, seconds: f64) -> Result<Heard> {
+        let steps = self.posteriors(&[prepared], &[THE_AUDIO])?.swap_remove(0);
+        let batch = self.preparation.batch(&[prepared], &self.device)?;
         let features = self.model.features(&batch, &Mode::Eval)?.squeeze(0)?.to_vec2()?;
-        let Read { letters, shares, transcript } = self.read(&steps, audio.seconds())?;
+        let Read { letters, shares, transcript } = self.read(&steps, seconds)?;
         let posteriors = shares.unwrap_or(steps);
         let letters = letters.iter().map(|letter| (letter.unit.letter(), letter.steps)).collect();
         let time_reduction = self.config().time_reduction();

@@ -1,7 +1,7 @@
 //! What is in a model folder.
 
 use crate::config::{ConvolutionConfig, RecurrentConfig};
-use crate::{AttentionConfig, Config, Decoding, Result};
+use crate::{AttentionConfig, Config, Decoding, Objective, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
 use std::fmt;
@@ -32,7 +32,8 @@ impl ModelInspection {
         let config: Config = folder.config()?;
         config.check()?;
         let window = config.front_end.window(config.rate);
-        let is_forward = config.recurrent.layers == 0 || !config.recurrent.bidirectional;
+        let is_forward = (config.recurrent.layers == 0 || !config.recurrent.bidirectional)
+            && config.objective != Objective::Attention;
         let task = Self {
             look_ahead_ms: is_forward.then(|| config.look_ahead_ms()),
             time_reduction: config.time_reduction(),
@@ -59,6 +60,10 @@ impl fmt::Display for ModelInspection {
         match layers {
             0 => writeln!(f, "{:<16} none", "recurrent")?,
             _ => writeln!(f, "{:<16} {layers} of {units} units, {directions}", "recurrent")?,
+        }
+        let dense: Vec<String> = self.config.dense.iter().map(usize::to_string).collect();
+        if !dense.is_empty() {
+            writeln!(f, "{:<16} {} units", "dense", dense.join(", "))?;
         }
         let decoder = match (&self.config.transducer, &self.config.attention) {
             (Some(sizes), _) => format!(", {} units over the letters", sizes.units),

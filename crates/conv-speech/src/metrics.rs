@@ -77,6 +77,50 @@ impl Errors {
     }
 }
 
+/// The words of two texts beside each other, as few of them differing as can be: what was said and
+/// what was written of it, of which one is missing where a word is left out or was never said.
+///
+/// ```
+/// use conv_speech::metrics::beside;
+/// let pairs = beside("GO TO X", "GO X Y");
+/// let expected = [(Some("GO"), Some("GO")), (Some("TO"), None), (Some("X"), Some("X")), (None, Some("Y"))];
+/// assert_eq!(pairs, expected);
+/// ```
+pub fn beside<'t>(said: &'t str, written: &'t str) -> Vec<(Option<&'t str>, Option<&'t str>)> {
+    let [said, written] =
+        [said, written].map(|text| text.split_whitespace().collect::<Vec<&'t str>>());
+    // Errors between what is behind each pair of places.
+    let width = written.len() + 1;
+    let mut errors = vec![0usize; (said.len() + 1) * width];
+    let at = |i: usize, j: usize| i * width + j;
+    for i in (0..=said.len()).rev() {
+        for j in (0..=written.len()).rev() {
+            errors[at(i, j)] = match (said.get(i), written.get(j)) {
+                (Some(a), Some(b)) => {
+                    let changed = errors[at(i + 1, j + 1)] + usize::from(a != b);
+                    changed.min(1 + errors[at(i + 1, j)]).min(1 + errors[at(i, j + 1)])
+                }
+                _ => said.len() - i + written.len() - j,
+            };
+        }
+    }
+    let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
+    while i < said.len() || j < written.len() {
+        let pair = match (said.get(i), written.get(j)) {
+            (Some(a), Some(b))
+                if errors[at(i, j)] == errors[at(i + 1, j + 1)] + usize::from(a != b) =>
+            {
+                (Some(*a), Some(*b))
+            }
+            (Some(a), _) if errors[at(i, j)] == 1 + errors[at(i + 1, j)] => (Some(*a), None),
+            (_, b) => (None, b.copied()),
+        };
+        (i, j) = (i + usize::from(pair.0.is_some()), j + usize::from(pair.1.is_some()));
+        pairs.push(pair);
+    }
+    pairs
+}
+
 impl AddAssign for Errors {
     fn add_assign(&mut self, other: Self) {
         self.substitutions += other.substitutions;
@@ -136,6 +180,16 @@ mod tests {
             prop_assert_eq!(errors.count(), distance(&a, &b));
             prop_assert_eq!(errors.reference, a.len() as u64);
             prop_assert_eq!(a.len() as u64 + errors.insertions, b.len() as u64 + errors.deletions);
+            let text = |numbers: &[u8]| {
+                numbers.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
+            };
+            let (said, written) = (text(&a), text(&b));
+            let pairs = beside(&said, &written);
+            let differing = pairs.iter().filter(|(a, b)| a != b).count();
+            prop_assert_eq!(differing as u64, errors.count());
+            let of_said: Vec<&str> = pairs.iter().filter_map(|pair| pair.0).collect();
+            let of_written: Vec<&str> = pairs.iter().filter_map(|pair| pair.1).collect();
+            prop_assert_eq!((of_said.join(" "), of_written.join(" ")), (said, written));
         }
     }
 

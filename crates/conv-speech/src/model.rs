@@ -13,11 +13,14 @@ use conv_nn::{
     VarBuilder, conv2d, dropout, keep_first, layer_norm, linear, lstm, relu,
 };
 
-/// Utterances as the network takes them: features of a fixed front end, or samples for one that is learnt.
+/// Utterances as the network takes them: features of a fixed front end, samples for one that is
+/// learnt, or both.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// Features `[B, F, T]` or samples `[B, S]`, with zeros behind the shorter ones.
-    pub inputs: Tensor,
+    /// Log-mel energies `[B, F, T]`, with zeros behind the shorter ones.
+    pub log_mel: Option<Tensor>,
+    /// Samples `[B, S]`, with zeros behind the shorter ones.
+    pub samples: Option<Tensor>,
     /// Frames of each.
     pub frames: Vec<usize>,
 }
@@ -47,6 +50,7 @@ pub struct Cldnn {
     norm: LayerNorm,
     reduction: Option<Linear>,
     recurrent: Option<Lstm>,
+    dense: Vec<Linear>,
     output: Output,
     config: Config,
 }
@@ -66,7 +70,8 @@ pub(crate) enum Output {
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean`
 /// and `frontend.deviation` `[F]`, `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`,
 /// `reduction.weight` and `bias` where there is one, `recurrent.…` as [`Lstm`] has them, where
-/// there are such layers, `output.weight` `[V, H]` and `bias`; of a transducer in place of these
+/// there are such layers, `dense.{i}.weight` and `bias` of those behind them, `output.weight`
+/// `[V, H]` and `bias`; of a transducer in place of these
 /// `transducer.…` (`embedding.weight` `[V, E]`, `recurrent.…`, `encoder`, `prediction` and
 /// `output`, each with `weight` and `bias`), and with attention `attention.…` (`embedding.weight`
 /// `[V, E]`, `recurrent.…`, `heard`, `hidden` and `output`, each with `weight` and `bias`, and the
@@ -82,13 +87,13 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
         let init = given.map_or(Init::Const(constant), |given| Init::Value(given.clone()));
         of_front_end.get_with_hints(features, name, Init::Buffer(Box::new(init)))
     };
-    let mut channels = 1;
+    let mut channels = config.front_end.maps();
     let mut convolutions = Vec::new();
     for (i, layer) in config.convolutions.iter().enumerate() {
         let ConvolutionConfig { maps, kernel: [height, width], stride: [down, along], .. } = *layer;
-        let [vertical, horizontal] = [height / 2, width / 2];
-        let padding =
-            Padding2d { top: vertical, bottom: vertical, left: horizontal, right: horizontal };
+        // What is around a feature; of an even number one more above it.
+        let (top, bottom, side) = ((height - 1) / 2, height / 2, width / 2);
+        let padding = Padding2d { top, bottom, left: side, right: side };
         let layout = Conv2dConfig { stride: (down, along), padding, ..Conv2dConfig::default() };
         let vb = vb.pp("convolutions").pp(i);
         convolutions.push(conv2d(channels, maps, (height, width), layout, vb)?);
@@ -100,12 +105,19 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
     let stack =
         LstmConfig { layers, bidirectional, projection, dropout: config.dropout, bias: true };
     let inputs = config.reduction.unwrap_or(maps);
+    let mut dense = Vec::new();
+    let mut below = config.heard();
+    for (i, &units) in config.dense.iter().enumerate() {
+        dense.push(linear(below, units, vb.pp("dense").pp(i))?);
+        below = units;
+    }
     let of_ctc = || linear(config.outputs(), config.letters.classes(), vb.pp("output"));
     Ok(Cldnn {
-        raw: match &config.front_end {
-            FrontEnd::Raw(raw) => Some(raw_waveform(raw, config.rate, &of_front_end)?),
-            FrontEnd::LogMel(_) => None,
-        },
+        raw: config
+            .front_end
+            .raw()
+            .map(|raw| raw_waveform(raw, config.rate, &of_front_end))
+            .transpose()?,
         statistics: Statistics {
             mean: buffer("mean", statistics.map(|s| &s.mean), 0.0)?,
             deviation: buffer("deviation", statistics.map(|s| &s.deviation), 1.0)?,
@@ -116,6 +128,7 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
         recurrent: (layers > 0)
             .then(|| lstm(inputs, units, stack, vb.pp("recurrent")))
             .transpose()?,
+        dense,
         output: match (&config.transducer, &config.attention) {
             (Some(sizes), _) => Output::Rnnt(transducer(sizes, config, &vb.pp("transducer"))?),
             (_, Some(sizes)) => {
@@ -176,9 +189,9 @@ impl Cldnn {
         let lengths: Vec<usize> = frames.iter().map(|&frames| self.config.steps(frames)).collect();
         let x = dropout(&x, self.config.dropout, mode)?;
         let (x, _) = self.heard_around(&x, Some(&lengths), None, mode)?;
-        let x = match self.recurrent {
-            Some(_) => dropout(&x, self.config.dropout, mode)?,
-            None => x,
+        let x = match self.recurrent.is_some() || !self.dense.is_empty() {
+            true => dropout(&x, self.config.dropout, mode)?,
+            false => x,
         };
         self.classified(&x, mode)
     }
@@ -196,7 +209,9 @@ impl Cldnn {
         mode: &Mode,
     ) -> Result<Tensor> {
         let precision = precision(mode);
-        let mut x = features.unsqueeze(1)?;
+        let (batch, rows, longest) = features.dims3()?;
+        let maps = self.config.front_end.maps();
+        let mut x = features.reshape((batch, maps, rows / maps, longest))?;
         let mut lengths = frames.to_vec();
         for (convolution, layer) in self.convolutions.iter().zip(&self.config.convolutions) {
             lengths.iter_mut().for_each(|length| *length = length.div_ceil(layer.stride[1]));
@@ -208,6 +223,14 @@ impl Cldnn {
         }
         let (batch, maps, features, steps) = x.dims4()?;
         let x = x.reshape((batch, maps * features, steps))?.transpose(1, 2)?.contiguous()?;
+        let x = match self.config.stack {
+            1 => x,
+            stack => {
+                let behind = steps.next_multiple_of(stack) - steps;
+                let x = x.pad_with_zeros(1, 0, behind)?;
+                x.reshape((batch, steps.div_ceil(stack), stack * maps * features))?
+            }
+        };
         let x = self.norm.forward(&x)?;
         Ok(match &self.reduction {
             Some(reduction) => reduction.at(precision).forward(&x)?,
@@ -215,7 +238,8 @@ impl Cldnn {
         })
     }
 
-    /// What the recurrent layers make of it, from a state on; of a network without them the same.
+    /// What the recurrent layers make of it, from a state on, and the dense ones behind them; of a
+    /// network without any the same.
     pub(crate) fn heard_around(
         &self,
         x: &Tensor,
@@ -223,9 +247,18 @@ impl Cldnn {
         state: Option<&LstmState>,
         mode: &mut Mode,
     ) -> Result<(Tensor, Option<LstmState>)> {
-        let Some(recurrent) = &self.recurrent else { return Ok((x.clone(), None)) };
-        let (x, state) = recurrent.forward(x, lengths, state, mode)?;
-        Ok((x, Some(state)))
+        let (mut x, state) = match &self.recurrent {
+            Some(recurrent) => {
+                let (x, state) = recurrent.forward(x, lengths, state, mode)?;
+                (x, Some(state))
+            }
+            None => (x.clone(), None),
+        };
+        let precision = precision(mode);
+        for layer in &self.dense {
+            x = relu(&layer.at(precision).forward(&x)?)?;
+        }
+        Ok((x, state))
     }
 
     /// With CTC logits `[B, T', V]` of the recurrent layers' outputs; a transducer and attention
@@ -242,15 +275,26 @@ impl Cldnn {
     /// # Errors
     /// As [`Cldnn::forward`].
     pub fn features(&self, batch: &Batch, mode: &Mode) -> Result<Tensor> {
-        let x = match &self.raw {
-            Some(raw) => raw.forward(&batch.inputs, precision(mode))?,
-            None => batch.inputs.clone(),
-        };
+        let x = unordered(self.raw.as_ref(), batch, precision(mode))?;
         let column = (1, x.dim(1)?, 1);
         let Statistics { mean, deviation } = &self.statistics;
         let x = x.broadcast_sub(&mean.reshape(column)?)?;
         Ok(keep_first(&x.broadcast_div(&deviation.reshape(column)?)?, &batch.frames)?)
     }
+}
+
+/// The features of a batch `[B, F, T]` as the front end gives them.
+pub(crate) fn unordered(
+    raw: Option<&RawWaveform>,
+    batch: &Batch,
+    precision: Precision,
+) -> Result<Tensor> {
+    let learnt = match (raw, &batch.samples) {
+        (Some(raw), Some(samples)) => Some(raw.forward(samples, precision)?),
+        _ => None,
+    };
+    let all: Vec<&Tensor> = batch.log_mel.iter().chain(&learnt).collect();
+    Ok(Tensor::cat(&all, 1)?)
 }
 
 /// Puts utterances into batches: what can be computed before training, once, is `prepared` to be.
@@ -261,19 +305,26 @@ pub(crate) struct Preparation {
     rate: u32,
 }
 
-/// An utterance ready for a batch: features `[F, T]` or samples.
+/// An utterance ready for a batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    pub values: Vec<f32>,
+    /// Log-mel energies `[F, T]`; none where the front end has no use for them.
+    pub log_mel: Vec<f32>,
+    /// The same of samples.
+    pub samples: Vec<f32>,
     pub frames: usize,
+}
+
+impl Prepared {
+    /// All its numbers.
+    pub fn values(&self) -> impl Iterator<Item = f32> {
+        self.log_mel.iter().chain(&self.samples).copied()
+    }
 }
 
 impl Preparation {
     pub fn new(front_end: &FrontEnd, rate: u32) -> Self {
-        let log_mel = match front_end {
-            FrontEnd::LogMel(config) => Some(LogMel::new(config, rate)),
-            FrontEnd::Raw(_) => None,
-        };
+        let log_mel = front_end.log_mel().map(|config| LogMel::new(config, rate));
         Self { log_mel, front_end: front_end.clone(), rate }
     }
 
@@ -283,30 +334,55 @@ impl Preparation {
 
     /// The same with mel filters that stand `warp` times as high.
     pub fn prepare_warped(&self, samples: &[f32], warp: f64) -> Prepared {
-        let values = match &self.log_mel {
-            Some(log_mel) if warp != 1.0 => log_mel.warped(warp).features(samples),
-            Some(log_mel) => log_mel.features(samples),
-            None => samples.to_vec(),
+        let frames = self.front_end.frames(samples.len(), self.rate);
+        // From where the first frame's own window begins to where the last one's ends.
+        let within = match frames.checked_sub(1) {
+            Some(last) => {
+                let [before, own] = self.front_end.log_mel_window(self.rate);
+                &samples[before..][..last * self.front_end.hop(self.rate) + own]
+            }
+            None => &[],
         };
-        Prepared { values, frames: self.front_end.frames(samples.len(), self.rate) }
+        let log_mel = match &self.log_mel {
+            Some(log_mel) if warp != 1.0 => log_mel.warped(warp).features(within),
+            Some(log_mel) => log_mel.features(within),
+            None => Vec::new(),
+        };
+        let is_learnt = self.front_end.raw().is_some();
+        let samples = if is_learnt { samples.to_vec() } else { Vec::new() };
+        Prepared { log_mel, samples, frames }
     }
 
     pub fn batch(&self, utterances: &[&Prepared], device: &Device) -> Result<Batch> {
-        let rows = if self.log_mel.is_some() { self.front_end.features() } else { 1 };
-        let width = |one: &Prepared| one.values.len() / rows;
-        let longest = utterances.iter().map(|one| width(one)).max().unwrap_or(0);
-        let mut inputs = vec![0f32; utterances.len() * rows * longest];
-        for (utterance, to) in utterances.iter().zip(inputs.chunks_mut((rows * longest).max(1))) {
-            let width = width(utterance).max(1);
-            for (row, to) in utterance.values.chunks(width).zip(to.chunks_mut(longest)) {
-                to[..width].copy_from_slice(row);
-            }
-        }
         let count = utterances.len();
-        let inputs = match self.log_mel {
-            Some(_) => Tensor::from_vec(inputs, (count, rows, longest), device)?,
-            None => Tensor::from_vec(inputs, (count, longest), device)?,
-        };
-        Ok(Batch { inputs, frames: utterances.iter().map(|one| one.frames).collect() })
+        let log_mel = self.front_end.log_mel().map(|config| {
+            let of: Vec<&[f32]> = utterances.iter().map(|one| &one.log_mel[..]).collect();
+            let (values, longest) = padded(&of, config.filters);
+            Tensor::from_vec(values, (count, config.filters, longest), device)
+        });
+        let samples = self.front_end.raw().map(|_| {
+            let of: Vec<&[f32]> = utterances.iter().map(|one| &one.samples[..]).collect();
+            let (values, longest) = padded(&of, 1);
+            Tensor::from_vec(values, (count, longest), device)
+        });
+        Ok(Batch {
+            log_mel: log_mel.transpose()?,
+            samples: samples.transpose()?,
+            frames: utterances.iter().map(|one| one.frames).collect(),
+        })
     }
+}
+
+/// Tables of so many rows one behind the other, each row as long as the longest, with zeros behind
+/// its own numbers; and how long that is.
+fn padded(tables: &[&[f32]], rows: usize) -> (Vec<f32>, usize) {
+    let longest = tables.iter().map(|table| table.len() / rows).max().unwrap_or(0);
+    let mut all = vec![0f32; tables.len() * rows * longest];
+    for (table, to) in tables.iter().zip(all.chunks_mut((rows * longest).max(1))) {
+        let width = (table.len() / rows).max(1);
+        for (row, to) in table.chunks(width).zip(to.chunks_mut(longest)) {
+            to[..width].copy_from_slice(row);
+        }
+    }
+    (all, longest)
 }

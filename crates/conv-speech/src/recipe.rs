@@ -1,7 +1,7 @@
 //! The settings of a run, as they stand in a configuration file.
 
 use crate::config::{ConvolutionConfig, RecurrentConfig};
-use crate::frontend::{FrontEnd, LogMelConfig, RawConfig};
+use crate::frontend::{BothConfig, FrontEnd, LogMelConfig, RawConfig};
 use crate::masks::Masks;
 use crate::objective::{AttentionConfig, Objective, TransducerConfig};
 use crate::perturbation::Perturbation;
@@ -22,10 +22,14 @@ pub struct Recipe {
     pub front_end: FrontEnd,
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
+    /// Neighbouring frames of the convolutions that become one step.
+    pub stack: usize,
     /// Numbers to which the maps of a step are reduced.
     pub reduction: Option<usize>,
     /// The recurrent layers.
     pub recurrent: RecurrentConfig,
+    /// Units of the dense layers behind the recurrent ones.
+    pub dense: Vec<usize>,
     /// Dropout before, between and behind the recurrent layers.
     pub dropout: f64,
     /// What the network is trained for.
@@ -65,10 +69,11 @@ impl Recipe {
         // A filter's numbers are some hundredths: at the others' rate some steps of Adam would undo its start.
         let slow =
             Group { prefix: "frontend.filters.".into(), rate: 0.03, weight_decay: Some(0.0) };
-        let groups = if matches!(front_end, FrontEnd::Raw(_)) { vec![slow] } else { Vec::new() };
+        let groups = if front_end.raw().is_some() { vec![slow] } else { Vec::new() };
         Self {
             front_end,
             convolutions: vec![convolution(16), convolution(24)],
+            stack: 1,
             reduction: None,
             recurrent: RecurrentConfig {
                 layers: 1,
@@ -76,6 +81,7 @@ impl Recipe {
                 bidirectional: true,
                 projection: None,
             },
+            dense: Vec::new(),
             dropout: 0.2,
             objective: Objective::Ctc,
             transducer: TransducerConfig { embedding: 32, units: 96, joint: 96 },
@@ -169,6 +175,47 @@ impl Recipe {
         }
     }
 
+    /// The CLDNN of Sainath et al. (2015) with fewer units of everything, which two cores train: one convolution
+    /// over frequency, three recurrent layers that read forward, one dense layer. Four frames are a
+    /// step, so that CTC has not more of them than it needs; all else as `medium`.
+    pub fn cldnn(front_end: FrontEnd) -> Self {
+        let recurrent =
+            RecurrentConfig { layers: 3, units: 224, bidirectional: false, projection: Some(128) };
+        Self {
+            convolutions: vec![Self::over_frequency(32)],
+            stack: 4,
+            reduction: Some(128),
+            recurrent,
+            dense: vec![256],
+            ..Self::medium(front_end)
+        }
+    }
+
+    /// The same with the paper's sizes: 256 maps, reduced to 256 numbers, three layers of 832 units
+    /// projected to 512, and 1,024 units behind them.
+    pub fn paper(front_end: FrontEnd) -> Self {
+        let recurrent =
+            RecurrentConfig { layers: 3, units: 832, bidirectional: false, projection: Some(512) };
+        Self {
+            convolutions: vec![Self::over_frequency(256)],
+            reduction: Some(256),
+            recurrent,
+            dense: vec![1024],
+            ..Self::cldnn(front_end)
+        }
+    }
+
+    /// Filters of eight features of one frame each, of which the largest of each three is kept.
+    fn over_frequency(maps: usize) -> ConvolutionConfig {
+        ConvolutionConfig { maps, kernel: [8, 1], stride: [1, 1], pool: 3 }
+    }
+
+    /// Both front ends beside each other.
+    pub fn both() -> FrontEnd {
+        let raw = RawConfig { stride: 4, ..RawConfig::default() };
+        FrontEnd::Both(BothConfig { raw, ..BothConfig::default() })
+    }
+
     /// The front end over the waveform of Sainath et al. (2015), each fourth sample of which begins a filter's place.
     pub fn raw() -> FrontEnd {
         FrontEnd::Raw(RawConfig { stride: 4, ..RawConfig::default() })
@@ -193,8 +240,10 @@ impl Recipe {
             rate,
             front_end: self.front_end.clone(),
             convolutions: self.convolutions.clone(),
+            stack: self.stack,
             reduction: self.reduction,
             recurrent: self.recurrent,
+            dense: self.dense.clone(),
             dropout: self.dropout,
             objective: self.objective,
             transducer: (self.objective == Objective::Rnnt).then_some(self.transducer),

@@ -2,7 +2,9 @@
 
 use crate::data::Resampler;
 use crate::greedy::{BestPath, Letter, words};
-use crate::{Config, Error, Objective, Recognizer, Result, Unit, Word};
+use crate::model::Output;
+use crate::search::Greedy;
+use crate::{Config, Error, Recognizer, Result, Unit, Word};
 use candle_core::Tensor;
 use conv_nn::{LstmState, Mode, softmax};
 
@@ -34,7 +36,24 @@ pub struct Stream<'a> {
     /// Steps that were computed.
     stepped: usize,
     state: Option<LstmState>,
-    path: BestPath,
+    path: Path,
+}
+
+/// What was written so far.
+#[derive(Debug)]
+enum Path {
+    Ctc(BestPath),
+    Rnnt(Greedy),
+}
+
+impl Path {
+    /// Letters that have not been taken away.
+    fn letters(&mut self) -> &mut Vec<Letter> {
+        match self {
+            Path::Ctc(path) => &mut path.letters,
+            Path::Rnnt(path) => &mut path.letters,
+        }
+    }
 }
 
 /// Frames that are computed at a time, at most: what bounds memory where a long recording comes at once.
@@ -44,16 +63,18 @@ impl Recognizer {
     /// Listens to samples of `rate` Hz as they come.
     ///
     /// # Errors
-    /// A network that also reads the utterance from its end, or one without CTC; a rate of 0, or
+    /// A network that also reads the utterance from its end, or one with attention; a rate of 0, or
     /// one more than 256 times the model's or as low.
     pub fn stream(&self, rate: u32) -> Result<Stream<'_>> {
         let config = self.config();
         if config.recurrent.layers > 0 && config.recurrent.bidirectional {
             return Err(Error::NotForward);
         }
-        if config.objective != Objective::Ctc {
-            return Err(Error::NotCtc);
-        }
+        let path = match self.model().output() {
+            Output::Ctc(_) => Path::Ctc(BestPath::default()),
+            Output::Rnnt(transducer) => Path::Rnnt(Greedy::new(transducer)?),
+            Output::Attention(..) => return Err(Error::Attentive),
+        };
         let resampler =
             (rate != config.rate).then(|| Resampler::new(rate, config.rate)).transpose()?;
         Ok(Stream {
@@ -65,7 +86,7 @@ impl Recognizer {
             features: Vec::new(),
             stepped: 0,
             state: None,
-            path: BestPath::default(),
+            path,
         })
     }
 }
@@ -87,7 +108,7 @@ impl Stream<'_> {
     pub fn push(&mut self, samples: &[f32]) -> Result<Vec<Word>> {
         self.heard(samples)?;
         let finished = self.finished();
-        let letters: Vec<Letter> = self.path.letters.drain(..finished).collect();
+        let letters: Vec<Letter> = self.path.letters().drain(..finished).collect();
         Ok(words(&letters, self.recognizer.config()))
     }
 
@@ -97,10 +118,11 @@ impl Stream<'_> {
     /// As [`Stream::push`].
     pub fn finish(mut self) -> Result<Vec<Word>> {
         self.ended()?;
-        Ok(words(&self.path.letters, self.recognizer.config()))
+        Ok(words(self.path.letters(), self.recognizer.config()))
     }
 
-    /// Takes in samples; the probabilities of the steps that they decide.
+    /// Takes in samples; of the steps that they decide the probabilities, or the encoder's outputs
+    /// of a transducer.
     fn heard(&mut self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
         match &mut self.resampler {
             Some(resampler) => self.samples.extend(resampler.push(samples)?),
@@ -109,7 +131,7 @@ impl Stream<'_> {
         self.compute(false)
     }
 
-    /// The probabilities of the steps that are left.
+    /// The same of the steps that are left.
     fn ended(&mut self) -> Result<Vec<Vec<f32>>> {
         if let Some(resampler) = self.resampler.take() {
             self.samples.extend(resampler.finish()?);
@@ -119,8 +141,8 @@ impl Stream<'_> {
 
     /// Letters at the beginning that no letter to come changes: those before the last blank or spelled letter. The last letter may yet
     /// become longer.
-    fn finished(&self) -> usize {
-        let letters = &self.path.letters;
+    fn finished(&mut self) -> usize {
+        let letters = self.path.letters();
         let before = &letters[..letters.len().saturating_sub(1)];
         let ends = |letter: &Letter| {
             matches!(letter.unit, Unit::Spelled(_)) || letter.unit.letter().is_whitespace()
@@ -176,13 +198,24 @@ impl Stream<'_> {
         let x = model.convolved(&columns, &[self.features.len()], &Mode::Eval)?;
         let x = x.narrow(1, skipped, until - self.stepped)?.contiguous()?;
         let (x, state) = model.heard_around(&x, None, self.state.as_ref(), &mut Mode::Eval)?;
-        let shares = softmax(&model.classified(&x, &Mode::Eval)?, 2)?;
-        let rows = shares.squeeze(0)?.to_vec2::<f32>()?;
+        let x = model.classified(&x, &Mode::Eval)?;
+        let x = match &self.path {
+            Path::Ctc(_) => softmax(&x, 2)?,
+            Path::Rnnt(_) => x,
+        };
+        let x = x.squeeze(0)?;
+        let rows = x.to_vec2::<f32>()?;
         for row in &rows {
             if let Some(&value) = row.iter().find(|value| !value.is_finite()) {
                 return Err(Error::NotFinite { value, name: "the stream".into() });
             }
-            self.path.push(row, &config.letters);
+        }
+        match (&mut self.path, model.output()) {
+            (Path::Rnnt(path), Output::Rnnt(transducer)) => {
+                path.push(transducer, &x, &config.letters)?;
+            }
+            (Path::Ctc(path), _) => rows.iter().for_each(|row| path.push(row, &config.letters)),
+            (Path::Rnnt(_), _) => unreachable!("a path is of its own network"),
         }
         (self.state, self.stepped) = (state, until);
         // What the next step sees to its left, from a step's first frame on.
@@ -197,7 +230,7 @@ mod tests {
     use super::*;
     use crate::data::Audio;
     use crate::frontend::{FrontEnd, LogMelConfig};
-    use crate::{Alphabet, Recipe, cldnn};
+    use crate::{Alphabet, Objective, Recipe, cldnn};
     use candle_core::{DType, Device};
     use conv_nn::Parameters;
 
@@ -220,8 +253,14 @@ mod tests {
 
     #[test]
     fn however_it_is_cut_a_stream_is_the_whole() -> Result<()> {
-        let convolutional = Recipe::convolutional(log_mel());
-        for recipe in [Recipe::small(log_mel()), Recipe::small(Recipe::raw()), convolutional] {
+        let recipes = [
+            Recipe::small(log_mel()),
+            Recipe::small(Recipe::raw()),
+            Recipe::convolutional(log_mel()),
+            Recipe::cldnn(Recipe::both()),
+            Recipe::small(log_mel()).with_objective(Objective::Rnnt),
+        ];
+        for recipe in recipes {
             let recognizer = recognizer(recipe)?;
             for rate in [8000, 11_025] {
                 let samples = sound(9000);
@@ -270,6 +309,8 @@ mod tests {
         let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
         let recognizer = Recognizer::new(cldnn(&config, None, &vb)?, &Device::Cpu);
         assert!(matches!(recognizer.stream(8000), Err(Error::NotForward)));
+        let attentive = Recipe::default().with_objective(Objective::Attention);
+        assert!(matches!(self::recognizer(attentive)?.stream(8000), Err(Error::Attentive)));
         Ok(())
     }
 }

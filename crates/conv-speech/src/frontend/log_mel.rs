@@ -72,6 +72,16 @@ const FLOOR: f32 = 1e-6;
 /// How much of the band is warped evenly; what is above is speech's least.
 const WARPED: f64 = 0.6;
 
+/// Where the triangles begin, are the highest and end, each with its neighbours', in Hz: evenly on
+/// the mel scale. The second is the first filter's centre.
+pub(crate) fn mel_corners(config: &LogMelConfig, rate: u32) -> Vec<f64> {
+    let mel = |hertz: f64| 2595.0 * (1.0 + hertz / 700.0).log10();
+    let hertz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
+    let (low, high) = (mel(config.lowest), mel(config.highest(rate)));
+    let corner = |i: usize| hertz(low + (high - low) * i as f64 / (config.filters + 1) as f64);
+    (0..config.filters + 2).map(corner).collect()
+}
+
 /// Triangles between each three neighbouring corners, over the bins of a transform of `size` samples.
 fn filters(corners: &[f64], size: usize, rate: u32) -> Vec<Filter> {
     let filter = |corners: &[f64]| {
@@ -107,11 +117,7 @@ impl LogMel {
         let size = length.next_power_of_two();
         let hann = |at: usize| (0.5 - 0.5 * (TAU * at as f64 / length as f64).cos()) as f32;
         let transform = RealFftPlanner::new().plan_fft_forward(size);
-        let mel = |hertz: f64| 2595.0 * (1.0 + hertz / 700.0).log10();
-        let hertz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
-        let (low, high) = (mel(config.lowest), mel(config.highest(rate)));
-        let corner = |i: usize| hertz(low + (high - low) * i as f64 / (config.filters + 1) as f64);
-        let corners: Vec<f64> = (0..config.filters + 2).map(corner).collect();
+        let corners = mel_corners(config, rate);
         Self {
             filters: filters(&corners, size, rate),
             corners,

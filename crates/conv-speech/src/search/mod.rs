@@ -10,6 +10,7 @@ mod texts;
 mod transducer;
 
 pub use hot::HotWords;
+pub(crate) use transducer::Greedy;
 
 use crate::align::place;
 use crate::greedy::{Letter, letters};

@@ -89,7 +89,7 @@ impl<'a> Training<'a> {
         let mut fingerprint = Fingerprint::default();
         for Example { prepared, text, .. } in train_examples.iter().chain(&dev) {
             fingerprint.bytes(text.as_bytes());
-            prepared.values.iter().for_each(|value| fingerprint.number(value.to_bits().into()));
+            prepared.values().for_each(|value| fingerprint.number(value.to_bits().into()));
         }
         Ok(Self {
             recipe,

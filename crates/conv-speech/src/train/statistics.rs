@@ -1,8 +1,8 @@
 //! What features are made alike by.
 
 use super::example::Example;
-use crate::frontend::{FrontEnd, raw_waveform};
-use crate::model::{Preparation, Statistics};
+use crate::frontend::raw_waveform;
+use crate::model::{Preparation, Statistics, unordered};
 use crate::{Config, Result};
 use candle_core::{DType, Device, Tensor};
 use conv_nn::VarBuilder;
@@ -19,17 +19,12 @@ pub(super) fn statistics(
     device: &Device,
 ) -> Result<Statistics> {
     let features = config.front_end.features();
-    let raw = match &config.front_end {
-        FrontEnd::Raw(raw) => Some(raw_waveform(raw, config.rate, &vb.pp("frontend"))?),
-        FrontEnd::LogMel(_) => None,
-    };
+    let raw = config.front_end.raw();
+    let raw = raw.map(|raw| raw_waveform(raw, config.rate, &vb.pp("frontend"))).transpose()?;
     let (mut sums, mut squares, mut count) = (vec![0.0; features], vec![0.0; features], 0.0);
     for example in examples.iter().take(MEASURED) {
         let batch = preparation.batch(&[&example.prepared], device)?;
-        let x = match &raw {
-            Some(raw) => raw.forward(&batch.inputs, conv_core::Precision::Exact)?.detach(),
-            None => batch.inputs,
-        };
+        let x = unordered(raw.as_ref(), &batch, conv_core::Precision::Exact)?.detach();
         for (feature, row) in x.squeeze(0)?.to_vec2::<f32>()?.iter().enumerate() {
             sums[feature] += row.iter().map(|&value| f64::from(value)).sum::<f64>();
             squares[feature] += row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();

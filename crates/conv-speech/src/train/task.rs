@@ -3,9 +3,8 @@
 use super::example::Example;
 use super::{Labelled, Start, Training};
 use crate::evaluate::Written;
-use crate::frontend::FrontEnd;
 use crate::metrics::Tally;
-use crate::{Config, Objective, Result, report};
+use crate::{Config, Objective, Result, filters, filters_picture, report};
 use conv_nn::{Mode, Parameters};
 use conv_train::report::Report;
 use conv_train::{FitConfig, Learner, Loss, Task};
@@ -111,27 +110,46 @@ impl Task for Training<'_> {
     /// recurrent layers.
     fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
         let config = self.config();
-        let filtered = match &config.front_end {
-            FrontEnd::Raw(raw) => {
-                raw.filters * longest * config.front_end.hop(config.rate) / raw.stride
-            }
-            FrontEnd::LogMel(log_mel) => log_mel.filters * longest,
-        };
-        let (mut frames, mut features, mut maps) = (longest, config.front_end.features(), 0);
+        let of_log_mel = config.front_end.log_mel().map_or(0, |log_mel| log_mel.filters * longest);
+        let of_raw = config.front_end.raw().map_or(0, |raw| {
+            raw.filters * longest * config.front_end.hop(config.rate) / raw.stride
+        });
+        let filtered = of_log_mel + of_raw;
+        let (mut frames, mut features, mut maps) =
+            (longest, config.front_end.features() / config.front_end.maps(), 0);
         for layer in &config.convolutions {
             frames = frames.div_ceil(layer.stride[1]);
             features = features.div_ceil(layer.stride[0]);
             maps += 3 * layer.maps * features * frames;
             features /= layer.pool;
         }
+        frames = frames.div_ceil(config.stack);
         let recurrent = 6 * config.recurrent.layers * config.recurrent.units * 2 * frames;
+        let recurrent = recurrent + 2 * config.dense.iter().sum::<usize>() * frames;
         examples * (filtered + maps + recurrent) * size_of::<f32>()
     }
 
-    /// The worst utterances of the watched part.
+    /// The worst utterances of the watched part, some of them drawn, and the filters where they are
+    /// learnt.
     fn sections(&self, report: Report) -> conv_train::Result<Report> {
         let part = if self.dev.is_empty() { "training" } else { "dev" };
-        let worst = report::worst(&self.written()?);
-        Ok(report.section(&format!("Transcripts, {part}, the worst first"), worst))
+        let written = self.written()?;
+        let worst = report::worst(&written);
+        let mut report = report.section(&format!("Transcripts, {part}, the worst first"), worst);
+        let config = self.config();
+        let (recognizer, mut drawn) = (self.recognizer(), Vec::new());
+        for place in report::worst_places(&written) {
+            let prepared = &self.watched()[place].prepared;
+            let hop = config.front_end.hop(config.rate) as f64 / f64::from(config.rate);
+            let heard = recognizer.heard(prepared, prepared.frames as f64 * hop)?;
+            drawn.push((&written[place], heard));
+        }
+        report = report.section("The worst as they were heard", report::pictures(&drawn));
+        Ok(match filters(&self.model)? {
+            Some(heard) => {
+                report.section("Filters over the waveform", filters_picture(&heard, config.rate))
+            }
+            None => report,
+        })
     }
 }

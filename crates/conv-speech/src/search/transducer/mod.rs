@@ -18,30 +18,62 @@ pub(crate) fn greedy(
     encoded: &Tensor,
     alphabet: &Alphabet,
 ) -> Result<Decoded> {
-    let heard = transducer.heard(encoded)?;
-    let (mut letters, mut all) = (Vec::new(), Vec::new());
-    let mut behind = transducer.predict(&[0], &[])?.swap_remove(0);
-    for step in 0..heard.dim(0)? {
-        let heard = heard.narrow(0, step, 1)?;
-        for written in 0..=MOST_AT_A_STEP {
-            let shares = transducer.shares(&heard, &[&behind])?.swap_remove(0);
-            let better =
-                |best: usize, class: usize| if shares[class] > shares[best] { class } else { best };
-            // The first of equals.
-            let class = (1..shares.len()).fold(0, better);
-            let probability = shares.get(class).map_or(0.0, |log| log.exp());
-            if written == 0 {
-                all.push(shares.iter().map(|log| log.exp()).collect());
-            }
-            let Some(unit) = alphabet.unit(class as u32).filter(|_| written < MOST_AT_A_STEP)
-            else {
-                break;
-            };
-            letters.push(Letter { unit, steps: [step, step + 1], probability });
-            behind = transducer.predict(&[class as u32], &[&behind])?.swap_remove(0);
-        }
+    let mut text = Greedy::new(transducer)?;
+    let all = text.push(transducer, encoded, alphabet)?;
+    Ok(Decoded { letters: text.letters, shares: Some(all) })
+}
+
+/// A text in the making, by the likeliest class each time.
+#[derive(Debug)]
+pub(crate) struct Greedy {
+    step: usize,
+    behind: Predicted,
+    /// Letters that have not been taken away.
+    pub letters: Vec<Letter>,
+}
+
+impl Greedy {
+    /// Of which nothing was heard.
+    pub fn new(transducer: &Transducer) -> Result<Self> {
+        let behind = transducer.predict(&[0], &[])?.swap_remove(0);
+        Ok(Self { step: 0, behind, letters: Vec::new() })
     }
-    Ok(Decoded { letters, shares: Some(all) })
+
+    /// Takes in the next steps of the encoder, `[T', H]`; of each the classes' probabilities behind
+    /// what was written before it.
+    pub fn push(
+        &mut self,
+        transducer: &Transducer,
+        encoded: &Tensor,
+        alphabet: &Alphabet,
+    ) -> Result<Vec<Vec<f32>>> {
+        let heard = transducer.heard(encoded)?;
+        let mut all = Vec::new();
+        for row in 0..heard.dim(0)? {
+            let (heard, step) = (heard.narrow(0, row, 1)?, self.step);
+            for written in 0..=MOST_AT_A_STEP {
+                let shares = transducer.shares(&heard, &[&self.behind])?.swap_remove(0);
+                let better = |best: usize, class: usize| {
+                    if shares[class] > shares[best] { class } else { best }
+                };
+                // The first of equals.
+                let class = (1..shares.len()).fold(0, better);
+                let probability = shares.get(class).map_or(0.0, |log| log.exp());
+                if written == 0 {
+                    all.push(shares.iter().map(|log| log.exp()).collect());
+                }
+                let Some(unit) = alphabet.unit(class as u32).filter(|_| written < MOST_AT_A_STEP)
+                else {
+                    break;
+                };
+                self.letters.push(Letter { unit, steps: [step, step + 1], probability });
+                let mut behind = transducer.predict(&[class as u32], &[&self.behind])?;
+                self.behind = behind.swap_remove(0);
+            }
+            self.step += 1;
+        }
+        Ok(all)
+    }
 }
 
 /// A text of the beam, or one that may come into it.
