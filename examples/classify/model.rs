@@ -1,13 +1,10 @@
 //! The weights that `--model` names, and the names of their classes.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_vision::{Classifier, Preprocessing, Pretrained, Resize};
 use std::path::PathBuf;
-
-/// Where GoogLeNet's weights lie in the folder that CONVOKE_DATA names.
-const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 #[derive(Debug, Args)]
 pub struct Model {
@@ -29,18 +26,10 @@ pub struct Named {
 }
 
 impl Model {
-    fn path(&self) -> Result<PathBuf> {
-        if let Some(path) = &self.model {
-            return Ok(path.clone());
-        }
-        let data = std::env::var_os("CONVOKE_DATA").context(
-            "no weights: name a model folder or a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
-        )?;
-        Ok(PathBuf::from(data).join(GOOGLENET))
-    }
-
     pub fn open(&self, device: &Device) -> Result<Pretrained> {
-        let mut model = Pretrained::open(&self.path()?, device)?;
+        let path =
+            conv_cli::weights("weights", self.model.as_deref(), "--model", conv_cli::GOOGLENET)?;
+        let mut model = Pretrained::open(&path, device)?;
         if let Some(resize) = self.resize {
             model.preprocessing = Preprocessing { resize, ..model.preprocessing };
         }

@@ -1,15 +1,12 @@
 //! Flags that several verbs share.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_lens::{Colours, Kind, Rendering, Transformation};
 use conv_vision::data::Labels;
 use conv_vision::{Architecture, Pretrained, SYNSETS};
 use std::path::PathBuf;
-
-/// Where GoogLeNet's weights lie in the folder that CONVOKE_DATA names.
-const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
 /// Which network is looked into.
 #[derive(Debug, Args)]
@@ -23,23 +20,14 @@ pub struct ModelFlags {
 impl ModelFlags {
     /// The network, with the names of its classes where they lie beside the weights.
     pub fn open(&self, device: &Device) -> Result<Pretrained> {
-        let weights = self.weights()?;
+        let weights =
+            conv_cli::weights("weights", self.model.as_deref(), "--model", conv_cli::GOOGLENET)?;
         let mut model = Pretrained::open(&weights, device)?;
         let names = weights.with_file_name(SYNSETS);
         if model.labels.is_none() && names.exists() {
             model.labels = Some(Labels::read(&names)?);
         }
         Ok(model)
-    }
-
-    fn weights(&self) -> Result<PathBuf> {
-        if let Some(path) = &self.model {
-            return Ok(path.clone());
-        }
-        let data = std::env::var_os("CONVOKE_DATA").context(
-            "no weights: name a model folder or a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
-        )?;
-        Ok(PathBuf::from(data).join(GOOGLENET))
     }
 }
 

@@ -7,9 +7,6 @@ use conv_vision::retrieval::{Describer, Pooling};
 use conv_vision::{Preprocessing, Pretrained, Resize};
 use std::path::PathBuf;
 
-/// Where GoogLeNet's weights lie in the folder that CONVOKE_DATA names.
-const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
-
 #[derive(Debug, Args)]
 pub struct Model {
     /// A model folder of `classify train`, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
@@ -28,13 +25,8 @@ pub struct Model {
 
 impl Model {
     pub fn open(&self, device: &Device) -> Result<Describer> {
-        let path = match &self.model {
-            Some(path) => path.clone(),
-            None => PathBuf::from(std::env::var_os("CONVOKE_DATA").context(
-                "no weights: name a model folder or a .safetensors file by --model, or set CONVOKE_DATA (docs/datasets.md)",
-            )?)
-            .join(GOOGLENET),
-        };
+        let path =
+            conv_cli::weights("weights", self.model.as_deref(), "--model", conv_cli::GOOGLENET)?;
         // An index remembers the path, and is searched from any folder.
         let path = path.canonicalize().with_context(|| format!("opening {}", path.display()))?;
         let mut model = Pretrained::open(&path, device)?;

@@ -1,6 +1,6 @@
 //! The loss network and its weights, as flags.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use conv_cli::settings;
@@ -39,15 +39,8 @@ pub struct Losses {
 
 impl Losses {
     pub fn open(&self, device: &Device) -> Result<Pretrained> {
-        let path = match &self.loss_network {
-            Some(path) => path.clone(),
-            None => {
-                let data = std::env::var_os("CONVOKE_DATA").context(
-                    "no loss network: name weights by --loss-network, or set CONVOKE_DATA (docs/datasets.md)",
-                )?;
-                PathBuf::from(data).join(VGG)
-            }
-        };
+        let path =
+            conv_cli::weights("loss network", self.loss_network.as_deref(), "--loss-network", VGG)?;
         Ok(Pretrained::open(&path, device)?)
     }
 

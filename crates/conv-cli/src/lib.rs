@@ -24,8 +24,10 @@
 pub mod settings;
 mod stream;
 pub mod train;
+mod weights;
 
 pub use stream::{Refusals, apart, each};
+pub use weights::{GOOGLENET, weights};
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;

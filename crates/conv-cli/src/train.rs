@@ -8,7 +8,7 @@ use conv_hub::{Card, folder};
 use conv_train::task::{self, Task};
 use conv_train::{
     ByHeart, End, EvaluationRecord, Event, FitConfig, Learner, Outcome, Progress, Record, Run, fit,
-    read_log, short,
+    read_log, short_number,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -223,7 +223,7 @@ pub fn learn(
 fn not_finite(config: &FitConfig, record: &EvaluationRecord) -> Option<String> {
     let (name, value) = record.metrics.iter().find(|(_, value)| !value.is_finite())?;
     let step = record.step;
-    let rate = short(config.learning_rate);
+    let rate = short_number(config.learning_rate);
     Some(format!("{name} is {value} after step {step}; does a learning rate of {rate} suit?"))
 }
 
@@ -257,7 +257,7 @@ fn nothing_learnt(config: &FitConfig, log: &[Record]) -> Option<String> {
              are {steps} steps enough, and does a learning rate of {} suit?",
             loss(first),
             loss(mean),
-            short(config.learning_rate)
+            short_number(config.learning_rate)
         )
     })
 }

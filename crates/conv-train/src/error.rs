@@ -62,7 +62,7 @@ pub enum Error {
     /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an earlier step.
     #[error(
         "the loss at step {step} is {loss}, at a learning rate of {}; its batch is {}",
-        short(*learning_rate),
+        short_number(*learning_rate),
         shown(batch)
     )]
     NonFiniteLoss {
@@ -79,7 +79,7 @@ pub enum Error {
     #[error(
         "the gradient of `{parameter}` at step {step} is not finite, at a learning rate of {}; \
          its batch is {}",
-        short(*learning_rate),
+        short_number(*learning_rate),
         shown(batch)
     )]
     NonFiniteGradient {
@@ -96,7 +96,7 @@ pub enum Error {
     /// checkpoint on disk is as it was, from an earlier step.
     #[error(
         "parameter `{parameter}` is not finite after step {step}, at a learning rate of {}, so that was not saved",
-        short(*learning_rate)
+        short_number(*learning_rate)
     )]
     NonFiniteParameter {
         /// Optimiser steps taken.
@@ -171,7 +171,7 @@ pub enum Error {
 }
 
 /// A number as people write it: with an exponent only where it is very large or small.
-pub fn short(value: f64) -> String {
+pub fn short_number(value: f64) -> String {
     match value.abs() {
         size if (1e-5..1e7).contains(&size) => value.to_string(),
         _ => format!("{value:e}"),

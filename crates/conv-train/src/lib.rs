@@ -80,7 +80,7 @@ pub use by_heart::{ByHeart, by_heart_config};
 pub use checkpoint::Best;
 pub use clip::MaxNorm;
 pub use dry_run::{DryRun, Memory, ParameterShape};
-pub use error::{Error, Result, short};
+pub use error::{Error, Result, short_number};
 pub use fit::{End, Event, FitConfig, Interval, Learner, Loss, MonitoredMetric, Outcome, Run, fit};
 pub use log::{EvaluationRecord, Record, StepRecord, read_log};
 pub use progress::Progress;
