@@ -1,7 +1,9 @@
-//! What every program of the workspace shares: the same flags, the same way to print a result, the same errors.
+//! What every program of the workspace shares: the same flags, the same way to print a result, the
+//! same errors.
 //!
-//! A program parses its arguments, calls its crate and prints. [`run`] is its `main`: an error becomes one line on
-//! standard error that carries the whole chain of reasons, and a reader that closes the pipe early is no error.
+//! A program parses its arguments, calls its crate and prints. [`run`] is its `main`: an error
+//! becomes one line on standard error that carries the whole chain of reasons, and a reader that
+//! closes the pipe early is no error.
 //!
 //! ```no_run
 //! use clap::Parser;
@@ -44,7 +46,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The flags that mean the same in every program.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// Seed of everything random: the same seed gives the same bits [default: that of --config, else 1]
+    /// Seed of everything random: the same seed gives the same bits [default: that of --config,
+    /// else 1]
     #[arg(long, global = true)]
     pub seed: Option<u64>,
     /// Threads; the result does not depend on it [default: all cores]
@@ -59,7 +62,8 @@ pub struct Common {
 }
 
 impl Common {
-    /// Builds the thread pool, has the allocator [keep memory](conv_core::cpu::keep_memory) and opens the device.
+    /// Builds the thread pool, has the allocator [keep memory](conv_core::cpu::keep_memory) and
+    /// opens the device.
     ///
     /// # Errors
     /// A device or an instruction set that is not there or not known, or no threads.
@@ -117,8 +121,8 @@ fn device(name: &str) -> Result<Device> {
     })
 }
 
-/// Parses the arguments, runs the program and turns an error into one line: exit code 2 for arguments that cannot be
-/// understood, 1 for the rest.
+/// Parses the arguments, runs the program and turns an error into one line: exit code 2 for
+/// arguments that cannot be understood, 1 for the rest.
 pub fn run<A: Parser>(program: impl FnOnce(A) -> Result<()>) -> ExitCode {
     let arguments = match A::try_parse() {
         Ok(arguments) => arguments,
@@ -153,7 +157,8 @@ fn usage_line(error: &clap::Error) -> String {
     lines.take_while(|line| !advice(line)).collect::<Vec<_>>().join(" ")
 }
 
-/// The error and its causes; some libraries' errors repeat their cause, which is then not said again.
+/// The error and its causes; some libraries' errors repeat their cause, which is then not said
+/// again.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -214,7 +219,8 @@ pub fn bar(share: f64) -> String {
     format!("{bar:WIDTH$}")
 }
 
-/// The commit of the source in the present folder, with `+` where `paths` have changes; `None` outside a repository.
+/// The commit of the source in the present folder, with `+` where `paths` have changes; `None`
+/// outside a repository.
 pub fn commit(paths: &[&str]) -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = std::process::Command::new("git").args(arguments).output().ok()?;
@@ -226,8 +232,8 @@ pub fn commit(paths: &[&str]) -> Option<String> {
     Some(if changes.is_empty() { commit } else { commit + "+" })
 }
 
-/// Whether the model that `--model` is by default is there to be opened, in a folder below the present one; `train` is the command that
-/// makes another.
+/// Whether the model that `--model` is by default is there to be opened, in a folder below the
+/// present one; `train` is the command that makes another.
 ///
 /// # Errors
 /// It is asked for and is not.
@@ -258,8 +264,8 @@ pub fn check_png(out: &Path) -> Result<()> {
     }
 }
 
-/// A flag that the first Ctrl-C or SIGTERM sets, for training to stop at a checkpoint; the second ends the
-/// program at once.
+/// A flag that the first Ctrl-C or SIGTERM sets, for training to stop at a checkpoint; the second
+/// ends the program at once.
 ///
 /// # Errors
 /// The handler cannot be installed, or was before.

@@ -5,8 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-/// What `file` says over `base`, and of each table in it, such as a loop's settings under `[fit]`, field by field: a file that only sets
-/// the learning rate keeps the rest. A table of another `kind` takes the place of the base's.
+/// What `file` says over `base`, and of each table in it, such as a loop's settings under `[fit]`,
+/// field by field: a file that only sets the learning rate keeps the rest. A table of another
+/// `kind` takes the place of the base's.
 ///
 /// # Errors
 /// A field that is not known, or of another kind.

@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// Calls `take` with all items in their order, as many at a time as are there, and at most `together`: one that waits alone is not kept
-/// waiting for others. `open` and what it opens run on a thread of their own, ahead by at most `together` items.
+/// Calls `take` with all items in their order, as many at a time as are there, and at most
+/// `together`: one that waits alone is not kept waiting for others. `open` and what it opens run on
+/// a thread of their own, ahead by at most `together` items.
 ///
 /// # Errors
 /// Those of `take`; and of reading, once what came before has been taken.
@@ -76,7 +77,8 @@ pub fn apart<T>(
     }
 }
 
-/// Items of a stream that cannot be answered: each is told in its turn why, so that the others go on.
+/// Items of a stream that cannot be answered: each is told in its turn why, so that the others go
+/// on.
 #[derive(Debug)]
 pub struct Refusals {
     json: bool,

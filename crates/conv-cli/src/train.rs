@@ -1,4 +1,5 @@
-//! The verb `train`, the same for every task: its flags, and what is done with a task that is set up.
+//! The verb `train`, the same for every task: its flags, and what is done with a task that is set
+//! up.
 
 use crate::{Common, note, print, settings, stop_on_signal};
 use anyhow::{Context, Result, bail};
@@ -53,7 +54,8 @@ impl FitFlags {
         Ok(common.seed.or(of_file).unwrap_or(1))
     }
 
-    /// `base`, over it the file, and over that the flags. `fit` finds the loop's settings in a recipe.
+    /// `base`, over it the file, and over that the flags. `fit` finds the loop's settings in a
+    /// recipe.
     ///
     /// # Errors
     /// As [`FitFlags::file`]; a field that is not known, or of another kind.
@@ -99,11 +101,12 @@ pub struct TrainFlags {
 }
 
 impl TrainFlags {
-    /// The folder of the run, if a run is going to be made in it: whether it may be written is known
-    /// before the data is read.
+    /// The folder of the run, if a run is going to be made in it: whether it may be written is
+    /// known before the data is read.
     ///
     /// # Errors
-    /// No --out, where one is needed; a folder that holds another run, or something else than a model.
+    /// No --out, where one is needed; a folder that holds another run, or something else than a
+    /// model.
     pub fn run_folder(&self) -> Result<Option<&Path>> {
         if self.dry_run || self.overfit.is_some() {
             return Ok(None);
@@ -118,8 +121,8 @@ impl TrainFlags {
         Ok(Some(out))
     }
 
-    /// Plans, tries or trains `task`, and prints what came of it. `figures` measures the result; `card`
-    /// describes the model that has them.
+    /// Plans, tries or trains `task`, and prints what came of it. `figures` measures the result;
+    /// `card` describes the model that has them.
     ///
     /// # Errors
     /// Training that fails or is interrupted; files that cannot be written.

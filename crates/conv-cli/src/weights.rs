@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// Where Caffe's GoogLeNet lies below the folder that CONVOKE_DATA names.
 pub const GOOGLENET: &str = "vision/weights/googlenet-bvlc.safetensors";
 
-/// The weights, called `what` in the error, that `flag` has `given`, else those that are `known` to lie below the folder
-/// that CONVOKE_DATA names.
+/// The weights, called `what` in the error, that `flag` has `given`, else those that are `known` to
+/// lie below the folder that CONVOKE_DATA names.
 ///
 /// # Errors
 /// Neither is there; docs/datasets.md says what goes where.

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether somebody has it already.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Calls `work` in the thread pool, beside a thread that looks for a share of its operations until it ends.
+/// Calls `work` in the thread pool, beside a thread that looks for a share of its operations until
+/// it ends.
 ///
-/// A pool's threads sleep when there is nothing to do, and waking one takes longer than an operation of a few microseconds: a decoder,
-/// which asks for a dozen of those for each word, then loses much of what a second thread could give. The price is a core that is busy while `work`
-/// runs, so only one caller has it at a time; `work` of another, or inside of this one, is called where it is.
+/// A pool's threads sleep when there is nothing to do, and waking one takes longer than an
+/// operation of a few microseconds: a decoder, which asks for a dozen of those for each word, then
+/// loses much of what a second thread could give. The price is a core that is busy while `work`
+/// runs, so only one caller has it at a time; `work` of another, or inside of this one, is called
+/// where it is.
 ///
 /// What is computed does not depend on it.
 ///

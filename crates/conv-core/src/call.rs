@@ -1,4 +1,5 @@
-//! One call of a convolution: its arguments checked against each other, and its geometry made from them.
+//! One call of a convolution: its arguments checked against each other, and its geometry made from
+//! them.
 
 use candle_core::{Shape, Tensor};
 
@@ -143,8 +144,9 @@ impl Call<'_> {
         fits(op, "input", self.x.dims())?;
         fits(op, "weight", self.weight.dims())?;
         fits(op, "output", &output)?;
-        // What kernels pad: the input as far as windows see, and for its gradient the output's by the dilated kernel. Whether there is
-        // memory for it they find out, with numbers that do not overflow.
+        // What kernels pad: the input as far as windows see, and for its gradient the output's by
+        // the dilated kernel. Whether there is memory for it they find out, with numbers that do
+        // not overflow.
         let Geometry { batch, groups, channels_in, channels_out, h, w } = geometry;
         let seen =
             |axis: &Axis| axis.before().saturating_add(axis.input).saturating_add(axis.after());

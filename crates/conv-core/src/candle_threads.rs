@@ -3,11 +3,12 @@
 
 /// Has candle's own operations use so many threads, and its waiting ones sleep soon.
 ///
-/// candle shares large elementwise operations out to threads of its own, one a core whatever rayon has, which then wait in a loop
-/// for the next one for half a millisecond: on two cores they take turns with the kernels' threads. Its matrix products are cut
-/// for as many threads as there are cores, too. Programs call this at their start. It sets `CANDLE_NUM_THREADS`,
-/// `CANDLE_BARRIER_POOL_SPIN_LIMIT` and `RAYON_NUM_THREADS` where they are not set yet, and does nothing where another thread is
-/// running already or where the system does not say so.
+/// candle shares large elementwise operations out to threads of its own, one a core whatever rayon
+/// has, which then wait in a loop for the next one for half a millisecond: on two cores they take
+/// turns with the kernels' threads. Its matrix products are cut for as many threads as there are
+/// cores, too. Programs call this at their start. It sets `CANDLE_NUM_THREADS`,
+/// `CANDLE_BARRIER_POOL_SPIN_LIMIT` and `RAYON_NUM_THREADS` where they are not set yet, and does
+/// nothing where another thread is running already or where the system does not say so.
 pub fn limit_candle_threads(threads: usize) {
     /// Turns of the loop: some ten microseconds.
     const SPIN_LIMIT: usize = 1000;

@@ -33,7 +33,8 @@ pub(crate) fn usage() -> impl Strategy<Value = Usage> {
     ])
 }
 
-/// Checks the gradient of `f` at `x` against finite differences, and says what kinds of use that was.
+/// Checks the gradient of `f` at `x` against finite differences, and says what kinds of use that
+/// was.
 pub(crate) fn check_gradient(
     name: &str,
     x: &Tensor,
@@ -119,7 +120,8 @@ pub(crate) fn distance(a: &Tensor, b: &Tensor) -> Result<f64> {
     Ok(difference.to_vec1::<f64>()?.into_iter().fold(0.0, f64::max))
 }
 
-/// Checks that `f` at `x`, of several blocks of planes, and its gradient have the same bits for 1, 2 and 4 threads.
+/// Checks that `f` at `x`, of several blocks of planes, and its gradient have the same bits for 1,
+/// 2 and 4 threads.
 pub(crate) fn check_threads(
     name: &str,
     x: &Tensor,

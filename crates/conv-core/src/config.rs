@@ -89,7 +89,8 @@ pub struct ConvTranspose2dConfig {
     pub stride: (usize, usize),
     /// Rows and columns cut from each side of the output.
     pub padding: Padding2d,
-    /// Rows added at the bottom and columns at the right of the output, less than the larger of stride and dilation.
+    /// Rows added at the bottom and columns at the right of the output, less than the larger of
+    /// stride and dilation.
     pub output_padding: (usize, usize),
     /// Steps between neighbouring positions of the kernel, at least 1.
     pub dilation: (usize, usize),

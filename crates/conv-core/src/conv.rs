@@ -6,11 +6,13 @@ use crate::call::Call;
 use crate::operation::Convolution;
 use crate::{Conv1dConfig, Conv2dConfig, Padding2d, Result};
 
-/// 1-D convolution (cross-correlation, as the field has it), with zeros beyond the ends where padded:
+/// 1-D convolution (cross-correlation, as the field has it), with zeros beyond the ends where
+/// padded:
 ///
 /// `y[b, o, t] = bias[o] + Σ_{c, k} weight[o, c, k] · x[b, c, t · stride + k · dilation − left]`
 ///
-/// where `c` runs over the input channels of `o`'s group. Differentiable, once, in `x`, `weight` and `bias`.
+/// where `c` runs over the input channels of `o`'s group. Differentiable, once, in `x`, `weight`
+/// and `bias`.
 ///
 /// # Shapes
 /// `x` `[B, C, T]`, `weight` `[O, C / groups, K]`, `bias` `[O]` → `[B, O, T']` with
@@ -44,8 +46,8 @@ pub fn conv1d(
     convolution1d("conv1d", x, weight, bias, config)?.apply(x, weight, bias)
 }
 
-/// max([`conv1d`], 0), rectified as the sums are stored: one walk through the result less than with a rectifier behind it.
-/// As there, the gradient of a 0 is 0, and what is not a number stays so.
+/// max([`conv1d`], 0), rectified as the sums are stored: one walk through the result less than with
+/// a rectifier behind it. As there, the gradient of a 0 is 0, and what is not a number stays so.
 ///
 /// # Shapes, types, errors
 /// As [`conv1d`].
@@ -69,8 +71,9 @@ pub fn conv1d_relu(
     convolution1d("conv1d_relu", x, weight, bias, config)?.with_relu().apply(x, weight, bias)
 }
 
-/// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017, section 3.2): with a and b the halves of
-/// the channels, a · σ(b). Differentiable as [`conv1d`]; where no argument is tracked, gated while the sums are in the second cache.
+/// [`conv1d`] to twice the channels with a gated linear unit behind it (Gehring et al. 2017,
+/// section 3.2): with a and b the halves of the channels, a · σ(b). Differentiable as [`conv1d`];
+/// where no argument is tracked, gated while the sums are in the second cache.
 ///
 /// # Shapes, types
 /// As [`conv1d`], with O even, but the result has O / 2 channels.
@@ -115,16 +118,17 @@ fn convolution1d(
     })
 }
 
-/// 2-D convolution (cross-correlation, as the field has it), with zeros beyond the sides where padded:
+/// 2-D convolution (cross-correlation, as the field has it), with zeros beyond the sides where
+/// padded:
 ///
 /// `y[b, o, i, j] = bias[o] + Σ_{c, k, l} weight[o, c, k, l] · x[b, c, i · s₀ + k · d₀ − top, j · s₁ + l · d₁ − left]`
 ///
-/// with stride `s` and dilation `d`, where `c` runs over the input channels of `o`'s group. Differentiable, once, in `x`,
-/// `weight` and `bias`.
+/// with stride `s` and dilation `d`, where `c` runs over the input channels of `o`'s group.
+/// Differentiable, once, in `x`, `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` `[B, C, H, W]`, `weight` `[O, C / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H' and W' each as
-/// [`conv1d`]'s T'. B may be 0.
+/// `x` `[B, C, H, W]`, `weight` `[O, C / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H'
+/// and W' each as [`conv1d`]'s T'. B may be 0.
 ///
 /// # Types
 /// f32 and f64; f16 and bf16 are computed in f32 and rounded at the end.

@@ -5,12 +5,14 @@ use candle_core::Tensor;
 use crate::call::Call;
 use crate::{ConvTranspose1dConfig, ConvTranspose2dConfig, Padding2d, Result};
 
-/// 1-D transposed convolution: each input element spreads a scaled kernel over the output, `stride` apart,
+/// 1-D transposed convolution: each input element spreads a scaled kernel over the output, `stride`
+/// apart,
 ///
 /// `y[b, o, t · stride + k · dilation − left] += weight[c, o, k] · x[b, c, t]`
 ///
-/// on top of `bias[o]`, where `o` runs over the output channels of `c`'s group. It is [`conv1d`](crate::conv1d)'s
-/// gradient with respect to its input. Differentiable, once, in `x`, `weight` and `bias`.
+/// on top of `bias[o]`, where `o` runs over the output channels of `c`'s group. It is
+/// [`conv1d`](crate::conv1d)'s gradient with respect to its input. Differentiable, once, in `x`,
+/// `weight` and `bias`.
 ///
 /// # Shapes
 /// `x` `[B, C, T]`, `weight` `[C, O / groups, K]`, `bias` `[O]` → `[B, O, T']` with
@@ -63,12 +65,13 @@ pub fn conv_transpose1d(
 ///
 /// `y[b, o, i · s₀ + k · d₀ − top, j · s₁ + l · d₁ − left] += weight[c, o, k, l] · x[b, c, i, j]`
 ///
-/// on top of `bias[o]`, with stride `s` and dilation `d`, where `o` runs over the output channels of `c`'s group. It is
-/// [`conv2d`](crate::conv2d)'s gradient with respect to its input. Differentiable, once, in `x`, `weight` and `bias`.
+/// on top of `bias[o]`, with stride `s` and dilation `d`, where `o` runs over the output channels
+/// of `c`'s group. It is [`conv2d`](crate::conv2d)'s gradient with respect to its input.
+/// Differentiable, once, in `x`, `weight` and `bias`.
 ///
 /// # Shapes
-/// `x` `[B, C, H, W]`, `weight` `[C, O / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H' and W' each as
-/// [`conv_transpose1d`]'s T'. B may be 0.
+/// `x` `[B, C, H, W]`, `weight` `[C, O / groups, KH, KW]`, `bias` `[O]` → `[B, O, H', W']`, with H'
+/// and W' each as [`conv_transpose1d`]'s T'. B may be 0.
 ///
 /// # Types
 /// f32 and f64; f16 and bf16 are computed in f32 and rounded at the end.

@@ -1,4 +1,5 @@
-//! Tools for operations on the CPU: what the kernels here have in common with those of the crates above.
+//! Tools for operations on the CPU: what the kernels here have in common with those of the crates
+//! above.
 
 pub use crate::awake::awake;
 pub use crate::candle_threads::limit_candle_threads;

@@ -11,8 +11,9 @@ use crate::{Conv2dConfig, Error, Result};
 
 const OP: &str = "dense";
 
-/// y = W x + b of each row x, or a · σ(b) of the halves of y, for weights that do not change: those of a decoder, which multiplies
-/// them with a few rows for each word. What a row becomes does not depend on the others, to the last bit.
+/// y = W x + b of each row x, or a · σ(b) of the halves of y, for weights that do not change: those
+/// of a decoder, which multiplies them with a few rows for each word. What a row becomes does not
+/// depend on the others, to the last bit.
 ///
 /// For inference: arguments that are tracked for gradients are refused.
 ///
@@ -28,7 +29,8 @@ const OP: &str = "dense";
 /// ```
 #[derive(Debug, Clone)]
 pub struct Dense {
-    /// `[O, C, 1]`. Beside panels it is its shape that is wanted: a single number, seen at each place.
+    /// `[O, C, 1]`. Beside panels it is its shape that is wanted: a single number, seen at each
+    /// place.
     weight: Tensor,
     bias: Option<Tensor>,
     /// The weight as the kernel reads it, on the CPU.
@@ -40,7 +42,8 @@ impl Dense {
     /// From weight `[O, C]` and bias `[O]`.
     ///
     /// # Errors
-    /// Shapes, types or devices that do not fit each other; an argument that is tracked for gradients.
+    /// Shapes, types or devices that do not fit each other; an argument that is tracked for
+    /// gradients.
     pub fn new(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
         Self::build(weight, bias, false)
     }
@@ -90,7 +93,8 @@ impl Dense {
         Ok(Tensor::from_vec(panels, len, &Device::Cpu)?)
     }
 
-    /// `[B, C]` → `[B, O]`, or `[B, O / 2]` where it is gated. f16 and bf16 are computed in f32 and rounded at the end.
+    /// `[B, C]` → `[B, O]`, or `[B, O / 2]` where it is gated. f16 and bf16 are computed in f32 and
+    /// rounded at the end.
     ///
     /// # Errors
     /// Rows that do not fit the weight, or are tracked for gradients.
@@ -107,8 +111,8 @@ impl Dense {
         Ok(y.squeeze(2)?)
     }
 
-    /// Some rows of the weight, `[N]` of u32 → `[N, C]`, as they were given: a table that is an output layer too need not be kept
-    /// beside it.
+    /// Some rows of the weight, `[N]` of u32 → `[N, C]`, as they were given: a table that is an
+    /// output layer too need not be kept beside it.
     ///
     /// # Errors
     /// A gated map, whose rows stand in another order; a row that the weight does not have.

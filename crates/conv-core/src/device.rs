@@ -1,6 +1,6 @@
-//! Convolution where there are no kernels of our own: candle's forward operations, or a composition of its primitives where
-//! those cannot express the geometry; and gradients through that composition, since candle's rules for its own convolutions are
-//! wrong on every device.
+//! Convolution where there are no kernels of our own: candle's forward operations, or a composition
+//! of its primitives where those cannot express the geometry; and gradients through that
+//! composition, since candle's rules for its own convolutions are wrong on every device.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -49,7 +49,8 @@ pub(crate) fn apply(
 /// The convolution by candle's own operation, where that can express its geometry.
 fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Option<Tensor>> {
     let Convolution { geometry: Geometry { groups, h, w, .. }, transposed, .. } = convolution;
-    // candle has one stride and one dilation for both axes; an axis of one output or one tap does not care.
+    // candle has one stride and one dilation for both axes; an axis of one output or one tap does
+    // not care.
     let same_stride = h.stride == w.stride || h.output == 1;
     let same_dilation = h.dilation == w.dilation || h.kernel == 1;
     if !same_stride || !same_dilation || (*transposed && *groups > 1) {
@@ -67,7 +68,8 @@ fn native(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Opti
     y.reshape(&convolution.output).map(Some)
 }
 
-/// The convolution composed of selecting, adding up and matrix products, whose gradients candle has right.
+/// The convolution composed of selecting, adding up and matrix products, whose gradients candle has
+/// right.
 fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let g = &convolution.geometry;
     let groups = g.groups;
@@ -87,7 +89,8 @@ fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor) -> Result<Te
     y.reshape(&convolution.output)
 }
 
-/// `[B, C, H, W]` → `[G, C / G · KH · KW, B · H' · W']`: for every output element what its window sees.
+/// `[B, C, H, W]` → `[G, C / G · KH · KW, B · H' · W']`: for every output element what its window
+/// sees.
 fn unroll(g: &Geometry, x: &Tensor) -> Result<Tensor> {
     let x = window(&window(x, 2, &g.h)?, 3, &g.w)?;
     let x = x.index_select(&places(&g.h, &x)?, 2)?;
@@ -252,7 +255,8 @@ mod tests {
         (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar()
     }
 
-    /// The way for other devices, taken on the CPU, against the CPU's kernels: values and gradients.
+    /// The way for other devices, taken on the CPU, against the CPU's kernels: values and
+    /// gradients.
     fn agrees(
         make: &dyn Fn(&Call<'_>) -> crate::Result<Convolution>,
         x: &[usize],
@@ -339,7 +343,8 @@ mod tests {
         agrees(&|call| call.transposed(&config), &[0, 3, 5], &[3, 4, 2])
     }
 
-    /// What one sample of one channel has cut off its start lies before it in memory, not among its elements.
+    /// What one sample of one channel has cut off its start lies before it in memory, not among its
+    /// elements.
     #[test]
     fn transposed_convolutions_of_one_channel_agree_with_the_kernels() -> Result<()> {
         for padding in [Padding2d { top: 1, ..Padding2d::default() }, Padding2d::columns((2, 0))] {

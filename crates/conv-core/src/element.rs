@@ -33,7 +33,8 @@ impl Element for f64 {
     }
 }
 
-/// The type `op` computes in for tensors of type `dtype`: itself for f32 and f64, f32 for f16 and bf16.
+/// The type `op` computes in for tensors of type `dtype`: itself for f32 and f64, f32 for f16 and
+/// bf16.
 ///
 /// # Errors
 /// [`Error::DType`] for anything else.
@@ -45,8 +46,8 @@ pub(crate) fn compute_dtype(op: &'static str, dtype: DType) -> Result<DType> {
     }
 }
 
-/// The elements behind `layout` in row-major order: borrowed where they lie so already, gathered where they do not
-/// (transposed, narrowed or expanded tensors).
+/// The elements behind `layout` in row-major order: borrowed where they lie so already, gathered
+/// where they do not (transposed, narrowed or expanded tensors).
 pub(crate) fn row_major<'a, T: Element>(
     storage: &'a CpuStorage,
     layout: &Layout,

@@ -30,8 +30,8 @@ pub trait Exponential: Copy + Mul<Output = Self> + Sub<Output = Self> {
     }
 }
 
-/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2, for x from -104, where the result is 0, to 89: eʳ, and n in the low bits of a number that is
-/// [`ROUND`] without it.
+/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2, for x from -104, where the result is 0, to 89: eʳ, and n in the
+/// low bits of a number that is [`ROUND`] without it.
 #[inline(always)]
 fn power_and_rest(x: f32) -> (f32, f32) {
     // ln 2 in two parts, the first short enough that its product with n is exact.
@@ -46,7 +46,8 @@ fn power_and_rest(x: f32) -> (f32, f32) {
     (p * (r * r) + r + 1.0, shifted)
 }
 
-/// 1.5·2²³: adding and taking away this rounds to an integer, which stands in the low bits in between.
+/// 1.5·2²³: adding and taking away this rounds to an integer, which stands in the low bits in
+/// between.
 const ROUND: f32 = 12_582_912.0;
 
 impl Exponential for f32 {
@@ -76,7 +77,8 @@ impl Exponential for f32 {
     fn exponential_of_shifted(self) -> Self {
         let x = if self < -104.0 { -104.0 } else { self };
         let (p, shifted) = power_and_rest(x);
-        // 2ⁿ⁺⁶⁴, whose exponent is above 0 for every n, and 2⁻⁶⁴. The other bits of `shifted` leave on the left.
+        // 2ⁿ⁺⁶⁴, whose exponent is above 0 for every n, and 2⁻⁶⁴. The other bits of `shifted` leave
+        // on the left.
         let power = (shifted.to_bits() << 23).wrapping_add((127 + 64) << 23);
         p * f32::from_bits(power) * f32::from_bits((127 - 64) << 23)
     }

@@ -1,22 +1,25 @@
-//! The checked geometry of a convolution: the one thing kernels get, and all arithmetic on sizes that could go wrong.
+//! The checked geometry of a convolution: the one thing kernels get, and all arithmetic on sizes
+//! that could go wrong.
 //!
-//! A 1-D convolution is a 2-D one of height 1. A transposed convolution has the geometry of the convolution it is the
-//! transpose of: what it calls its output is that convolution's input.
+//! A 1-D convolution is a 2-D one of height 1. A transposed convolution has the geometry of the
+//! convolution it is the transpose of: what it calls its output is that convolution's input.
 
 use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// One dimension of a convolution: output position `o` and tap `k` meet at input position `o * stride + k * dilation + offset`, where
-/// the input is 0 outside of its elements. For a caller's convolution this lies inside the padded input for every such pair; for those
-/// that kernels make of it, it need not.
+/// One dimension of a convolution: output position `o` and tap `k` meet at input position
+/// `o * stride + k * dilation + offset`, where the input is 0 outside of its elements. For a
+/// caller's convolution this lies inside the padded input for every such pair; for those that
+/// kernels make of it, it need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Axis {
     pub input: usize,
     pub kernel: usize,
     pub stride: usize,
     pub dilation: usize,
-    /// Where output 0 and tap 0 meet: negative by the padding before the first element, positive where the first elements are not seen.
+    /// Where output 0 and tap 0 meet: negative by the padding before the first element, positive
+    /// where the first elements are not seen.
     pub offset: isize,
     pub output: usize,
 }
@@ -33,7 +36,8 @@ pub(crate) struct Request {
     pub padding: (usize, usize),
 }
 
-/// A whole convolution: `groups` times from `channels_in` to `channels_out` channels, those being a group's.
+/// A whole convolution: `groups` times from `channels_in` to `channels_out` channels, those being a
+/// group's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub batch: usize,
@@ -188,8 +192,9 @@ impl Geometry {
         self.batch * self.pixels_out()
     }
 
-    /// The same as kernels like it best: without strides that lead nowhere, and a tall image of width 1 laid on its side, whose
-    /// elements lie in memory just so, since they work on whole rows.
+    /// The same as kernels like it best: without strides that lead nowhere, and a tall image of
+    /// width 1 laid on its side, whose elements lie in memory just so, since they work on whole
+    /// rows.
     pub fn simplified(&self) -> Self {
         let h = self.h.simplified();
         let w = self.w.simplified();

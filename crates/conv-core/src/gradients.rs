@@ -1,7 +1,9 @@
-//! The backward passes alone, for operations that are made of these and for whoever walks the graph himself.
+//! The backward passes alone, for operations that are made of these and for whoever walks the graph
+//! himself.
 //!
-//! A gradient is computed for those arguments that are tracked (a variable, or computed from one); the others have none, and cost
-//! nothing. What a caller gives as `dy` has the shape and type of the operation's result. On the CPU alone, in f32 and f64.
+//! A gradient is computed for those arguments that are tracked (a variable, or computed from one);
+//! the others have none, and cost nothing. What a caller gives as `dy` has the shape and type of
+//! the operation's result. On the CPU alone, in f32 and f64.
 
 use candle_core::{CustomOp1, DType, Device, Tensor};
 
@@ -54,7 +56,8 @@ pub fn relu(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// Refuses what the backward passes do not compute in, and a gradient that is not of its result's shape.
+/// Refuses what the backward passes do not compute in, and a gradient that is not of its result's
+/// shape.
 fn check(op: &'static str, x: &Tensor, dy: &Tensor, expected: &[usize]) -> Result<()> {
     if !matches!(x.dtype(), DType::F32 | DType::F64) {
         return Err(Error::DType { op, found: x.dtype() });

@@ -1,26 +1,27 @@
-//! Convolutions, pooling and upsampling for candle, with gradients one can trust and the same bits on
-//! any number of threads.
+//! Convolutions, pooling and upsampling for candle, with gradients one can trust and the same bits
+//! on any number of threads.
 //!
 //! The operations are plain functions from tensors to tensors: arguments, then a configuration with
-//! the field's defaults. Each is a custom operation in candle's graph with a backward pass of its own,
-//! because candle's rules for them are wrong or missing in places. A one-dimensional operation is the
-//! two-dimensional one of height 1; a transposed convolution is a convolution with forward pass and
-//! input gradient swapped. Every call is turned into a checked geometry first, and impossible ones are
-//! refused by an [`Error`] that names the operation and both numbers.
+//! the field's defaults. Each is a custom operation in candle's graph with a backward pass of its
+//! own, because candle's rules for them are wrong or missing in places. A one-dimensional operation
+//! is the two-dimensional one of height 1; a transposed convolution is a convolution with forward
+//! pass and input gradient swapped. Every call is turned into a checked geometry first, and
+//! impossible ones are refused by an [`Error`] that names the operation and both numbers.
 //!
 //! On the CPU, each operation has kernels of its own, which use the processor's best vector
-//! instructions ([`cpu::InstructionSet`]). Work is cut into blocks that depend on the geometry alone,
-//! and sums are added in a fixed order, so the result does not depend on the number of threads.
-//! [`Precision::Exact`] turns off Winograd's algorithm, which rounds more than the definition.
+//! instructions ([`cpu::InstructionSet`]). Work is cut into blocks that depend on the geometry
+//! alone, and sums are added in a fixed order, so the result does not depend on the number of
+//! threads. [`Precision::Exact`] turns off Winograd's algorithm, which rounds more than the
+//! definition.
 //!
-//! On CUDA and Metal, the same functions run candle's forward operations. Their gradients are composed
-//! of those of candle that are right.
+//! On CUDA and Metal, the same functions run candle's forward operations. Their gradients are
+//! composed of those of candle that are right.
 //!
 //! There are no second derivatives: gradients are constants.
 //!
-//! Kernels may skip multiplications by padding and by the zeros of a sparse gradient. Where a weight is
-//! infinite or NaN, outputs next to it may therefore stay finite. Under Winograd's algorithm (never
-//! with [`Precision::Exact`]) a non-finite input may reach its whole tile.
+//! Kernels may skip multiplications by padding and by the zeros of a sparse gradient. Where a
+//! weight is infinite or NaN, outputs next to it may therefore stay finite. Under Winograd's
+//! algorithm (never with [`Precision::Exact`]) a non-finite input may reach its whole tile.
 //!
 //! # Example
 //! A causal filter, which sees two elements back and none ahead, and its gradient:

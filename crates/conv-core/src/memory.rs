@@ -9,8 +9,9 @@ use crate::element::Element;
 
 /// A vector in the making, whose blocks are zeroed by the threads that fill them.
 ///
-/// Zeroing it as a whole would be a walk through memory of its own, on one thread: the larger part of an elementwise operation's time.
-/// The zeros of a block are still in the nearest cache when they are written over.
+/// Zeroing it as a whole would be a walk through memory of its own, on one thread: the larger part
+/// of an elementwise operation's time. The zeros of a block are still in the nearest cache when
+/// they are written over.
 ///
 /// ```
 /// let mut squares = conv_core::cpu::Unwritten::new(5);
@@ -41,7 +42,8 @@ impl<T: Copy + Default> Unwritten<T> {
         Self { elements: Vec::with_capacity(len), len, written: AtomicUsize::new(0) }
     }
 
-    /// All blocks of `size` elements, of which the last may have fewer, each with its first element's index. `size` is at least 1.
+    /// All blocks of `size` elements, of which the last may have fewer, each with its first
+    /// element's index. `size` is at least 1.
     pub fn blocks(
         &mut self,
         size: usize,
@@ -63,8 +65,8 @@ impl<T: Copy + Default> Unwritten<T> {
     /// Where a block was not written, or not whole.
     pub fn finish(mut self) -> Vec<T> {
         assert_eq!(self.written.into_inner(), self.len, "a block was left out");
-        // SAFETY: blocks are disjoint and each is written once at most, so that as many writes as elements were to all of them:
-        // `blocks` counts from 0.
+        // SAFETY: blocks are disjoint and each is written once at most, so that as many writes as
+        // elements were to all of them: `blocks` counts from 0.
         unsafe { self.elements.set_len(self.len) };
         self.elements
     }
@@ -136,8 +138,8 @@ pub(crate) unsafe fn written<T: Element>(
 /// Freezes uninitialised memory: its contents become arbitrary but fixed.
 fn freeze<T: Element>(memory: &mut [MaybeUninit<T>]) {
     #[cfg(all(not(miri), any(target_arch = "x86_64", target_arch = "aarch64")))]
-    // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches, which is the memory of floats alone:
-    // from then on they are numbers.
+    // SAFETY: it does nothing. To the compiler it may have written all that the pointer reaches,
+    // which is the memory of floats alone: from then on they are numbers.
     unsafe {
         std::arch::asm!("/* {0} */", in(reg) memory.as_mut_ptr(), options(nostack, preserves_flags));
     }
@@ -145,11 +147,13 @@ fn freeze<T: Element>(memory: &mut [MaybeUninit<T>]) {
     memory.fill(MaybeUninit::new(T::zero()));
 }
 
-/// Makes the C library's allocator keep large blocks for the next tensor instead of returning them to the system.
+/// Makes the C library's allocator keep large blocks for the next tensor instead of returning them
+/// to the system.
 ///
-/// A tensor's memory is given back when it is dropped, and asked for anew by the next operation. glibc returns large blocks to the
-/// system at once, which then has to clear every page again: a tenth to a half of the time of an elementwise operation. Programs
-/// call this at their start; what a program holds is then its peak. Nothing happens where the C library is not glibc.
+/// A tensor's memory is given back when it is dropped, and asked for anew by the next operation.
+/// glibc returns large blocks to the system at once, which then has to clear every page again: a
+/// tenth to a half of the time of an elementwise operation. Programs call this at their start; what
+/// a program holds is then its peak. Nothing happens where the C library is not glibc.
 pub fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -158,7 +162,8 @@ pub fn keep_memory() {
         unsafe extern "C" {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
-        // From glibc's malloc.h: how much free memory at the heap's end is returned, and how many blocks may be outside of it.
+        // From glibc's malloc.h: how much free memory at the heap's end is returned, and how many
+        // blocks may be outside of it.
         const TRIM_THRESHOLD: c_int = -1;
         const MMAP_MAX: c_int = -4;
         // SAFETY: both parameters take any number, may be set at any time and by any thread.

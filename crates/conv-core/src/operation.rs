@@ -20,7 +20,8 @@ pub(crate) struct Convolution {
     pub geometry: Geometry,
     pub transposed: bool,
     pub precision: Precision,
-    /// Whether the packed weight is kept for the next call: in inference, where it does not change from one to the next.
+    /// Whether the packed weight is kept for the next call: in inference, where it does not change
+    /// from one to the next.
     pub keep: bool,
     /// Whether negative results become 0.
     pub relu: bool,
@@ -45,7 +46,8 @@ impl Convolution {
         Self { relu: true, ..self }
     }
 
-    /// The same with its result gated: as it is stored, or behind the sums where the gradients of `arguments` may be wanted.
+    /// The same with its result gated: as it is stored, or behind the sums where the gradients of
+    /// `arguments` may be wanted.
     pub fn with_glu(self, arguments: [Option<&Tensor>; 3]) -> Result<Self> {
         let (op, groups, mut dims) =
             (self.op, self.geometry.groups, self.output.clone().into_dims());
@@ -136,7 +138,8 @@ impl Convolution {
         Epilogue { bias, relu, glu, exact: self.precision == Precision::Exact, keep }
     }
 
-    /// The gradients of those arguments that need one. Where the result `y` is rectified, that of a sum that became 0 is 0.
+    /// The gradients of those arguments that need one. Where the result `y` is rectified, that of a
+    /// sum that became 0 is 0.
     pub fn gradients(
         &self,
         x: &Tensor,
@@ -296,7 +299,8 @@ mod tests {
         .collect()
     }
 
-    /// candle adds each gradient to zeros before it passes it on, so that a gradient of another layout is best handed over here.
+    /// candle adds each gradient to zeros before it passes it on, so that a gradient of another
+    /// layout is best handed over here.
     #[test]
     fn a_gradient_of_any_layout_is_read_in_its_order() -> Result<()> {
         for (convolution, [x, weight, bias, dy]) in examples()? {

@@ -1,4 +1,5 @@
-//! Padding: zeros each side by itself, the amounts that keep a size, and padding with what the input holds.
+//! Padding: zeros each side by itself, the amounts that keep a size, and padding with what the
+//! input holds.
 
 use candle_core::{Tensor, shape::Dim};
 
@@ -39,11 +40,13 @@ impl Padding2d {
     }
 }
 
-/// The zeros before and after an axis of `size` elements that make a convolution's output `size / stride` elements, rounded up;
-/// an odd one goes after. With stride 1 this is PyTorch's `padding='same'`, and with any stride TensorFlow's `SAME`.
+/// The zeros before and after an axis of `size` elements that make a convolution's output
+/// `size / stride` elements, rounded up; an odd one goes after. With stride 1 this is PyTorch's
+/// `padding='same'`, and with any stride TensorFlow's `SAME`.
 ///
 /// # Errors
-/// [`Error::Zero`] for a stride, kernel or dilation of 0, [`Error::Overflow`] for sizes that do not fit the address space.
+/// [`Error::Zero`] for a stride, kernel or dilation of 0, [`Error::Overflow`] for sizes that do not
+/// fit the address space.
 ///
 /// # Example
 /// ```
@@ -71,8 +74,9 @@ pub fn same(size: usize, kernel: usize, stride: usize, dilation: usize) -> Resul
     Ok((total / 2, total - total / 2))
 }
 
-/// Pads a dimension with its own elements mirrored at the first and the last, which are not repeated: `[1, 2, 3]` padded by
-/// (2, 1) is `[3, 2, 1, 2, 3, 2]`. Differentiable; on an image, pad one dimension after the other.
+/// Pads a dimension with its own elements mirrored at the first and the last, which are not
+/// repeated: `[1, 2, 3]` padded by (2, 1) is `[3, 2, 1, 2, 3, 2]`. Differentiable; on an image, pad
+/// one dimension after the other.
 ///
 /// # Errors
 /// [`Error::PadTooWide`] where a side is padded by as much as the dimension has elements, or more.
@@ -89,12 +93,12 @@ pub fn pad_reflect(x: &Tensor, dim: impl Dim, padding: (usize, usize)) -> Result
     pad_with("pad_reflect", x, dim, padding, |distance| distance)
 }
 
-/// Pads a dimension by repeating its first and its last element: `[1, 2, 3]` padded by (2, 1) is `[1, 1, 1, 2, 3, 3]`.
-/// Differentiable; on an image, pad one dimension after the other.
+/// Pads a dimension by repeating its first and its last element: `[1, 2, 3]` padded by (2, 1) is
+/// `[1, 1, 1, 2, 3, 3]`. Differentiable; on an image, pad one dimension after the other.
 ///
 /// # Errors
-/// [`Error::PadTooWide`] where the dimension has no elements to repeat, [`Error::Overflow`] for sizes that do not fit the
-/// address space.
+/// [`Error::PadTooWide`] where the dimension has no elements to repeat, [`Error::Overflow`] for
+/// sizes that do not fit the address space.
 ///
 /// # Example
 /// ```
@@ -108,7 +112,8 @@ pub fn pad_replicate(x: &Tensor, dim: impl Dim, padding: (usize, usize)) -> Resu
     pad_with("pad_replicate", x, dim, padding, |_| 0)
 }
 
-/// Pads with elements of the dimension itself: what lies `distance` outside an edge is the element `inward(distance)` inside it.
+/// Pads with elements of the dimension itself: what lies `distance` outside an edge is the element
+/// `inward(distance)` inside it.
 fn pad_with(
     op: &'static str,
     x: &Tensor,

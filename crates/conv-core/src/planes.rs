@@ -1,15 +1,17 @@
-//! Work on the planes of `[B, C, H, W]`, one channel of one sample each, that do not depend on each other.
+//! Work on the planes of `[B, C, H, W]`, one channel of one sample each, that do not depend on each
+//! other.
 
 use crate::Result;
 use crate::element::Element;
 use crate::kernels::fill_chunks;
 use crate::memory::AllocResult;
 
-/// Elements one block of planes reads or writes at least: enough to make handing it to a thread worth while.
+/// Elements one block of planes reads or writes at least: enough to make handing it to a thread
+/// worth while.
 const BLOCK: usize = 1 << 15;
 
-/// Zeros, and `work(plane, its part of them)` for each plane: in parallel over blocks whose size depends on nothing but
-/// `cost`, the elements that one plane reads or writes.
+/// Zeros, and `work(plane, its part of them)` for each plane: in parallel over blocks whose size
+/// depends on nothing but `cost`, the elements that one plane reads or writes.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).

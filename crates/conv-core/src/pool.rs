@@ -1,7 +1,7 @@
 //! Maximum and average pooling, in one and two dimensions.
 //!
-//! Window `o` of an axis sees the elements `o·stride + j·dilation − padding` for each position `j` of the kernel; 1-D pooling is
-//! 2-D pooling of height 1.
+//! Window `o` of an axis sees the elements `o·stride + j·dilation − padding` for each position `j`
+//! of the kernel; 1-D pooling is 2-D pooling of height 1.
 
 mod axis;
 mod columns;
@@ -30,15 +30,18 @@ pub use config::{Pool1dConfig, Pool2dConfig};
 
 /// The largest element under each window.
 ///
-/// The gradient goes to the first of equal maxima. A window with a NaN gives NaN, and its gradient goes to the first NaN.
+/// The gradient goes to the first of equal maxima. A window with a NaN gives NaN, and its gradient
+/// goes to the first NaN.
 ///
 /// # Shapes
-/// `x`: `[B, C, T]` → `[B, C, T']` with `T' = ⌊(T + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `⌈…⌉` in ceil mode.
+/// `x`: `[B, C, T]` → `[B, C, T']` with
+/// `T' = ⌊(T + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `⌈…⌉` in ceil mode.
 ///
 /// # Errors
-/// Another number of dimensions; an element type other than f64, f32, f16 and bf16 (these two are computed in f32); a zero
-/// kernel, stride or dilation; a kernel wider than the padded input (in ceil mode by a stride or more); a window that sees padding
-/// only; sizes that overflow or exceed memory.
+/// Another number of dimensions; an element type other than f64, f32, f16 and bf16 (these two are
+/// computed in f32); a zero kernel, stride or dilation; a kernel wider than the padded input (in
+/// ceil mode by a stride or more); a window that sees padding only; sizes that overflow or exceed
+/// memory.
 pub fn max_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
     pool1d("max_pool1d", x, config, Reduction::Max)
 }

@@ -24,7 +24,7 @@ pub enum Precision {
     #[default]
     Fast,
     /// By products and sums as the definition has them, whose errors are mostly 4 to 80 times
-    /// smaller, the more the more channels there are (hardly smaller for kernels that sum to zero on
-    /// an image far from it). A sample's result is the same bits whatever else is in the batch.
+    /// smaller, the more the more channels there are (hardly smaller for kernels that sum to zero
+    /// on an image far from it). A sample's result is the same bits whatever else is in the batch.
     Exact,
 }

@@ -9,7 +9,8 @@ use crate::kernels::fill_chunks;
 /// Elements of a block.
 const BLOCK: usize = 1 << 14;
 
-/// `dy` where `y` (a rectifier's argument or its result) is not 0 or less, and 0 where it is, as in PyTorch.
+/// `dy` where `y` (a rectifier's argument or its result) is not 0 or less, and 0 where it is, as in
+/// PyTorch.
 pub(crate) fn gradient<T: Element>(
     op: &'static str,
     y: &Tensor,

@@ -17,9 +17,10 @@ use source::{Source, linear, nearest};
 
 /// Repeats or leaves out elements: element `o` of the result is `⌊o·T / size⌋` of `x`.
 ///
-/// The quotient `T / size` is taken in single precision, as PyTorch does for f32, f16 and bf16 (and unlike its
-/// `nearest-exact`): the results of networks trained there carry over, also where rounding makes the floor one less. So it is
-/// for f64 here; PyTorch takes other elements there at about one size in a hundred.
+/// The quotient `T / size` is taken in single precision, as PyTorch does for f32, f16 and bf16 (and
+/// unlike its `nearest-exact`): the results of networks trained there carry over, also where
+/// rounding makes the floor one less. So it is for f64 here; PyTorch takes other elements there at
+/// about one size in a hundred.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -34,8 +35,8 @@ use source::{Source, linear, nearest};
 /// `x`: `[B, C, T]` → `[B, C, size]`.
 ///
 /// # Errors
-/// Another number of dimensions; an element type other than f64, f32, f16 and bf16 (these two are computed in f32); a size
-/// of 0, of input or output; sizes that overflow or exceed memory.
+/// Another number of dimensions; an element type other than f64, f32, f16 and bf16 (these two are
+/// computed in f32); a size of 0, of input or output; sizes that overflow or exceed memory.
 pub fn upsample_nearest1d(x: &Tensor, size: usize) -> Result<Tensor> {
     upsample1d("upsample_nearest1d", x, size, nearest)
 }
@@ -53,9 +54,10 @@ pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 
 /// Interpolates linearly between the two nearest elements.
 ///
-/// With `align_corners` the first and last elements of `x` are those of the result. Without it, elements are areas of equal
-/// width over the same span: the centre of element `o` lies at `(o + ½)·T / size − ½`, held inside the input. Making
-/// smaller reads two elements for each of the result, too: it does not average.
+/// With `align_corners` the first and last elements of `x` are those of the result. Without it,
+/// elements are areas of equal width over the same span: the centre of element `o` lies at
+/// `(o + ½)·T / size − ½`, held inside the input. Making smaller reads two elements for each of the
+/// result, too: it does not average.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

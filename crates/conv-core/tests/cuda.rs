@@ -1,5 +1,6 @@
-//! On CUDA the operations give the values and the gradients that they give on the CPU, in f32 to 1e-4 of the largest. Without a
-//! device nothing is tested, and that is said; with `CONVOKE_CUDA` in the environment it is a failure.
+//! On CUDA the operations give the values and the gradients that they give on the CPU, in f32 to
+//! 1e-4 of the largest. Without a device nothing is tested, and that is said; with `CONVOKE_CUDA`
+//! in the environment it is a failure.
 #![cfg(feature = "cuda")]
 #![allow(missing_docs)]
 
@@ -46,7 +47,8 @@ fn convolutions_of_drawn_geometries() -> Result<()> {
     })
 }
 
-/// What one sample of one channel has cut off its start lies before it in memory, not among its elements.
+/// What one sample of one channel has cut off its start lies before it in memory, not among its
+/// elements.
 #[test]
 fn convolutions_of_one_channel() -> Result<()> {
     on_cuda(|checks| {
@@ -77,7 +79,8 @@ fn convolutions_of_one_channel() -> Result<()> {
     })
 }
 
-/// As networks have them: what the CPU would do by Winograd's algorithm, causal, dilated, depthwise, patches.
+/// As networks have them: what the CPU would do by Winograd's algorithm, causal, dilated,
+/// depthwise, patches.
 #[test]
 fn convolutions_of_usual_sizes() -> Result<()> {
     on_cuda(|checks| {

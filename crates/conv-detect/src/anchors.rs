@@ -1,4 +1,5 @@
-//! Anchors: the boxes that proposals start from (Ren et al. 2015, section 3.1.1; one size a level as in Lin et al. 2017, section 4.1).
+//! Anchors: the boxes that proposals start from (Ren et al. 2015, section 3.1.1; one size a level
+//! as in Lin et al. 2017, section 4.1).
 
 use crate::BoundingBox;
 use conv_hub::InvalidField;
@@ -38,8 +39,9 @@ impl Anchors {
         InvalidField::unless(are_aspects, "anchors.aspects", &aspects, expected)
     }
 
-    /// The anchors of level `level`, whose map has so many rows and columns and a pixel every `stride` (down, across) of the picture: row
-    /// by row, at each pixel all aspects, as torchvision's `AnchorGenerator` has them. They may reach beyond the picture.
+    /// The anchors of level `level`, whose map has so many rows and columns and a pixel every
+    /// `stride` (down, across) of the picture: row by row, at each pixel all aspects, as
+    /// torchvision's `AnchorGenerator` has them. They may reach beyond the picture.
     pub fn of_level(
         &self,
         level: usize,

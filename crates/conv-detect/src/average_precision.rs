@@ -1,4 +1,5 @@
-//! Average precision as COCO counts it (Lin et al. 2014; the rules are those of pycocotools' `COCOeval`).
+//! Average precision as COCO counts it (Lin et al. 2014; the rules are those of pycocotools'
+//! `COCOeval`).
 
 use serde::Serialize;
 
@@ -15,7 +16,8 @@ pub(crate) const RECALLS: usize = 101;
 const AREAS: [(f64, f64); 4] =
     [(0.0, 1e10), (0.0, 32.0 * 32.0), (32.0 * 32.0, 96.0 * 96.0), (96.0 * 96.0, 1e10)];
 
-/// How well boxes or masks agree with the truth, as shares from 0 to 1; a figure is not there where no object could be found.
+/// How well boxes or masks agree with the truth, as shares from 0 to 1; a figure is not there where
+/// no object could be found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AveragePrecision {
     /// Mean over the ten thresholds.
@@ -56,7 +58,8 @@ pub(crate) struct Comparison {
     pub areas: Vec<f64>,
     /// Objects that stand for several ("crowds"): finding one of them is neither right nor wrong.
     pub crowds: Vec<bool>,
-    /// For each that was found its IoU with each object; with a crowd, intersection over its own area.
+    /// For each that was found its IoU with each object; with a crowd, intersection over its own
+    /// area.
     pub ious: Vec<Vec<f64>>,
 }
 

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A rectangle by its edges, in absolute pixels of the picture from its upper left corner, x to the right and y down ("XYXY"). Edges lie
-/// between pixels: a box around the first pixel alone is (0, 0, 1, 1), and width is right − left.
+/// A rectangle by its edges, in absolute pixels of the picture from its upper left corner, x to the
+/// right and y down ("XYXY"). Edges lie between pixels: a box around the first pixel alone is (0,
+/// 0, 1, 1), and width is right − left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BoundingBox {
     /// Smallest x.
@@ -101,8 +102,8 @@ impl BoundingBox {
 /// The largest logarithm of a factor that a size is multiplied by: 1000 / 16.
 const LARGEST_LOG: f32 = 4.135_166_6;
 
-/// How boxes are written as differences from others: what the network regresses (Girshick et al. 2014, appendix C), with the factors that
-/// bring the four numbers to like variances.
+/// How boxes are written as differences from others: what the network regresses (Girshick et al.
+/// 2014, appendix C), with the factors that bring the four numbers to like variances.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoxCoder {
     /// Factors of x, y, width and height.
@@ -129,7 +130,8 @@ impl BoxCoder {
         ]
     }
 
-    /// The box that the four numbers make of `base`; a side grows to 62.5 times that of `base` at most.
+    /// The box that the four numbers make of `base`; a side grows to 62.5 times that of `base` at
+    /// most.
     pub fn decode(&self, numbers: [f32; 4], base: &BoundingBox) -> BoundingBox {
         let [x, y] = base.centre();
         let width = base.width();
@@ -143,8 +145,9 @@ impl BoxCoder {
     }
 }
 
-/// Non-maximum suppression: goes through the boxes from the highest score down and drops those whose IoU with one that was kept is above
-/// `threshold`, as `torchvision.ops.nms`. Of equal scores the first comes first. Gives the places of those that stay, by falling score.
+/// Non-maximum suppression: goes through the boxes from the highest score down and drops those
+/// whose IoU with one that was kept is above `threshold`, as `torchvision.ops.nms`. Of equal scores
+/// the first comes first. Gives the places of those that stay, by falling score.
 ///
 /// ```
 /// use conv_detect::{BoundingBox, nms};

@@ -1,4 +1,5 @@
-//! Instances drawn into their picture, as in figure 2 of He et al. (2017): a colour each, mask, box, class and score.
+//! Instances drawn into their picture, as in figure 2 of He et al. (2017): a colour each, mask,
+//! box, class and score.
 
 use crate::data::{Dataset, Example, Object};
 use crate::infer::{Instance, named};
@@ -6,7 +7,8 @@ use crate::{BoundingBox, Match, Result, RunLength};
 use conv_vision::Picture;
 use font8x8::UnicodeFonts;
 
-/// The longer side of a drawing at least, in pixels: small pictures are enlarged, so that text on them can be read.
+/// The longer side of a drawing at least, in pixels: small pictures are enlarged, so that text on
+/// them can be read.
 const SIDE: usize = 1280;
 
 /// Colours that stand apart, red, green and blue.

@@ -1,4 +1,5 @@
-//! What can go wrong with detection: each error names its file, annotation or field, what was found and what was expected.
+//! What can go wrong with detection: each error names its file, annotation or field, what was found
+//! and what was expected.
 
 use std::path::PathBuf;
 
@@ -61,7 +62,8 @@ pub enum Error {
         /// What should be.
         expected: &'static str,
     },
-    /// A model and a data set, or a model's own files, that do not have the same classes or attributes.
+    /// A model and a data set, or a model's own files, that do not have the same classes or
+    /// attributes.
     #[error("{place}: {what} {found}, expected {expected}")]
     Differs {
         /// The model or the data.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The score and the IoU from which on an instance counts as found, where its attributes are counted.
+/// The score and the IoU from which on an instance counts as found, where its attributes are
+/// counted.
 const FOUND: (f32, f32) = (0.5, 0.5);
 
 /// What an evaluation found. AP is COCO's, over boxes and over masks.
@@ -36,10 +37,12 @@ pub struct Evaluation {
     pub skipped: Vec<String>,
 }
 
-/// Detects on every picture of `data` and compares. A data set of one class is compared without regard to the classes of the model.
+/// Detects on every picture of `data` and compares. A data set of one class is compared without
+/// regard to the classes of the model.
 ///
 /// # Errors
-/// A model whose classes are others than the data's, or numbers that are not finite. A picture that cannot be read is skipped.
+/// A model whose classes are others than the data's, or numbers that are not finite. A picture that
+/// cannot be read is skipped.
 pub fn evaluate(detector: &Detector, data: &Dataset, limits: &Limits) -> Result<Evaluation> {
     Ok(Compared::new(detector, data, limits)?.evaluation)
 }
@@ -137,7 +140,8 @@ fn classes(detector: &Detector, data: &Dataset) -> Result<Vec<Option<usize>>> {
     Ok(names.iter().map(|name| data.labels.iter().position(|label| label == name)).collect())
 }
 
-/// `area` gives that of an instance; `shared` what it has in common with an object, and that one's area.
+/// `area` gives that of an instance; `shared` what it has in common with an object, and that one's
+/// area.
 fn compare(
     class: usize,
     found: &[&Instance],

@@ -56,8 +56,8 @@ pub struct Measured {
 }
 
 impl Instance {
-    /// What it is in words: its attributes' values, the last attribute's first, such as "large metal blue cylinder"; without attributes the
-    /// name of its class.
+    /// What it is in words: its attributes' values, the last attribute's first, such as "large
+    /// metal blue cylinder"; without attributes the name of its class.
     pub fn name(&self) -> String {
         let words = self.attributes.iter().map(|answer| answer.value.as_str());
         named(words.collect(), &self.label)
@@ -83,8 +83,8 @@ pub struct Looked {
     pub proposals: Vec<(BoundingBox, Match)>,
 }
 
-/// Tells where on a picture what is. `Send + Sync`: one serves many threads. A picture's instances do not depend on others: each is
-/// computed alone.
+/// Tells where on a picture what is. `Send + Sync`: one serves many threads. A picture's instances
+/// do not depend on others: each is computed alone.
 #[derive(Debug, Clone)]
 pub struct Detector {
     model: MaskRcnn,
@@ -97,8 +97,8 @@ impl Detector {
     /// users leave it ([`Pretrained::open`]).
     ///
     /// # Errors
-    /// A damaged file, a folder of another task, a parameter that is missing or misshapen, or a `labels.txt` that does not name its
-    /// classes.
+    /// A damaged file, a folder of another task, a parameter that is missing or misshapen, or a
+    /// `labels.txt` that does not name its classes.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         Pretrained::open(path)?.detector(device)
     }
@@ -137,8 +137,8 @@ impl Detector {
         &self.model
     }
 
-    /// What is on a picture, by falling score: all instances with at least the configuration's score, which is low, so that one can choose
-    /// among them.
+    /// What is on a picture, by falling score: all instances with at least the configuration's
+    /// score, which is low, so that one can choose among them.
     ///
     /// ```no_run
     /// use candle_core::Device;

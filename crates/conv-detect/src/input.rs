@@ -5,7 +5,8 @@ use crate::config::Input;
 use candle_core::{Device, Tensor};
 use conv_vision::{Filter, Picture};
 
-/// Red, green and blue of ImageNet's photographs, whose mean is taken away and by whose deviation is divided: torchvision's.
+/// Red, green and blue of ImageNet's photographs, whose mean is taken away and by whose deviation
+/// is divided: torchvision's.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
@@ -39,7 +40,8 @@ impl Input {
     }
 }
 
-/// Pictures of any sizes, each in the upper left corner of zeros: `[B, 3, H, W]`, H and W multiples of 32.
+/// Pictures of any sizes, each in the upper left corner of zeros: `[B, 3, H, W]`, H and W multiples
+/// of 32.
 pub(crate) fn batch(pictures: &[Picture], device: &Device) -> Result<Tensor> {
     let side = |of: fn(&Picture) -> usize| {
         pictures.iter().map(of).max().unwrap_or(1).div_ceil(STRIDE) * STRIDE

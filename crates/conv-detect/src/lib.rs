@@ -1,16 +1,21 @@
 //! Instances on pictures: where each is, what it is, which pixels are its own.
 //!
-//! He et al. (2017), "Mask R-CNN", ICCV, ask three questions in turn. Convolutions with a feature pyramid (Lin et al. 2017) turn a picture
-//! into maps of four resolutions. At every pixel of them a small network says for boxes of three aspects, the [`Anchors`], whether there is
-//! an object and how its box differs (Ren et al. 2015). What the maps have within the best of these proposals is cut out by RoIAlign, bilinear
-//! and never rounded, and from that fully connected layers tell the class and the exact box, and a few convolutions, beside them and on their
-//! own, a mask for each class. Five losses are learnt together. Classes do not compete for masks: that, and RoIAlign, is what the paper adds.
+//! He et al. (2017), "Mask R-CNN", ICCV, ask three questions in turn. Convolutions with a feature
+//! pyramid (Lin et al. 2017) turn a picture into maps of four resolutions. At every pixel of them a
+//! small network says for boxes of three aspects, the [`Anchors`], whether there is an object and
+//! how its box differs (Ren et al. 2015). What the maps have within the best of these proposals is
+//! cut out by RoIAlign, bilinear and never rounded, and from that fully connected layers tell the
+//! class and the exact box, and a few convolutions, beside them and on their own, a mask for each
+//! class. Five losses are learnt together. Classes do not compete for masks: that, and RoIAlign, is
+//! what the paper adds.
 //!
-//! Here an instance may have attributes besides, each a softmax over the features of its box, and measures, each a regression.
+//! Here an instance may have attributes besides, each a softmax over the features of its box, and
+//! measures, each a regression.
 //!
-//! [`Training`] learns from a [`Dataset`] by a [`Recipe`], and leaves a model folder; a [`Detector`] opens it, or torchvision's weights as
-//! they are ([`Pretrained`]), from which training may also start; [`evaluate()`] counts COCO's
-//! average precision; [`draw()`] shows what was found.
+//! [`Training`] learns from a [`Dataset`] by a [`Recipe`], and leaves a model folder; a
+//! [`Detector`] opens it, or torchvision's weights as they are ([`Pretrained`]), from which
+//! training may also start; [`evaluate()`] counts COCO's average precision; [`draw()`] shows what
+//! was found.
 //!
 //! ```no_run
 //! use candle_core::Device;

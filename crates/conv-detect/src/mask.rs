@@ -67,8 +67,8 @@ impl Bitmap {
     }
 }
 
-/// COCO's run-lengths: columns from the left, each from the top down, as numbers of pixels that are alternately not the instance's and
-/// its own, beginning with those that are not.
+/// COCO's run-lengths: columns from the left, each from the top down, as numbers of pixels that are
+/// alternately not the instance's and its own, beginning with those that are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunLength {
     width: usize,
@@ -138,7 +138,8 @@ impl RunLength {
         Ok(Self { width: width as usize, height: height as usize, counts }.tidy())
     }
 
-    /// Of those pixels (x, y) for which `holds`, all of which are within `part`: (left, top, right, bottom), of the picture.
+    /// Of those pixels (x, y) for which `holds`, all of which are within `part`: (left, top, right,
+    /// bottom), of the picture.
     pub(crate) fn of_part(
         (width, height): (usize, usize),
         [left, top, right, bottom]: [usize; 4],

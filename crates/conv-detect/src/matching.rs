@@ -22,7 +22,8 @@ pub struct Matcher {
     pub foreground: f32,
     /// The IoU below which it is background.
     pub background: f32,
-    /// Whether the boxes that are nearest to an object are taught their object, however far they are.
+    /// Whether the boxes that are nearest to an object are taught their object, however far they
+    /// are.
     pub keep_nearest: bool,
 }
 
@@ -32,7 +33,8 @@ impl Matcher {
     /// For proposals (He et al. 2017, section 3.1).
     pub const PROPOSALS: Self = Self { foreground: 0.5, background: 0.5, keep_nearest: false };
 
-    /// What each of `boxes` is taught, as torchvision's `Matcher`: of several objects the one of the highest IoU, of equals the first.
+    /// What each of `boxes` is taught, as torchvision's `Matcher`: of several objects the one of
+    /// the highest IoU, of equals the first.
     pub fn matches(&self, objects: &[BoundingBox], boxes: &[BoundingBox]) -> Vec<Match> {
         let mut nearest = vec![0f32; objects.len()];
         let mut best = Vec::with_capacity(boxes.len());
@@ -68,7 +70,8 @@ impl Matcher {
     }
 }
 
-/// Draws up to `count` places: at most the share `positive` of them with an object, the rest background. Gives both in rising order.
+/// Draws up to `count` places: at most the share `positive` of them with an object, the rest
+/// background. Gives both in rising order.
 pub fn draw(
     matches: &[Match],
     count: usize,

@@ -3,8 +3,9 @@
 use crate::model::MASK_SIDE;
 use crate::{BoundingBox, RunLength};
 
-/// The pixels of a picture (width, height) where the mask of `found`, in the picture's pixels, is above `threshold`: as torchvision's
-/// `paste_masks_in_image`, with a border of zeros and bilinear interpolation.
+/// The pixels of a picture (width, height) where the mask of `found`, in the picture's pixels, is
+/// above `threshold`: as torchvision's `paste_masks_in_image`, with a border of zeros and bilinear
+/// interpolation.
 pub(crate) fn paste(
     mask: &[f32],
     found: &BoundingBox,

@@ -1,5 +1,6 @@
-//! Polygons to masks, pixel by pixel as pycocotools rasterises them (`rleFrPoly` in its `maskApi.c`): the boundary is walked at five times
-//! the resolution, and a column's runs begin and end where it crosses the column's middle.
+//! Polygons to masks, pixel by pixel as pycocotools rasterises them (`rleFrPoly` in its
+//! `maskApi.c`): the boundary is walked at five times the resolution, and a column's runs begin and
+//! end where it crosses the column's middle.
 
 use crate::{Error, Result, RunLength};
 
@@ -13,7 +14,8 @@ const LONGEST: f64 = 4_194_304.0;
 const OUTSIDE: f64 = 10_000.0;
 
 impl RunLength {
-    /// The pixels within a polygon, whose corners are `[x, y, x, y, …]` in pixels of a picture of so many columns and rows.
+    /// The pixels within a polygon, whose corners are `[x, y, x, y, …]` in pixels of a picture of
+    /// so many columns and rows.
     ///
     /// ```
     /// use conv_detect::RunLength;
@@ -56,7 +58,8 @@ impl RunLength {
         Self::from_counts(width as u64, height as u64, &counts)
     }
 
-    /// The pixels that any of `masks` has; none where there is no mask. All must be of the same size.
+    /// The pixels that any of `masks` has; none where there is no mask. All must be of the same
+    /// size.
     pub fn union(masks: &[Self]) -> Option<Self> {
         let (first, rest) = masks.split_first()?;
         let mut bitmap = first.bitmap();

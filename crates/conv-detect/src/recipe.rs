@@ -15,8 +15,8 @@ pub struct Recipe {
     pub network: Config,
     /// Whether every second picture is mirrored in training.
     pub flip: bool,
-    /// The range from which each training picture's size is drawn, as multiples of what `network.input` says: 0.25 to 4. Two equal
-    /// numbers draw nothing.
+    /// The range from which each training picture's size is drawn, as multiples of what
+    /// `network.input` says: 0.25 to 4. Two equal numbers draw nothing.
     pub scale: [f64; 2],
     /// Parts of the network that stay as they come, where training starts from another detector.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -26,8 +26,9 @@ pub struct Recipe {
 }
 
 impl Default for Recipe {
-    /// AdamW in batches of two pictures, the learning rate up over 100 steps and down half a cosine from 10⁻³, the gradients' norm at most
-    /// 10: about ten minutes a thread for 600 pictures of 320 × 240.
+    /// AdamW in batches of two pictures, the learning rate up over 100 steps and down half a cosine
+    /// from 10⁻³, the gradients' norm at most 10: about ten minutes a thread for 600 pictures of
+    /// 320 × 240.
     fn default() -> Self {
         Self {
             network: Config::default(),

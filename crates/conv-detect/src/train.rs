@@ -60,11 +60,12 @@ impl Annotated {
 }
 
 impl Training {
-    /// Builds the network with its first values. The pictures whose number leaves 4 when divided by 5 are held out; one in twenty of the
-    /// others shows how training goes, and chooses nothing.
+    /// Builds the network with its first values. The pictures whose number leaves 4 when divided by
+    /// 5 are held out; one in twenty of the others shows how training goes, and chooses nothing.
     ///
     /// # Errors
-    /// A recipe out of range; too few pictures, or none with an object; a device other than the CPU.
+    /// A recipe out of range; too few pictures, or none with an object; a device other than the
+    /// CPU.
     pub fn new(recipe: Recipe, data: &Dataset, limits: Limits, device: &Device) -> Result<Self> {
         let config = recipe.config(data)?;
         let start = Start::drawn(&recipe, &config)?;
@@ -137,7 +138,8 @@ impl Training {
         })
     }
 
-    /// Objects whose box is less than a pixel wide or high where the network sees it: they are not learnt.
+    /// Objects whose box is less than a pixel wide or high where the network sees it: they are not
+    /// learnt.
     pub fn too_small(&self) -> usize {
         self.too_small
     }
@@ -152,7 +154,8 @@ impl Training {
         &self.model
     }
 
-    /// How well the present parameters do on the pictures that are held out; nothing where there are none.
+    /// How well the present parameters do on the pictures that are held out; nothing where there
+    /// are none.
     ///
     /// # Errors
     /// A picture that cannot be read any more.

@@ -1,4 +1,5 @@
-//! The network by itself, small and with values that are drawn: its losses, their gradients, and that nothing depends on the batch.
+//! The network by itself, small and with values that are drawn: its losses, their gradients, and
+//! that nothing depends on the batch.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Tensor};

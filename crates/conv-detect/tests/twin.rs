@@ -1,4 +1,5 @@
-//! The shipped model in torchvision: `reference/twin.py` loaded its weights by name and wrote down what they find.
+//! The shipped model in torchvision: `reference/twin.py` loaded its weights by name and wrote down
+//! what they find.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Tensor};

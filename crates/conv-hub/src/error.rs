@@ -7,7 +7,8 @@ use crate::text::Place;
 use crate::vectors::VectorsDefect;
 use crate::weights::SafetensorsDefect;
 
-/// An error of this crate. Every text names the file, folder or id, what was found and what was expected.
+/// An error of this crate. Every text names the file, folder or id, what was found and what was
+/// expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,4 +1,5 @@
-//! Files that are either whole or not there: a temporary file beside the target, fsync, rename, fsync of the folder.
+//! Files that are either whole or not there: a temporary file beside the target, fsync, rename,
+//! fsync of the folder.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -7,7 +8,8 @@ use std::path::Path;
 
 use candle_core::Tensor;
 
-/// Replaces the file at `path` by `bytes`: after a crash the old file or the new one is there, never a part of one.
+/// Replaces the file at `path` by `bytes`: after a crash the old file or the new one is there,
+/// never a part of one.
 ///
 /// # Errors
 /// Any failure of the file system, with the path in its text; the old file is then still in place.
@@ -17,7 +19,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Writes `tensors` as a safetensors file with the same promise as [`write_atomic`], one tensor in memory at a time.
+/// Writes `tensors` as a safetensors file with the same promise as [`write_atomic`], one tensor in
+/// memory at a time.
 ///
 /// The same tensors give the same bytes.
 ///
@@ -27,9 +30,9 @@ pub fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> io:
     write_described(path, folder_of(path), tensors, None)
 }
 
-/// As [`write_safetensors`], with the format's free-text metadata. Its map has no order: with more than
-/// one entry the bytes may differ from run to run. The file is in the folder `unfinished`, on the file
-/// system of `path`, until it is whole.
+/// As [`write_safetensors`], with the format's free-text metadata. Its map has no order: with more
+/// than one entry the bytes may differ from run to run. The file is in the folder `unfinished`, on
+/// the file system of `path`, until it is whole.
 ///
 /// # Errors
 /// As [`write_safetensors`].
@@ -56,8 +59,8 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Lets `write` fill a temporary file in `unfinished`, on the file system of `path`, makes it durable and renames it
-/// into place.
+/// Lets `write` fill a temporary file in `unfinished`, on the file system of `path`, makes it
+/// durable and renames it into place.
 fn replace(
     path: &Path,
     unfinished: &Path,
@@ -67,7 +70,8 @@ fn replace(
         let temporary = temporary_file(unfinished)?;
         let permissions = temporary.as_file().metadata()?.permissions();
         write(temporary.path())?;
-        // The safetensors crate renames a private file of its own over ours: hence by path, not by handle.
+        // The safetensors crate renames a private file of its own over ours: hence by path, not by
+        // handle.
         std::fs::set_permissions(temporary.path(), permissions)?;
         // Windows flushes only what was opened for writing.
         File::options().write(true).open(temporary.path())?.sync_all()?;
@@ -80,13 +84,15 @@ fn replace(
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
-    // A temporary file is private by default, and the rename would keep that; the user's umask decides instead.
+    // A temporary file is private by default, and the rename would keep that; the user's umask
+    // decides instead.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Makes the names in `folder` durable: what was renamed into it or out of it. Only Unix lets a folder be synchronised.
+/// Makes the names in `folder` durable: what was renamed into it or out of it. Only Unix lets a
+/// folder be synchronised.
 ///
 /// # Errors
 /// Any failure to open or synchronise it.

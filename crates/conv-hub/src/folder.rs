@@ -32,10 +32,12 @@ pub(crate) const MODEL_TYPE: &str = "model_type";
 /// The field of [`CONFIG`] that names the files beyond [`FILES`] that belong to the model.
 pub(crate) const FURTHER_FILES: &str = "files";
 
-/// The most that is read of a text file, in bytes; a tokenizer's vocabulary of a million words fits.
+/// The most that is read of a text file, in bytes; a tokenizer's vocabulary of a million words
+/// fits.
 const LONGEST_TEXT: u64 = 256 << 20;
 
-/// A model on disk, opened by reading its `config.json`; the other files are read when they are asked for.
+/// A model on disk, opened by reading its `config.json`; the other files are read when they are
+/// asked for.
 ///
 /// ```no_run
 /// # fn main() -> conv_hub::Result<()> {
@@ -59,7 +61,8 @@ impl ModelFolder {
     /// Opens the folder at `path`.
     ///
     /// # Errors
-    /// [`Error::MissingFile`] without a `config.json`, [`Error::Json`] where it names no `model_type`.
+    /// [`Error::MissingFile`] without a `config.json`, [`Error::Json`] where it names no
+    /// `model_type`.
     pub fn open(path: &Path) -> Result<Self> {
         let file = existing(path, CONFIG)?;
         let mut config: serde_json::Map<String, serde_json::Value> = json(&file)?;
@@ -122,8 +125,8 @@ impl ModelFolder {
     /// The parameters by name, on the CPU; `floats` converts those of a floating-point type.
     ///
     /// # Errors
-    /// As [`read_safetensors`]; [`Error::NotFinite`] for a parameter that is no number; [`Error::MissingFile`] without
-    /// the file.
+    /// As [`read_safetensors`]; [`Error::NotFinite`] for a parameter that is no number;
+    /// [`Error::MissingFile`] without the file.
     pub fn tensors(&self, floats: Option<DType>) -> Result<BTreeMap<String, Tensor>> {
         let path = self.file(WEIGHTS)?;
         let tensors = read_safetensors(&path, floats)?;
@@ -163,8 +166,8 @@ impl ModelFolder {
     }
 }
 
-/// Whether a model may be written to `path`, to know it before training: what is there must be a model,
-/// and nothing but a model, since it is going to be removed.
+/// Whether a model may be written to `path`, to know it before training: what is there must be a
+/// model, and nothing but a model, since it is going to be removed.
 ///
 /// # Errors
 /// [`Error::NotAModel`] names what is in the way.

@@ -1,10 +1,10 @@
-//! Where models and data come from: folders on disk, the Hugging Face hub, and the formats in which others left their
-//! weights and word vectors.
+//! Where models and data come from: folders on disk, the Hugging Face hub, and the formats in which
+//! others left their weights and word vectors.
 //!
-//! Everything here reads files that somebody else made, and none of them is trusted. Sizes that a file claims are
-//! checked against its length before anything is allocated; nothing that a file asks for is executed; a name from
-//! outside never becomes a path outside. A bad file gives an error that names the file, the place in it, what was
-//! found and what was expected.
+//! Everything here reads files that somebody else made, and none of them is trusted. Sizes that a
+//! file claims are checked against its length before anything is allocated; nothing that a file
+//! asks for is executed; a name from outside never becomes a path outside. A bad file gives an
+//! error that names the file, the place in it, what was found and what was expected.
 //!
 //! - [`ModelFolder`] and [`ModelParts`]: a model as a folder that is written whole or not at all.
 //! - [`Stored`] and [`Inspection`]: what every task does with such a folder.

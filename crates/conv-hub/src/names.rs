@@ -2,8 +2,9 @@
 
 use crate::{Error, Result};
 
-/// `name` again, if joining it to a folder stays within the folder: relative, no `.` or `..`, no control characters, and
-/// on Windows nothing that is read as another separator, a drive or a stream.
+/// `name` again, if joining it to a folder stays within the folder: relative, no `.` or `..`, no
+/// control characters, and on Windows nothing that is read as another separator, a drive or a
+/// stream.
 pub(crate) fn within<'a>(name: &'a str, place: &str) -> Result<&'a str> {
     let special = |c: char| c.is_control() || cfg!(windows) && matches!(c, '\\' | ':');
     let ordinary = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(special);

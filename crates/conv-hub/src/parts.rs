@@ -1,4 +1,5 @@
-//! Writing a model folder: the whole of it beside its place, then a rename, so that no one ever sees half a model.
+//! Writing a model folder: the whole of it beside its place, then a rename, so that no one ever
+//! sees half a model.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,14 +77,15 @@ impl Default for ModelParts<'_> {
 impl ModelParts<'_> {
     /// Writes the model to the folder `path`, over an older model there if there is one.
     ///
-    /// All files are written and made durable in a temporary folder beside `path`, which is then renamed. An older
-    /// model is moved aside first and removed last.
+    /// All files are written and made durable in a temporary folder beside `path`, which is then
+    /// renamed. An older model is moved aside first and removed last.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] if something at `path` is not a model folder or holds files that this would destroy;
-    /// [`Error::HalfRange`] if a weight does not fit in half precision; [`Error::Labels`] and [`Error::UnsafeName`]
-    /// for names that could not be read again; [`Error::Io`]. What was at `path` is then still there, or where the
-    /// text says: nothing is removed before the new model is in its place.
+    /// [`Error::NotAModel`] if something at `path` is not a model folder or holds files that this
+    /// would destroy; [`Error::HalfRange`] if a weight does not fit in half precision;
+    /// [`Error::Labels`] and [`Error::UnsafeName`] for names that could not be read again;
+    /// [`Error::Io`]. What was at `path` is then still there, or where the text says: nothing is
+    /// removed before the new model is in its place.
     pub fn write(&self, path: &Path) -> Result<()> {
         check_labels(self.labels, &path.join(LABELS))?;
         folder::check_target(path)?;
@@ -152,8 +154,8 @@ impl ModelParts<'_> {
 const NEW: &str = "new";
 const OLD: &str = "old";
 
-/// Moves the new model from `beside` to `path`; `beside` and the older model in it are removed, unless the older one
-/// can neither be replaced nor moved back.
+/// Moves the new model from `beside` to `path`; `beside` and the older model in it are removed,
+/// unless the older one can neither be replaced nor moved back.
 fn put_in_place(
     beside: TempDir,
     path: &Path,

@@ -8,12 +8,13 @@ use crate::{Error, Result};
 /// The model folder that `text` names: a folder on disk, or else an id on the hub, `owner/name` or
 /// `owner/name@revision`, whose model files are fetched into the hub's cache.
 ///
-/// With the feature `hub`, the environment is read as by the hub's other programs: `HF_ENDPOINT` is the hub's address,
-/// `HF_HUB_CACHE` or `HF_HOME` the cache, `HF_TOKEN` the token; with `HF_HUB_OFFLINE=1` nothing but the cache is used.
+/// With the feature `hub`, the environment is read as by the hub's other programs: `HF_ENDPOINT` is
+/// the hub's address, `HF_HUB_CACHE` or `HF_HOME` the cache, `HF_TOKEN` the token; with
+/// `HF_HUB_OFFLINE=1` nothing but the cache is used.
 ///
 /// # Errors
-/// [`Error::NoSuchModel`] for what is neither; [`Error::HubFeature`] for an id in a build without the feature;
-/// what the hub answers.
+/// [`Error::NoSuchModel`] for what is neither; [`Error::HubFeature`] for an id in a build without
+/// the feature; what the hub answers.
 pub fn resolve(text: &str) -> Result<PathBuf> {
     let path = Path::new(text);
     if path.is_dir() {

@@ -21,8 +21,8 @@ pub trait ModelConfig: Serialize + DeserializeOwned {
     fn check(&self) -> Result<(), InvalidField>;
 }
 
-/// A model folder of one task, read and checked. The task adds its tokenizer or labels and builds its
-/// network.
+/// A model folder of one task, read and checked. The task adds its tokenizer or labels and builds
+/// its network.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,8 +61,8 @@ impl<C: ModelConfig> Stored<C> {
     /// Reads the folder at `path`.
     ///
     /// # Errors
-    /// A missing or damaged file, a folder of another task, a field out of its range, or a parameter
-    /// that is not of floats or not finite.
+    /// A missing or damaged file, a folder of another task, a field out of its range, or a
+    /// parameter that is not of floats or not finite.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = ModelFolder::open(path)?;
         folder.expect_type(C::MODEL_TYPE)?;
@@ -76,8 +76,8 @@ impl<C: ModelConfig> Stored<C> {
     }
 }
 
-/// What `inspect` says of a model: the task's own part, how it was trained, and every parameter. Its
-/// `Display` is a table for people, its serialised form one for programs.
+/// What `inspect` says of a model: the task's own part, how it was trained, and every parameter.
+/// Its `Display` is a table for people, its serialised form one for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection<T> {
     /// The task's own part; its `Display` is some lines of `name value`, each with its line break.
@@ -101,8 +101,8 @@ pub struct Parameter {
 }
 
 impl<T> Inspection<T> {
-    /// Reads what is not the task's from a model folder. Models of other makers need not say how they
-    /// came about.
+    /// Reads what is not the task's from a model folder. Models of other makers need not say how
+    /// they came about.
     ///
     /// # Errors
     /// A missing or damaged file.

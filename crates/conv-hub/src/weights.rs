@@ -1,4 +1,5 @@
-//! Safetensors: the header is checked against the file's length before anything is allocated for it.
+//! Safetensors: the header is checked against the file's length before anything is allocated for
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -64,11 +65,12 @@ pub enum SafetensorsDefect {
 
 /// Reads every tensor of a safetensors file, one after the other, onto the CPU.
 ///
-/// `floats` converts the tensors of a floating-point type; those of an integer type stay as they are.
+/// `floats` converts the tensors of a floating-point type; those of an integer type stay as they
+/// are.
 ///
 /// # Errors
-/// [`Error::Safetensors`] names the defect of a truncated, corrupt or mislabelled file. Nothing larger than the file
-/// is ever allocated for it.
+/// [`Error::Safetensors`] names the defect of a truncated, corrupt or mislabelled file. Nothing
+/// larger than the file is ever allocated for it.
 pub fn read_safetensors(path: &Path, floats: Option<DType>) -> Result<BTreeMap<String, Tensor>> {
     let defective = |defect| Error::Safetensors { path: path.to_path_buf(), defect };
     let file = File::open(path).map_err(Error::io("open", path))?;
@@ -147,7 +149,8 @@ pub(crate) fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
     Ok(None)
 }
 
-/// Whether strides over `shape` can be computed: a dimension of zero hides an overflow in the others.
+/// Whether strides over `shape` can be computed: a dimension of zero hides an overflow in the
+/// others.
 pub(crate) fn addressable(shape: &[usize]) -> bool {
     shape
         .iter()

@@ -1,4 +1,5 @@
-//! Checkpoints that PyTorch wrote (tests/reference/make_pth.py), against the tensors that PyTorch says are in them.
+//! Checkpoints that PyTorch wrote (tests/reference/make_pth.py), against the tensors that PyTorch
+//! says are in them.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;

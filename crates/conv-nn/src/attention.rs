@@ -8,18 +8,19 @@ use candle_core::{D, DType, Tensor};
 
 const NAME: &str = "dot_attention";
 
-/// Dot-product attention: each query reads the values of a sequence by how well their keys fit it (Luong et al.
-/// 2015; Gehring et al. 2017, equations 1 and 2). With q a query, kₜ and vₜ the keys and values of the
-/// sequence's own positions:
+/// Dot-product attention: each query reads the values of a sequence by how well their keys fit it
+/// (Luong et al. 2015; Gehring et al. 2017, equations 1 and 2). With q a query, kₜ and vₜ the keys
+/// and values of the sequence's own positions:
 ///
 /// `aₜ = exp(q · kₜ) / Σᵤ exp(q · kᵤ)`, `c = Σₜ aₜ vₜ`
 ///
-/// Differentiable. On the CPU, where nothing is tracked, what becomes of a query is the same bits whatever
-/// the other queries, sequences and their padding are.
+/// Differentiable. On the CPU, where nothing is tracked, what becomes of a query is the same bits
+/// whatever the other queries, sequences and their padding are.
 ///
 /// # Shapes
-/// queries `[B, Q, D]`, keys `[B, T, D]`, values `[B, T, E]`, B lengths of at most T → c `[B, Q, E]` and a
-/// `[B, Q, T]`, zero beyond the lengths; f32 or f64. A sequence of length 0 gives zeros.
+/// queries `[B, Q, D]`, keys `[B, T, D]`, values `[B, T, E]`, B lengths of at most T → c
+/// `[B, Q, E]` and a `[B, Q, T]`, zero beyond the lengths; f32 or f64. A sequence of length 0 gives
+/// zeros.
 ///
 /// # Errors
 /// Shapes or types that do not fit each other.

@@ -1,4 +1,5 @@
-//! Batch normalisation with running statistics, whose gradients reach the input, the weight and the bias.
+//! Batch normalisation with running statistics, whose gradients reach the input, the weight and the
+//! bias.
 
 use crate::activation::rectify;
 use crate::blocks::{collect, fill_rows};
@@ -27,14 +28,16 @@ impl Default for BatchNormConfig {
     }
 }
 
-/// y = (x - mean) / √(variance + ε) · weight + bias, channel by channel (Ioffe and Szegedy 2015, algorithm 1).
+/// y = (x - mean) / √(variance + ε) · weight + bias, channel by channel (Ioffe and Szegedy 2015,
+/// algorithm 1).
 ///
-/// In training mean and variance are the batch's, over samples and places, and the running ones move towards them, the
-/// variance unbiased (divided by n - 1). In evaluation they are the running ones. As PyTorch's `BatchNorm1d` and `BatchNorm2d`,
-/// parameter names included.
+/// In training mean and variance are the batch's, over samples and places, and the running ones
+/// move towards them, the variance unbiased (divided by n - 1). In evaluation they are the running
+/// ones. As PyTorch's `BatchNorm1d` and `BatchNorm2d`, parameter names included.
 ///
 /// # Shapes
-/// `[B, C]`, `[B, C, T]` or `[B, C, H, W]` → the same; weight, bias and running statistics `[C]`; f32 or f64.
+/// `[B, C]`, `[B, C, T]` or `[B, C, H, W]` → the same; weight, bias and running statistics `[C]`;
+/// f32 or f64.
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -44,9 +47,11 @@ pub struct BatchNorm {
     config: BatchNormConfig,
 }
 
-/// A [`BatchNorm`] over `channels` from `weight` and `running_var` (at first 1), `bias` and `running_mean` (at first 0).
+/// A [`BatchNorm`] over `channels` from `weight` and `running_var` (at first 1), `bias` and
+/// `running_mean` (at first 0).
 ///
-/// The running statistics are buffers of the store: saved and restored with the parameters, and none of them.
+/// The running statistics are buffers of the store: saved and restored with the parameters, and
+/// none of them.
 pub fn batch_norm(
     channels: usize,
     config: BatchNormConfig,
@@ -65,7 +70,8 @@ pub fn batch_norm(
 }
 
 impl BatchNorm {
-    /// From given tensors, each `[C]`. Training writes the running statistics in place, into the memory of what is given.
+    /// From given tensors, each `[C]`. Training writes the running statistics in place, into the
+    /// memory of what is given.
     pub fn new(
         weight: Tensor,
         bias: Tensor,
@@ -79,12 +85,14 @@ impl BatchNorm {
     /// The normalised `x`. In training also moves the running statistics.
     ///
     /// # Errors
-    /// Another number of channels; in training fewer than two values a channel, which have no variance.
+    /// Another number of channels; in training fewer than two values a channel, which have no
+    /// variance.
     pub fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
         self.normalised(x, mode, false)
     }
 
-    /// [`relu`](crate::relu) of [`BatchNorm::forward`] in one walk: the graph keeps one tensor for the two.
+    /// [`relu`](crate::relu) of [`BatchNorm::forward`] in one walk: the graph keeps one tensor for
+    /// the two.
     ///
     /// # Errors
     /// As there.
@@ -232,8 +240,8 @@ impl Planes {
         collect(self.channels, self.samples * self.width, of)
     }
 
-    /// The sum of a channel's planes, each by `of(its sample)`: in f64, since there may be millions of
-    /// samples, whose sum in f32 would lose what the last ones add.
+    /// The sum of a channel's planes, each by `of(its sample)`: in f64, since there may be millions
+    /// of samples, whose sum in f32 would lose what the last ones add.
     #[inline(always)]
     fn sum<T: Real>(&self, of: impl Fn(usize) -> T) -> f64 {
         let mut sum = 0.0;
@@ -282,7 +290,8 @@ impl Normalise {
         self.channels[number].map(T::from_f64)
     }
 
-    /// For each channel Σ gradient and Σ gradient · normalised input: the gradients of bias and weight.
+    /// For each channel Σ gradient and Σ gradient · normalised input: the gradients of bias and
+    /// weight.
     fn parameter_gradients<T: Real>(&self, planes: Planes, x: &[T], gradient: &[T]) -> Vec<[T; 2]> {
         planes.each(
             #[inline(always)]
@@ -318,7 +327,8 @@ impl Normalise {
                 let channel = plane % planes.channels;
                 let [mean, scale] = self.channel(channel);
                 let factor = weight[channel] * scale;
-                // A batch's normalised channel is orthogonal to what moves its mean or its variance: both are taken out.
+                // A batch's normalised channel is orthogonal to what moves its mean or its
+                // variance: both are taken out.
                 let [along_mean, along_row] = if self.of_batch {
                     [sums[channel][0] / count, sums[channel][1] * scale / count]
                 } else {

@@ -1,4 +1,5 @@
-//! Fixed blocks of a CPU kernel's work, shared out among threads: results do not depend on how many there are.
+//! Fixed blocks of a CPU kernel's work, shared out among threads: results do not depend on how many
+//! there are.
 
 use crate::real::Real;
 use conv_core::cpu::{InstructionSet, Unwritten};
@@ -7,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 /// How many elements a thread takes at a time. It depends on nothing, so neither do the results.
 pub(crate) const BLOCK: usize = 1 << 14;
 
-/// Runs `f` on each of `blocks`, in as many threads as the pool has where there are several blocks. Marked `#[inline(always)]`, it is
-/// compiled for the processor's vectors.
+/// Runs `f` on each of `blocks`, in as many threads as the pool has where there are several blocks.
+/// Marked `#[inline(always)]`, it is compiled for the processor's vectors.
 ///
-/// The caller's thread takes blocks too, from the first moment on: what has so little work as a normalisation would else wait longer
-/// for two of the pool's threads to wake than it computes.
+/// The caller's thread takes blocks too, from the first moment on: what has so little work as a
+/// normalisation would else wait longer for two of the pool's threads to wake than it computes.
 fn share<B>(
     blocks: impl DoubleEndedIterator<Item = B> + ExactSizeIterator + Send,
     f: impl Fn(B) + Sync,
@@ -31,7 +32,8 @@ fn share<B>(
     rayon::in_place_scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|_| {
-                // From the other end: an operation and the next then find their halves in the caches of the same core.
+                // From the other end: an operation and the next then find their halves in the
+                // caches of the same core.
                 let next = || lock().next_back();
                 while let Some(block) = next() {
                     run(block);
@@ -136,7 +138,8 @@ pub(crate) fn fill_rows<T: Real>(
     )
 }
 
-/// Makes rows of `width` from those of the arguments in the same place, by `f(the arguments' rows, its elements)`.
+/// Makes rows of `width` from those of the arguments in the same place, by
+/// `f(the arguments' rows, its elements)`.
 pub(crate) fn map_rows<T: Real, const N: usize>(
     arguments: [&[T]; N],
     width: usize,
@@ -175,7 +178,8 @@ pub(crate) fn sum_rows<T: Real>(
     sums
 }
 
-/// Rows of a first width, and sums of a second one over all of them, both by `f(the row's number, its elements, the sums)`.
+/// Rows of a first width, and sums of a second one over all of them, both by
+/// `f(the row's number, its elements, the sums)`.
 pub(crate) fn fill_and_sum_rows<T: Real>(
     rows: usize,
     [width, sums_width]: [usize; 2],

@@ -130,8 +130,8 @@ impl Conv1d {
         Self { weight, bias, config }
     }
 
-    /// A convolution and a gated linear unit: a · σ(b), with a and b the halves of the output's channels. In one group both are one
-    /// operation ([`conv_core::conv1d_glu`]).
+    /// A convolution and a gated linear unit: a · σ(b), with a and b the halves of the output's
+    /// channels. In one group both are one operation ([`conv_core::conv1d_glu`]).
     ///
     /// # Shapes
     /// `[B, C, T]` → `[B, O / 2, T']`.

@@ -44,8 +44,9 @@ pub struct CrossEntropyConfig {
 /// Defined as PyTorch's `cross_entropy`, weights and smoothing together included.
 ///
 /// # Shapes
-/// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction. Also logits
-/// `[B, V, …]` with targets `[B, …]`, such as pixels or positions: each place of each sample counts as one.
+/// logits `[N, V]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction. Also
+/// logits `[B, V, …]` with targets `[B, …]`, such as pixels or positions: each place of each sample
+/// counts as one.
 ///
 /// # Errors
 /// A target that is neither a class nor ignored, a smoothing outside 0 to 1, another number of
@@ -111,7 +112,8 @@ impl Reduction {
 
     pub(crate) fn of(&self, losses: &Tensor, total_weight: f64) -> Result<Tensor> {
         Ok(match self {
-            // Not by dividing, where a gradient of 0 would become NaN; and by a tensor, since candle stops at the number 0.
+            // Not by dividing, where a gradient of 0 would become NaN; and by a tensor, since
+            // candle stops at the number 0.
             Reduction::Mean if total_weight == 0.0 => {
                 let sum = total(losses)?;
                 ((&sum * sum.zeros_like()?)? + f64::NAN)?
@@ -123,8 +125,8 @@ impl Reduction {
     }
 }
 
-/// The sum of the losses. On the CPU in f64: in f32 candle adds a million of them one by one, and loses
-/// digits.
+/// The sum of the losses. On the CPU in f64: in f32 candle adds a million of them one by one, and
+/// loses digits.
 pub(crate) fn total(losses: &Tensor) -> candle_core::Result<Tensor> {
     if losses.device().is_cpu() {
         losses.to_dtype(DType::F64)?.sum_all()?.to_dtype(losses.dtype())
@@ -139,8 +141,8 @@ pub(crate) struct Loss {
     classes: usize,
     smoothing: f64,
     weights: Option<Vec<f32>>,
-    /// Of each row the maximum, ln Σ exp(x - maximum), so that the backward pass need not find them again, and -Σᵥ wᵥ log pᵥ where
-    /// there is smoothing.
+    /// Of each row the maximum, ln Σ exp(x - maximum), so that the backward pass need not find them
+    /// again, and -Σᵥ wᵥ log pᵥ where there is smoothing.
     log_sum_exps: Vec<[f64; 3]>,
 }
 
@@ -374,7 +376,8 @@ impl Loss {
     }
 }
 
-/// Makes the logits that a loss was [prepared](Loss::prepared) with their gradients in the sum of the losses.
+/// Makes the logits that a loss was [prepared](Loss::prepared) with their gradients in the sum of
+/// the losses.
 impl InplaceOp1 for Loss {
     fn name(&self) -> &'static str {
         <Self as Kernel>::NAME

@@ -39,7 +39,8 @@ pub fn dropout(x: &Tensor, p: f64, mode: &mut Mode) -> Result<Tensor> {
     }
 }
 
-/// [`dropout`], and zeros from each sequence's own length on, as [`keep_first`] has them: one tensor for the two.
+/// [`dropout`], and zeros from each sequence's own length on, as [`keep_first`] has them: one
+/// tensor for the two.
 ///
 /// # Shapes
 /// `[B, …, T]` of f32 or f64, B lengths of at most T → the same.
@@ -116,8 +117,9 @@ impl Kernel for Dropout {
     }
 }
 
-/// `y` = `scale` · `x` where the bits lie above `last_dropped`, else 0. Of the bits 31 count, since vectors compare signed numbers; p = 1
-/// leaves none above. All of it by value: behind references of a closure's the processor would branch at each element, and guess wrong.
+/// `y` = `scale` · `x` where the bits lie above `last_dropped`, else 0. Of the bits 31 count, since
+/// vectors compare signed numbers; p = 1 leaves none above. All of it by value: behind references
+/// of a closure's the processor would branch at each element, and guess wrong.
 #[inline(always)]
 fn keep<T: Real>(x: &[T], bits: &[u32], last_dropped: i32, scale: T, y: &mut [T]) {
     for ((y, &x), &bits) in y.iter_mut().zip(x).zip(bits) {

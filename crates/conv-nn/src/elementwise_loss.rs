@@ -1,4 +1,5 @@
-//! Losses of single numbers: a binary answer, a regression. One loss an element, for the caller to sum or average.
+//! Losses of single numbers: a binary answer, a regression. One loss an element, for the caller to
+//! sum or average.
 
 use crate::blocks::{BLOCK, fill};
 use crate::kernel::{Kernel, apply, check_real, contiguous};
@@ -6,8 +7,8 @@ use crate::real::Real;
 use crate::{Error, Result};
 use candle_core::{DType, Tensor};
 
-/// −t log σ(x) − (1 − t) log(1 − σ(x)), as PyTorch's `binary_cross_entropy_with_logits` without reduction. Targets may be fractions, and
-/// have no gradient. On the CPU.
+/// −t log σ(x) − (1 − t) log(1 − σ(x)), as PyTorch's `binary_cross_entropy_with_logits` without
+/// reduction. Targets may be fractions, and have no gradient. On the CPU.
 ///
 /// # Shapes
 /// Any; logits, targets and losses have the same.
@@ -29,8 +30,9 @@ pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor>
     apply(BinaryCrossEntropy { targets }, logits)
 }
 
-/// d² / 2β where d = |x − t| is below `beta`, and d − β/2 beyond (Girshick 2015, equation 3), as PyTorch's `smooth_l1_loss` without
-/// reduction; with β 0 the distance itself. Targets have no gradient. On the CPU.
+/// d² / 2β where d = |x − t| is below `beta`, and d − β/2 beyond (Girshick 2015, equation 3), as
+/// PyTorch's `smooth_l1_loss` without reduction; with β 0 the distance itself. Targets have no
+/// gradient. On the CPU.
 ///
 /// # Shapes
 /// Any; x, targets and losses have the same.

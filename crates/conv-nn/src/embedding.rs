@@ -1,7 +1,8 @@
 //! Rows of a table by id.
 //!
-//! On candle's own `index_select`, whose gradient is right, adds up in the order of the ids, and goes
-//! straight into the table's: an operation of our own would make a second buffer of the table's size.
+//! On candle's own `index_select`, whose gradient is right, adds up in the order of the ids, and
+//! goes straight into the table's: an operation of our own would make a second buffer of the
+//! table's size.
 
 use crate::kernel::{contiguous, read_ids};
 use crate::{Error, Init, Result, VarBuilder};
@@ -14,8 +15,8 @@ const NAME: &str = "embedding";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbeddingConfig {
-    /// The id that stands for nothing: it reads as zeros, whatever the table holds, and its row gets
-    /// no gradient.
+    /// The id that stands for nothing: it reads as zeros, whatever the table holds, and its row
+    /// gets no gradient.
     pub padding_index: Option<u32>,
 }
 

@@ -1,6 +1,7 @@
 //! What can be wrong with a layer, a loss or a parameter.
 
-/// An error of this crate. Every text names the layer or parameter, what was found and what was expected.
+/// An error of this crate. Every text names the layer or parameter, what was found and what was
+/// expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,7 +31,8 @@ pub enum Error {
         /// How many tensors there are.
         count: usize,
     },
-    /// A parameter of [`Parameters::frozen_once`](crate::Parameters::frozen_once) that a layer has already.
+    /// A parameter of [`Parameters::frozen_once`](crate::Parameters::frozen_once) that a layer has
+    /// already.
     #[error("parameter `{name}` was given up to the layer that asked for it first")]
     ParameterTaken {
         /// The parameter's full name.
@@ -110,7 +112,8 @@ pub enum Error {
         /// How many classes the logits have.
         classes: usize,
     },
-    /// A symbol of a target of [`ctc_loss`](crate::ctc_loss) or [`rnnt_loss`](crate::rnnt_loss) that no alignment can write.
+    /// A symbol of a target of [`ctc_loss`](crate::ctc_loss) or [`rnnt_loss`](crate::rnnt_loss)
+    /// that no alignment can write.
     #[error(
         "{operation}: symbol {symbol} at position {position} of sample {sample} is the blank or none of the {classes} classes"
     )]

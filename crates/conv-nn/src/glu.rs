@@ -7,8 +7,8 @@ use crate::{Error, Result};
 use candle_core::Tensor;
 use candle_core::shape::Dim;
 
-/// a · σ(b), where a and b are the two halves of `x` along `dim` (Dauphin et al. 2017; Gehring et al. 2017,
-/// section 3.2). As PyTorch's `glu`.
+/// a · σ(b), where a and b are the two halves of `x` along `dim` (Dauphin et al. 2017; Gehring et
+/// al. 2017, section 3.2). As PyTorch's `glu`.
 ///
 /// # Shapes
 /// `[…, 2C, …]` of f32 or f64 → `[…, C, …]`.

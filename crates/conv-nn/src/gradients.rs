@@ -1,4 +1,5 @@
-//! The backward passes alone, for operations that are made of these and for whoever walks the graph himself. On the CPU.
+//! The backward passes alone, for operations that are made of these and for whoever walks the graph
+//! himself. On the CPU.
 //!
 //! `dy` has the shape of the operation's result.
 
@@ -51,8 +52,8 @@ pub fn glu(x: &Tensor, dy: &Tensor, dim: impl Dim) -> Result<Tensor> {
     gradient(Glu::new(x, dim)?, x, dy, dy)
 }
 
-/// The loss of [`cross_entropy`](crate::cross_entropy) and its gradient with respect to the logits: of the sum of the losses where
-/// there is no reduction.
+/// The loss of [`cross_entropy`](crate::cross_entropy) and its gradient with respect to the logits:
+/// of the sum of the losses where there is no reduction.
 ///
 /// # Errors
 /// As the loss.
@@ -77,7 +78,8 @@ pub fn layer_norm(layer: &LayerNorm, x: &Tensor, dy: &Tensor) -> Result<[Option<
     layer.gradients(x, dy)
 }
 
-/// The gradients of `x`, weight and bias in a [`BatchNorm`] in training; those that are not tracked have none.
+/// The gradients of `x`, weight and bias in a [`BatchNorm`] in training; those that are not tracked
+/// have none.
 ///
 /// # Errors
 /// As the layer, and a `dy` of another shape.
@@ -112,7 +114,8 @@ mod tests {
     use candle_core::{Device, Module, Var};
     use gradcheck::values;
 
-    /// What the graph gives for each of `vars` where the result's gradient is `dy`, against what is given.
+    /// What the graph gives for each of `vars` where the result's gradient is `dy`, against what is
+    /// given.
     fn check(
         name: &str,
         y: &Tensor,

@@ -26,7 +26,8 @@ pub enum Init {
     },
     /// A value computed from elsewhere, e.g. weight norm's g = ‖v‖ from the v just drawn.
     Value(Tensor),
-    /// Drawn by `rest`, but rows `index` are `values`: pre-trained word vectors, a padding row of zeros.
+    /// Drawn by `rest`, but rows `index` are `values`: pre-trained word vectors, a padding row of
+    /// zeros.
     Rows {
         /// How the other rows are drawn.
         rest: Box<Init>,
@@ -35,8 +36,8 @@ pub enum Init {
         /// Their values, `[index.len(), …]`.
         values: Tensor,
     },
-    /// First values of what is no parameter, such as running statistics: a buffer is saved and restored
-    /// with the parameters, but never stepped, averaged or counted.
+    /// First values of what is no parameter, such as running statistics: a buffer is saved and
+    /// restored with the parameters, but never stepped, averaged or counted.
     Buffer(Box<Init>),
 }
 
@@ -116,7 +117,8 @@ fn overwrite_rows(
     if index.is_empty() {
         return Ok(drawn);
     }
-    // One index per row of the result into [drawn; values], so that the rows are copied and not added.
+    // One index per row of the result into [drawn; values], so that the rows are copied and not
+    // added.
     let mut source: Vec<u32> = (0..rows as u32).collect();
     for (position, row) in index.iter().enumerate() {
         source[*row as usize] = (rows + position) as u32;

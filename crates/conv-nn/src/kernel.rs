@@ -1,4 +1,5 @@
-//! The candle operations around a CPU kernel of one argument and around one with a weight and a bias.
+//! The candle operations around a CPU kernel of one argument and around one with a weight and a
+//! bias.
 
 use crate::real::Real;
 use crate::{Error, Result};
@@ -43,7 +44,8 @@ pub(crate) fn elements_mut<'a, T>(
     }
 }
 
-/// Refuses as many elements as memory has no room for: asked for as a tensor, they would end the process.
+/// Refuses as many elements as memory has no room for: asked for as a tensor, they would end the
+/// process.
 pub(crate) fn check_room(operation: &'static str, elements: usize, dtype: DType) -> Result<()> {
     /// Elements above which the allocator is asked first, at the price of a second call.
     const LARGE: usize = 1 << 26;

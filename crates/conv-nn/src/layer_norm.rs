@@ -117,7 +117,8 @@ impl Normalise {
         (mean, (variance + T::from_f64(self.epsilon)).sqrt().recip())
     }
 
-    /// The gradient of the input, unless only the other two are wanted, and those of weight and bias one after the other.
+    /// The gradient of the input, unless only the other two are wanted, and those of weight and
+    /// bias one after the other.
     fn gradients<T: Real>(
         &self,
         [x, weight, gradient]: [&[T]; 3],

@@ -32,8 +32,8 @@ pub fn keep_first(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     Ok(x.mul(&Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?)?)
 }
 
-/// [`softmax`](crate::softmax) along the last dimension over each sequence's own length, and zeros beyond: attention that does not
-/// see padding.
+/// [`softmax`](crate::softmax) along the last dimension over each sequence's own length, and zeros
+/// beyond: attention that does not see padding.
 ///
 /// # Shapes
 /// `[B, …, S]` of f32 or f64, B lengths of at most S → the same.

@@ -11,8 +11,10 @@
 //! as kernels in fixed blocks, so that the same seed gives the same bits on any number of threads;
 //! elsewhere as compositions of candle's operations whose gradients are right.
 //!
-//! Parameters and activations are f32 or f64. Half precision is for files: a convolution, which `conv-core` computes in f32,
-//! and an embedding, which copies rows, take it; every other operation refuses a tensor of F16 or BF16 by name ([`Error::DType`]); `to_dtype(DType::F32)` is what to do.
+//! Parameters and activations are f32 or f64. Half precision is for files: a convolution, which
+//! `conv-core` computes in f32, and an embedding, which copies rows, take it; every other operation
+//! refuses a tensor of F16 or BF16 by name ([`Error::DType`]); `to_dtype(DType::F32)` is what to
+//! do.
 //!
 //! Nothing is random but what is given a stream: [`Mode::Train`] carries it down to [`dropout`].
 //!

@@ -8,8 +8,9 @@ use candle_core::backend::BackendStorage;
 use candle_core::{DType, Module, Shape, Tensor};
 use conv_core::{Conv1dConfig, Precision};
 
-/// Rows up to which a product without packing is mostly the faster one: 2.7 to 10 times as fast as candle's with 17 rows (0.2 to 0.5
-/// times for ten outputs, which is a microsecond), 0.7 to 2.2 times with 64, 0.8 to 1 with 300, 0.4 to 0.6 with a thousand.
+/// Rows up to which a product without packing is mostly the faster one: 2.7 to 10 times as fast as
+/// candle's with 17 rows (0.2 to 0.5 times for ten outputs, which is a microsecond), 0.7 to 2.2
+/// times with 64, 0.8 to 1 with 300, 0.4 to 0.6 with a thousand.
 const FEW: usize = 64;
 
 /// y = x Wᵀ + b over the last dimension.
@@ -145,8 +146,9 @@ impl Module for Linear {
     }
 }
 
-/// x Wᵀ + b of matrices; a bias of no elements is none. candle's own node would compute the gradient of an untracked side too, which
-/// in a first layer is half of the work, and would lose the bias's gradient in a batch of none.
+/// x Wᵀ + b of matrices; a bias of no elements is none. candle's own node would compute the
+/// gradient of an untracked side too, which in a first layer is half of the work, and would lose
+/// the bias's gradient in a batch of none.
 struct Product;
 
 impl LayerKernel for Product {

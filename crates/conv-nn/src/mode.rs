@@ -2,7 +2,8 @@
 
 use rand_chacha::ChaCha8Rng;
 
-/// What a forward pass is for. Passed down as `&mut Mode`, so that each layer draws from the one stream in turn.
+/// What a forward pass is for. Passed down as `&mut Mode`, so that each layer draws from the one
+/// stream in turn.
 ///
 /// ```
 /// use conv_nn::{Mode, rng};

@@ -1,4 +1,5 @@
-//! Losses of a linear layer's outputs without the outputs: a large vocabulary's logits are made, used and dropped block by block.
+//! Losses of a linear layer's outputs without the outputs: a large vocabulary's logits are made,
+//! used and dropped block by block.
 
 use crate::blocks::{self, update};
 use crate::cross_entropy::Loss;
@@ -15,12 +16,14 @@ const BLOCK: usize = 1 << 23;
 
 /// [`cross_entropy`] of `layer`'s outputs.
 ///
-/// With targets among V classes, the logits of N samples and their gradient are the largest tensors of a language's network by far. Here
-/// they exist for some rows at a time: since the loss is one number, its gradients with respect to `x`, weight and bias are known up to a factor
-/// as soon as a block's logits are, and are kept instead.
+/// With targets among V classes, the logits of N samples and their gradient are the largest tensors
+/// of a language's network by far. Here they exist for some rows at a time: since the loss is one
+/// number, its gradients with respect to `x`, weight and bias are known up to a factor as soon as a
+/// block's logits are, and are kept instead.
 ///
 /// # Shapes
-/// x `[N, in]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction (by [`cross_entropy`] itself).
+/// x `[N, in]` of f32 or f64, targets `[N]` of u32 → a scalar, or `[N]` without reduction (by
+/// [`cross_entropy`] itself).
 ///
 /// # Errors
 /// As the layer and [`cross_entropy`].
@@ -47,14 +50,16 @@ pub fn linear_cross_entropy(
     by_blocks(layer, x, targets, config, 0.0)
 }
 
-/// The loss of samples that the network has seen twice, each time with a dropout of its own: R-Drop (Liang et al. 2021, section 2.1).
+/// The loss of samples that the network has seen twice, each time with a dropout of its own: R-Drop
+/// (Liang et al. 2021, section 2.1).
 ///
-/// The sum over both passes of the [`cross_entropy`], plus α · ½ (KL(p‖q) + KL(q‖p)) for each sample, where
-/// p and q are what the passes say; divided by the number of rows, so that it is half of the paper's loss.
+/// The sum over both passes of the [`cross_entropy`], plus α · ½ (KL(p‖q) + KL(q‖p)) for each
+/// sample, where p and q are what the passes say; divided by the number of rows, so that it is half
+/// of the paper's loss.
 ///
 /// # Shapes
-/// x `[2N, in]` of f32 or f64, of which rows 2i and 2i + 1 are the two passes over a sample, targets `[2N]` of u32 in the same order → a
-/// scalar.
+/// x `[2N, in]` of f32 or f64, of which rows 2i and 2i + 1 are the two passes over a sample,
+/// targets `[2N]` of u32 in the same order → a scalar.
 ///
 /// # Errors
 /// As [`linear_cross_entropy`]; an odd number of rows; an `alpha` that is negative or not finite.
@@ -230,7 +235,8 @@ impl LayerKernel for OutputLoss {
     }
 }
 
-/// Adds to a tensor where it lies: the gradient of a large vocabulary's weight would else be made anew for each block.
+/// Adds to a tensor where it lies: the gradient of a large vocabulary's weight would else be made
+/// anew for each block.
 struct Add;
 
 impl InplaceOp2 for Add {

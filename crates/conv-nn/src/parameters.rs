@@ -1,4 +1,5 @@
-//! The parameter store: named variables behind candle's `VarBuilder`, so that one constructor trains and loads.
+//! The parameter store: named variables behind candle's `VarBuilder`, so that one constructor
+//! trains and loads.
 
 use crate::{Error, Init, Result, rng};
 use candle_core::{DType, Device, Shape, Tensor, Var};
@@ -11,8 +12,9 @@ pub type VarBuilder = VarBuilderArgs<'static, Parameters>;
 
 /// A model's parameters by name. Clones share one store.
 ///
-/// A value that is not stored yet is drawn from (seed, name): a new layer does not change the others' first values.
-/// Everything that goes over the parameters goes in name order; candle's own map has none.
+/// A value that is not stored yet is drawn from (seed, name): a new layer does not change the
+/// others' first values. Everything that goes over the parameters goes in name order; candle's own
+/// map has none.
 ///
 /// ```
 /// use candle_core::{DType, Device};
@@ -65,7 +67,8 @@ impl Parameters {
         Self::warm(seed, BTreeMap::new())
     }
 
-    /// Trainable parameters that start from `tensors` where the name is there, and are drawn where it is not.
+    /// Trainable parameters that start from `tensors` where the name is there, and are drawn where
+    /// it is not.
     pub fn warm(seed: u64, tensors: BTreeMap<String, Tensor>) -> Self {
         Self::with(Origin::Drawn { seed }, tensors)
     }
@@ -75,8 +78,9 @@ impl Parameters {
         Self::with(Origin::Frozen { once: false }, tensors)
     }
 
-    /// [`Parameters::frozen`], each of which is given up to the layer that asks for it: where layers lay their weights out anew, memory
-    /// does not hold all of them twice. A second time a name is not there.
+    /// [`Parameters::frozen`], each of which is given up to the layer that asks for it: where
+    /// layers lay their weights out anew, memory does not hold all of them twice. A second time a
+    /// name is not there.
     pub fn frozen_once(tensors: BTreeMap<String, Tensor>) -> Self {
         Self::with(Origin::Frozen { once: true }, tensors)
     }
@@ -110,8 +114,8 @@ impl Parameters {
         vars.map(|(name, var)| (name.clone(), var.clone())).collect()
     }
 
-    /// Whether `name` is a buffer ([`Init::Buffer`]): saved and restored, but never stepped, averaged or
-    /// counted.
+    /// Whether `name` is a buffer ([`Init::Buffer`]): saved and restored, but never stepped,
+    /// averaged or counted.
     pub fn is_buffer(&self, name: &str) -> bool {
         self.lock().buffers.contains(name)
     }
@@ -121,8 +125,8 @@ impl Parameters {
         self.lock().vars.get(name).cloned()
     }
 
-    /// Every variable's present value, buffers included, in name order, detached. Shares memory with the
-    /// variable.
+    /// Every variable's present value, buffers included, in name order, detached. Shares memory
+    /// with the variable.
     pub fn tensors(&self) -> BTreeMap<String, Tensor> {
         let store = self.lock();
         store.vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().detach())).collect()
@@ -131,7 +135,8 @@ impl Parameters {
     /// Copies values into the variables.
     ///
     /// # Errors
-    /// A variable without a value, a value without a variable, or another shape; then nothing is changed.
+    /// A variable without a value, a value without a variable, or another shape; then nothing is
+    /// changed.
     pub fn restore(&self, values: &BTreeMap<String, Tensor>) -> Result<()> {
         let store = self.lock();
         if let Some(name) = values.keys().find(|name| !store.vars.contains_key(*name)) {
@@ -189,7 +194,8 @@ impl Parameters {
         if matches!(store.origin, Origin::Frozen { .. }) {
             return Ok(value.detach());
         }
-        // A copy also of what is a variable already, of another model perhaps: that one is left alone.
+        // A copy also of what is a variable already, of another model perhaps: that one is left
+        // alone.
         let var = Var::from_tensor(&value.detach())?;
         let tensor = var.as_tensor().clone();
         store.vars.insert(name.into(), var);

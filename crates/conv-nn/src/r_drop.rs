@@ -1,4 +1,5 @@
-//! How far two passes over the same samples, each with a dropout of its own, disagree: R-Drop (Liang et al. 2021).
+//! How far two passes over the same samples, each with a dropout of its own, disagree: R-Drop
+//! (Liang et al. 2021).
 
 use crate::Result;
 use crate::blocks::fill_and_sum_rows;
@@ -7,7 +8,8 @@ use crate::real::{Real, sum};
 use crate::softmax::{log_composed, log_sum_exp};
 use candle_core::{DType, Tensor};
 
-/// Σ ½ (KL(p‖q) + KL(q‖p)) over the pairs of rows 2i and 2i + 1 of `logits`, whose softmax p and q are: NaN where a logit is -∞.
+/// Σ ½ (KL(p‖q) + KL(q‖p)) over the pairs of rows 2i and 2i + 1 of `logits`, whose softmax p and q
+/// are: NaN where a logit is -∞.
 pub(crate) fn composed(logits: &Tensor) -> Result<Tensor> {
     let (rows, classes) = logits.dims2()?;
     let logs = log_composed(logits)?.reshape((rows / 2, 2, classes))?;

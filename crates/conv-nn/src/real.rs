@@ -15,8 +15,8 @@ const LANES: usize = 16;
 /// Two of them, where the work between hides that.
 const WIDE: usize = 2 * LANES;
 
-/// Elements that are summed in `T`; sums of more of them are added in f64, lest many small numbers are
-/// lost in a large sum.
+/// Elements that are summed in `T`; sums of more of them are added in f64, lest many small numbers
+/// are lost in a large sum.
 const SUMMED: usize = 1 << 14;
 
 /// Σ f over slices of one length, in interleaved partial sums: the order is always the same.
@@ -38,12 +38,14 @@ pub(crate) fn sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N])
 #[inline(always)]
 fn sum_of_few<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     let len = slices[0].len();
-    // Blocks of a length that the compiler knows: a check of bounds between two lanes would keep it from making them a vector.
+    // Blocks of a length that the compiler knows: a check of bounds between two lanes would keep it
+    // from making them a vector.
     let mut blocks = [&[][..]; N];
     for (blocks, slice) in blocks.iter_mut().zip(slices) {
         *blocks = &slice.as_chunks::<WIDE>().0[..len / WIDE];
     }
-    // Two registers, so that not every addition waits for the one before; as one array they would lie in memory.
+    // Two registers, so that not every addition waits for the one before; as one array they would
+    // lie in memory.
     let mut even = [T::zero(); LANES];
     let mut odd = [T::zero(); LANES];
     for i in 0..len / WIDE {

@@ -5,12 +5,14 @@ use crate::real::Real;
 use crate::{Result, relu};
 use candle_core::Tensor;
 
-/// max(x, 0) as [`relu`], with a gradient that also reaches the input where all of a sample's outputs are 0: the redirected gradient
-/// of Olah, Mordvintsev and Schubert (2017), as in their code.
+/// max(x, 0) as [`relu`], with a gradient that also reaches the input where all of a sample's
+/// outputs are 0: the redirected gradient of Olah, Mordvintsev and Schubert (2017), as in their
+/// code.
 ///
-/// For a loss that is to fall: of a sample of which the rectifier lets any gradient through, the gradient is the rectifier's.
-/// Otherwise an element whose output is 0 gets the gradient all the same where that raises it (a gradient of at most 0), and 0
-/// where it would push it further down. It is no derivative of anything; use it for the first steps of an ascent.
+/// For a loss that is to fall: of a sample of which the rectifier lets any gradient through, the
+/// gradient is the rectifier's. Otherwise an element whose output is 0 gets the gradient all the
+/// same where that raises it (a gradient of at most 0), and 0 where it would push it further down.
+/// It is no derivative of anything; use it for the first steps of an ascent.
 ///
 /// # Shapes
 /// `[B, …]` of f32 or f64; the output has the same.

@@ -7,8 +7,8 @@ use crate::{Error, Result, activation, gradients, relu};
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, bail};
 use conv_core::cpu::check_first_order;
 
-/// [`relu`](crate::relu)(x + y), the end of a residual block (He et al. 2016, figure 2), in one walk: the graph keeps one tensor
-/// for the two.
+/// [`relu`](crate::relu)(x + y), the end of a residual block (He et al. 2016, figure 2), in one
+/// walk: the graph keeps one tensor for the two.
 ///
 /// # Shapes
 /// Any, of f32 or f64; both arguments and the result have the same.
@@ -30,8 +30,8 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// (x + y) · `factor` in one walk: a sum of two of variance 1 keeps it with √½ (Gehring et al. 2017, section 3.4). The graph keeps one
-/// tensor for the two.
+/// (x + y) · `factor` in one walk: a sum of two of variance 1 keeps it with √½ (Gehring et al.
+/// 2017, section 3.4). The graph keeps one tensor for the two.
 ///
 /// # Shapes
 /// Any, of f32 or f64; both arguments and the result have the same.

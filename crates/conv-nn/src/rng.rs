@@ -1,4 +1,5 @@
-//! Seeds: every random stream is a function of (seed, purpose), so that none depends on what was drawn before it.
+//! Seeds: every random stream is a function of (seed, purpose), so that none depends on what was
+//! drawn before it.
 
 use candle_core::Tensor;
 use rand::SeedableRng;
@@ -7,8 +8,8 @@ use std::collections::BTreeMap;
 
 /// The random stream of `purpose` under `seed`: a parameter's name, `"epoch 3"`, `"step 120"`.
 ///
-/// Two purposes give unrelated streams, so adding a layer or a draw elsewhere leaves this one as it was.
-/// ChaCha8 gives the same numbers on every platform.
+/// Two purposes give unrelated streams, so adding a layer or a draw elsewhere leaves this one as it
+/// was. ChaCha8 gives the same numbers on every platform.
 ///
 /// ```
 /// use rand::Rng;

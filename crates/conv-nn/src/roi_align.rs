@@ -22,10 +22,11 @@ pub struct RoiAlignConfig {
     pub output: (usize, usize),
     /// Pixels of the map to one of the picture: 1/4 on the finest level of a pyramid.
     pub scale: f32,
-    /// Points along each side of a cell at which the map is read; `None` reads one a pixel of the map, rounded up.
+    /// Points along each side of a cell at which the map is read; `None` reads one a pixel of the
+    /// map, rounded up.
     pub sampling: Option<usize>,
-    /// Whether a pixel's centre lies half a pixel from its edge, as in Detectron2; otherwise as in the paper's first code, where a box is
-    /// at least a pixel of the map wide and high.
+    /// Whether a pixel's centre lies half a pixel from its edge, as in Detectron2; otherwise as in
+    /// the paper's first code, where a box is at least a pixel of the map wide and high.
     pub aligned: bool,
 }
 
@@ -36,14 +37,16 @@ impl Default for RoiAlignConfig {
     }
 }
 
-/// The mean of bilinear interpolations at regular points of each cell of each box (He et al. 2017, section 3), as
-/// `torchvision.ops.roi_align`: a point more than a pixel outside of the map counts as 0. Gradients reach `x`, not the boxes. On the CPU.
+/// The mean of bilinear interpolations at regular points of each cell of each box (He et al. 2017,
+/// section 3), as `torchvision.ops.roi_align`: a point more than a pixel outside of the map counts
+/// as 0. Gradients reach `x`, not the boxes. On the CPU.
 ///
 /// # Shapes
 /// `x` `[B, C, H, W]` of f32 or f64, R boxes → `[R, C, rows, columns]`.
 ///
 /// # Errors
-/// Another number of dimensions, a grid without cells, a box of a sample that is not there or whose corners are not finite.
+/// Another number of dimensions, a grid without cells, a box of a sample that is not there or whose
+/// corners are not finite.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

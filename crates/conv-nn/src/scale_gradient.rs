@@ -6,8 +6,8 @@ use crate::kernel::{Kernel, apply, check_real};
 use crate::real::Real;
 use candle_core::Tensor;
 
-/// `x`, whose gradient is multiplied by `factor` on its way back (Gehring et al. 2017, section 3.4, for an encoder that many attention
-/// layers send gradients to).
+/// `x`, whose gradient is multiplied by `factor` on its way back (Gehring et al. 2017, section 3.4,
+/// for an encoder that many attention layers send gradients to).
 ///
 /// # Shapes
 /// Any, of f32 or f64; the output has the same.

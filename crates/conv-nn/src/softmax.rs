@@ -120,8 +120,8 @@ impl Kernel for LogSoftmax {
             |[x], y| {
                 let (shift, log) = log_sum_exp(x);
                 for (y, &x) in y.iter_mut().zip(x) {
-                    // Shift first: x and the shift are close where it matters, and their difference is
-                    // exact there.
+                    // Shift first: x and the shift are close where it matters, and their difference
+                    // is exact there.
                     *y = (x - shift) - log;
                 }
             },

@@ -4,14 +4,16 @@ use crate::kernel::{check_real, check_view};
 use crate::{Error, Result};
 use candle_core::Tensor;
 
-/// w = g · v / ‖v‖, where each index of the first dimension has a length g of its own (Salimans and Kingma 2016, equation 2): the
-/// direction of an output's weights is learnt apart from their length. As PyTorch's `weight_norm` with `dim=0`.
+/// w = g · v / ‖v‖, where each index of the first dimension has a length g of its own (Salimans and
+/// Kingma 2016, equation 2): the direction of an output's weights is learnt apart from their
+/// length. As PyTorch's `weight_norm` with `dim=0`.
 ///
 /// # Shapes
 /// v `[O, …]` of f32 or f64, g with O elements → `[O, …]`.
 ///
 /// # Errors
-/// Another number of lengths than directions, or another type. A direction of zeros has no length: it gives NaN, as in PyTorch.
+/// Another number of lengths than directions, or another type. A direction of zeros has no length:
+/// it gives NaN, as in PyTorch.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -65,7 +67,8 @@ mod tests {
         });
     }
 
-    /// From PyTorch 2.15: `torch._weight_norm(torch.arange(1., 7).reshape(2, 3), torch.tensor([[2.], [-1.]]), 0)`.
+    /// From PyTorch 2.15:
+    /// `torch._weight_norm(torch.arange(1., 7).reshape(2, 3), torch.tensor([[2.], [-1.]]), 0)`.
     #[test]
     fn pytorch_agrees_and_lengths_undo_it() -> candle_core::Result<()> {
         let v = Tensor::arange(1f32, 7.0, &candle_core::Device::Cpu)?.reshape((2, 3))?;

@@ -1,5 +1,6 @@
-//! On CUDA layers and losses give the values and the gradients that they give on the CPU, in f32 to 1e-4 of the largest. Without
-//! a device nothing is tested, and that is said; with `CONVOKE_CUDA` in the environment it is a failure.
+//! On CUDA layers and losses give the values and the gradients that they give on the CPU, in f32 to
+//! 1e-4 of the largest. Without a device nothing is tested, and that is said; with `CONVOKE_CUDA`
+//! in the environment it is a failure.
 #![allow(missing_docs)]
 
 use candle_core::{DType, Device, Module, Result, Tensor};

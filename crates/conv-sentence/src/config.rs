@@ -14,7 +14,8 @@ pub enum Variant {
     Static,
     /// CNN-non-static: pre-trained, then fine-tuned for the task.
     NonStatic,
-    /// CNN-multichannel: one kept and one fine-tuned table; each filter is applied to both and the results added.
+    /// CNN-multichannel: one kept and one fine-tuned table; each filter is applied to both and the
+    /// results added.
     Multichannel,
 }
 
@@ -97,7 +98,8 @@ pub struct Config {
     pub filters: Vec<FilterBank>,
     /// Probability with which a feature of the penultimate layer is dropped in training.
     pub dropout: f64,
-    /// Probability with which an element of a word vector is dropped in training; the paper has none.
+    /// Probability with which an element of a word vector is dropped in training; the paper has
+    /// none.
     #[serde(default)]
     pub vector_dropout: f64,
     /// K: number of classes.
@@ -108,7 +110,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The paper's network (§3): windows of 3, 4 and 5 words with 100 feature maps each, dropout 0.5.
+    /// The paper's network (§3): windows of 3, 4 and 5 words with 100 feature maps each, dropout
+    /// 0.5.
     pub fn kim(variant: Variant, vocabulary: usize, dimension: usize, classes: usize) -> Self {
         Self {
             variant,
@@ -127,8 +130,9 @@ impl Config {
         self.filters.iter().map(|bank| bank.maps).sum()
     }
 
-    /// Padding words on either side of a sentence: the widest window less one, as in Kim's code, so that a window
-    /// may hang over an end by all but one word; at least 1, so that even an empty sentence has a window.
+    /// Padding words on either side of a sentence: the widest window less one, as in Kim's code, so
+    /// that a window may hang over an end by all but one word; at least 1, so that even an empty
+    /// sentence has a window.
     pub fn padding(&self) -> usize {
         let widest = self.filters.iter().map(|bank| bank.width).max().unwrap_or(1);
         widest.saturating_sub(1).max(1)
@@ -158,7 +162,8 @@ impl ModelConfig for Config {
     }
 }
 
-// A sentence is padded by the widest window on both sides, so a hostile width would be a hostile allocation.
+// A sentence is padded by the widest window on both sides, so a hostile width would be a hostile
+// allocation.
 const MAX_WIDTH: usize = 1024;
 // Far above what any of these networks has, and low enough that no product of two overflows.
 const MAX_SIZE: usize = 1 << 16;

@@ -1,5 +1,5 @@
-//! What can go wrong with a sentence classifier: each error names its file, line or field and what was
-//! expected.
+//! What can go wrong with a sentence classifier: each error names its file, line or field and what
+//! was expected.
 
 use conv_hub::text::Place;
 

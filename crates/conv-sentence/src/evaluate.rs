@@ -54,8 +54,9 @@ impl Tally {
         Self { labels, k, confusion, at_k, surprise: 0.0, known: 0 }
     }
 
-    /// Counts an example of `class` to which the network gave `probabilities`. One of a class behind those
-    /// that the network knows is an error; its probability, 0, is no part of the cross-entropy.
+    /// Counts an example of `class` to which the network gave `probabilities`. One of a class
+    /// behind those that the network knows is an error; its probability, 0, is no part of the
+    /// cross-entropy.
     ///
     /// # Panics
     /// A class that is not among the labels.
@@ -88,8 +89,9 @@ impl Tally {
     }
 }
 
-/// Classifies every example of `corpus` and counts; classes are matched by name. An example of a class that
-/// the model does not have counts as an error, and its class is listed behind the model's.
+/// Classifies every example of `corpus` and counts; classes are matched by name. An example of a
+/// class that the model does not have counts as an error, and its class is listed behind the
+/// model's.
 ///
 /// # Errors
 /// Those of [`Classifier::predict_batch`].
@@ -130,8 +132,8 @@ pub fn best_threshold(classifier: &Classifier, corpus: &Corpus, label: &str) -> 
     })?)
 }
 
-/// A threshold matters only where it lies between two scores, so each score is tried once; of equally good thresholds
-/// the highest wins.
+/// A threshold matters only where it lies between two scores, so each score is tried once; of
+/// equally good thresholds the highest wins.
 fn best_f1(label: &str, mut scores: Vec<(f64, bool)>) -> Option<Threshold> {
     scores.sort_by(|a, b| b.0.total_cmp(&a.0));
     let positive = scores.iter().filter(|(_, is)| *is).count();
@@ -163,7 +165,8 @@ fn names(classifier: &Classifier, corpus: &Corpus) -> Vec<String> {
     known.iter().chain(others).cloned().collect()
 }
 
-/// Calls `count` with each example's class, by the model's numbers, and its probabilities, block by block.
+/// Calls `count` with each example's class, by the model's numbers, and its probabilities, block by
+/// block.
 fn each(
     classifier: &Classifier,
     corpus: &Corpus,

@@ -1,8 +1,10 @@
-//! Why a class was chosen: the windows that max-over-time picked, each with its exact share of the logit.
+//! Why a class was chosen: the windows that max-over-time picked, each with its exact share of the
+//! logit.
 //!
-//! The last layer is linear and each feature is one window's response, so the logit of class k falls apart exactly:
-//! `logit_k = b_k + Σ_j W_kj z_j`, z_j the response of the window where feature map j is strongest. Feature maps
-//! that picked the same words are one entry, and their terms one share. Words outside the windows had no influence.
+//! The last layer is linear and each feature is one window's response, so the logit of class k
+//! falls apart exactly: `logit_k = b_k + Σ_j W_kj z_j`, z_j the response of the window where
+//! feature map j is strongest. Feature maps that picked the same words are one entry, and their
+//! terms one share. Words outside the windows had no influence.
 
 use crate::{KimCnn, Result};
 use conv_nn::argmax_over_time;
@@ -46,8 +48,8 @@ impl Window {
 }
 
 impl Evidence {
-    /// Adds up, for each of `words` words, the shares of the windows over it, each window's share spread evenly
-    /// over its words: what colours a sentence.
+    /// Adds up, for each of `words` words, the shares of the windows over it, each window's share
+    /// spread evenly over its words: what colours a sentence.
     pub fn by_word(&self, words: usize) -> Vec<f64> {
         let mut totals = vec![0.0; words];
         for window in &self.windows {
@@ -72,7 +74,8 @@ pub struct Peak {
     pub value: f64,
 }
 
-/// The peak of every feature map, in the order of the penultimate layer; of equal responses the first counts.
+/// The peak of every feature map, in the order of the penultimate layer; of equal responses the
+/// first counts.
 ///
 /// # Errors
 /// A word number that the network does not have.

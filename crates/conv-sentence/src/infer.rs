@@ -23,7 +23,8 @@ pub struct Prediction {
     pub probabilities: Vec<f64>,
     /// Words that the tokenizer found.
     pub words: usize,
-    /// Those of them that training has seen. With none of them the answer says nothing of the sentence.
+    /// Those of them that training has seen. With none of them the answer says nothing of the
+    /// sentence.
     pub known_words: usize,
 }
 
@@ -47,7 +48,8 @@ impl Classifier {
     /// Opens a model folder.
     ///
     /// # Errors
-    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by
+    /// name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let stored = Stored::open(folder)?;
         Self::new(stored.network(device)?, stored.tokenizer, stored.labels)
@@ -94,8 +96,8 @@ impl Classifier {
     /// Classifies one sentence.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for weights that are too large to calculate with; any text can be classified, also an empty
-    /// one.
+    /// [`Error::NotFinite`] for weights that are too large to calculate with; any text can be
+    /// classified, also an empty one.
     pub fn predict(&self, text: &str) -> Result<Prediction> {
         let mut predictions = self.predict_batch(&[text])?;
         Ok(predictions.swap_remove(0))
@@ -121,9 +123,10 @@ impl Classifier {
         Ok(predictions.collect())
     }
 
-    /// Chooses the class of a prediction anew by `thresholds` on the probabilities of some classes, as
-    /// [`best_threshold`](crate::best_threshold) finds them: of the classes that reach theirs the most probable; where
-    /// none does, the most probable class without a threshold, if there is one.
+    /// Chooses the class of a prediction anew by `thresholds` on the probabilities of some classes,
+    /// as [`best_threshold`](crate::best_threshold) finds them: of the classes that reach theirs
+    /// the most probable; where none does, the most probable class without a threshold, if there is
+    /// one.
     pub fn decide(&self, prediction: Prediction, thresholds: &[(usize, f64)]) -> Prediction {
         let ranking = prediction.ranking();
         let of =
@@ -170,8 +173,9 @@ impl Classifier {
         Ok((words, peaks(&self.model, &ids)?))
     }
 
-    /// The feature maps of a text, for each filter width `[maps, windows]`, and the text's words. The first windows
-    /// begin in the padding, [`Config::padding`](crate::Config::padding) words before the first word.
+    /// The feature maps of a text, for each filter width `[maps, windows]`, and the text's words.
+    /// The first windows begin in the padding, [`Config::padding`](crate::Config::padding) words
+    /// before the first word.
     ///
     /// # Errors
     /// Only those of the tensor library.
@@ -196,8 +200,9 @@ impl Classifier {
     }
 }
 
-/// Rows of a network's output for `sentences`, in their order. Sentences of like length share a batch, so that one
-/// long sentence does not pad the others and a batch stays within [`WORDS_AT_ONCE`] or one sentence.
+/// Rows of a network's output for `sentences`, in their order. Sentences of like length share a
+/// batch, so that one long sentence does not pad the others and a batch stays within
+/// [`WORDS_AT_ONCE`] or one sentence.
 pub(crate) fn by_length(
     sentences: &[impl AsRef<[u32]>],
     padding: usize,

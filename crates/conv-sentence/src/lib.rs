@@ -1,14 +1,17 @@
-//! Sentence classification with the convolutional network of Kim (2014), "Convolutional Neural Networks for Sentence
-//! Classification", EMNLP.
+//! Sentence classification with the convolutional network of Kim (2014), "Convolutional Neural
+//! Networks for Sentence Classification", EMNLP.
 //!
-//! A sentence is a sequence of word vectors. Filters of several widths slide over it, each giving one number per window of
-//! words (equation 2: `c_i = f(w · x_{i:i+h−1} + b)`); of each filter's feature map only the maximum over time is kept, the
-//! strongest trace of what the filter looks for; a linear layer with dropout and a bounded norm maps these maxima to classes.
-//! The word vectors are drawn (*rand*), pre-trained and kept (*static*), pre-trained and tuned (*non-static*), or both side by
-//! side (*multichannel*). Since the last layer is linear and every feature is one window, a prediction can be taken apart
-//! exactly: [`Evidence`] names the windows and what each added to the logit.
+//! A sentence is a sequence of word vectors. Filters of several widths slide over it, each giving
+//! one number per window of words (equation 2: `c_i = f(w · x_{i:i+h−1} + b)`); of each filter's
+//! feature map only the maximum over time is kept, the strongest trace of what the filter looks
+//! for; a linear layer with dropout and a bounded norm maps these maxima to classes. The word
+//! vectors are drawn (*rand*), pre-trained and kept (*static*), pre-trained and tuned
+//! (*non-static*), or both side by side (*multichannel*). Since the last layer is linear and every
+//! feature is one window, a prediction can be taken apart exactly: [`Evidence`] names the windows
+//! and what each added to the logit.
 //!
-//! A trained model is a folder, and its use four lines; a [`Classifier`] is `Send + Sync`, so one serves many threads:
+//! A trained model is a folder, and its use four lines; a [`Classifier`] is `Send + Sync`, so one
+//! serves many threads:
 //!
 //! ```no_run
 //! use conv_sentence::Classifier;
@@ -18,8 +21,9 @@
 //! # Ok::<(), conv_sentence::Error>(())
 //! ```
 //!
-//! To train one: [`conv_text::data`] reads labelled sentences and splits them, [`Sentences`] turns them into numbers, [`Training`] is what
-//! [`conv_train::fit`] trains and [`conv_train::task::save`] writes.
+//! To train one: [`conv_text::data`] reads labelled sentences and splits them, [`Sentences`] turns
+//! them into numbers, [`Training`] is what [`conv_train::fit`] trains and
+//! [`conv_train::task::save`] writes.
 //!
 //! ```
 //! use conv_text::data::{Corpus, Dataset, Example};

@@ -10,8 +10,8 @@ use conv_text::tokenizer::PAD;
 
 /// A batch of sentences as word numbers, padded on both sides.
 ///
-/// Each sentence has `padding` zeros on its left and right as its own; further zeros on the right fill the batch
-/// and are masked, so that a sentence's features do not depend on its neighbours.
+/// Each sentence has `padding` zeros on its left and right as its own; further zeros on the right
+/// fill the batch and are masked, so that a sentence's features do not depend on its neighbours.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Word numbers, `[B, T]`.
@@ -58,10 +58,11 @@ fn precision(mode: &Mode) -> Precision {
     }
 }
 
-/// Builds the network. `table` is how the word vectors start ([`Init::Rows`] with the rows of padding and unknown words zero).
+/// Builds the network. `table` is how the word vectors start ([`Init::Rows`] with the rows of
+/// padding and unknown words zero).
 ///
-/// Parameters: `static.weight` and `embedding.weight` `[V, D]` as the variant has them, `convs.{i}.weight`
-/// `[maps, D, width]`, `convs.{i}.bias`, `fc.weight` `[K, F]`, `fc.bias`.
+/// Parameters: `static.weight` and `embedding.weight` `[V, D]` as the variant has them,
+/// `convs.{i}.weight` `[maps, D, width]`, `convs.{i}.bias`, `fc.weight` `[K, F]`, `fc.bias`.
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -102,7 +103,8 @@ impl KimCnn {
         &self.config
     }
 
-    /// The last layer: its weight `[K, F]` is what max-norm constrains, and what evidence is read from.
+    /// The last layer: its weight `[K, F]` is what max-norm constrains, and what evidence is read
+    /// from.
     pub fn output(&self) -> &Linear {
         &self.output
     }
@@ -117,8 +119,9 @@ impl KimCnn {
         Ok(self.output.at(precision(mode)).forward(&features)?)
     }
 
-    /// The penultimate layer z `[B, F]`: the maximum over time of each feature map (equation 3 and below). The rectifier
-    /// is monotone, so it is applied to the maxima alone: the same values and gradients for a fraction of the work.
+    /// The penultimate layer z `[B, F]`: the maximum over time of each feature map (equation 3 and
+    /// below). The rectifier is monotone, so it is applied to the maxima alone: the same values and
+    /// gradients for a fraction of the work.
     ///
     /// # Errors
     /// A word number beyond the vocabulary.
@@ -134,8 +137,8 @@ impl KimCnn {
         Ok(conv_nn::relu(&Tensor::cat(&pooled, 1)?)?)
     }
 
-    /// The feature maps of one sentence, c = f(w · x + b) for every window (equations 2 and 3), f the rectifier: for each
-    /// filter width `[maps, windows]`.
+    /// The feature maps of one sentence, c = f(w · x + b) for every window (equations 2 and 3), f
+    /// the rectifier: for each filter width `[maps, windows]`.
     ///
     /// # Errors
     /// A word number beyond the vocabulary.
@@ -150,8 +153,8 @@ impl KimCnn {
         self.convolutions.iter().map(map).collect()
     }
 
-    /// Word vectors `[B, D, T]`. A filter is linear in its input, so applying it to both channels and adding the
-    /// results (§3.1) is applying it to their sum.
+    /// Word vectors `[B, D, T]`. A filter is linear in its input, so applying it to both channels
+    /// and adding the results (§3.1) is applying it to their sum.
     fn words(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let kept = self.kept.as_ref().map(|table| table.forward(&batch.words)).transpose()?;
         let tuned = self.tuned.as_ref().map(|table| table.forward(&batch.words)).transpose()?;

@@ -1,4 +1,5 @@
-//! From texts to what the network reads: word numbers, classes, and the first values of the word vectors.
+//! From texts to what the network reads: word numbers, classes, and the first values of the word
+//! vectors.
 
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -19,7 +20,8 @@ pub struct Sentences {
     pub segmenter: Option<Segmenter>,
     /// The classes' names.
     pub labels: Vec<String>,
-    /// Labels of held-out sentences that are no class: numbers behind the classes'. They count as errors.
+    /// Labels of held-out sentences that are no class: numbers behind the classes'. They count as
+    /// errors.
     pub unseen: Vec<String>,
     /// Word numbers of each sentence; an empty sentence has none.
     pub words: Vec<Vec<u32>>,
@@ -31,7 +33,8 @@ pub struct Sentences {
 }
 
 impl Sentences {
-    /// Fits a tokenizer to all of `corpus`, as Kim does: test words too have their vectors, which no label is needed for.
+    /// Fits a tokenizer to all of `corpus`, as Kim does: test words too have their vectors, which
+    /// no label is needed for.
     ///
     /// # Errors
     /// A segmenter that this build does not have.
@@ -40,8 +43,8 @@ impl Sentences {
         Self::fit_to(&all, corpus, style, segmenter)
     }
 
-    /// Fits a tokenizer to the sentences `learnt` of `corpus` alone, so that figures on the others are those that
-    /// a user gets, whose words training may never have seen.
+    /// Fits a tokenizer to the sentences `learnt` of `corpus` alone, so that figures on the others
+    /// are those that a user gets, whose words training may never have seen.
     ///
     /// # Errors
     /// As [`Sentences::fit`].
@@ -133,8 +136,8 @@ impl Table {
         Self::from_rows(embedding::rows(&[], dimension, |_| None)?, None)
     }
 
-    /// Pre-trained vectors from a word2vec or GloVe file, of which only the words of `sentences` are kept. Unknown
-    /// words are drawn with the variance of the known ones.
+    /// Pre-trained vectors from a word2vec or GloVe file, of which only the words of `sentences`
+    /// are kept. Unknown words are drawn with the variance of the known ones.
     ///
     /// # Errors
     /// A file that is missing or damaged, or that has none of the words.
@@ -154,8 +157,8 @@ impl Table {
         Ok(Self { source, ..Self::from_rows(rows, Some(coverage))? })
     }
 
-    /// The vectors that another model has learnt, for a warm start: `weight` `[V', D]`, D at least 1, with the words of
-    /// `tokenizer`.
+    /// The vectors that another model has learnt, for a warm start: `weight` `[V', D]`, D at least
+    /// 1, with the words of `tokenizer`.
     pub(crate) fn learnt(
         weight: &Tensor,
         tokenizer: &Tokenizer,

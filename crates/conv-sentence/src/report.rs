@@ -1,4 +1,5 @@
-//! What a run's page says of single sentences: predictions, each word coloured by what it spoke for.
+//! What a run's page says of single sentences: predictions, each word coloured by what it spoke
+//! for.
 
 use crate::infer::first_maximum;
 use crate::{Classifier, Evidence, KimCnn, Result, evidence};
@@ -21,8 +22,9 @@ pub(crate) struct Sample {
     pub probabilities: Vec<f64>,
 }
 
-/// A table of predictions: the worst mistakes first (those that give the truth the least probability), then the surest
-/// right answers. Each word is shaded by its part in the predicted class's logit.
+/// A table of predictions: the worst mistakes first (those that give the truth the least
+/// probability), then the surest right answers. Each word is shaded by its part in the predicted
+/// class's logit.
 ///
 /// # Errors
 /// Only those of the tensor library.

@@ -30,7 +30,8 @@ impl Stored {
         Ok(Self { config, labels, tokenizer, tensors })
     }
 
-    /// The network; every tensor that it takes is there and of the shape that the configuration says.
+    /// The network; every tensor that it takes is there and of the shape that the configuration
+    /// says.
     pub(crate) fn network(&self, device: &Device) -> Result<KimCnn> {
         let parameters = Parameters::frozen(self.tensors.clone());
         kim_cnn(&self.config, Init::default(), &parameters.builder(DType::F32, device))

@@ -58,8 +58,9 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The paper's: batches of 50, Adadelta, dropout 0.5, rows of the last layer bounded to norm 3, early stopping on dev
-    /// accuracy (§3.1). D = 300, ρ = 0.95, ε = 1e-6 and at most 25 epochs are those of Kim's code.
+    /// The paper's: batches of 50, Adadelta, dropout 0.5, rows of the last layer bounded to norm 3,
+    /// early stopping on dev accuracy (§3.1). D = 300, ρ = 0.95, ε = 1e-6 and at most 25 epochs are
+    /// those of Kim's code.
     pub fn kim(variant: Variant) -> Self {
         let adadelta = Adadelta { rho: 0.95, epsilon: 1e-6, ..Adadelta::default() };
         Self {
@@ -128,10 +129,12 @@ pub struct Training<'a> {
 impl<'a> Training<'a> {
     /// Builds the network with its first values.
     ///
-    /// `warm` holds parameters of another model by name, which take the place of drawn ones where name and shape agree.
+    /// `warm` holds parameters of another model by name, which take the place of drawn ones where
+    /// name and shape agree.
     ///
     /// # Errors
-    /// A recipe out of range, a training part that is empty, of one class or without words, or no dev part to watch.
+    /// A recipe out of range, a training part that is empty, of one class or without words, or no
+    /// dev part to watch.
     pub fn new(
         recipe: &'a Recipe,
         sentences: &'a Sentences,
@@ -238,7 +241,8 @@ fn check_split(recipe: &Recipe, sentences: &Sentences, split: &Split) -> Result<
     Ok(())
 }
 
-/// N / (K · N_k) for each class k: rare classes weigh more, and the mean weight is 1. A class that does not occur has 0.
+/// N / (K · N_k) for each class k: rare classes weigh more, and the mean weight is 1. A class that
+/// does not occur has 0.
 fn balanced(sentences: &Sentences, train: &[u32]) -> Vec<f32> {
     let mut counts = vec![0u32; sentences.labels.len()];
     train.iter().for_each(|&index| counts[sentences.classes[index as usize] as usize] += 1);
@@ -389,7 +393,8 @@ impl Task for Training<'_> {
         json!({ "from": self.source, "coverage": self.coverage })
     }
 
-    /// The words' vectors and their transpose, every feature map before and after the rectifier, the features.
+    /// The words' vectors and their transpose, every feature map before and after the rectifier,
+    /// the features.
     fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
         let config = self.config();
         let map = |bank: &FilterBank| 2 * bank.maps * (longest + 1 - bank.width.min(longest));

@@ -12,7 +12,8 @@ use std::path::Path;
 pub struct WarmStart {
     /// The vectors of the words that both have; other words are drawn.
     pub table: Table,
-    /// The filters that are alike in both, by name, and the last layer where labels and filters are the same.
+    /// The filters that are alike in both, by name, and the last layer where labels and filters are
+    /// the same.
     pub parameters: BTreeMap<String, Tensor>,
 }
 

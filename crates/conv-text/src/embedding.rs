@@ -62,7 +62,8 @@ impl fmt::Display for Coverage {
 /// high: half_width } }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
-    /// The words that have a row here, ascending: padding and unknown (zeros) and every word with a vector.
+    /// The words that have a row here, ascending: padding and unknown (zeros) and every word with a
+    /// vector.
     pub index: Vec<u32>,
     /// Their rows one after the other, `[index.len(), width]`.
     pub values: Vec<f32>,
@@ -80,9 +81,9 @@ pub fn wanted(vocabulary: &[String]) -> BTreeSet<String> {
     vocabulary.iter().flat_map(|word| [word.clone(), word.to_lowercase()]).collect()
 }
 
-/// Looks up each word as written, then lower-cased; the padding's row is zero. So is that of unknown words, unless a
-/// vector of theirs is known: where the training words are the vocabulary no sentence trains it, and a word that was
-/// never seen must not speak for a class.
+/// Looks up each word as written, then lower-cased; the padding's row is zero. So is that of
+/// unknown words, unless a vector of theirs is known: where the training words are the vocabulary
+/// no sentence trains it, and a word that was never seen must not speak for a class.
 ///
 /// # Errors
 /// [`Error::VectorWidth`] where a vector has not `width` values.

@@ -1,10 +1,10 @@
 //! Text as networks read it: what the tasks that read text share.
 //!
-//! A text becomes numbers in three steps. A reader of [`data`] takes it from a table, from JSON lines or
-//! from fastText lines, with its label, and a [`Split`](data::Split) says which examples train and which
-//! measure. A tokenizer cuts it: [`tokenizer`] into words, [`subwords`] into byte pairs or unigrams; either
-//! is a `tokenizer.json` that the `tokenizers` crate loads by itself. [`embedding`] gives each word its
-//! first vector, a pre-trained one where there is one.
+//! A text becomes numbers in three steps. A reader of [`data`] takes it from a table, from JSON
+//! lines or from fastText lines, with its label, and a [`Split`](data::Split) says which examples
+//! train and which measure. A tokenizer cuts it: [`tokenizer`] into words, [`subwords`] into byte
+//! pairs or unigrams; either is a `tokenizer.json` that the `tokenizers` crate loads by itself.
+//! [`embedding`] gives each word its first vector, a pre-trained one where there is one.
 //!
 //! Everything read is from outside and is checked: an error names file, line and what was expected.
 //!

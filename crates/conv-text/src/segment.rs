@@ -1,4 +1,5 @@
-//! Scripts without blanks between words: a segmenter named in the configuration runs before the tokenizer.
+//! Scripts without blanks between words: a segmenter named in the configuration runs before the
+//! tokenizer.
 
 use crate::Result;
 use conv_hub::InvalidField;

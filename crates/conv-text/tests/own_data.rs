@@ -241,7 +241,8 @@ fn a_line_that_is_no_record_keeps_nothing_from_the_texts_behind_it() {
     assert_eq!(texts(&second(Format::Tsv), &table), [some("a"), None, None, None, some("b")]);
     let commas = b"x,a\nalone\ny,\xff\nz,b\n";
     assert_eq!(texts(&second(Format::Csv), commas), [some("a"), None, None, some("b")]);
-    // Where a row ends is not known behind a mark that is never closed, nor which column is meant without a first row.
+    // Where a row ends is not known behind a mark that is never closed, nor which column is meant
+    // without a first row.
     assert_eq!(texts(&second(Format::Csv), b"x,a\ny,\"b\nz,c\n"), [some("a"), None]);
     assert_eq!(texts(&columns(Format::Tsv, "text", "label"), b"x\ta\nz\tb\n"), [None]);
     // With labels the first error is the last.

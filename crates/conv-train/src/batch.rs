@@ -1,5 +1,6 @@
-//! Which examples make a batch: a pure function of lengths, seed and epoch, so that a place in the training data is
-//! two numbers, the epoch and the batch, and going on from there needs nothing else.
+//! Which examples make a batch: a pure function of lengths, seed and epoch, so that a place in the
+//! training data is two numbers, the epoch and the batch, and going on from there needs nothing
+//! else.
 
 use crate::{Error, Result};
 use conv_hub::InvalidField;
@@ -8,8 +9,9 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-/// Positions, padding included, that a batch of [`BatchSize::Examples`] has at most, unless a single example has more:
-/// 50 examples of 2,600 words. One that is longer than all others does not have a whole batch padded to it.
+/// Positions, padding included, that a batch of [`BatchSize::Examples`] has at most, unless a
+/// single example has more: 50 examples of 2,600 words. One that is longer than all others does not
+/// have a whole batch padded to it.
 pub const PADDED_AT_MOST: usize = 1 << 17;
 
 /// How the examples are put into batches.
@@ -27,8 +29,9 @@ pub const PADDED_AT_MOST: usize = 1 << 17;
 pub struct Batching {
     /// How much goes into a batch.
     pub size: BatchSize,
-    /// Examples are sorted by length within windows of so many batches, so that a batch's examples have like lengths
-    /// and little padding. 1 leaves batches fully random; more saves padding and mixes less.
+    /// Examples are sorted by length within windows of so many batches, so that a batch's examples
+    /// have like lengths and little padding. 1 leaves batches fully random; more saves padding and
+    /// mixes less.
     pub window: usize,
 }
 
@@ -36,11 +39,11 @@ pub struct Batching {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchSize {
-    /// So many examples; the last batch of an epoch has what is left, and one of very long examples ends at
-    /// [`PADDED_AT_MOST`].
+    /// So many examples; the last batch of an epoch has what is left, and one of very long examples
+    /// ends at [`PADDED_AT_MOST`].
     Examples(usize),
-    /// At most so many tokens, padding included: examples × the longest length. An example that is longer by itself is
-    /// a batch of its own.
+    /// At most so many tokens, padding included: examples × the longest length. An example that is
+    /// longer by itself is a batch of its own.
     Tokens(usize),
 }
 
@@ -87,8 +90,9 @@ impl Default for Batching {
 }
 
 impl Batching {
-    /// The batches of `epoch`, as indexes into `lengths`, each index once: shuffled, sorted by length within windows,
-    /// cut, and the batches shuffled. Of more than [`Batches::MOST_EXAMPLES`], the first so many.
+    /// The batches of `epoch`, as indexes into `lengths`, each index once: shuffled, sorted by
+    /// length within windows, cut, and the batches shuffled. Of more than
+    /// [`Batches::MOST_EXAMPLES`], the first so many.
     pub fn epoch(&self, lengths: &[usize], seed: u64, epoch: usize) -> Batches {
         let mut rng = seeded(seed, &format!("epoch {epoch}"));
         let count = u32::try_from(lengths.len()).unwrap_or(u32::MAX);
@@ -106,8 +110,8 @@ impl Batching {
         Batches { order, bounds }
     }
 
-    /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens or very long examples,
-    /// another epoch may have some more or less.
+    /// Optimiser steps in an epoch when each takes `accumulate` batches. With a bound on tokens or
+    /// very long examples, another epoch may have some more or less.
     pub fn steps_per_epoch(&self, lengths: &[usize], seed: u64, accumulate: usize) -> usize {
         self.epoch(lengths, seed, 0).len().div_ceil(accumulate.max(1))
     }
@@ -123,7 +127,8 @@ impl Batching {
         batch.max(1).saturating_mul(self.window.max(1))
     }
 
-    /// Adds the bounds of a window's batches, of which the first begins at `start`, and gives where the last one ends.
+    /// Adds the bounds of a window's batches, of which the first begins at `start`, and gives where
+    /// the last one ends.
     fn cut(
         &self,
         window: &[u32],
@@ -164,8 +169,8 @@ impl Batching {
     }
 }
 
-/// Indexes of `lengths` in batches of like length, shortest first, for evaluation: none has more than `most`
-/// positions, padding included, unless a single example does.
+/// Indexes of `lengths` in batches of like length, shortest first, for evaluation: none has more
+/// than `most` positions, padding included, unless a single example does.
 ///
 /// ```
 /// use conv_train::batch::by_length;
@@ -186,8 +191,9 @@ pub fn by_length(lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// `count` of `total` indexes, one from each of as many equal stretches: which examples to learn by heart when one
-/// checks a set-up. Data that lie sorted by class, or in which classes take turns, still give every class.
+/// `count` of `total` indexes, one from each of as many equal stretches: which examples to learn by
+/// heart when one checks a set-up. Data that lie sorted by class, or in which classes take turns,
+/// still give every class.
 pub(crate) fn evenly_spread(count: usize, total: usize) -> Vec<usize> {
     let count = count.min(total);
     let mut rng = seeded(0, "evenly spread");

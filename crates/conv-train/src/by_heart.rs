@@ -20,8 +20,8 @@ pub struct ByHeart<'a, L> {
 const TOGETHER: usize = 16;
 
 impl<'a, L: Learner> ByHeart<'a, L> {
-    /// Up to `count` of the learner's examples, evenly spread over them: data that lie sorted by class
-    /// still give every class.
+    /// Up to `count` of the learner's examples, evenly spread over them: data that lie sorted by
+    /// class still give every class.
     ///
     /// # Errors
     /// Those of [`Learner::lengths`].
@@ -58,7 +58,8 @@ impl<'a, L: Learner> ByHeart<'a, L> {
     }
 }
 
-/// `config` without what keeps a network from learning by heart: no early stopping, no bound on norms.
+/// `config` without what keeps a network from learning by heart: no early stopping, no bound on
+/// norms.
 pub fn by_heart_config(config: &FitConfig) -> FitConfig {
     let metric = "loss".into();
     FitConfig {

@@ -1,8 +1,9 @@
-//! The state of a run on disk: one safetensors file with everything in it, replaced whole, so that a kill at any moment
-//! leaves a checkpoint to go on from.
+//! The state of a run on disk: one safetensors file with everything in it, replaced whole, so that
+//! a kill at any moment leaves a checkpoint to go on from.
 //!
-//! The file holds `model/NAME`, `optimizer/…` and, as JSON in its metadata, the configuration, what identifies model and
-//! data, and the counters. There is no generator in it: randomness at a step is a function of the seed and the step.
+//! The file holds `model/NAME`, `optimizer/…` and, as JSON in its metadata, the configuration, what
+//! identifies model and data, and the counters. There is no generator in it: randomness at a step
+//! is a function of the seed and the step.
 
 use crate::optim::Optimizer;
 use crate::schedule::Plateau;
@@ -21,7 +22,8 @@ const KEY: &str = "checkpoint";
 /// Under which weights by themselves name their step.
 const STEP: &str = "step";
 
-/// Settings that leave the steps already taken as they were, so that a run may go on with another value.
+/// Settings that leave the steps already taken as they were, so that a run may go on with another
+/// value.
 const FREE: [&str; 4] = ["epochs", "patience", "checkpoint_every_steps", "log_every_steps"];
 
 /// Where a run stands.
@@ -83,7 +85,8 @@ impl Header {
         Self { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), config, identity, state }
     }
 
-    /// Refuses a checkpoint of another configuration, model or data, naming the first field that differs.
+    /// Refuses a checkpoint of another configuration, model or data, naming the first field that
+    /// differs.
     pub fn check_same_run(&self, path: &Path, config: &Value, identity: &Value) -> Result<()> {
         // Without an evaluation no metric was watched yet: a misspelt one can be set right.
         let unwatched = self.state.evaluated == 0;
@@ -166,8 +169,8 @@ pub(crate) fn write_weights(
     Ok(write_described(path, unfinished, &parameters.tensors(), Some(metadata))?)
 }
 
-/// Reads parameters, which must be those after `step`: a kill between the two files, and going on with fewer
-/// epochs, can leave newer ones.
+/// Reads parameters, which must be those after `step`: a kill between the two files, and going on
+/// with fewer epochs, can leave newer ones.
 pub(crate) fn read_weights(path: &Path, step: u64) -> Result<BTreeMap<String, Tensor>> {
     let (weights, metadata) = read_safetensors(path)?;
     let found = metadata.get(STEP).map_or("?", String::as_str);
@@ -204,7 +207,8 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint> {
     Ok(Checkpoint { header, model, optimizer })
 }
 
-/// The tensors and the metadata of a file. What it claims is held against its length before anything is allocated.
+/// The tensors and the metadata of a file. What it claims is held against its length before
+/// anything is allocated.
 fn read_safetensors(path: &Path) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(in_file("read", path))?;
     let (_, header) =

@@ -1,4 +1,5 @@
-//! What keeps a step or a weight from growing: clipping by the global norm, and a bound on the norm of rows.
+//! What keeps a step or a weight from growing: clipping by the global norm, and a bound on the norm
+//! of rows.
 
 use crate::{Error, Result};
 use candle_core::backprop::GradStore;
@@ -25,8 +26,8 @@ pub fn global_norm(parameters: &Parameters, gradients: &GradStore) -> Result<f64
     Ok(total.sqrt())
 }
 
-/// Scales all gradients by min(1, `max_norm` / (norm + 10⁻⁶)), as PyTorch's `clip_grad_norm_`, and returns the norm that
-/// they had (Pascanu et al. 2013, algorithm 1).
+/// Scales all gradients by min(1, `max_norm` / (norm + 10⁻⁶)), as PyTorch's `clip_grad_norm_`, and
+/// returns the norm that they had (Pascanu et al. 2013, algorithm 1).
 ///
 /// A norm that is not finite is returned and changes nothing.
 ///
@@ -56,8 +57,8 @@ pub(crate) fn scale(parameters: &Parameters, gradients: &mut GradStore, factor: 
     Ok(())
 }
 
-/// The first of these tensors that holds a number that is not finite. Only f32 and f64 are looked at: others are not
-/// stepped.
+/// The first of these tensors that holds a number that is not finite. Only f32 and f64 are looked
+/// at: others are not stepped.
 pub(crate) fn not_finite(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
 ) -> Result<Option<String>> {
@@ -92,7 +93,8 @@ fn typed_sum<T: WithDType>(gradient: &Tensor) -> candle_core::Result<f64> {
     let sums: Vec<f64> = storage.as_slice::<T>()?[start..end]
         .par_chunks(BLOCK)
         .map(|block| {
-            // Eight running sums, so that the compiler may use vector registers: one would fix the order of additions.
+            // Eight running sums, so that the compiler may use vector registers: one would fix the
+            // order of additions.
             let mut lanes = [0.0; 8];
             for eight in block.chunks(8) {
                 for (lane, value) in lanes.iter_mut().zip(eight) {
@@ -108,7 +110,8 @@ fn typed_sum<T: WithDType>(gradient: &Tensor) -> candle_core::Result<f64> {
 
 /// A bound on the L2 norm of each row (each output unit) of one parameter, kept after every step.
 ///
-/// Kim (2014, section 2.1) rescales the rows of the last layer's weight to a norm of 3 when they exceed it.
+/// Kim (2014, section 2.1) rescales the rows of the last layer's weight to a norm of 3 when they
+/// exceed it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaxNorm {

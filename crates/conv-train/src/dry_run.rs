@@ -1,4 +1,5 @@
-//! What a training run would be, without training: parameters and their shapes, batches, steps, memory.
+//! What a training run would be, without training: parameters and their shapes, batches, steps,
+//! memory.
 
 use crate::optim::OptimizerConfig;
 use crate::{FitConfig, Learner, Result};
@@ -48,8 +49,8 @@ pub struct Memory {
 }
 
 impl DryRun {
-    /// The plan of `fit(learner, config, …)`. `activations` gives the bytes that a batch of so many examples of such a
-    /// length keeps for its backward pass.
+    /// The plan of `fit(learner, config, …)`. `activations` gives the bytes that a batch of so many
+    /// examples of such a length keeps for its backward pass.
     ///
     /// # Errors
     /// Those of [`Learner::lengths`].

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// An error of this crate. Every text names the file, setting, step or parameter, what was found and what was expected.
+/// An error of this crate. Every text names the file, setting, step or parameter, what was found
+/// and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -59,7 +60,8 @@ pub enum Error {
         /// What was found and what was expected.
         reason: String,
     },
-    /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an earlier step.
+    /// The loss became infinite or not a number. The checkpoint on disk is as it was, from an
+    /// earlier step.
     #[error(
         "the loss at step {step} is {loss}, at a learning rate of {}; its batch is {}",
         short_number(*learning_rate),
@@ -75,7 +77,8 @@ pub enum Error {
         /// The batch's examples, as [`Learner::name_of`](crate::Learner::name_of) names them.
         batch: Vec<String>,
     },
-    /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds it.
+    /// A gradient became infinite or not a number, though the loss was finite. No checkpoint holds
+    /// it.
     #[error(
         "the gradient of `{parameter}` at step {step} is not finite, at a learning rate of {}; \
          its batch is {}",
@@ -89,11 +92,12 @@ pub enum Error {
         parameter: String,
         /// The step's learning rate.
         learning_rate: f64,
-        /// The examples of the step's batches, as [`Learner::name_of`](crate::Learner::name_of) names them.
+        /// The examples of the step's batches, as [`Learner::name_of`](crate::Learner::name_of)
+        /// names them.
         batch: Vec<String>,
     },
-    /// A parameter became infinite or not a number, though loss and gradients were finite. It was not saved: the
-    /// checkpoint on disk is as it was, from an earlier step.
+    /// A parameter became infinite or not a number, though loss and gradients were finite. It was
+    /// not saved: the checkpoint on disk is as it was, from an earlier step.
     #[error(
         "parameter `{parameter}` is not finite after step {step}, at a learning rate of {}, so that was not saved",
         short_number(*learning_rate)
@@ -204,8 +208,9 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// What the error of every task crate is made from and becomes: from candle's, less its backtrace, by the variant `Candle`; and into this
-/// crate's, so that a [`Learner`](crate::Learner) may use `?`, where an error of this crate, the variant `Train`, comes out as it went in.
+/// What the error of every task crate is made from and becomes: from candle's, less its backtrace,
+/// by the variant `Candle`; and into this crate's, so that a [`Learner`](crate::Learner) may use
+/// `?`, where an error of this crate, the variant `Train`, comes out as it went in.
 #[macro_export]
 macro_rules! task_error {
     ($error:ident) => {

@@ -1,12 +1,15 @@
-//! Training for models on candle: optimisers, schedules, a small loop with exact resume, metrics, and offline reports.
+//! Training for models on candle: optimisers, schedules, a small loop with exact resume, metrics,
+//! and offline reports.
 //!
-//! A model and its data become a [`Learner`]: it loads batches, gives their loss, and measures the present
-//! parameters. [`fit`] does the rest as a [`FitConfig`] says, which is plain data. Everything random is a function of
-//! the seed and a place in training, so a run that was killed at any moment and goes on gives the same bits as one that
-//! was not; on the CPU they do not depend on the number of threads either.
+//! A model and its data become a [`Learner`]: it loads batches, gives their loss, and measures the
+//! present parameters. [`fit`] does the rest as a [`FitConfig`] says, which is plain data.
+//! Everything random is a function of the seed and a place in training, so a run that was killed at
+//! any moment and goes on gives the same bits as one that was not; on the CPU they do not depend on
+//! the number of threads either.
 //!
-//! Nothing here prints. A program may watch a run, or show a [`Progress`] bar; each run leaves a log, and a [`report`]
-//! makes one HTML page of it. The pieces work without the loop as well: [`fit`] shows a plain one.
+//! Nothing here prints. A program may watch a run, or show a [`Progress`] bar; each run leaves a
+//! log, and a [`report`] makes one HTML page of it. The pieces work without the loop as well:
+//! [`fit`] shows a plain one.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};

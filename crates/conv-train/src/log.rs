@@ -69,7 +69,8 @@ impl Record {
     }
 }
 
-/// Reads a log: its records up to the first line that is none (a kill can leave half a line at the end).
+/// Reads a log: its records up to the first line that is none (a kill can leave half a line at the
+/// end).
 ///
 /// # Errors
 /// The file cannot be read.
@@ -78,7 +79,8 @@ pub fn read_log(path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The records of a run that stands at `step` and was last evaluated at `evaluated`, and how many bytes they take.
+/// The records of a run that stands at `step` and was last evaluated at `evaluated`, and how many
+/// bytes they take.
 fn read_until(path: &Path, step: u64, evaluated: u64) -> Result<(Vec<Record>, u64)> {
     let read = || {
         let mut file = BufReader::new(File::open(path)?);
@@ -108,7 +110,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log of a run that stands at `step` and was last evaluated at `evaluated`; what came later is cut off.
+    /// Opens the log of a run that stands at `step` and was last evaluated at `evaluated`; what
+    /// came later is cut off.
     pub(crate) fn open(path: &Path, step: u64, evaluated: u64) -> Result<Self> {
         let keep = match read_until(path, step, evaluated) {
             Ok((_, bytes)) => bytes,

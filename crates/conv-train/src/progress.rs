@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Shows steps done, rate, time left, loss and the last metrics. Where standard error is no terminal it writes a
-/// line every half minute instead, also while a step or an evaluation takes longer.
+/// Shows steps done, rate, time left, loss and the last metrics. Where standard error is no
+/// terminal it writes a line every half minute instead, also while a step or an evaluation takes
+/// longer.
 ///
 /// ```no_run
 /// # use conv_train::{Event, Progress, Run};

@@ -7,11 +7,13 @@ use std::f64::consts::PI;
 
 /// How the learning rate goes. Steps are optimiser steps, counted from 0.
 ///
-/// In a configuration file: `schedule = { warmup_steps = 100, decay = { kind = "cosine", steps = 5000, floor = 0.0 } }`.
+/// In a configuration file:
+/// `schedule = { warmup_steps = 100, decay = { kind = "cosine", steps = 5000, floor = 0.0 } }`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
-    /// Over the first so many steps the rate rises in equal parts to its full height; 0 is no warm-up.
+    /// Over the first so many steps the rate rises in equal parts to its full height; 0 is no
+    /// warm-up.
     pub warmup_steps: u64,
     /// What follows the warm-up; its steps are counted from there.
     #[serde(alias = "course")]
@@ -32,7 +34,8 @@ pub enum Decay {
         /// In (0, 1].
         factor: f64,
     },
-    /// Half a cosine from the full rate down to `floor` in `steps` steps, then `floor` (Loshchilov and Hutter 2017).
+    /// Half a cosine from the full rate down to `floor` in `steps` steps, then `floor` (Loshchilov
+    /// and Hutter 2017).
     Cosine {
         /// Steps from top to floor; left out, those that the run has after its warm-up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,9 +43,9 @@ pub enum Decay {
         /// The rate at the end.
         floor: f64,
     },
-    /// It is multiplied by `factor` when the watched metric has not improved, by more than a part in 10⁴, for more than
-    /// `patience` evaluations in a row, as PyTorch's `ReduceLROnPlateau`; like there, a rate that would change by no more
-    /// than 10⁻⁸ (its `eps`) stays.
+    /// It is multiplied by `factor` when the watched metric has not improved, by more than a part
+    /// in 10⁴, for more than `patience` evaluations in a row, as PyTorch's `ReduceLROnPlateau`;
+    /// like there, a rate that would change by no more than 10⁻⁸ (its `eps`) stays.
     Plateau {
         /// In (0, 1).
         factor: f64,
@@ -93,8 +96,8 @@ impl Default for Plateau {
 }
 
 impl Schedule {
-    /// The schedule of a run of so many steps: a cosine whose steps are left out is over all that follow
-    /// the warm-up.
+    /// The schedule of a run of so many steps: a cosine whose steps are left out is over all that
+    /// follow the warm-up.
     pub(crate) fn over(&self, run: u64) -> Self {
         let mut schedule = self.clone();
         if let Decay::Cosine { steps: steps @ None, .. } = &mut schedule.decay {
@@ -103,8 +106,8 @@ impl Schedule {
         schedule
     }
 
-    /// The learning rate of `step` (from 0), where `full` is its full height. A cosine without its steps,
-    /// which only a run knows, stays at the top.
+    /// The learning rate of `step` (from 0), where `full` is its full height. A cosine without its
+    /// steps, which only a run knows, stays at the top.
     pub fn rate(&self, full: f64, step: u64, plateau: &Plateau) -> f64 {
         if step < self.warmup_steps {
             return full * (step + 1) as f64 / self.warmup_steps as f64;

@@ -1,5 +1,6 @@
-//! A learner that can be shipped. [`fit`](crate::fit()) needs only [`Learner`]; the functions here are plain,
-//! and what they need to know of a task is [`Task`]. The page `docs/adding-a-task.md` shows the smallest one.
+//! A learner that can be shipped. [`fit`](crate::fit()) needs only [`Learner`]; the functions here
+//! are plain, and what they need to know of a task is [`Task`]. The page `docs/adding-a-task.md`
+//! shows the smallest one.
 
 use crate::report::{Environment, Report};
 use crate::{DryRun, FitConfig, Learner, Outcome, Record, Result};
@@ -8,8 +9,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a task says of itself beyond [`Learner`], so that a run of it can be planned, saved and reported.
-/// A method stands here only where two tasks need it.
+/// What a task says of itself beyond [`Learner`], so that a run of it can be planned, saved and
+/// reported. A method stands here only where two tasks need it.
 pub trait Task: Learner {
     /// The network's configuration.
     type Config: ModelConfig;
@@ -46,8 +47,8 @@ pub trait Task: Learner {
         Value::Null
     }
 
-    /// Bytes that a batch keeps for its backward pass, as far as the task knows: so many examples of
-    /// such a length.
+    /// Bytes that a batch keeps for its backward pass, as far as the task knows: so many examples
+    /// of such a length.
     fn activations(&self, _: [usize; 2]) -> usize {
         0
     }

@@ -3,8 +3,8 @@
 use crate::{Error, Result};
 use conv_hub::InvalidField;
 
-/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's own](conv_core::cpu::limit_candle_threads)
-/// as many.
+/// Gives rayon's global pool `threads` threads, once, before anything runs on it, and [candle's
+/// own](conv_core::cpu::limit_candle_threads) as many.
 ///
 /// # Errors
 /// No threads, or a pool that was built before with another number.
@@ -14,8 +14,8 @@ pub fn set_threads(threads: usize) -> Result<()> {
     }
     conv_core::cpu::limit_candle_threads(threads);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    // The caller is one of them: it works along instead of waiting. Not where it would be the only one, for which other threads
-    // would then wait.
+    // The caller is one of them: it works along instead of waiting. Not where it would be the only
+    // one, for which other threads would then wait.
     let built = if threads > 1 { pool.use_current_thread() } else { pool }.build_global();
     let present = rayon::current_num_threads();
     match built {

@@ -1,4 +1,5 @@
-//! What a run does with its folder: it shares it with no other run, and leaves alone what is not its own.
+//! What a run does with its folder: it shares it with no other run, and leaves alone what is not
+//! its own.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Fifty steps of every optimiser, schedule, clipping and bound against PyTorch's, made by `reference/make_optimizers.py`.
+//! Fifty steps of every optimiser, schedule, clipping and bound against PyTorch's, made by
+//! `reference/make_optimizers.py`.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Tensor};

@@ -1,7 +1,7 @@
 //! A report in a real browser: no console error, no request, every picture drawn.
 //!
-//! Needs Chromium on the path (Debian's package `chromium`), or its name in `CHROMIUM`; without it the test says so and
-//! passes.
+//! Needs Chromium on the path (Debian's package `chromium`), or its name in `CHROMIUM`; without it
+//! the test says so and passes.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use conv_train::metrics::Confusion;

@@ -1,4 +1,5 @@
-//! Exact resume: a run that was stopped, crashed or killed and goes on gives the bits of one that was not.
+//! Exact resume: a run that was stopped, crashed or killed and goes on gives the bits of one that
+//! was not.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -115,7 +116,8 @@ fn every_optimiser_goes_on_from_any_step_with_the_same_bits() {
     }
 }
 
-/// The weights after the last evaluations are on disk, training ends with their mean, and an interruption changes neither.
+/// The weights after the last evaluations are on disk, training ends with their mean, and an
+/// interruption changes neither.
 #[test]
 fn training_ends_with_the_mean_of_the_last_weights() {
     let config = FitConfig { average: 3, evaluate_every: Interval::Steps(4), ..config() };
@@ -238,7 +240,8 @@ fn a_process_killed_again_and_again_ends_with_the_same_bits() {
     let mut kills = 0;
     loop {
         let mut child = start(killed.path());
-        // The bound grows, so that the slowest machine gets to the end; the pauses see to it that the first few hit.
+        // The bound grows, so that the slowest machine gets to the end; the pauses see to it that
+        // the first few hit.
         let longest = outcome.step * 4 * (kills + 1) / 8;
         std::thread::sleep(Duration::from_millis(random.random_range(0..longest)));
         child.kill().unwrap();
@@ -253,13 +256,15 @@ fn a_process_killed_again_and_again_ends_with_the_same_bits() {
     assert_same_run(whole.path(), killed.path(), "killed");
 }
 
-/// A checkpoint of an older version of this crate, in which the schedule's decay was called `course`, and the
-/// weights that the same version ended with. `reference/older/` was written at commit 73a4902 by [`config`]
-/// with the schedule below: stopped after 10 steps, and trained to its end.
+/// A checkpoint of an older version of this crate, in which the schedule's decay was called
+/// `course`, and the weights that the same version ended with. `reference/older/` was written at
+/// commit 73a4902 by [`config`] with the schedule below: stopped after 10 steps, and trained to its
+/// end.
 ///
-/// A seed fixes the bits on one type of processor. Whether this one is of the type that wrote the folder is told by a run from the
-/// beginning: its losses and gradients of the first ten steps are the older ones to the last bit, or not. Elsewhere the products of
-/// matrices round otherwise, by some units in the last place.
+/// A seed fixes the bits on one type of processor. Whether this one is of the type that wrote the
+/// folder is told by a run from the beginning: its losses and gradients of the first ten steps are
+/// the older ones to the last bit, or not. Elsewhere the products of matrices round otherwise, by
+/// some units in the last place.
 #[test]
 fn a_checkpoint_of_an_older_version_goes_on_to_the_same_bits() {
     let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/older");

@@ -237,7 +237,8 @@ fn a_dry_run_says_what_the_run_will_be() {
     assert_eq!(outcome.step as usize, plan.steps_per_epoch);
 }
 
-/// Batches come from a second thread where there are several, and an error of loading at its own step.
+/// Batches come from a second thread where there are several, and an error of loading at its own
+/// step.
 #[test]
 fn what_cannot_be_loaded_ends_training_at_its_own_step() {
     let lengths = Classifier::new().lengths(0).unwrap().into_owned();

@@ -3,7 +3,8 @@
 use conv_hub::Card;
 use std::collections::BTreeMap;
 
-/// The card of a translator that learnt from `data`, in the words that hold for any; each part may be replaced.
+/// The card of a translator that learnt from `data`, in the words that hold for any; each part may
+/// be replaced.
 pub fn card(languages: &str, data: &str, metrics: BTreeMap<String, f64>) -> Card {
     Card {
         title: format!("Translator {languages} from {data}"),

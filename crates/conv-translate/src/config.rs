@@ -5,7 +5,8 @@ use crate::{Error, Layers, Result};
 use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
 
-/// Rows of a table of positions that stand for no position: the reference counts from behind its padding's number.
+/// Rows of a table of positions that stand for no position: the reference counts from behind its
+/// padding's number.
 pub const POSITIONS_FROM: usize = 2;
 
 /// What the network is made of; saved as `config.json` under the model type `convs2s`.
@@ -16,7 +17,8 @@ pub struct Config {
     pub source_vocabulary: usize,
     /// V: rows of the target's table of embeddings, and outputs, special tokens included.
     pub target_vocabulary: usize,
-    /// Length of a source embedding, which attention compares with the target's: both are of one length.
+    /// Length of a source embedding, which attention compares with the target's: both are of one
+    /// length.
     pub encoder_embedding: usize,
     /// The encoder's layers.
     pub encoder_layers: Layers,
@@ -34,9 +36,11 @@ pub struct Config {
     /// The output layer's weight is the target's table (Press and Wolf 2017).
     #[serde(default)]
     pub tie_output: bool,
-    /// Probability with which an element of an embedding, of a layer's input or of the last vector is dropped in training.
+    /// Probability with which an element of an embedding, of a layer's input or of the last vector
+    /// is dropped in training.
     pub dropout: f64,
-    /// Rows of the source's table of positions. The longest source has [`POSITIONS_FROM`] less tokens, its end included.
+    /// Rows of the source's table of positions. The longest source has [`POSITIONS_FROM`] less
+    /// tokens, its end included.
     pub source_positions: usize,
     /// The same of the target.
     pub target_positions: usize,
@@ -101,8 +105,8 @@ impl Preset {
         }
     }
 
-    /// The network for vocabularies of so many tokens: attention in every decoder layer, dropout 0.1, tables of 1,024 positions, as
-    /// the reference has it.
+    /// The network for vocabularies of so many tokens: attention in every decoder layer, dropout
+    /// 0.1, tables of 1,024 positions, as the reference has it.
     ///
     /// # Errors
     /// None.

@@ -1,5 +1,5 @@
-//! fairseq's dictionaries, `dict.LANGUAGE.txt`: a symbol and its count a line. Four symbols that stand in no file come
-//! first, so that the file's first line has the number 4.
+//! fairseq's dictionaries, `dict.LANGUAGE.txt`: a symbol and its count a line. Four symbols that
+//! stand in no file come first, so that the file's first line has the number 4.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -18,7 +18,8 @@ const MOST_SYMBOLS: usize = 2_000_000;
 /// Stands after the count of a symbol that takes the place of an earlier one of the same name.
 const OVERWRITE: &str = "#fairseq:overwrite";
 
-/// The numbers of a language's tokens, which are words or pieces of words that somebody else has split.
+/// The numbers of a language's tokens, which are words or pieces of words that somebody else has
+/// split.
 ///
 /// ```no_run
 /// let german = conv_translate::Dictionary::read("dict.de.txt".as_ref())?.subwords()?;
@@ -37,8 +38,8 @@ impl Dictionary {
     /// A dictionary of these symbols and how often each was seen, in their order.
     ///
     /// # Errors
-    /// [`Error::Dictionary`] for a symbol that is empty, has white space in it or is there already; the line is its
-    /// place, from 1.
+    /// [`Error::Dictionary`] for a symbol that is empty, has white space in it or is there already;
+    /// the line is its place, from 1.
     pub fn new(symbols: impl IntoIterator<Item = (String, u64)>) -> Result<Self> {
         let mut dictionary = Self::empty();
         for (index, (symbol, count)) in symbols.into_iter().enumerate() {
@@ -59,9 +60,9 @@ impl Dictionary {
     /// Reads a `dict.LANGUAGE.txt`.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Dictionary`] names the line that is not `symbol count` in UTF-8, or has a symbol that
-    /// an earlier line has, unless `#fairseq:overwrite` follows. A file beyond 64 MiB, or of more than two million
-    /// symbols, is refused.
+    /// [`Error::Read`]; [`Error::Dictionary`] names the line that is not `symbol count` in UTF-8,
+    /// or has a symbol that an earlier line has, unless `#fairseq:overwrite` follows. A file beyond
+    /// 64 MiB, or of more than two million symbols, is refused.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut bytes = Vec::new();
@@ -133,8 +134,9 @@ impl Dictionary {
         self.counts.get(id as usize).copied()
     }
 
-    /// The same as a vocabulary of whole tokens. A symbol that a later line overwrites is met in no text; nor is one of a special
-    /// symbol's name, which in a text is an unknown word (in fairseq `<pad>` would be padding, and `</s>` the end).
+    /// The same as a vocabulary of whole tokens. A symbol that a later line overwrites is met in no
+    /// text; nor is one of a special symbol's name, which in a text is an unknown word (in fairseq
+    /// `<pad>` would be padding, and `</s>` the end).
     ///
     /// # Errors
     /// Only those of the library of tokenizers.

@@ -1,4 +1,5 @@
-//! What can go wrong with translation: each error names its file, line or field and what was expected.
+//! What can go wrong with translation: each error names its file, line or field and what was
+//! expected.
 
 use std::path::{Path, PathBuf};
 

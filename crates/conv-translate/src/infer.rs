@@ -21,11 +21,13 @@ pub struct Translation {
     pub text: String,
     /// The tokens, without the end's.
     pub tokens: Vec<String>,
-    /// The logarithm of its probability divided by its length, with its end, to the power of the length penalty.
+    /// The logarithm of its probability divided by its length, with its end, to the power of the
+    /// length penalty.
     pub score: f32,
     /// For each token the place of the source token that was read most.
     pub alignment: Vec<usize>,
-    /// The share of each source token, its end included, in what was read for each token and for the end.
+    /// The share of each source token, its end included, in what was read for each token and for
+    /// the end.
     #[serde(skip)]
     pub attention: Vec<Vec<f32>>,
     /// The logarithm of the probability of each token and of the end.
@@ -34,8 +36,9 @@ pub struct Translation {
 }
 
 impl Translation {
-    /// The best translations of a sentence from those of its parts ([`Translator::parts`]) in their order: the best of
-    /// each together, and so on. The attention of parts is not kept; the score is that of all tokens.
+    /// The best translations of a sentence from those of its parts ([`Translator::parts`]) in their
+    /// order: the best of each together, and so on. The attention of parts is not kept; the score
+    /// is that of all tokens.
     pub fn joined(mut parts: Vec<Vec<Self>>, config: &SearchConfig) -> Vec<Self> {
         if parts.len() == 1 {
             return parts.swap_remove(0);
@@ -73,15 +76,18 @@ pub struct Translator {
 
 impl Translator {
     /// Opens a model folder, or a checkpoint of fairseq's with its dictionaries beside it
-    /// ([`FairseqModel`](crate::fairseq::FairseqModel)), which takes ready-made tokens with blanks between them.
+    /// ([`FairseqModel`](crate::fairseq::FairseqModel)), which takes ready-made tokens with blanks
+    /// between them.
     ///
     /// # Errors
-    /// A missing or damaged file, a folder of another task, or a vocabulary that does not fit the network, by name.
+    /// A missing or damaged file, a folder of another task, or a vocabulary that does not fit the
+    /// network, by name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         Self::open_all(&[folder], device)
     }
 
-    /// Opens several model folders as one translator, which says the mean of their probabilities; their vocabularies are the first's.
+    /// Opens several model folders as one translator, which says the mean of their probabilities;
+    /// their vocabularies are the first's.
     ///
     /// # Errors
     /// As [`Translator::open`]; no folder, or vocabularies of different sizes.
@@ -113,8 +119,8 @@ impl Translator {
         Ok(Self { ensemble, source, target, longest_source, replacements: None })
     }
 
-    /// The same, which writes for each `<unk>` of a translation what `replacements` have for the source token that was read most. Scores
-    /// and tokens are as without.
+    /// The same, which writes for each `<unk>` of a translation what `replacements` have for the
+    /// source token that was read most. Scores and tokens are as without.
     pub fn replace_unknown(self, replacements: Replacements) -> Self {
         Self { replacements: Some(replacements), ..self }
     }
@@ -128,8 +134,8 @@ impl Translator {
         Ok(self.source.pieces(&ids).into_iter().map(String::from).collect())
     }
 
-    /// The text in parts of which each has no more tokens than the network knows positions; itself for most. It is parted
-    /// where a sentence in it ends, else between words, else within a word.
+    /// The text in parts of which each has no more tokens than the network knows positions; itself
+    /// for most. It is parted where a sentence in it ends, else between words, else within a word.
     ///
     /// # Errors
     /// As [`Translator::source_tokens`].
@@ -163,7 +169,8 @@ impl Translator {
         Ok(parts)
     }
 
-    /// A text of the target's language as translations are written: tokens of a vocabulary of pieces, joined to words.
+    /// A text of the target's language as translations are written: tokens of a vocabulary of
+    /// pieces, joined to words.
     pub fn reference(&self, text: &str) -> String {
         self.target.joined(text.into())
     }
@@ -179,8 +186,8 @@ impl Translator {
         best.ok_or(Error::NoTranslation { sentence: 1 })
     }
 
-    /// Translates many sentences, each into its best translations, the best first; each result is the same as alone. An empty sentence
-    /// has an empty translation.
+    /// Translates many sentences, each into its best translations, the best first; each result is
+    /// the same as alone. An empty sentence has an empty translation.
     ///
     /// # Errors
     /// As [`Translator::translate_sentences`].
@@ -194,12 +201,12 @@ impl Translator {
         self.translate_sentences(&sentences, config)
     }
 
-    /// The same with what is asked of each translation. The place of each sentence is its own: blocks of a longer input have what the
-    /// whole has, also where words are drawn.
+    /// The same with what is asked of each translation. The place of each sentence is its own:
+    /// blocks of a longer input have what the whole has, also where words are drawn.
     ///
     /// # Errors
-    /// By its place: a sentence beyond the positions that the network knows, or one of which something is asked that cannot be. Settings
-    /// out of range.
+    /// By its place: a sentence beyond the positions that the network knows, or one of which
+    /// something is asked that cannot be. Settings out of range.
     pub fn translate_sentences(
         &self,
         sentences: &[Sentence],
@@ -229,7 +236,8 @@ impl Translator {
         Ok(translations)
     }
 
-    /// How probable given translations are, each as if it were alone. Of `config` only the normalisation counts.
+    /// How probable given translations are, each as if it were alone. Of `config` only the
+    /// normalisation counts.
     ///
     /// # Errors
     /// By its line, a pair beyond the positions that the network knows.
@@ -260,8 +268,8 @@ impl Translator {
         Ok(scored)
     }
 
-    /// A picture of what was read of `text` for each token of its translation ([`attention_picture`]), in which unknown source tokens
-    /// are spelled out.
+    /// A picture of what was read of `text` for each token of its translation
+    /// ([`attention_picture`]), in which unknown source tokens are spelled out.
     ///
     /// # Errors
     /// As [`Translator::source_tokens`].

@@ -1,4 +1,5 @@
-//! The layers of an encoder or decoder, in the reference's notation: `[(512, 3)] * 9 + [(1024, 3)] * 4`.
+//! The layers of an encoder or decoder, in the reference's notation:
+//! `[(512, 3)] * 9 + [(1024, 3)] * 4`.
 
 use crate::{Error, Result};
 use conv_hub::InvalidField;
@@ -18,7 +19,8 @@ pub struct Layer {
     pub channels: usize,
     /// Width of the kernel, in positions.
     pub width: usize,
-    /// Which of the layers' inputs is added to the output: 1 the layer's own, 2 that of the layer before, and so on; 0 none.
+    /// Which of the layers' inputs is added to the output: 1 the layer's own, 2 that of the layer
+    /// before, and so on; 0 none.
     pub residual: usize,
 }
 
@@ -38,7 +40,8 @@ pub struct Layers(pub Vec<Layer>);
 impl FromStr for Layers {
     type Err = Error;
 
-    /// Lists of `(channels, width)` or `(channels, width, residual)`, repeated by `*` and joined by `+`.
+    /// Lists of `(channels, width)` or `(channels, width, residual)`, repeated by `*` and joined by
+    /// `+`.
     fn from_str(text: &str) -> Result<Self> {
         let mut parser = Parser::new("layers", text);
         let layers = parser.sum(Parser::layer)?;
@@ -51,7 +54,8 @@ impl FromStr for Layers {
     }
 }
 
-/// Which decoder layers attend to the source: `True` for all, or a list such as `[True] * 3 + [False]`.
+/// Which decoder layers attend to the source: `True` for all, or a list such as
+/// `[True] * 3 + [False]`.
 ///
 /// # Errors
 /// Anything else, or another number of layers.

@@ -1,14 +1,18 @@
-//! Translation with the convolutional network of Gehring et al. (2017), "Convolutional Sequence to Sequence Learning", ICML.
+//! Translation with the convolutional network of Gehring et al. (2017), "Convolutional Sequence to
+//! Sequence Learning", ICML.
 //!
-//! A sentence is a sequence of tokens, each a vector of its word plus one of its position. An encoder of stacked blocks reads it: a
-//! convolution over a few neighbours gives twice the channels, of which one half gates the other (`v([A B]) = A ⊗ σ(B)`, section 3.2), and
-//! the block's input is added, scaled by √½. The decoder has the same blocks, whose windows end at the present word. After each block it
-//! compares its state with what the encoder said of every source token (equation 1), and reads the mean of the encoder's outputs and
-//! embeddings by these shares (equation 2): attention with as many hops as there are layers. Nothing is recurrent, so that training sees all
-//! words at once; in translation each layer keeps the few inputs that its window still reaches.
+//! A sentence is a sequence of tokens, each a vector of its word plus one of its position. An
+//! encoder of stacked blocks reads it: a convolution over a few neighbours gives twice the
+//! channels, of which one half gates the other (`v([A B]) = A ⊗ σ(B)`, section 3.2), and the
+//! block's input is added, scaled by √½. The decoder has the same blocks, whose windows end at the
+//! present word. After each block it compares its state with what the encoder said of every source
+//! token (equation 1), and reads the mean of the encoder's outputs and embeddings by these shares
+//! (equation 2): attention with as many hops as there are layers. Nothing is recurrent, so that
+//! training sees all words at once; in translation each layer keeps the few inputs that its window
+//! still reaches.
 //!
-//! A trained model is a folder, or a checkpoint of fairseq's with its dictionaries beside it, and its use four lines; a [`Translator`] is
-//! `Send + Sync`, so one serves many threads:
+//! A trained model is a folder, or a checkpoint of fairseq's with its dictionaries beside it, and
+//! its use four lines; a [`Translator`] is `Send + Sync`, so one serves many threads:
 //!
 //! ```no_run
 //! use conv_translate::{SearchConfig, Translator};
@@ -18,8 +22,9 @@
 //! # Ok::<(), conv_translate::Error>(())
 //! ```
 //!
-//! To train one: [`Vocabularies`] are learnt from parallel text and turn it into a [`Store`](data::Store) on disk, [`Training`] is what
-//! [`conv_train::fit`] trains and [`conv_train::task::save`] writes.
+//! To train one: [`Vocabularies`] are learnt from parallel text and turn it into a
+//! [`Store`](data::Store) on disk, [`Training`] is what [`conv_train::fit`] trains and
+//! [`conv_train::task::save`] writes.
 //!
 //! ```
 //! use conv_train::{Run, task};

@@ -21,11 +21,13 @@ const CONTINUED: &str = "@@";
 /// The slope of the words above the columns, in degrees.
 const SLOPE: f64 = 50.0;
 
-/// Draws attention as an SVG that refers to nothing outside itself: S source tokens above the columns, T target tokens beside the rows,
-/// and the share of each source token in what was read for a target token as the darkness of their cell, from none (0) to all (1).
+/// Draws attention as an SVG that refers to nothing outside itself: S source tokens above the
+/// columns, T target tokens beside the rows, and the share of each source token in what was read
+/// for a target token as the darkness of their cell, from none (0) to all (1).
 ///
-/// `shares` has T rows of S; what it lacks is drawn as 0. The picture grows with the sentence: tokens stay as large as they are. Where a
-/// viewer shows titles, a cell names both tokens and the share.
+/// `shares` has T rows of S; what it lacks is drawn as 0. The picture grows with the sentence:
+/// tokens stay as large as they are. Where a viewer shows titles, a cell names both tokens and the
+/// share.
 ///
 /// ```
 /// let [source, target] = ["ein Hund </s>", "a dog </s>"].map(|text| text.split(' ').map(String::from).collect::<Vec<_>>());
@@ -140,11 +142,13 @@ struct Word {
     whole: String,
     /// What it takes at most, in pixels.
     width: f64,
-    /// Whether a word begins with it; where nothing marks that, every fifth token, so that they can be counted.
+    /// Whether a word begins with it; where nothing marks that, every fifth token, so that they can
+    /// be counted.
     begins: bool,
 }
 
-/// The tokens of one side, by either mark of pieces: `▁` before the first, or `@@` behind all but the last.
+/// The tokens of one side, by either mark of pieces: `▁` before the first, or `@@` behind all but
+/// the last.
 fn words(tokens: &[String]) -> Vec<Word> {
     let marked = tokens.iter().any(|token| token.starts_with(BLANK));
     let split = tokens.iter().any(|token| token.ends_with(CONTINUED));
@@ -172,7 +176,8 @@ fn escaped(text: &str) -> String {
     Html::text(&text.replace(is_wrong, "\u{fffd}")).to_string()
 }
 
-/// About the width of a character in a common typeface, in heights; rather too much than too little.
+/// About the width of a character in a common typeface, in heights; rather too much than too
+/// little.
 fn advance(character: char) -> f64 {
     match character as u32 {
         0x300..=0x36f => 0.0,

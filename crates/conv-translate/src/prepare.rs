@@ -1,4 +1,5 @@
-//! From text files to what training reads: vocabularies, encoded pairs on disk, and the dev part in memory.
+//! From text files to what training reads: vocabularies, encoded pairs on disk, and the dev part in
+//! memory.
 
 use crate::data::{Cleaned, Cleaning, Encoders, Pair, Parallel, Store, encode};
 use crate::metrics::{Bleu, Tokenization};
@@ -124,7 +125,8 @@ impl Vocabularies {
         Encoders { source: &self.source, target: &self.target }
     }
 
-    /// Encodes the training part into a file at `path`; pairs beyond the network's positions are left out.
+    /// Encodes the training part into a file at `path`; pairs beyond the network's positions are
+    /// left out.
     ///
     /// # Errors
     /// As [`encode`].
@@ -140,8 +142,9 @@ impl Vocabularies {
         encode(files.open()?, self.encoders(), &cleaning, path)
     }
 
-    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they are, with pieces of words joined on both
-    /// sides, running text by mteval's rules, what is read in lower case in lower case.
+    /// Reads the dev part, of which nothing is left out. Ready-made tokens are compared as they
+    /// are, with pieces of words joined on both sides, running text by mteval's rules, what is read
+    /// in lower case in lower case.
     ///
     /// # Errors
     /// Files that cannot be read, or have no pair of sentences to watch training by.

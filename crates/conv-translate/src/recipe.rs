@@ -37,16 +37,18 @@ pub struct Recipe {
     pub dropout: f64,
     /// Rows of each table of positions.
     pub positions: usize,
-    /// Probability with which a merge of the byte-pair encoding is passed over where a sentence is trained on (Provilkov et al. 2020); 0 has
-    /// each text cut in one way.
+    /// Probability with which a merge of the byte-pair encoding is passed over where a sentence is
+    /// trained on (Provilkov et al. 2020); 0 has each text cut in one way.
     pub subword_dropout: f64,
-    /// How strongly two passes over a batch, each with a dropout of its own, are made to agree: the α of R-Drop (Liang et al. 2021), 5 there for
-    /// translation. A step then costs two; 0 has one pass.
+    /// How strongly two passes over a batch, each with a dropout of its own, are made to agree: the
+    /// α of R-Drop (Liang et al. 2021), 5 there for translation. A step then costs two; 0 has one
+    /// pass.
     #[serde(alias = "agreement")]
     pub r_drop: f64,
     /// The share of a target that is spread over all words.
     pub label_smoothing: f64,
-    /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity is known.
+    /// How the dev part is translated at each evaluation, for BLEU; without it only the perplexity
+    /// is known.
     pub search: Option<SearchConfig>,
     /// The loop's settings.
     pub fit: FitConfig,
@@ -59,9 +61,10 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// For some ten thousand pairs: encoder and decoder of `fconv_iwslt_de_en`, one table of a joint vocabulary for source, target and
-    /// output, Adam with a warm-up and a cosine, and the mean of the last weights. Found on Multi30k (docs/convs2s.md): a rate of 4e-3 is high
-    /// for Adam, but what is learnt with weight normalisation bears it.
+    /// For some ten thousand pairs: encoder and decoder of `fconv_iwslt_de_en`, one table of a
+    /// joint vocabulary for source, target and output, Adam with a warm-up and a cosine, and the
+    /// mean of the last weights. Found on Multi30k (docs/convs2s.md): a rate of 4e-3 is high for
+    /// Adam, but what is learnt with weight normalisation bears it.
     pub fn small() -> Self {
         let [encoder_layers, decoder_layers] = layers(Preset::FconvIwsltDeEn);
         Self {
@@ -100,8 +103,9 @@ impl Recipe {
         }
     }
 
-    /// The paper's (section 4.2): Nesterov's accelerated gradient with momentum 0.99, clipping at 0.1, a rate of 0.25 that is divided by
-    /// ten whenever the perplexity of the dev part stops falling, until it is below 1e-4; 4,000 tokens a batch.
+    /// The paper's (section 4.2): Nesterov's accelerated gradient with momentum 0.99, clipping at
+    /// 0.1, a rate of 0.25 that is divided by ten whenever the perplexity of the dev part stops
+    /// falling, until it is below 1e-4; 4,000 tokens a batch.
     pub fn paper(preset: Preset) -> Result<Self> {
         let [encoder_layers, decoder_layers] = layers(preset);
         let config = preset.config(4, 4)?;

@@ -8,8 +8,8 @@ use std::path::Path;
 /// More words than any dictionary has: each takes several times the memory of its line.
 const MOST_WORDS: usize = 4_000_000;
 
-/// What stands for a source word whose translation the model does not know: the word itself, or what a dictionary says
-/// (`fairseq-generate --replace-unk`).
+/// What stands for a source word whose translation the model does not know: the word itself, or
+/// what a dictionary says (`fairseq-generate --replace-unk`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replacements {
     words: HashMap<String, String>,
@@ -21,12 +21,12 @@ impl Replacements {
         Self::default()
     }
 
-    /// Reads a dictionary: a source token, a tab or a blank, and what to write for it, on each line. Of lines with one token the last
-    /// counts; a token that is not there is copied.
+    /// Reads a dictionary: a source token, a tab or a blank, and what to write for it, on each
+    /// line. Of lines with one token the last counts; a token that is not there is copied.
     ///
     /// # Errors
-    /// [`Error::Replacement`] names the line that has no second part, or is one too many; [`Error::Hub`] for a file that cannot be read
-    /// or is not UTF-8.
+    /// [`Error::Replacement`] names the line that has no second part, or is one too many;
+    /// [`Error::Hub`] for a file that cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
         let mut words = HashMap::new();
         for line in Lines::open(path, Encoding::Utf8)? {

@@ -3,7 +3,8 @@
 /// A sentence to be translated, and what is asked of its translation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sentence {
-    /// Its place in the input, from 0: errors name it counted from 1, as lines are, and what is drawn depends on it.
+    /// Its place in the input, from 0: errors name it counted from 1, as lines are, and what is
+    /// drawn depends on it.
     pub place: usize,
     /// The sentence.
     pub text: String,
@@ -28,7 +29,8 @@ impl Sentence {
         Self { place, text: text.into(), ..Self::default() }
     }
 
-    /// What a line asks for. Without columns the whole line is the sentence; a column that is not there, or is blank, asks for nothing.
+    /// What a line asks for. Without columns the whole line is the sentence; a column that is not
+    /// there, or is blank, asks for nothing.
     ///
     /// ```
     /// use conv_translate::{Columns, Sentence};

@@ -39,11 +39,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Reads a model folder, or a checkpoint of fairseq's with its dictionaries beside it ([`FairseqModel`]), whose vocabularies are
-    /// ready-made tokens with blanks between them.
+    /// Reads a model folder, or a checkpoint of fairseq's with its dictionaries beside it
+    /// ([`FairseqModel`]), whose vocabularies are ready-made tokens with blanks between them.
     ///
     /// # Errors
-    /// A missing or damaged file, a folder of another task, or a vocabulary that does not fit the network, by name.
+    /// A missing or damaged file, a folder of another task, or a vocabulary that does not fit the
+    /// network, by name.
     pub fn open(path: &Path) -> Result<Self> {
         let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
         let name = parts[parts.len().saturating_sub(2)..].join("/");
@@ -68,7 +69,8 @@ impl Stored {
         Ok(Self { config, tensors, vocabularies, name })
     }
 
-    /// The network; every parameter that it takes is there and of the shape that the configuration says.
+    /// The network; every parameter that it takes is there and of the shape that the configuration
+    /// says.
     ///
     /// # Errors
     /// One that is not, by name.
@@ -76,7 +78,8 @@ impl Stored {
         network(&self.config, Parameters::frozen(self.tensors.clone()), &self.name, device)
     }
 
-    /// [`Stored::network`] and the vocabularies; each parameter is given up as the network takes it, so that memory holds none twice.
+    /// [`Stored::network`] and the vocabularies; each parameter is given up as the network takes
+    /// it, so that memory holds none twice.
     ///
     /// # Errors
     /// As there.

@@ -69,11 +69,12 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Builds the network with its first values; `warm` holds parameters of another model by name, from which it goes on.
+    /// Builds the network with its first values; `warm` holds parameters of another model by name,
+    /// from which it goes on.
     ///
     /// # Errors
-    /// A recipe out of range, a store or parameters of another vocabulary, or pairs beyond the positions, of the dev part by their
-    /// place.
+    /// A recipe out of range, a store or parameters of another vocabulary, or pairs beyond the
+    /// positions, of the dev part by their place.
     pub fn new(
         recipe: &'a Recipe,
         store: &'a Store,
@@ -87,7 +88,8 @@ impl<'a> Training<'a> {
         Self::build(recipe, store, dev, encoders, (config, warm), device)
     }
 
-    /// Goes on from a trained model: its network, which [`Stored::recipe`] has made the recipe's, with the recipe's dropout.
+    /// Goes on from a trained model: its network, which [`Stored::recipe`] has made the recipe's,
+    /// with the recipe's dropout.
     ///
     /// # Errors
     /// As [`Training::new`]; a parameter that the model lacks.
@@ -149,7 +151,8 @@ impl<'a> Training<'a> {
         &self.network
     }
 
-    /// A network of the present parameters on `device` that does not change with them, for inference.
+    /// A network of the present parameters on `device` that does not change with them, for
+    /// inference.
     ///
     /// # Errors
     /// Only those of the tensor library.
@@ -199,7 +202,8 @@ impl<'a> Training<'a> {
         Ok(Loss { value, weight })
     }
 
-    /// A pair as it is learnt from in an epoch: with subword dropout cut anew, unless it were then beyond the positions.
+    /// A pair as it is learnt from in an epoch: with subword dropout cut anew, unless it were then
+    /// beyond the positions.
     ///
     /// # Errors
     /// Those of [`Store::read`].
@@ -217,8 +221,9 @@ impl<'a> Training<'a> {
         Ok(if fits { recut } else { pair })
     }
 
-    /// The length of each pair in an epoch, as [`Store::lengths`] counts. Pairs that are cut anew are cut twice: all at an epoch's start
-    /// for this, so that those of like lengths share a batch, and each when its turn comes.
+    /// The length of each pair in an epoch, as [`Store::lengths`] counts. Pairs that are cut anew
+    /// are cut twice: all at an epoch's start for this, so that those of like lengths share a
+    /// batch, and each when its turn comes.
     fn lengths_of(&self, epoch: usize) -> Result<Cow<'_, [usize]>> {
         if self.recut.is_none() {
             return Ok(Cow::Borrowed(&self.lengths));
@@ -242,9 +247,9 @@ impl<'a> Training<'a> {
         Ok(sum / count)
     }
 
-    /// BLEU and chrF of the dev part by the present parameters, by name. It is searched for on the CPU
-    /// wherever one trains: a search's steps are small and many. BLEU alone is 0 for targets of fewer
-    /// than four words.
+    /// BLEU and chrF of the dev part by the present parameters, by name. It is searched for on the
+    /// CPU wherever one trains: a search's steps are small and many. BLEU alone is 0 for targets of
+    /// fewer than four words.
     ///
     /// # Errors
     /// A search that cannot be done.

@@ -1,4 +1,5 @@
-//! What fairseq left (tests/reference/make_fairseq_fixtures.py): arguments in each of its forms, dictionaries, and the names of tensors.
+//! What fairseq left (tests/reference/make_fairseq_fixtures.py): arguments in each of its forms,
+//! dictionaries, and the names of tensors.
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;

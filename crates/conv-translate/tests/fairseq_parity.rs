@@ -1,5 +1,6 @@
-//! Checkpoints that fairseq trained give here what they give there (tests/reference/make_fairseq_fixtures.py): what the encoder says,
-//! every step of the decoder, and what is found and scored.
+//! Checkpoints that fairseq trained give here what they give there
+//! (tests/reference/make_fairseq_fixtures.py): what the encoder says, every step of the decoder,
+//! and what is found and scored.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{D, DType, Device, Tensor};
@@ -18,7 +19,8 @@ fn reference(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/fairseq").join(name)
 }
 
-/// The checkpoint `name`; that of the older form has dictionaries of its own, which fairseq finds beside it as any.
+/// The checkpoint `name`; that of the older form has dictionaries of its own, which fairseq finds
+/// beside it as any.
 fn checkpoint(name: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let dictionaries = if name == "old" { reference("bpe") } else { reference("") };

@@ -11,7 +11,8 @@ type Failure = Box<dyn std::error::Error>;
 
 const VOCABULARY: usize = 23;
 
-/// Every preset's layers with a sixteenth of their channels, or some with connections over several layers.
+/// Every preset's layers with a sixteenth of their channels, or some with connections over several
+/// layers.
 fn config(which: usize) -> Result<Config, Failure> {
     let mut config = match Preset::ALL.get(which) {
         Some(preset) => preset.config(VOCABULARY, VOCABULARY)?,
@@ -50,7 +51,8 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> Result<f32, Failure> {
     Ok((a - b)?.abs()?.max_all()?.to_scalar()?)
 }
 
-/// Two sentences of three rows each; in the middle the rows change places, and then one sentence is left.
+/// Two sentences of three rows each; in the middle the rows change places, and then one sentence is
+/// left.
 fn agrees(which: usize, seed: u64) -> Result<(), Failure> {
     let model = network(which, seed)?;
     let ids = tokens(2, 9, seed)?;

@@ -1,5 +1,6 @@
-//! Memory does not grow with the corpus beyond an index of 32 bytes a pair: the whole way of 2 million made-up pairs, from
-//! files of text to the batches of an epoch. Takes some minutes: `cargo test -p conv-translate --test memory -- --ignored`.
+//! Memory does not grow with the corpus beyond an index of 32 bytes a pair: the whole way of 2
+//! million made-up pairs, from files of text to the batches of an epoch. Takes some minutes:
+//! `cargo test -p conv-translate --test memory -- --ignored`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -14,7 +15,8 @@ use conv_translate::data::{Batch, Cleaning, Encoders, Parallel, encode};
 const FEW: usize = 200_000;
 const MANY: usize = 2_000_000;
 
-/// Words of the numbers from 0 to 4,999, spelled with twenty syllables: enough of them that the text is not all one.
+/// Words of the numbers from 0 to 4,999, spelled with twenty syllables: enough of them that the
+/// text is not all one.
 fn word(number: usize) -> String {
     const SYLLABLES: [&str; 20] = [
         "ba", "be", "bi", "bo", "ka", "ke", "ki", "ko", "la", "le", "li", "lo", "na", "ne", "ni",

@@ -1,4 +1,5 @@
-//! What holds of BLEU and chrF whatever the text: of equal corpora, of worse ones, of more references, of damaged counts.
+//! What holds of BLEU and chrF whatever the text: of equal corpora, of worse ones, of more
+//! references, of damaged counts.
 #![allow(clippy::unwrap_used)]
 
 use conv_translate::metrics::{
@@ -60,7 +61,8 @@ proptest! {
         let longest = words.into_iter().max().unwrap();
         for references in [&[&lines[..]][..], &[&other, &lines]] {
             let found = bleu.corpus(&lines, references).unwrap();
-            // add-k has precisions of orders that no sentence is long enough for; the effective order leaves them out.
+            // add-k has precisions of orders that no sentence is long enough for; the effective
+            // order leaves them out.
             let shortest = if bleu.effective_order || bleu.smoothing == Smoothing::AddK { 1 } else { 4 };
             if longest >= shortest {
                 prop_assert!(is_100(found.score), "{}", found);

@@ -1,6 +1,7 @@
 //! Multi30k as it is, raw and gzipped, and tokenised and lower-cased.
 //!
-//! It needs `CONVOKE_DATA`, a folder with `translate/multi30k/{raw,tok}/`; without it the tests say so and pass.
+//! It needs `CONVOKE_DATA`, a folder with `translate/multi30k/{raw,tok}/`; without it the tests say
+//! so and pass.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ use candle_core::{DType, Device, Error, Result, Tensor, Var};
 
 use crate::values;
 
-/// Compares operations on the first CUDA device with the same on the CPU, one after the other, and says at the end how many
-/// were wrong.
+/// Compares operations on the first CUDA device with the same on the CPU, one after the other, and
+/// says at the end how many were wrong.
 pub struct OnCuda {
     device: Device,
     /// What the inputs are given in.
@@ -135,7 +135,8 @@ fn results(
     results.into_iter().map(|(what, tensor)| Ok((what, here(tensor)?))).collect()
 }
 
-/// The largest difference, of the largest value that is expected; infinity where only one of the two is a number.
+/// The largest difference, of the largest value that is expected; infinity where only one of the
+/// two is a number.
 fn difference(found: &Tensor, expected: &Tensor) -> Result<f64> {
     let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f64>();
     let (found, expected) = (flat(found)?, flat(expected)?);

@@ -17,7 +17,8 @@ pub type Kinds = Vec<(&'static str, bool)>;
 /// Calls `check` on `draws` cases of `strategy`, always the same ones.
 ///
 /// # Panics
-/// Where `check` fails, with the smallest such case; and unless each of the kinds that it names came up at least 15 times.
+/// Where `check` fails, with the smallest such case; and unless each of the kinds that it names
+/// came up at least 15 times.
 pub fn check_many<S: Strategy, E: Display>(
     draws: u32,
     strategy: S,
@@ -41,7 +42,8 @@ pub fn check_many<S: Strategy, E: Display>(
     assert!(rare.is_empty(), "hardly drawn: {rare:?} of {seen:?}");
 }
 
-/// Whether the environment's `variable` is `value` in this process. Where it is not, runs the test called `test` in one where it is.
+/// Whether the environment's `variable` is `value` in this process. Where it is not, runs the test
+/// called `test` in one where it is.
 ///
 /// # Panics
 /// Where that test does not pass there.

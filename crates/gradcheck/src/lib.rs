@@ -2,7 +2,8 @@
 //!
 //! [`check`] compares what `backward` says with what moving every input element by a small step
 //! does to the output, in f64. The output is weighted by a fixed pseudo-random cotangent, so that
-//! every output element matters and no two errors cancel. [`check_same`] compares two ways to compute one thing.
+//! every output element matters and no two errors cancel. [`check_same`] compares two ways to
+//! compute one thing.
 //!
 //! ```
 //! let x = gradcheck::values((2, 3), 1);
@@ -25,14 +26,17 @@ const TOLERANCE: f64 = 1e-6;
 /// The largest between two ways to compute one thing.
 const SAME: f64 = 1e-12;
 
-/// Panics unless `backward` through `f` agrees with central differences for every element of every input.
+/// Panics unless `backward` through `f` agrees with central differences for every element of every
+/// input.
 ///
-/// `f` is called with the inputs as variables once, and with plain tensors twice for each element, so inputs are best kept
-/// small. It must be smooth within 1e-5 of the inputs: keep arguments of a maximum apart.
+/// `f` is called with the inputs as variables once, and with plain tensors twice for each element,
+/// so inputs are best kept small. It must be smooth within 1e-5 of the inputs: keep arguments of a
+/// maximum apart.
 ///
 /// # Panics
-/// The text names the operation, the input's number, the element's index, and the numeric and analytic values; also where an
-/// input is not f64 on the CPU, gets no gradient at all, or one of another shape.
+/// The text names the operation, the input's number, the element's index, and the numeric and
+/// analytic values; also where an input is not f64 on the CPU, gets no gradient at all, or one of
+/// another shape.
 pub fn check(name: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     if let Err(error) = try_check(name, inputs, f) {
         panic!("{name}: {error}");
@@ -100,8 +104,9 @@ fn coordinates(mut element: usize, dims: &[usize]) -> Vec<usize> {
     index
 }
 
-/// Panics unless both functions give the same value and the same gradient of every input, to 1e-12: a fused kernel and what it is
-/// composed of. A gradient that one of them lacks is zeros; both must not.
+/// Panics unless both functions give the same value and the same gradient of every input, to 1e-12:
+/// a fused kernel and what it is composed of. A gradient that one of them lacks is zeros; both must
+/// not.
 ///
 /// ```
 /// let x = gradcheck::values((2, 3), 1);
@@ -109,7 +114,8 @@ fn coordinates(mut element: usize, dims: &[usize]) -> Vec<usize> {
 /// ```
 ///
 /// # Panics
-/// The text names the operation and what differs; also where an input is not f64 on the CPU, or has no gradient of either.
+/// The text names the operation and what differs; also where an input is not f64 on the CPU, or has
+/// no gradient of either.
 pub fn check_same(
     name: &str,
     inputs: &[Tensor],
@@ -155,7 +161,8 @@ fn try_check_same(
     Ok(())
 }
 
-/// An f64 tensor on the CPU of reproducible values, spread over (-1, 1) and never closer to 0 than 1e-3.
+/// An f64 tensor on the CPU of reproducible values, spread over (-1, 1) and never closer to 0 than
+/// 1e-3.
 pub fn values(shape: impl Into<Shape>, seed: u64) -> Tensor {
     let shape = shape.into();
     let values: Vec<f64> = (0..shape.elem_count() as u64)

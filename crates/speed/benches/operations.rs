@@ -1,4 +1,5 @@
-//! `cargo bench -p speed [name]`: each operation, forward and with its own backward pass, for work on the kernels.
+//! `cargo bench -p speed [name]`: each operation, forward and with its own backward pass, for work
+//! on the kernels.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,4 +1,5 @@
-//! The operations that are measured, and their shapes: those that the papers' networks spend their time in.
+//! The operations that are measured, and their shapes: those that the papers' networks spend their
+//! time in.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
@@ -20,7 +21,8 @@ pub struct Case {
 /// What a case computes.
 #[derive(Debug, Clone, Copy)]
 pub enum Operation {
-    /// A convolution with a bias, over an image (or a sequence, as one of height 1), and what follows it.
+    /// A convolution with a bias, over an image (or a sequence, as one of height 1), and what
+    /// follows it.
     Convolution {
         /// In both directions.
         stride: usize,
@@ -52,7 +54,8 @@ pub enum Operation {
     },
     /// Batch normalisation in training.
     BatchNorm,
-    /// A layer of long short-term memory in one direction, `[B, T, D]`, with as many units as inputs.
+    /// A layer of long short-term memory in one direction, `[B, T, D]`, with as many units as
+    /// inputs.
     Lstm,
     /// Over the last dimension.
     LayerNorm,
@@ -185,7 +188,8 @@ impl Arguments {
             Operation::Transposed { .. } => case.weight[1],
             _ => case.weight.first().copied().unwrap_or(0),
         };
-        // A recurrent layer's are as small as at the start of training: its gradients would else fade to nothing.
+        // A recurrent layer's are as small as at the start of training: its gradients would else
+        // fade to nothing.
         let bound = match case.operation {
             Operation::Lstm => (case.weight[1] as f32).sqrt().recip(),
             _ => 1.0,

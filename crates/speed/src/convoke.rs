@@ -102,7 +102,8 @@ pub fn forward(case: &Case, of: &Arguments) -> Result<Tensor> {
     })
 }
 
-/// The result, and the gradients of the arguments that are tracked, where the result's is `dy`: without candle's graph.
+/// The result, and the gradients of the arguments that are tracked, where the result's is `dy`:
+/// without candle's graph.
 ///
 /// # Errors
 /// None: the cases are possible.

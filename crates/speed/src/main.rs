@@ -1,4 +1,5 @@
-//! Times of operations, a line of JSON each: `tests/reference/peers/speed.py` puts them beside PyTorch's.
+//! Times of operations, a line of JSON each: `tests/reference/peers/speed.py` puts them beside
+//! PyTorch's.
 #![allow(clippy::print_stdout)]
 
 use anyhow::Result;
@@ -31,7 +32,8 @@ enum Side {
     Candle,
 }
 
-/// The median and the best of the times, in milliseconds, that `f` takes in so many seconds, and in five calls at least.
+/// The median and the best of the times, in milliseconds, that `f` takes in so many seconds, and in
+/// five calls at least.
 fn time(seconds: f64, f: impl Fn() -> Result<()>) -> Result<serde_json::Value> {
     f()?;
     let mut times = Vec::new();

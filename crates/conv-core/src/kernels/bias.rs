@@ -7,7 +7,8 @@ use crate::memory::AllocError;
 /// Partial sums that the processor can take at once, always in the same order.
 const LANES: usize = 8;
 
-/// The sums of the gradients of each channel's elements: the batch's samples in order, each in partial sums.
+/// The sums of the gradients of each channel's elements: the batch's samples in order, each in
+/// partial sums.
 pub(crate) fn bias_gradient<T: Element>(
     [channels, pixels]: [usize; 2],
     dy: &[T],

@@ -1,4 +1,5 @@
-//! How work is cut: into blocks whose sizes follow from the geometry alone, never from the number of threads.
+//! How work is cut: into blocks whose sizes follow from the geometry alone, never from the number
+//! of threads.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -38,13 +39,15 @@ pub(super) fn partitions(tasks: usize, most: usize) -> usize {
     TASKS.div_ceil(tasks.max(1)).clamp(1, most.max(1))
 }
 
-/// Whether so many tasks, of so much `work` together (in multiplications), are worth being handed to several threads. A pool of a single
-/// one is another thread than the caller's: handing it everything would cost two switches.
+/// Whether so many tasks, of so much `work` together (in multiplications), are worth being handed
+/// to several threads. A pool of a single one is another thread than the caller's: handing it
+/// everything would cost two switches.
 fn is_shared(tasks: usize, work: usize) -> bool {
     work >= SMALL && tasks > 1 && rayon::current_num_threads() > 1
 }
 
-/// Calls `task` with each of `0..count`, on several threads where the whole `work` is worth it, until one fails.
+/// Calls `task` with each of `0..count`, on several threads where the whole `work` is worth it,
+/// until one fails.
 pub(super) fn each<E: Send>(
     count: usize,
     work: usize,
@@ -57,7 +60,8 @@ pub(super) fn each<E: Send>(
     }
 }
 
-/// Calls `task` with each chunk of `slice` and its number, on several threads where the whole `work` is worth it.
+/// Calls `task` with each chunk of `slice` and its number, on several threads where the whole
+/// `work` is worth it.
 pub(crate) fn each_chunk<T: Send>(
     slice: &mut [T],
     size: usize,
@@ -72,8 +76,8 @@ pub(crate) fn each_chunk<T: Send>(
     }
 }
 
-/// `len` elements, zeros of which `task` fills each chunk, as [`each_chunk`] calls it: they are zeroed
-/// where they are filled, and not in a walk of its own.
+/// `len` elements, zeros of which `task` fills each chunk, as [`each_chunk`] calls it: they are
+/// zeroed where they are filled, and not in a walk of its own.
 pub(crate) fn fill_chunks<T: Element>(
     len: usize,
     size: usize,

@@ -1,7 +1,9 @@
-//! The gradient of a convolution's input where the input is much larger than the output, as for a kernel that spans the image: all
-//! products of a pixel's gradients with the weight by one matrix product, then each added where its tap has seen the input.
+//! The gradient of a convolution's input where the input is much larger than the output, as for a
+//! kernel that spans the image: all products of a pixel's gradients with the weight by one matrix
+//! product, then each added where its tap has seen the input.
 //!
-//! [`subpixel`](super::subpixel) would multiply zeros there: it computes a sum over all taps for each element of the input.
+//! [`subpixel`](super::subpixel) would multiply zeros there: it computes a sum over all taps for
+//! each element of the input.
 
 use super::blocks::{each_chunk, split};
 use super::epilogue::Epilogue;

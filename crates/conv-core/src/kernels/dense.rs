@@ -1,7 +1,8 @@
 //! Rows times a weight that was laid out for them once, as a decoder multiplies them word by word.
 //!
-//! The weight is the right side of the register tile: panels of some outputs side by side for each input, read on and on. The left
-//! side are the rows as they lie. A sum is taken input by input, whatever other rows there are.
+//! The weight is the right side of the register tile: panels of some outputs side by side for each
+//! input, read on and on. The left side are the rows as they lie. A sum is taken input by input,
+//! whatever other rows there are.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -17,7 +18,8 @@ use crate::simd::{Lanes, WIDEST, Work};
 
 /// Outputs of a panel: the columns of the widest tile.
 const OUTPUTS: usize = REGISTERS * WIDEST;
-/// Steps of the depth by which a panel is asked for ahead: it is read once for each tile of rows, from a cache further away.
+/// Steps of the depth by which a panel is asked for ahead: it is read once for each tile of rows,
+/// from a cache further away.
 const AHEAD: usize = 8;
 
 /// How many numbers [`lay_out`] writes.
@@ -25,8 +27,8 @@ pub(crate) fn laid_out_len(g: &Geometry) -> usize {
     g.channels_out.div_ceil(OUTPUTS) * OUTPUTS * g.depth()
 }
 
-/// The weight `[outputs][inputs]` as panels, `[panel][input][OUTPUTS]` with zeros beyond the last output; where one half of the outputs
-/// is to gate the other, from both by turns.
+/// The weight `[outputs][inputs]` as panels, `[panel][input][OUTPUTS]` with zeros beyond the last
+/// output; where one half of the outputs is to gate the other, from both by turns.
 pub(crate) fn lay_out<T: Element>(g: &Geometry, weight: &[T], glu: bool, to: &mut [T]) {
     let weight = Weight { elements: weight, strides: Strides::plain(g, glu) };
     let elements = weight.strides.elements(g);
@@ -91,8 +93,9 @@ impl<T: Element> Work<T> for Rows<'_, T> {
                 let columns = width::<L>().min(self.outputs.len() - column);
                 let weight = self.weight[column..].as_ptr();
                 let to = (sums.as_flattened_mut()[column..].as_mut_ptr(), OUTPUTS);
-                // SAFETY: rows have `depth` numbers (sliced above), and so many steps of OUTPUTS numbers has the panel; a tile's columns
-                // lie inside of a step, and inside of a row of the sums, of which there are PANEL.
+                // SAFETY: rows have `depth` numbers (sliced above), and so many steps of OUTPUTS
+                // numbers has the panel; a tile's columns lie inside of a step, and inside of a row
+                // of the sums, of which there are PANEL.
                 unsafe {
                     let left = |k: usize, i: usize| *rows[i].add(k);
                     let right = |k: usize| {

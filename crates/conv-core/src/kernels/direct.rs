@@ -1,7 +1,9 @@
-//! Convolution row by row, for groups of few output channels, depthwise ones above all: too few to be worth a packed weight.
+//! Convolution row by row, for groups of few output channels, depthwise ones above all: too few to
+//! be worth a packed weight.
 //!
-//! A group's input channels are padded into a buffer that stays in the nearest caches; a register of outputs is summed over all
-//! taps and stored once. For the weight's gradient a register of the output's gradient meets nine taps before the next.
+//! A group's input channels are padded into a buffer that stays in the nearest caches; a register
+//! of outputs is summed over all taps and stored once. For the weight's gradient a register of the
+//! output's gradient meets nine taps before the next.
 #![allow(unsafe_code)]
 
 use super::epilogue::Epilogue;
@@ -32,7 +34,8 @@ pub(super) fn convolve<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     let layout = Layout::new(one);
     let taps = &layout.taps(one);
     let input_len = g.channels_in * g.pixels_in();
-    // Where groups are few, rows are shared out as well: however many samples there are, since a rest of rows is summed in another order.
+    // Where groups are few, rows are shared out as well: however many samples there are, since a
+    // rest of rows is summed in another order.
     let parts = blocks::partitions(g.groups, g.h.output / ROWS);
     let rows = g.h.output.div_ceil(parts).next_multiple_of(ROWS);
     let work = g.work() / (g.batch * g.groups * outputs);
@@ -86,8 +89,9 @@ impl<T: Element> Work<T> for Rows<'_, T> {
 }
 
 impl<T: Element> Rows<'_, T> {
-    /// The outputs, `R` rows of them at a time, and `WHOLE` registers where there are as many in a row. Where taps are the `THREE` by
-    /// three of one channel, each register of the input is read once for all that lie above each other: reading is what takes the time.
+    /// The outputs, `R` rows of them at a time, and `WHOLE` registers where there are as many in a
+    /// row. Where taps are the `THREE` by three of one channel, each register of the input is read
+    /// once for all that lie above each other: reading is what takes the time.
     ///
     /// # Safety
     /// The set of `L`.
@@ -110,8 +114,8 @@ impl<T: Element> Rows<'_, T> {
                 let count = if WHOLE { L::WIDTH } else { L::WIDTH.min(width - column) };
                 let x = self.padded.elements()[(self.first + row) * stride + column..].as_ptr();
                 let y = self.y[row * width + column..][..(R - 1) * width + count].as_mut_ptr();
-                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row; a weight of three by
-                // three has nine numbers.
+                // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count`
+                // of them in the row; a weight of three by three has nine numbers.
                 unsafe {
                     let mut sums = [L::splat(self.bias); R];
                     if THREE {
@@ -204,7 +208,8 @@ impl<T: Element> Work<T> for Products<'_, T> {
         padded.assert_inside(taps, lines.map(|source| Run { source, at: 0, len: width }));
         for (taps, sums) in taps.chunks(TAPS).zip(sums.chunks_mut(TAPS)) {
             let places: [usize; TAPS] = std::array::from_fn(|i| taps[i.min(taps.len() - 1)]);
-            // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of them in the row.
+            // SAFETY: every tap of a row's outputs lies inside of the padded input, and `count` of
+            // them in the row.
             unsafe {
                 let mut registers = [L::constant(0.0); TAPS];
                 for (row, dy) in dy.chunks_exact(width).enumerate() {

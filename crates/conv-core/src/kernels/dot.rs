@@ -1,9 +1,10 @@
-//! Windows that are the whole input, as in a fully connected layer: each output is the inner product of a sample with a channel's weight,
-//! both of which lie in order.
+//! Windows that are the whole input, as in a fully connected layer: each output is the inner
+//! product of a sample with a channel's weight, both of which lie in order.
 //!
-//! A tile of samples times a few channels is summed in registers along the depth, and what the registers hold is added up at the end,
-//! four of them at once: nothing is gathered or packed, and a few samples cost one walk through the weight. A sum is taken in the
-//! same order whatever else is in the batch.
+//! A tile of samples times a few channels is summed in registers along the depth, and what the
+//! registers hold is added up at the end, four of them at once: nothing is gathered or packed, and
+//! a few samples cost one walk through the weight. A sum is taken in the same order whatever else
+//! is in the batch.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -19,12 +20,14 @@ use crate::simd::{Lanes, Work};
 
 /// Channels of a tile.
 const CHANNELS: usize = 4;
-/// Samples of a tile where registers are many; with the samples' own and one of a channel, they take 31. Else half of them.
+/// Samples of a tile where registers are many; with the samples' own and one of a channel, they
+/// take 31. Else half of them.
 const SAMPLES: usize = 6;
 /// Channels of a task, whose weights stay in the second cache up to a depth of some thousands.
 const TASK: usize = 32;
 
-/// Whether windows are the whole input, of one group, and a channel's weight lies as the input does.
+/// Whether windows are the whole input, of one group, and a channel's weight lies as the input
+/// does.
 pub(super) fn suits(g: &Geometry, strides: Strides) -> bool {
     g.groups == 1 && g.h.is_whole() && g.w.is_whole() && strides.is_plain(g)
 }
@@ -116,7 +119,8 @@ impl<T: Element> Products<'_, T> {
         let samples: [_; S] = std::array::from_fn(sample);
         let weights: [_; CHANNELS] = std::array::from_fn(weight);
         let (samples, weights) = (&samples, &weights);
-        // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last register takes what is left.
+        // SAFETY: samples and weights have `depth` elements each (sliced above), of which the last
+        // register takes what is left.
         unsafe {
             let mut sums = [[L::constant(0.0); CHANNELS]; S];
             let whole = depth - depth % L::WIDTH;

@@ -1,4 +1,5 @@
-//! What is done to sums as they become the result: a bias is added, negative ones become 0, one half of the channels gates the other.
+//! What is done to sums as they become the result: a bias is added, negative ones become 0, one
+//! half of the channels gates the other.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -14,8 +15,8 @@ pub(crate) struct Epilogue<'a, T> {
     pub bias: Option<&'a [T]>,
     /// Negative ones become 0.
     pub relu: bool,
-    /// Those of the output channels' first half, a, and second half, b, become a · σ(b). For [`forward`](super::forward) of one group,
-    /// not with `relu`.
+    /// Those of the output channels' first half, a, and second half, b, become a · σ(b). For
+    /// [`forward`](super::forward) of one group, not with `relu`.
     pub glu: bool,
     /// Only what computes each sum as it is defined (no Winograd).
     pub exact: bool,
@@ -68,8 +69,9 @@ impl<'a, T: Element> Output<'a, T> {
         if self.epilogue.glu { 2 } else { 1 }
     }
 
-    /// Finishes the sums of some channels (counted over groups), whose rows lie a stride apart, and writes them. Where channels gate each
-    /// other they come by turns, as a [`Weight`](super::packed::Weight) gives them, and both of a pair at once.
+    /// Finishes the sums of some channels (counted over groups), whose rows lie a stride apart, and
+    /// writes them. Where channels gate each other they come by turns, as a
+    /// [`Weight`](super::packed::Weight) gives them, and both of a pair at once.
     ///
     /// # Safety
     /// No other task writes these channels of these pieces.
@@ -123,7 +125,8 @@ impl<'a, T: Element> Output<'a, T> {
         biases
     }
 
-    /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels lie side by side, and so do `biases`.
+    /// [`Output::write`] of one sum for each channel, where an output is a single pixel: channels
+    /// lie side by side, and so do `biases`.
     ///
     /// # Safety
     /// No other task writes these channels of this sample.

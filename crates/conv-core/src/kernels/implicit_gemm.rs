@@ -1,9 +1,11 @@
-//! Forward pass as a matrix product that never has its right side in memory as a whole (implicit GEMM).
+//! Forward pass as a matrix product that never has its right side in memory as a whole (implicit
+//! GEMM).
 //!
-//! The left side is the weight, `[output channels] × [channels · taps]`, packed in panels. The right side has a column for each
-//! output pixel. A block of columns is gathered panel by panel, a slice of the depth at a time, into a buffer that stays in the
-//! second cache, and every panel of the weight is multiplied with it. Where a panel's columns lie side by side in the padded
-//! input and few weights would read the gathered copy, it is read in place.
+//! The left side is the weight, `[output channels] × [channels · taps]`, packed in panels. The
+//! right side has a column for each output pixel. A block of columns is gathered panel by panel, a
+//! slice of the depth at a time, into a buffer that stays in the second cache, and every panel of
+//! the weight is multiplied with it. Where a panel's columns lie side by side in the padded input
+//! and few weights would read the gathered copy, it is read in place.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -26,7 +28,8 @@ const COLUMNS: usize = 4 * PANEL_COLUMNS;
 const DEPTH: usize = 512;
 /// Taps that are gathered for all panels before the next.
 const TAPS: usize = 8;
-/// Output channels up to which gathering costs more than it saves, if taps lie side by side; and else.
+/// Output channels up to which gathering costs more than it saves, if taps lie side by side; and
+/// else.
 const READ_IN_PLACE: usize = 64;
 const READ_IN_PLACE_FAR: usize = 16;
 /// Taps of a row from which they do: registers at neighbouring taps share their cache lines.
@@ -103,18 +106,21 @@ impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
         let runs = of_columns.iter().flat_map(|(_, _, runs, _)| runs.iter().copied());
         padded.assert_inside(taps, runs);
         let mut gathered = acquire::<T>(of_columns.len() * DEPTH.min(depth) * width)?;
-        // One tile of sums after the other, or all of them where there are several slices of the depth.
+        // One tile of sums after the other, or all of them where there are several slices of the
+        // depth.
         let tiles = if depth > DEPTH { of_columns.len() * self.panels.len() } else { 1 };
         let mut sums = acquire::<T>(tiles * PANEL * width)?;
         for start in (0..depth).step_by(DEPTH) {
             let slice = start..depth.min(start + DEPTH);
             let len = slice.len() * width;
-            // A few taps of all panels before the next: what lies side by side in memory is read together.
+            // A few taps of all panels before the next: what lies side by side in memory is read
+            // together.
             for (chunk, taps) in taps[slice.clone()].chunks(TAPS).enumerate() {
                 for (p, (_, _, runs, in_place)) in of_columns.iter().enumerate() {
                     let panel = &mut gathered[p * len + chunk * TAPS * width..];
                     if !in_place {
-                        // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
+                        // SAFETY: all taps of the runs lie inside the padded input, and the runs
+                        // inside a panel's width.
                         unsafe {
                             gather::<L>(elements, taps, runs, &mut panel[..taps.len() * width])
                         };
@@ -133,8 +139,9 @@ impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
                     let to = (sums.as_mut_ptr(), width);
                     let add = start > 0;
                     let size = (channels.len(), *columns);
-                    // SAFETY: a panel of the weight has PANEL numbers, and one of columns `width`, for each step of the slice; all taps
-                    // of a run lie inside the padded input. Blocks differ in group, weights or columns, so that no two write the same.
+                    // SAFETY: a panel of the weight has PANEL numbers, and one of columns `width`,
+                    // for each step of the slice; all taps of a run lie inside the padded input.
+                    // Blocks differ in group, weights or columns, so that no two write the same.
                     unsafe {
                         let left = |k: usize, i: usize| *left.add(k * PANEL + i);
                         if *in_place {
@@ -160,7 +167,8 @@ impl<T: Element> Work<T, AllocResult> for Block<'_, T> {
 /// The columns of `runs` at each of `taps`, side by side.
 ///
 /// # Safety
-/// The set of `L`; every tap of every run lies inside of `elements`, and the runs inside of the panel's width.
+/// The set of `L`; every tap of every run lies inside of `elements`, and the runs inside of the
+/// panel's width.
 #[inline(always)]
 pub(super) unsafe fn gather<L: Lanes>(
     elements: *const L::Element,

@@ -1,4 +1,5 @@
-//! The input as kernels read it: padded, and its columns split by the stride's phases; and its output in pieces.
+//! The input as kernels read it: padded, and its columns split by the stride's phases; and its
+//! output in pieces.
 
 #![allow(unsafe_code)]
 
@@ -42,11 +43,13 @@ impl Geometry {
     }
 }
 
-/// Where the elements of a padded input lie. With a stride of 2, a row `a b c d e` becomes `a c e | b d`: then each tap of
-/// neighbouring outputs reads neighbouring elements, whatever the stride. Phases that no tap reads are left out.
+/// Where the elements of a padded input lie. With a stride of 2, a row `a b c d e` becomes
+/// `a c e | b d`: then each tap of neighbouring outputs reads neighbouring elements, whatever the
+/// stride. Phases that no tap reads are left out.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Elements from one phase of a row to the next, from a row to the next, and from a channel to the next.
+    /// Elements from one phase of a row to the next, from a row to the next, and from a channel to
+    /// the next.
     phase: usize,
     pub row: usize,
     plane: usize,
@@ -88,7 +91,8 @@ impl Layout {
         Self { phase, row, plane: h.span() * row, phases }
     }
 
-    /// The places of all taps of a group's channels, in the order of the weight, from the pixel's place on.
+    /// The places of all taps of a group's channels, in the order of the weight, from the pixel's
+    /// place on.
     pub fn taps(&self, g: &Geometry) -> Vec<usize> {
         let Geometry { h, w, .. } = g;
         let columns: Vec<_> = (0..w.kernel)
@@ -103,7 +107,8 @@ impl Layout {
         rows.flat_map(|row| columns.iter().map(move |column| row + column)).collect()
     }
 
-    /// The runs that some output columns of a group consist of, where columns count over samples and pixels.
+    /// The runs that some output columns of a group consist of, where columns count over samples
+    /// and pixels.
     pub fn runs(&self, g: &Geometry, group: usize, columns: Range<usize>) -> Vec<Run> {
         let run = |Piece { at, sample, pixel, len }| {
             let channel = (sample * g.groups + group) * g.channels_in;
@@ -115,7 +120,8 @@ impl Layout {
     }
 }
 
-/// Neighbouring output columns of one row: in the padded input from `source` on, and `len` of a panel's from `at` on.
+/// Neighbouring output columns of one row: in the padded input from `source` on, and `len` of a
+/// panel's from `at` on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     pub source: usize,
@@ -145,7 +151,8 @@ impl<T: Element> Work<T> for Lay<'_, T> {
             unsafe { copy::<L>(&[], &mut plane[..zeros]) };
             for y in 0..h.span() {
                 let from = row_of_input(y).get(start..).unwrap_or_default();
-                // What is beyond the row's end, up to where the next one starts, is zeros of its last registers.
+                // What is beyond the row's end, up to where the next one starts, is zeros of its
+                // last registers.
                 let to = &mut plane[y * row + zeros..];
                 let len = to.len().min(row.next_multiple_of(L::WIDTH));
                 // SAFETY: by contract.
@@ -166,8 +173,8 @@ impl<T: Element> Work<T> for Lay<'_, T> {
     }
 }
 
-/// Writes `from`, and zeros where it has ended, to all of `to`, which is as long or longer: in registers, since calls for short rows
-/// would cost more than they copy.
+/// Writes `from`, and zeros where it has ended, to all of `to`, which is as long or longer: in
+/// registers, since calls for short rows would cost more than they copy.
 ///
 /// # Safety
 /// The set of `L`.

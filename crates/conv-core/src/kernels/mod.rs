@@ -1,4 +1,5 @@
-//! The CPU kernels of a convolution: plain functions over slices and a [`Geometry`], the one place that knows how they work.
+//! The CPU kernels of a convolution: plain functions over slices and a [`Geometry`], the one place
+//! that knows how they work.
 //!
 //! | kernel | for | how |
 //! |---|---|---|
@@ -13,9 +14,10 @@
 //! | [`sparse`] | both gradients where the output's is nearly all zero | rows of channels for what is not |
 //! | [`weight_gradient`] | the weight's gradient | products of taps and transposed gradients |
 //!
-//! Most read the input padded and split by the stride's phases ([`layout`]); matrix products are summed in a [`tile`] of vector
-//! registers. Work is cut into blocks whose sizes follow from the geometry alone, and sums are taken in a fixed order, so results
-//! do not depend on the number of threads. `reference` says in a few lines what all of them compute.
+//! Most read the input padded and split by the stride's phases ([`layout`]); matrix products are
+//! summed in a [`tile`] of vector registers. Work is cut into blocks whose sizes follow from the
+//! geometry alone, and sums are taken in a fixed order, so results do not depend on the number of
+//! threads. `reference` says in a few lines what all of them compute.
 #![allow(unsafe_code)]
 
 mod bias;
@@ -57,8 +59,8 @@ use packed::{Strides, Weight};
 /// Output channels of a group below which packing its weight costs more than it saves.
 const FEW_CHANNELS: usize = 4;
 
-/// What is computed: `y`, the finished sums of products of `x` and `weight`. Where `y` is the gradient of an input, `x` is the output's
-/// gradient.
+/// What is computed: `y`, the finished sums of products of `x` and `weight`. Where `y` is the
+/// gradient of an input, `x` is the output's gradient.
 struct Arguments<'a, T> {
     g: &'a Geometry,
     x: &'a [T],
@@ -78,7 +80,8 @@ pub(crate) fn forward<T: Element>(
     let weight = Weight { elements: weight, strides: Strides::plain(g, epilogue.glu) };
     let sums = g.groups * g.channels_out * g.columns();
     let len = if epilogue.glu { sums / 2 } else { sums };
-    // SAFETY: every kernel writes all outputs; in debug builds they are NaN before, which tests see.
+    // SAFETY: every kernel writes all outputs; in debug builds they are NaN before, which tests
+    // see.
     unsafe { written(len, |y| convolve(Arguments { g, x, weight, epilogue, y })) }
 }
 
@@ -93,7 +96,8 @@ pub(crate) fn input_gradient<T: Element>(
     let weight = Weight { elements: weight, strides: Strides::plain(g, false) };
     let run = |dx: &mut [T]| {
         let of = Arguments { g, x: dy, weight, epilogue, y: dx };
-        // Exact ones do not depend on what else is in the batch, not even in which kernel computes them.
+        // Exact ones do not depend on what else is in the batch, not even in which kernel computes
+        // them.
         if !epilogue.exact && sparse::suits(g, dy) {
             sparse::input_gradient(of)
         } else if col2im::suits(g) {

@@ -1,7 +1,8 @@
 //! Weights, packed as kernels read them, and kept so from one inference to the next.
 //!
-//! A kept one is found again by what it was packed from: the weight itself is compared, so that a weight that has changed in place, as
-//! an optimiser changes it, is packed anew. Comparing reads twice what packing reads, in order, and writes nothing.
+//! A kept one is found again by what it was packed from: the weight itself is compared, so that a
+//! weight that has changed in place, as an optimiser changes it, is packed anew. Comparing reads
+//! twice what packing reads, in order, and writes nothing.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +14,14 @@ use crate::element::{Element, try_zeros};
 use crate::geometry::Geometry;
 use crate::memory::{AllocError, AllocResult};
 
-/// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may have a quarter of it.
+/// Elements of all weights that are kept, and of what they are packed into: 64 MiB in f32. One may
+/// have a quarter of it.
 const KEPT: usize = 1 << 24;
 /// How many are kept at most: each call walks over them.
 const ENTRIES: usize = 256;
-/// Calls after which one that was of no use meanwhile is given up where there is no room. A network whose weights do not all fit comes
-/// back to those that do before: were the oldest given up at once, it would find none of them.
+/// Calls after which one that was of no use meanwhile is given up where there is no room. A network
+/// whose weights do not all fit comes back to those that do before: were the oldest given up at
+/// once, it would find none of them.
 const IDLE: u64 = 1024;
 
 /// Calls until now.
@@ -31,7 +34,8 @@ pub(super) struct Weight<'a, T> {
     pub strides: Strides,
 }
 
-/// Where a weight's first element lies, and from one group, output channel, input channel, row and column to the next.
+/// Where a weight's first element lies, and from one group, output channel, input channel, row and
+/// column to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Strides {
     pub start: usize,
@@ -40,13 +44,14 @@ pub(super) struct Strides {
     pub input: usize,
     pub row: isize,
     pub column: isize,
-    /// Half the output channels where a kernel is to take them from both halves by turns, so that it holds what gates each other at
-    /// once; else 0.
+    /// Half the output channels where a kernel is to take them from both halves by turns, so that
+    /// it holds what gates each other at once; else 0.
     pub half: usize,
 }
 
 impl Strides {
-    /// That of a weight as callers have it: output channel by output channel, in each as its elements are counted.
+    /// That of a weight as callers have it: output channel by output channel, in each as its
+    /// elements are counted.
     pub fn plain(g: &Geometry, glu: bool) -> Self {
         Self {
             start: 0,
@@ -65,7 +70,8 @@ impl Strides {
         self.start + group * self.group + channel * self.output
     }
 
-    /// From where a kernel starts to each of its elements: channel by channel, row by row. It may be a way back, by wrapping around.
+    /// From where a kernel starts to each of its elements: channel by channel, row by row. It may
+    /// be a way back, by wrapping around.
     pub fn elements(&self, g: &Geometry) -> Vec<usize> {
         let rows = (0..g.channels_in * g.h.kernel).map(|row| (row / g.h.kernel, row % g.h.kernel));
         let row =
@@ -84,8 +90,8 @@ impl Strides {
 }
 
 impl<T: Element> Weight<'_, T> {
-    /// The kernels of a panel of `P` output channels: `[element][P]`, with zeros beyond the last channel. `elements` are all or some of
-    /// those of [`Strides`], in any order.
+    /// The kernels of a panel of `P` output channels: `[element][P]`, with zeros beyond the last
+    /// channel. `elements` are all or some of those of [`Strides`], in any order.
     pub fn pack<const P: usize>(
         &self,
         g: &Geometry,
@@ -119,7 +125,8 @@ pub(super) enum Packed<T: Element> {
 /// One that is kept, and what it was packed from.
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
-    /// The kernel that it was packed for; groups, their channels and their taps; and where its elements lay.
+    /// The kernel that it was packed for; groups, their channels and their taps; and where its
+    /// elements lay.
     key: (&'static str, [usize; 5], Strides),
     /// Where the first was: what was packed from the same place before is of no use any more.
     address: usize,
@@ -163,7 +170,8 @@ fn same<T: Element>(a: &[T], b: &[T]) -> bool {
     a.len() == b.len() && blocks::each(a.len().div_ceil(TASK), a.len(), task).is_ok()
 }
 
-/// What `pack` writes, `len` elements, for the weight of `g` in `kernel`; from one call to the next where it is to `keep`.
+/// What `pack` writes, `len` elements, for the weight of `g` in `kernel`; from one call to the next
+/// where it is to `keep`.
 pub(super) fn packed<T: Element>(
     keep: bool,
     (kernel, g): (&'static str, &Geometry),

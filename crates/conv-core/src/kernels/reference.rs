@@ -1,4 +1,5 @@
-//! What the kernels compute, written to be read: every multiplication of a convolution, one at a time.
+//! What the kernels compute, written to be read: every multiplication of a convolution, one at a
+//! time.
 
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};

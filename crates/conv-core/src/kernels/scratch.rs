@@ -1,4 +1,5 @@
-//! Buffers that a thread keeps for the next call, since fresh ones would cost more in page faults than filling them.
+//! Buffers that a thread keeps for the next call, since fresh ones would cost more in page faults
+//! than filling them.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -8,13 +9,16 @@ use super::packed::Entry;
 use crate::element::{Element, try_zeros};
 use crate::memory::AllocError;
 
-/// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given back to the system.
+/// Buffers that a thread keeps at most, and elements that it keeps in all of them: more is given
+/// back to the system.
 const KEPT: usize = 8;
 const KEPT_ELEMENTS: usize = 1 << 26;
-/// Bytes at a multiple of which a buffer starts: a cache line, which no load of a register then crosses.
+/// Bytes at a multiple of which a buffer starts: a cache line, which no load of a register then
+/// crosses.
 const ALIGNMENT: usize = 64;
 
-/// A buffer of some length. What it holds at first is left over from another use. Dropped, it is there for the next call.
+/// A buffer of some length. What it holds at first is left over from another use. Dropped, it is
+/// there for the next call.
 pub(crate) struct Buffer<T: Element> {
     elements: Vec<T>,
     start: usize,
@@ -50,7 +54,8 @@ macro_rules! has_scratch {
 
 has_scratch!(f32, f64);
 
-/// A buffer of `len` elements: the smallest kept one that is large enough, or a new one in the place of the largest.
+/// A buffer of `len` elements: the smallest kept one that is large enough, or a new one in the
+/// place of the largest.
 pub(crate) fn acquire<T: Element>(len: usize) -> Result<Buffer<T>, AllocError> {
     let room = len.saturating_add(ALIGNMENT / size_of::<T>());
     let mut elements = T::with_kept(|kept| {
@@ -59,7 +64,8 @@ pub(crate) fn acquire<T: Element>(len: usize) -> Result<Buffer<T>, AllocError> {
         fits.or(last).map(|place| kept.remove(place)).unwrap_or_default()
     });
     if elements.len() < room {
-        // Given back first, so that memory does not hold both; growing would copy what nobody needs.
+        // Given back first, so that memory does not hold both; growing would copy what nobody
+        // needs.
         drop(std::mem::take(&mut elements));
         elements = try_zeros(room).ok_or(AllocError { elements: len })?;
     }

@@ -10,7 +10,8 @@ pub(super) struct Shared<'a, T> {
     slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: what a thread can do with it is take a part, and the contract of `part` makes that exclusive.
+// SAFETY: what a thread can do with it is take a part, and the contract of `part` makes that
+// exclusive.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
@@ -28,7 +29,8 @@ impl<'a, T> Shared<'a, T> {
     #[expect(clippy::mut_from_ref, reason = "parts are disjoint by contract")]
     pub unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
         assert!(start <= self.len && len <= self.len - start);
-        // SAFETY: inside the slice (checked above), which is borrowed exclusively for 'a; no other part overlaps (contract).
+        // SAFETY: inside the slice (checked above), which is borrowed exclusively for 'a; no other
+        // part overlaps (contract).
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
     }
 }

@@ -1,7 +1,9 @@
-//! Both gradients where nearly all of the output's is zero, as behind a maximum over time: what does not count is not multiplied.
+//! Both gradients where nearly all of the output's is zero, as behind a maximum over time: what
+//! does not count is not multiplied.
 //!
-//! Channels are transposed to lie side by side, so that an output's share in a gradient is a row of a tap's channels times a number.
-//! A kernel that spans fifty positions has fifty times less to do than the general one.
+//! Channels are transposed to lie side by side, so that an output's share in a gradient is a row of
+//! a tap's channels times a number. A kernel that spans fifty positions has fifty times less to do
+//! than the general one.
 #![allow(unsafe_code)]
 
 use super::Arguments;
@@ -101,8 +103,9 @@ pub(super) fn input_gradient<T: Element>(of: Arguments<'_, T>) -> AllocResult {
     })
 }
 
-/// For each number of an output channel's gradient that is not zero, and each tap that it has over the input: a row of channels times
-/// the number. The gradient of the weight adds the row of a pixel to that of the tap, the gradient `of_input` the other way around.
+/// For each number of an output channel's gradient that is not zero, and each tap that it has over
+/// the input: a row of channels times the number. The gradient of the weight adds the row of a
+/// pixel to that of the tap, the gradient `of_input` the other way around.
 struct Sums<'a, T> {
     g: &'a Geometry,
     dy: &'a [T],

@@ -1,7 +1,9 @@
-//! The gradient of a convolution's input, which is also the transposed convolution: convolutions of the output's gradient.
+//! The gradient of a convolution's input, which is also the transposed convolution: convolutions of
+//! the output's gradient.
 //!
-//! With stride 1 it is one, with the kernel flipped. With stride 2 the input's even and odd elements see different taps and
-//! are a convolution each, of the stride 1, with half of the taps; and so on for every stride, along both axes.
+//! With stride 1 it is one, with the kernel flipped. With stride 2 the input's even and odd
+//! elements see different taps and are a convolution each, of the stride 1, with half of the taps;
+//! and so on for every stride, along both axes.
 
 use super::blocks::each_chunk;
 use super::packed::{Strides, Weight};
@@ -11,11 +13,13 @@ use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use crate::memory::AllocResult;
 
-/// The input elements `first + i · stride` of one axis, as outputs of a convolution over the gradient.
+/// The input elements `first + i · stride` of one axis, as outputs of a convolution over the
+/// gradient.
 struct Phase {
     first: usize,
     axis: Axis,
-    /// The kernel's tap that is this convolution's last one, and from one of its taps to the one before.
+    /// The kernel's tap that is this convolution's last one, and from one of its taps to the one
+    /// before.
     tap: usize,
     step: usize,
 }

@@ -1,4 +1,5 @@
-//! The kernels against the reference, on small geometries of every kind and on ones that cross every block boundary.
+//! The kernels against the reference, on small geometries of every kind and on ones that cross
+//! every block boundary.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -192,8 +193,8 @@ fn larger() -> Result<Vec<Geometry>> {
         (2, 3, 1, 1, same(50, 3)?, axis(101, 3, 2, 1, (1, 1))?),
         (1, 1, 2, 3, same(50, 3)?, same(60, 3)?),
         (2, 1, 40, 1, same(9, 3)?, same(17, 3)?),
-        // Input much larger than output: a kernel over the whole image, over its width, and with a stride and padding; one that
-        // would take too much room.
+        // Input much larger than output: a kernel over the whole image, over its width, and with a
+        // stride and padding; one that would take too much room.
         (3, 1, 10, 20, axis(6, 6, 1, 1, (0, 0))?, axis(6, 6, 3, 1, (0, 0))?),
         (5, 2, 1, 9, axis(20, 3, 1, 1, (2, 2))?, axis(30, 30, 1, 1, (0, 0))?),
         (2, 3, 4, 2, axis(33, 11, 2, 2, (1, 0))?, axis(30, 25, 2, 1, (1, 1))?),
@@ -201,7 +202,8 @@ fn larger() -> Result<Vec<Geometry>> {
         // Enough input channels for gradients that are nearly all zero: groups, strides, padding.
         (3, 1, 37, 6, one, axis(56, 3, 1, 1, (0, 0))?),
         (2, 2, 16, 5, axis(12, 3, 2, 1, (1, 1))?, axis(13, 2, 1, 3, (2, 0))?),
-        // Winograd: whole tiles, rests on both sides, groups, uneven padding, panels that cross samples.
+        // Winograd: whole tiles, rests on both sides, groups, uneven padding, panels that cross
+        // samples.
         (2, 1, 32, 24, same(28, 3)?, same(28, 3)?),
         (1, 2, 25, 29, axis(43, 3, 1, 1, (0, 2))?, axis(46, 3, 1, 1, (2, 0))?),
         (9, 1, 24, 30, same(14, 3)?, axis(15, 3, 1, 1, (0, 0))?),

@@ -1,13 +1,14 @@
-//! The register tile: a few rows times three registers of columns, summed over the depth without touching memory but to read.
+//! The register tile: a few rows times three registers of columns, summed over the depth without
+//! touching memory but to read.
 //!
-//! With AVX-512 it has 8 rows: 24 sums, 3 registers of the right side and one number of the left in 32 registers, and 24
-//! multiply-adds for 11 loads. With AVX2 there is room for 4 rows.
+//! With AVX-512 it has 8 rows: 24 sums, 3 registers of the right side and one number of the left in
+//! 32 registers, and 24 multiply-adds for 11 loads. With AVX2 there is room for 4 rows.
 #![allow(unsafe_code)]
 
 use crate::simd::Lanes;
 
-/// Rows of a packed panel of the left side, in which each step of the depth lies side by side. Tiles of fewer rows take a panel in
-/// several passes.
+/// Rows of a packed panel of the left side, in which each step of the depth lies side by side.
+/// Tiles of fewer rows take a panel in several passes.
 pub(super) const PANEL: usize = 8;
 /// Rows of a tile where registers are few, or rows.
 const HALF: usize = PANEL / 2;
@@ -19,11 +20,13 @@ pub(super) const fn width<L: Lanes>() -> usize {
     REGISTERS * L::WIDTH
 }
 
-/// `to[i][·] = Σ_k left(k, i) · right(k)[·]`, plus what is there if it is to `add`, for the first `rows` of a panel and as many whole
-/// registers as have `columns`; rows of `to` lie a stride apart.
+/// `to[i][·] = Σ_k left(k, i) · right(k)[·]`, plus what is there if it is to `add`, for the first
+/// `rows` of a panel and as many whole registers as have `columns`; rows of `to` lie a stride
+/// apart.
 ///
 /// # Safety
-/// The set of `L`; `left` of a panel, pointers of `right` good for that many registers, and `to` writable for a panel of them.
+/// The set of `L`; `left` of a panel, pointers of `right` good for that many registers, and `to`
+/// writable for a panel of them.
 #[inline(always)]
 pub(super) unsafe fn microkernel<L: Lanes>(
     depth: usize,

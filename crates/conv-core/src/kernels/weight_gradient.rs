@@ -1,7 +1,9 @@
-//! The weight's gradient: for each tap and output channel a sum over all output pixels of input times gradient.
+//! The weight's gradient: for each tap and output channel a sum over all output pixels of input
+//! times gradient.
 //!
-//! Nothing is unrolled. The output's gradient is transposed so that a pixel's channels lie side by side; a tile has eight taps as
-//! rows, which are eight pointers into the padded input, and channels as columns. The result is transposed back at the end.
+//! Nothing is unrolled. The output's gradient is transposed so that a pixel's channels lie side by
+//! side; a tile has eight taps as rows, which are eight pointers into the padded input, and
+//! channels as columns. The result is transposed back at the end.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -17,9 +19,11 @@ use crate::geometry::Geometry;
 use crate::memory::AllocResult;
 use crate::simd::{Lanes, WIDEST, Work};
 
-/// Pixels whose transposed gradients are used by all taps before the next: 72 KiB for 48 channels in f32.
+/// Pixels whose transposed gradients are used by all taps before the next: 72 KiB for 48 channels
+/// in f32.
 const PIXELS: usize = 384;
-/// Shares of the pixels that have sums of their own, and elements that all of these may have together.
+/// Shares of the pixels that have sums of their own, and elements that all of these may have
+/// together.
 const PIXEL_SHARES: usize = 16;
 const SUMS: usize = 1 << 22;
 
@@ -38,8 +42,9 @@ pub(super) fn gradient<T: Element>(
     let pixel_blocks: Vec<_> = blocks::split(g.columns(), PIXELS).collect();
     let panels = depth.div_ceil(PANEL);
     let len = panels * PANEL * row;
-    // Shares of the pixels have sums of their own, which are added up in order; shares of the taps transpose the gradients again. The
-    // first where there are more pixels than taps, the second for what is left.
+    // Shares of the pixels have sums of their own, which are added up in order; shares of the taps
+    // transpose the gradients again. The first where there are more pixels than taps, the second
+    // for what is left.
     let most = if g.columns() > depth { SUMS / (g.groups * len) } else { 1 };
     let pixel_shares = PIXEL_SHARES.min(pixel_blocks.len()).min(most).max(1);
     let tap_shares = blocks::partitions(g.groups * pixel_shares, panels);
@@ -110,8 +115,8 @@ impl<T: Element> Work<T, AllocResult> for Sums<'_, T> {
             for share in blocks::split(g.channels_out.div_ceil(L::WIDTH), REGISTERS) {
                 let width = share.len() * L::WIDTH;
                 let channels = share.start * L::WIDTH..g.channels_out.min(share.end * L::WIDTH);
-                // From `[channel][pixel]` to `[pixel][channel]`: a tile then reads on and on, and not with jumps of all channels, which may
-                // all fall on the same places of a cache.
+                // From `[channel][pixel]` to `[pixel][channel]`: a tile then reads on and on, and
+                // not with jumps of all channels, which may all fall on the same places of a cache.
                 for piece in g.pieces(pixels.clone()) {
                     let sample = piece.sample * g.groups + self.group;
                     let channel = sample * g.channels_out + channels.start;
@@ -126,8 +131,9 @@ impl<T: Element> Work<T, AllocResult> for Sums<'_, T> {
                     let tap = |i: usize| x.wrapping_add(self.taps[(panel * PANEL + i).min(last)]);
                     let taps: [_; PANEL] = std::array::from_fn(tap);
                     let to = self.sums[n * PANEL * row + channels.start..].as_mut_ptr();
-                    // SAFETY: every tap of every place lies inside of the padded input; the transposed gradients have a row for each pixel
-                    // of the block, as wide as whole registers; the sums have PANEL rows for each panel.
+                    // SAFETY: every tap of every place lies inside of the padded input; the
+                    // transposed gradients have a row for each pixel of the block, as wide as whole
+                    // registers; the sums have PANEL rows for each panel.
                     unsafe {
                         let left = |k: usize, i: usize| *taps[i].add(*places.get_unchecked(k));
                         let right = |k: usize| transposed.as_ptr().add(k * width);

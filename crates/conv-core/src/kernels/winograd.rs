@@ -1,5 +1,6 @@
-//! Winograd's minimal filtering (Lavin and Gray 2016, §4): a tile of outputs from a window of inputs by as many multiplications as
-//! the window has places, where the definition needs tile times kernel.
+//! Winograd's minimal filtering (Lavin and Gray 2016, §4): a tile of outputs from a window of
+//! inputs by as many multiplications as the window has places, where the definition needs tile
+//! times kernel.
 //!
 //! | axis | window | tile | multiplications | instead of |
 //! |---|---|---|---|---|
@@ -8,11 +9,13 @@
 //! | 5 taps | 6 | 2 | 6 | 10 |
 //! | 1 tap (the height of a sequence) | 1 | 1 | 1 | 1 |
 //!
-//! In two dimensions the factors multiply: 3×3 takes 36 for 144, 5×5 36 for 100. Window, kernel and tile are transformed into a space where
-//! convolution is elementwise product, `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`; over channels that is a matrix product for each place. All
-//! windows of six are evaluated at the points 0, 1, -1, 2, -2 and ∞, so that B is the same for every kernel. Windows overlap and are
-//! read as the taps of a kernel whose stride is the tile, so that a register holds one place of as many neighbouring windows. The
-//! price is rounding: errors of 1e-5 of the largest value.
+//! In two dimensions the factors multiply: 3×3 takes 36 for 144, 5×5 36 for 100. Window, kernel and
+//! tile are transformed into a space where convolution is elementwise product,
+//! `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`; over channels that is a matrix product for each place. All
+//! windows of six are evaluated at the points 0, 1, -1, 2, -2 and ∞, so that B is the same for
+//! every kernel. Windows overlap and are read as the taps of a kernel whose stride is the tile, so
+//! that a register holds one place of as many neighbouring windows. The price is rounding: errors
+//! of 1e-5 of the largest value.
 #![allow(unsafe_code)]
 
 mod matrices;
@@ -35,22 +38,28 @@ use matrices::{
     TAPS, TILE, WINDOW, along_both, filter_transform, input_transform, output_transform,
 };
 
-/// Channels, on both sides, from which the products are worth the transforms; in one dimension, where less is saved, and in two.
+/// Channels, on both sides, from which the products are worth the transforms; in one dimension,
+/// where less is saved, and in two.
 const CHANNELS_1D: usize = 64;
 const CHANNELS_2D: usize = 24;
 /// Input channels up to which the error is small enough: 3e-5 of the largest value.
 const MOST_CHANNELS: usize = 1024;
-/// Output tiles from which the transformed weight is worth it, and from which there are more of them than of the weight.
+/// Output tiles from which the transformed weight is worth it, and from which there are more of
+/// them than of the weight.
 const TILES: usize = 16;
 const FEW_TILES: usize = 96;
-/// Windows that are transformed at once: as many as the widest instruction set's panel has; narrower sets take several panels.
+/// Windows that are transformed at once: as many as the widest instruction set's panel has;
+/// narrower sets take several panels.
 const COLUMNS: usize = REGISTERS * WIDEST;
-/// Elements of products that are held at once, and of the weight that are transformed at once: both stay in the second cache.
+/// Elements of products that are held at once, and of the weight that are transformed at once: both
+/// stay in the second cache.
 const PRODUCTS: usize = 1 << 16;
 const TRANSFORMED: usize = 1 << 16;
-/// Input channels whose kernels are packed at once: what is read and written stays in the nearest cache.
+/// Input channels whose kernels are packed at once: what is read and written stays in the nearest
+/// cache.
 const PACKED: usize = 64;
-/// Panels of the weight that a task transforms and multiplies at most, and tasks below which it has fewer.
+/// Panels of the weight that a task transforms and multiplies at most, and tasks below which it has
+/// fewer.
 const TOGETHER: usize = 4;
 const TASKS: usize = 8;
 
@@ -91,7 +100,8 @@ pub(super) fn transforms<T: 'static>(g: &Geometry) -> Option<[AxisTransform; 2]>
     let tiles = h.tiles(&g.h) * w.tiles(&g.w);
     let places = h.window * w.window;
     let channels = if h.window == 1 { CHANNELS_1D } else { CHANNELS_2D };
-    // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in one dimension, and more in two.
+    // Tiles that reach beyond the output are computed for nothing: what is saved must be a third in
+    // one dimension, and more in two.
     let needed = g.pixels_out() * g.taps();
     let computed = tiles * places;
     let saves = if h.window == 1 { 2 * needed >= 3 * computed } else { 2 * needed >= 5 * computed };
@@ -176,7 +186,8 @@ impl<T: Element> Job<'_, T> {
             let columns = start..columns.min(start + COLUMNS);
             T::vectorize(InputTransform::<_, H> { job, group, columns, windows })
         };
-        // What there is less of is transformed first, for all tasks; each of them transforms its share of the other, which then is in its caches.
+        // What there is less of is transformed first, for all tasks; each of them transforms its
+        // share of the other, which then is in its caches.
         if columns < FEW_TILES {
             let mut windows = acquire(g.groups * blocks * of_block)?;
             blocks::each_chunk(&mut windows, of_block, g.work(), transform_windows)?;
@@ -221,8 +232,9 @@ impl<T: Element> Job<'_, T> {
     }
 }
 
-/// From a place's first element to the next one's, where each channel has so many: a channel more than there are, lest that is a power
-/// of two and all places of a channel fall on the same few lines of a cache.
+/// From a place's first element to the next one's, where each channel has so many: a channel more
+/// than there are, lest that is a power of two and all places of a channel fall on the same few
+/// lines of a cache.
 fn place(channels: usize, width: usize) -> usize {
     (channels + 1) * width
 }
@@ -276,8 +288,8 @@ impl<T: Element, const H: usize> FilterTransform<'_, T, H> {
             let start = (some.start - channels.start) * PANEL;
             for first in (0..kernels).step_by(L::WIDTH) {
                 let count = L::WIDTH.min(kernels - first);
-                // SAFETY: as many numbers of a tap as there are. A register may reach into the next channel, which is written later, or
-                // of which there is one more than are read.
+                // SAFETY: as many numbers of a tap as there are. A register may reach into the next
+                // channel, which is written later, or of which there is one more than are read.
                 unsafe {
                     let mut kernel = [[L::constant(0.0); TAPS]; K];
                     for (y, row) in kernel.iter_mut().enumerate().take(height) {
@@ -323,7 +335,8 @@ impl<T: Element, const H: usize> Work<T, AllocResult> for InputTransform<'_, T, 
             let runs = padded.layout.runs(tiles, group, columns.clone());
             padded.assert_inside(job.taps, runs.iter().copied());
             for (channel, taps) in job.taps.chunks_exact(H * WINDOW).enumerate() {
-                // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a panel's width.
+                // SAFETY: all taps of the runs lie inside the padded input, and the runs inside a
+                // panel's width.
                 unsafe { gather::<L>(padded.elements().as_ptr(), taps, &runs, &mut gathered) };
                 for first in (0..columns.len()).step_by(L::WIDTH) {
                     let to = &mut windows[channel * width + first..];
@@ -364,14 +377,16 @@ unsafe fn read<L: Lanes, const H: usize>(from: &[L::Element], stride: usize) -> 
     }
 }
 
-/// Products of some windows with some panels of the weight, transformed back and written to the output.
+/// Products of some windows with some panels of the weight, transformed back and written to the
+/// output.
 struct Products<'a, T: Element, const H: usize> {
     job: &'a Job<'a, T>,
     group: usize,
     columns: Range<usize>,
     windows: &'a [T],
     panels: Range<usize>,
-    /// The panels where they have been transformed; else they are transformed here, a few input channels at a time.
+    /// The panels where they have been transformed; else they are transformed here, a few input
+    /// channels at a time.
     weight: Option<&'a [T]>,
 }
 
@@ -434,7 +449,8 @@ impl<T: Element, const H: usize> Work<T, AllocResult> for Products<'_, T, H> {
                             let left = (panel * places + at) * of_weight;
                             let left = weight[left..][..channels.len() * PANEL].as_ptr();
                             let to = (products.as_mut_ptr(), width);
-                            // SAFETY: panels of windows, weight and products are as long as is read and written.
+                            // SAFETY: panels of windows, weight and products are as long as is read
+                            // and written.
                             unsafe {
                                 let left = |k: usize, i: usize| *left.add(k * PANEL + i);
                                 let right = |k: usize| right.add(k * width);
@@ -457,7 +473,8 @@ impl<T: Element, const H: usize> Work<T, AllocResult> for Products<'_, T, H> {
 }
 
 impl<T: Element, const H: usize> Products<'_, T, H> {
-    /// `Aᵀ m A` of the products of some panels with so many columns, whose places lie so far apart, written to the output.
+    /// `Aᵀ m A` of the products of some panels with so many columns, whose places lie so far apart,
+    /// written to the output.
     ///
     /// # Safety
     /// The set of `L`, and no other task writes these pieces of these channels.

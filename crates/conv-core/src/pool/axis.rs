@@ -1,4 +1,5 @@
-//! What pooling asks of an axis beyond a convolution: a last window over the end, and what each window sees.
+//! What pooling asks of an axis beyond a convolution: a last window over the end, and what each
+//! window sees.
 
 use std::ops::Range;
 
@@ -6,8 +7,9 @@ use crate::geometry::{Axis, Request};
 use crate::{Error, Result};
 
 impl Axis {
-    /// The windows of a pooling. In ceil mode, elements that the last whole window leaves over get one of their own; so do all
-    /// of an input that a whole window covers and more, by less than a stride.
+    /// The windows of a pooling. In ceil mode, elements that the last whole window leaves over get
+    /// one of their own; so do all of an input that a whole window covers and more, by less than a
+    /// stride.
     pub fn pooling(op: &'static str, request: Request, ceil_mode: bool) -> Result<Self> {
         let reach = request.reach(op)?;
         let padded = request.padded(op)?;
@@ -26,11 +28,12 @@ impl Axis {
         Ok(axis)
     }
 
-    /// Refuses a geometry in which some window sees padding only: it has neither a maximum nor a mean.
+    /// Refuses a geometry in which some window sees padding only: it has neither a maximum nor a
+    /// mean.
     pub fn check_windows(&self, op: &'static str, name: &'static str) -> Result<()> {
-        // Windows that end before the input or begin behind it are the first or the last ones. One that steps over the input
-        // has a dilation larger than it, and where a window steps to in it repeats after as many windows at most as it has
-        // elements.
+        // Windows that end before the input or begin behind it are the first or the last ones. One
+        // that steps over the input has a dilation larger than it, and where a window steps to in
+        // it repeats after as many windows at most as it has elements.
         let first = if self.dilation > self.input { self.input.saturating_add(1) } else { 1 };
         let mut windows = (0..self.output.min(first)).chain([self.output - 1]);
         match windows.find(|&window| self.taps(window).is_empty()) {
@@ -49,7 +52,8 @@ impl Axis {
         self.before().saturating_sub(start).div_ceil(self.dilation).min(end)..end
     }
 
-    /// The taps of a window that fall on input elements or on padding, of which there are `after` behind the end.
+    /// The taps of a window that fall on input elements or on padding, of which there are `after`
+    /// behind the end.
     pub fn padded_taps(&self, window: usize, after: usize) -> usize {
         let left = self.before() + self.input + after - window * self.stride;
         left.div_ceil(self.dilation).min(self.kernel)
@@ -60,7 +64,8 @@ impl Axis {
 mod tests {
     use super::*;
 
-    /// Every geometry over few elements: a window without an element is found, also where few of them are looked at.
+    /// Every geometry over few elements: a window without an element is found, also where few of
+    /// them are looked at.
     #[test]
     fn no_window_without_an_element_is_overlooked() {
         let mut refused = 0;

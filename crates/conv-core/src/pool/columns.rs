@@ -1,5 +1,6 @@
-//! The columns of a plane's windows, and rows whose columns are split by the stride's phases: with a stride of 2, `a b c d e`
-//! becomes `a c e | b d`. Then what neighbouring windows see at one of their columns lies side by side, and runs in vectors.
+//! The columns of a plane's windows, and rows whose columns are split by the stride's phases: with
+//! a stride of 2, `a b c d e` becomes `a c e | b d`. Then what neighbouring windows see at one of
+//! their columns lies side by side, and runs in vectors.
 
 use std::ops::Range;
 
@@ -20,9 +21,11 @@ pub(super) struct Columns {
     part: usize,
     /// From one window's element in a split row to the next window's.
     pub step: usize,
-    /// For each column of a window: the outputs that have it over the input, and where in a split row the first of them has.
+    /// For each column of a window: the outputs that have it over the input, and where in a split
+    /// row the first of them has.
     pub taps: Vec<(Range<usize>, usize)>,
-    /// Where few wide windows are walked one by one, and not many narrow ones column by column: what each sees.
+    /// Where few wide windows are walked one by one, and not many narrow ones column by column:
+    /// what each sees.
     pub runs: Option<Vec<Range<usize>>>,
 }
 
@@ -51,8 +54,9 @@ impl Columns {
             columns.runs = Some(runs);
             return Ok(columns);
         }
-        // A kernel can be much larger than the input, and its taps over padding many more than those that count. By strides longer
-        // than the input no two windows have the same ones, and there are many between theirs.
+        // A kernel can be much larger than the input, and its taps over padding many more than
+        // those that count. By strides longer than the input no two windows have the same ones, and
+        // there are many between theirs.
         let seen: Box<dyn Iterator<Item = usize>> = if axis.stride > axis.input {
             Box::new((0..axis.output).rev().flat_map(|output| axis.taps(output)))
         } else {

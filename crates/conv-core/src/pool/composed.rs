@@ -1,5 +1,5 @@
-//! Pooling from candle's own operations, for the devices that have no kernel here. Only such are used whose
-//! gradient is right: selecting, gathering and adding up.
+//! Pooling from candle's own operations, for the devices that have no kernel here. Only such are
+//! used whose gradient is right: selecting, gathering and adding up.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
@@ -23,14 +23,16 @@ pub(crate) fn pool(
 }
 
 fn max(x: &Tensor, windows: &Windows) -> Result<Tensor> {
-    // A tap outside the input looks at the first one inside again: that changes no maximum, nor which is first.
+    // A tap outside the input looks at the first one inside again: that changes no maximum, nor
+    // which is first.
     let repeat = |axis: &Axis, window: usize| axis.position(window, axis.taps(window).start);
     let seen = under_windows(x, windows, repeat)?;
     seen.gather(&first_argmax(&seen)?, D::Minus1)?.squeeze(D::Minus1)
 }
 
-/// Where the first maximum along the last dimension is, u32 with that dimension kept as 1, on any device; what is not a number outdoes
-/// all numbers. candle's own takes on CUDA any of several equal ones.
+/// Where the first maximum along the last dimension is, u32 with that dimension kept as 1, on any
+/// device; what is not a number outdoes all numbers. candle's own takes on CUDA any of several
+/// equal ones.
 ///
 /// # Errors
 /// Only those of the tensor library.
@@ -67,8 +69,8 @@ fn mean(op: &'static str, x: &Tensor, windows: &Windows, with_padding: bool) -> 
     sums.broadcast_div(&counts.to_dtype(x.dtype())?.to_device(x.device())?)
 }
 
-/// `[B, C, H', W', taps]`: what each window sees in row-major order, with `outside(axis, window)` the place to look at for
-/// a tap that is not over the input.
+/// `[B, C, H', W', taps]`: what each window sees in row-major order, with `outside(axis, window)`
+/// the place to look at for a tap that is not over the input.
 fn under_windows(
     x: &Tensor,
     windows: &Windows,

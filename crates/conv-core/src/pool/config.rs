@@ -20,16 +20,18 @@ use crate::Padding2d;
 pub struct Pool1dConfig {
     /// Elements that a window sees.
     pub kernel: usize,
-    /// Elements from one window to the next; `None` is the kernel's size, so that windows lie side by side.
+    /// Elements from one window to the next; `None` is the kernel's size, so that windows lie side
+    /// by side.
     pub stride: Option<usize>,
     /// Elements added before the first and after the last. A maximum never picks one of them.
     pub padding: (usize, usize),
     /// Distance between the elements that a window sees.
     pub dilation: usize,
-    /// Whether a last window may hang over the end, instead of the elements there being left out. It must begin inside the input or the
-    /// padding before it (PyTorch's rule).
+    /// Whether a last window may hang over the end, instead of the elements there being left out.
+    /// It must begin inside the input or the padding before it (PyTorch's rule).
     pub ceil_mode: bool,
-    /// Whether averages count the padding as zeros, or leave it out of sum and count. Maxima have no use for it.
+    /// Whether averages count the padding as zeros, or leave it out of sum and count. Maxima have
+    /// no use for it.
     pub count_include_pad: bool,
 }
 
@@ -62,16 +64,18 @@ impl Default for Pool1dConfig {
 pub struct Pool2dConfig {
     /// Rows and columns that a window sees.
     pub kernel: (usize, usize),
-    /// Steps from one window to the next; `None` is the kernel's size, so that windows lie side by side.
+    /// Steps from one window to the next; `None` is the kernel's size, so that windows lie side by
+    /// side.
     pub stride: Option<(usize, usize)>,
     /// Rows and columns added on each side. A maximum never picks one of them.
     pub padding: Padding2d,
     /// Distances between the rows and columns that a window sees.
     pub dilation: (usize, usize),
-    /// Whether a last window may hang over the end, instead of the elements there being left out. It must begin inside the input or the
-    /// padding before it (PyTorch's rule).
+    /// Whether a last window may hang over the end, instead of the elements there being left out.
+    /// It must begin inside the input or the padding before it (PyTorch's rule).
     pub ceil_mode: bool,
-    /// Whether averages count the padding as zeros, or leave it out of sum and count. Maxima have no use for it.
+    /// Whether averages count the padding as zeros, or leave it out of sum and count. Maxima have
+    /// no use for it.
     pub count_include_pad: bool,
 }
 

@@ -7,8 +7,8 @@ use crate::kernels::acquire;
 use crate::memory::AllocResult;
 
 impl Windows {
-    /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows first, which are whole, then
-    /// over its columns.
+    /// `y[o] = fold of f over the elements that window o sees`, from `identity` on: over its rows
+    /// first, which are whole, then over its columns.
     #[inline(always)]
     pub(super) fn fold<T: Element, const BLOCKS: bool>(
         &self,
@@ -103,8 +103,8 @@ impl Windows {
         Ok(())
     }
 
-    /// `dx[i] += g[o]` for the first element `i` of window `o`, in row-major order, which is its maximum `y[o]`. There is none where
-    /// the input was written over since.
+    /// `dx[i] += g[o]` for the first element `i` of window `o`, in row-major order, which is its
+    /// maximum `y[o]`. There is none where the input was written over since.
     #[inline(always)]
     pub(super) fn send_to_first<T: Element>(
         &self,
@@ -137,7 +137,8 @@ impl Windows {
             columns.split(x, parts);
         }
         dx_parts.fill(T::zero());
-        // Each window's maximum, and its gradient until the element is found that it goes to; behind the last there is none.
+        // Each window's maximum, and its gradient until the element is found that it goes to;
+        // behind the last there is none.
         let outputs = self.cols.output;
         let mut maxima = acquire::<T>(outputs.saturating_add(BLOCK))?;
         let mut left = acquire::<T>(outputs.saturating_add(BLOCK))?;
@@ -178,8 +179,8 @@ impl Windows {
     }
 }
 
-/// `y[i] = f(y[i], x[i])` for all of `y`. The compiler turns a loop of sums into vectors by itself; one of comparisons only in blocks
-/// of fixed length.
+/// `y[i] = f(y[i], x[i])` for all of `y`. The compiler turns a loop of sums into vectors by itself;
+/// one of comparisons only in blocks of fixed length.
 #[inline(always)]
 fn fold_into<T: Element, const BLOCKS: bool>(y: &mut [T], x: &[T], f: impl Fn(T, T) -> T + Copy) {
     let whole = if BLOCKS { y.len() / BLOCK * BLOCK } else { 0 };
@@ -194,10 +195,12 @@ fn fold_into<T: Element, const BLOCKS: bool>(y: &mut [T], x: &[T], f: impl Fn(T,
     }
 }
 
-/// Outputs that are looked at together, in a register of the widest instruction set or several narrower ones.
+/// Outputs that are looked at together, in a register of the widest instruction set or several
+/// narrower ones.
 const BLOCK: usize = 16;
 
-/// [`give`] for so many whole blocks, the last of which may reach behind the last window, where nothing is left to give.
+/// [`give`] for so many whole blocks, the last of which may reach behind the last window, where
+/// nothing is left to give.
 #[inline(always)]
 fn give_blocks<T: Element>(blocks: usize, y: &[T], left: &mut [T], x: &[T], dx: &mut [T]) {
     let outputs = y.as_chunks::<BLOCK>().0.iter().zip(left.as_chunks_mut::<BLOCK>().0).take(blocks);
@@ -211,7 +214,8 @@ fn give_blocks<T: Element>(blocks: usize, y: &[T], left: &mut [T], x: &[T], dx: 
     }
 }
 
-/// Adds what is left of each window's gradient to its element if that is its maximum, and then leaves nothing.
+/// Adds what is left of each window's gradient to its element if that is its maximum, and then
+/// leaves nothing.
 #[inline(always)]
 fn give<'a, T: Element>(
     y: &[T],
@@ -232,7 +236,8 @@ fn fold_run<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) ->
     run.chunks(1 << 12).map(|block| fold_block(block, identity, f)).fold(identity, f)
 }
 
-/// A fold over eight interleaved parts, so that the processor's vector units can do them side by side.
+/// A fold over eight interleaved parts, so that the processor's vector units can do them side by
+/// side.
 #[inline(always)]
 fn fold_block<T: Element>(run: &[T], identity: T, f: impl Fn(T, T) -> T + Copy) -> T {
     let mut lanes = [identity; 8];

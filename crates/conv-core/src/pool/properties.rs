@@ -83,7 +83,8 @@ fn kinds(axes: &[(usize, Pool1dConfig)]) -> Kinds {
     ]
 }
 
-/// A tensor of elements that are all different, and far enough apart for finite differences of a maximum.
+/// A tensor of elements that are all different, and far enough apart for finite differences of a
+/// maximum.
 fn distinct(dims: Vec<usize>) -> impl Strategy<Value = Tensor> {
     let places: Vec<usize> = (0..dims.iter().product()).collect();
     Just(places).prop_shuffle().prop_map(move |places| {
@@ -135,7 +136,8 @@ fn global_pools_have_the_right_gradient() {
     });
 }
 
-/// The kernels and the composition for other devices share the geometry; the definition shares nothing with them.
+/// The kernels and the composition for other devices share the geometry; the definition shares
+/// nothing with them.
 #[test]
 fn kernels_and_composition_are_what_the_definition_says() {
     let drawn = axes(20).prop_flat_map(|axes| {

@@ -1,10 +1,10 @@
-//! The definition of pooling, in loops to be read: what the kernels are tested against. It shares nothing with them, not even where
-//! windows lie.
+//! The definition of pooling, in loops to be read: what the kernels are tested against. It shares
+//! nothing with them, not even where windows lie.
 
 use crate::Pool2dConfig;
 
-/// How many windows of a dimension there are, by PyTorch's rule: those that fit, and in ceil mode one more over what is left, unless it began in
-/// the padding behind the end.
+/// How many windows of a dimension there are, by PyTorch's rule: those that fit, and in ceil mode
+/// one more over what is left, unless it began in the padding behind the end.
 pub(super) fn windows(
     size: usize,
     [kernel, stride, dilation]: [usize; 3],
@@ -19,7 +19,8 @@ pub(super) fn windows(
     most + usize::from(ceil_mode && is_left)
 }
 
-/// Of one plane (H, W) of input: its pooling (H', W'), and the gradient of the input for one of the output.
+/// Of one plane (H, W) of input: its pooling (H', W'), and the gradient of the input for one of the
+/// output.
 pub(super) fn pool(
     (x, height, width): (&[f64], usize, usize),
     config: &Pool2dConfig,

@@ -68,7 +68,8 @@ fn the_gradient_goes_to_the_first_maximum() -> Result<()> {
     Ok(())
 }
 
-/// candle's own walk hands on contiguous gradients only; other callers of an operation's `bwd` need not.
+/// candle's own walk hands on contiguous gradients only; other callers of an operation's `bwd` need
+/// not.
 #[test]
 fn strided_gradients_are_read_by_their_strides() -> Result<()> {
     let x = gradcheck::values((2, 3, 4, 4), 1);
@@ -234,7 +235,8 @@ fn impossible_geometry_is_named() -> Result<()> {
         assert!(lacks_memory(&pool(&row, &most)));
     }
     assert!(lacks_memory(&avg_pool1d(&row.narrow(0, 0, 0)?, &most)));
-    // Windows a far stride apart, with nearly all taps on padding: those that are not are few, and found at once.
+    // Windows a far stride apart, with nearly all taps on padding: those that are not are few, and
+    // found at once.
     let far = Pool1dConfig {
         kernel: 1 << 40,
         dilation: 2,

@@ -43,8 +43,8 @@ impl InstructionSet {
         set.available_or_error().map(Some)
     }
 
-    /// The set that kernels use, from the first on: the one of [`force`](Self::force), else the one [asked for](Self::asked_for), else, or
-    /// where that cannot be, the processor's best.
+    /// The set that kernels use, from the first on: the one of [`force`](Self::force), else the one [asked
+    /// for](Self::asked_for), else, or where that cannot be, the processor's best.
     pub fn in_use() -> Self {
         let known = Self::resolved();
         known.unwrap_or_else(|| {
@@ -66,10 +66,12 @@ impl InstructionSet {
         if before.is_ok() { self } else { Self::resolved().unwrap_or(self) }
     }
 
-    /// Runs `work` compiled for the [set in use](Self::in_use), so that the compiler turns its loops into vectors of that set.
+    /// Runs `work` compiled for the [set in use](Self::in_use), so that the compiler turns its
+    /// loops into vectors of that set.
     ///
-    /// That is for plain loops outside of this crate: what is to profit must be inlined into `work`, and `work` itself be a closure
-    /// marked `#[inline(always)]`. Results are the same for every set, since the compiler does not reorder sums.
+    /// That is for plain loops outside of this crate: what is to profit must be inlined into
+    /// `work`, and `work` itself be a closure marked `#[inline(always)]`. Results are the same for
+    /// every set, since the compiler does not reorder sums.
     ///
     /// ```
     /// let (a, b) = ([1f32, 2.0, 3.0], [4f32, 5.0, 6.0]);
@@ -86,11 +88,13 @@ impl InstructionSet {
         super::vectorize_f32(Self::in_use(), super::Plain(work))
     }
 
-    /// Makes kernels use this set, in all threads. It is to be called before the first of them runs: one that began with another would
-    /// go on with this. Results of different sets differ by rounding.
+    /// Makes kernels use this set, in all threads. It is to be called before the first of them
+    /// runs: one that began with another would go on with this. Results of different sets differ by
+    /// rounding.
     ///
     /// # Errors
-    /// [`Error::InstructionSet`] where the processor does not have it, [`Error::InstructionSetInUse`] where kernels already use another.
+    /// [`Error::InstructionSet`] where the processor does not have it,
+    /// [`Error::InstructionSetInUse`] where kernels already use another.
     pub fn force(self) -> Result<()> {
         match self.available_or_error()?.resolve() {
             used if used == self => Ok(()),

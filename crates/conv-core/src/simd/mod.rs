@@ -1,9 +1,11 @@
 //! Vector registers, and code that is written once for all of them.
 //!
-//! A kernel is a [`Work`]: its `run` is generic over [`Lanes`], a register of some instruction set. [`Element::vectorize`] picks
-//! the best set that the processor has, once, and runs the work compiled for it. Whatever `run` calls must be inlined into it
-//! (`#[inline(always)]`), since only there the compiler may use the set's instructions; plain loops inside profit as well. Closures
-//! given to functions of the standard library (such as `array::from_fn`) may stay outside: loops do not.
+//! A kernel is a [`Work`]: its `run` is generic over [`Lanes`], a register of some instruction set.
+//! [`Element::vectorize`] picks the best set that the processor has, once, and runs the work
+//! compiled for it. Whatever `run` calls must be inlined into it (`#[inline(always)]`), since only
+//! there the compiler may use the set's instructions; plain loops inside profit as well. Closures
+//! given to functions of the standard library (such as `array::from_fn`) may stay outside: loops do
+//! not.
 //!
 //! [`Element::vectorize`]: crate::element::Element::vectorize
 #![allow(unsafe_code)]
@@ -57,14 +59,16 @@ pub(crate) const WIDEST: usize = 16;
 /// A register of [`Lanes::WIDTH`] numbers, at most [`WIDEST`].
 ///
 /// # Safety
-/// Everything here may only be called where the instruction set is there, which [`Work::run`]'s caller sees to. Pointers must be
-/// valid for the numbers that are read or written; they need no alignment.
+/// Everything here may only be called where the instruction set is there, which [`Work::run`]'s
+/// caller sees to. Pointers must be valid for the numbers that are read or written; they need no
+/// alignment.
 pub(crate) trait Lanes: Copy {
     /// The type of a number.
     type Element: Element;
     /// Numbers in a register.
     const WIDTH: usize;
-    /// Rows of the register tile: with three registers a row, what the set's registers hold (see `kernels::tile`).
+    /// Rows of the register tile: with three registers a row, what the set's registers hold (see
+    /// `kernels::tile`).
     const ROWS: usize;
 
     unsafe fn splat(x: Self::Element) -> Self;
@@ -153,7 +157,8 @@ pub(crate) trait Lanes: Copy {
         unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
     }
 
-    /// The first number of each of four registers side by side at `to`, the second of each `stride` behind it, and so on.
+    /// The first number of each of four registers side by side at `to`, the second of each `stride`
+    /// behind it, and so on.
     #[inline(always)]
     unsafe fn transpose(registers: [Self; 4], to: *mut Self::Element, stride: usize) {
         for (i, register) in registers.into_iter().enumerate() {

@@ -17,7 +17,8 @@ impl<T: Element> Portable<T> {
 impl<T: Element> Lanes for Portable<T> {
     type Element = T;
     const WIDTH: usize = 4;
-    /// In tests of this crate as many as NEON has, whose registers are as wide: its logic then runs on any processor.
+    /// In tests of this crate as many as NEON has, whose registers are as wide: its logic then runs
+    /// on any processor.
     const ROWS: usize = if cfg!(test) { 8 } else { 4 };
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-//! Upsampling from candle's own operations, for the devices that have no kernel here. Only selecting, scaling and adding
-//! are used, whose gradients are right.
+//! Upsampling from candle's own operations, for the devices that have no kernel here. Only
+//! selecting, scaling and adding are used, whose gradients are right.
 
 use candle_core::{Device, Result, Tensor};
 

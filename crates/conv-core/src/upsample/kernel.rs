@@ -1,4 +1,5 @@
-//! The kernels of one plane (one channel of one sample): rows first, then columns; and the transpose of that.
+//! The kernels of one plane (one channel of one sample): rows first, then columns; and the
+//! transpose of that.
 
 use super::source::Source;
 use crate::Result;
@@ -39,7 +40,8 @@ pub(crate) fn interpolate<T: Element>(
             &mixed
         };
         for (y, &(low, high, weight)) in y.iter_mut().zip(cols) {
-            // Not 0 · x[high]: that would be NaN for an infinite element that has no part in this one.
+            // Not 0 · x[high]: that would be NaN for an infinite element that has no part in this
+            // one.
             *y = if weight == T::zero() {
                 row[low]
             } else {

@@ -11,8 +11,9 @@ pub(crate) struct Source {
     pub weight: f64,
 }
 
-/// The nearest element by PyTorch's rule, `⌊o · (input / output)⌋` in single precision: where the product falls just
-/// short of a whole number, PyTorch and its trained networks take the element below, and so does this.
+/// The nearest element by PyTorch's rule, `⌊o · (input / output)⌋` in single precision: where the
+/// product falls just short of a whole number, PyTorch and its trained networks take the element
+/// below, and so does this.
 pub(crate) fn nearest(op: &'static str, input: usize, output: usize) -> Result<Vec<Source>> {
     let scale = input as f32 / output as f32;
     let low = |o: usize| {
@@ -23,8 +24,9 @@ pub(crate) fn nearest(op: &'static str, input: usize, output: usize) -> Result<V
     Ok(sources)
 }
 
-/// Linear interpolation. With `align_corners` the first and the last element stay where they are; without it elements
-/// are areas, and half-pixel centres are mapped: `(o + ½) · input / output − ½`, held inside the input.
+/// Linear interpolation. With `align_corners` the first and the last element stay where they are;
+/// without it elements are areas, and half-pixel centres are mapped:
+/// `(o + ½) · input / output − ½`, held inside the input.
 pub(crate) fn linear(
     op: &'static str,
     input: usize,

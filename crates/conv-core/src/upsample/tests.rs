@@ -64,7 +64,8 @@ fn pytorch_agrees() -> Result<()> {
     check_fixtures("upsample_bilinear2d", |x, g| upsample_bilinear2d(x, (g[0], g[1]), g[2] == 1))
 }
 
-/// candle's own walk hands on contiguous gradients only; other callers of an operation's `bwd` need not.
+/// candle's own walk hands on contiguous gradients only; other callers of an operation's `bwd` need
+/// not.
 #[test]
 fn strided_gradients_are_read_by_their_strides() -> Result<()> {
     let x = gradcheck::values((2, 3, 4, 3), 1);

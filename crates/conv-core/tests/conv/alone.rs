@@ -6,7 +6,8 @@ use conv_core::{
     conv1d, conv2d,
 };
 
-/// Windows that are the whole input, by inner products; sequences that Winograd would take; few channels; several slices of the depth.
+/// Windows that are the whole input, by inner products; sequences that Winograd would take; few
+/// channels; several slices of the depth.
 #[test]
 fn exact_results_do_not_depend_on_the_batch() -> Result<()> {
     for (inputs, outputs, time, kernel) in

@@ -1,4 +1,5 @@
-//! candle-nn's configurations mean the same here: forward values against candle's own layers, whose forward passes are right.
+//! candle-nn's configurations mean the same here: forward values against candle's own layers, whose
+//! forward passes are right.
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use conv_core::{conv_transpose1d, conv_transpose2d, conv1d, conv2d};

@@ -1,5 +1,5 @@
-//! Strides, dilations and padding far beyond the input: the definition's numbers, or a refusal by name; never a hang, a wrapped
-//! product or the end of the process.
+//! Strides, dilations and padding far beyond the input: the definition's numbers, or a refusal by
+//! name; never a hang, a wrapped product or the end of the process.
 
 use candle_core::{Device, Tensor, Var};
 use conv_core::{
@@ -56,7 +56,8 @@ fn numbers(len: usize, salt: usize) -> Vec<f64> {
     (0..len).map(|i| ((i * 7 + salt * 3) % 11) as f64 - 5.0).collect()
 }
 
-/// `y`, `dx` and `dweight` of a convolution over `[channel][axis][other]`, by the definition, in integers that do not wrap.
+/// `y`, `dx` and `dweight` of a convolution over `[channel][axis][other]`, by the definition, in
+/// integers that do not wrap.
 fn defined(
     axis: &Axis,
     image: &Image,
@@ -100,7 +101,8 @@ fn flat(t: &Tensor) -> Result<Vec<f64>> {
     Ok(t.flatten_all()?.to_vec1()?)
 }
 
-/// The convolution and its transpose, each forward and backward. Whether they were computed, and not refused.
+/// The convolution and its transpose, each forward and backward. Whether they were computed, and
+/// not refused.
 fn check(axis: &Axis, image: &Image) -> Result<[bool; 2]> {
     let reach = (axis.kernel - 1) * axis.dilation + 1;
     let padded = axis.input + axis.padding.0 + axis.padding.1;

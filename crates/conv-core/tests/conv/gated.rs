@@ -7,7 +7,8 @@ fn values(shape: &[usize], seed: u64) -> Result<Tensor> {
     gradcheck::values(shape, seed).to_dtype(DType::F32)
 }
 
-/// By the general kernel of one slice of the depth and of several, and by Winograd's; a single channel; no bias.
+/// By the general kernel of one slice of the depth and of several, and by Winograd's; a single
+/// channel; no bias.
 #[test]
 fn it_computes_what_a_gated_linear_unit_behind_it_does() -> Result<()> {
     for (inputs, outputs, time, kernel, has_bias) in

@@ -1,4 +1,5 @@
-//! Finite differences in f64 over drawn geometries, arguments of any layout, and every way a gradient comes back.
+//! Finite differences in f64 over drawn geometries, arguments of any layout, and every way a
+//! gradient comes back.
 
 use candle_core::{Result, Tensor};
 use gradcheck::Kinds;
@@ -43,8 +44,8 @@ impl Layout {
     }
 }
 
-/// What becomes of the output. candle makes every gradient contiguous before it hands it on: those of another layout are tested
-/// in `src/operation.rs`.
+/// What becomes of the output. candle makes every gradient contiguous before it hands it on: those
+/// of another layout are tested in `src/operation.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Plain,

@@ -91,7 +91,8 @@ fn values_and_gradients_equal_pytorch() -> Result<()> {
                 assert_close(&format!("{part} of {what}"), found, expected)?;
             }
             number += 1;
-            // Groups of four output channels and more go by matrix products; a transpose's output is the input.
+            // Groups of four output channels and more go by matrix products; a transpose's output
+            // is the input.
             let channels = if operation.is_transposed() { case.inputs } else { case.outputs };
             products += usize::from(channels >= 4);
         }

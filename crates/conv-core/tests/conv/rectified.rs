@@ -1,9 +1,11 @@
-//! A rectified convolution is a convolution with a rectifier behind it, in its values and in its gradients.
+//! A rectified convolution is a convolution with a rectifier behind it, in its values and in its
+//! gradients.
 
 use candle_core::{DType, Result, Tensor, Var};
 use conv_core::{Conv1dConfig, Conv2dConfig, Padding2d, conv1d_relu, conv2d, conv2d_relu};
 
-/// Of so many input and output channels: by the general kernel, the one for few channels, and Winograd's.
+/// Of so many input and output channels: by the general kernel, the one for few channels, and
+/// Winograd's.
 const CHANNELS: [(usize, usize, usize); 4] = [(3, 9, 1), (6, 6, 6), (32, 40, 1), (8, 16, 2)];
 
 fn config(groups: usize) -> Conv2dConfig {
@@ -72,7 +74,8 @@ fn what_is_not_a_number_stays_so_and_half_precision_is_computed_in_f32() -> Resu
     Ok(())
 }
 
-/// A weight that changes in place, as an optimiser changes it, is not taken for the one that was packed before.
+/// A weight that changes in place, as an optimiser changes it, is not taken for the one that was
+/// packed before.
 #[test]
 fn inference_sees_a_weight_that_has_changed_in_place() -> Result<()> {
     let value = |shape: &[usize], seed| gradcheck::values(shape, seed).to_dtype(DType::F32);

@@ -1,4 +1,5 @@
-//! The same bits on 1, 2 and 4 threads, forward and backward, on sizes that are cut into several tasks in every kernel.
+//! The same bits on 1, 2 and 4 threads, forward and backward, on sizes that are cut into several
+//! tasks in every kernel.
 
 use candle_core::{DType, Result, Tensor, Var};
 
@@ -8,7 +9,8 @@ fn axis(size: usize, kernel: usize, stride: usize) -> Axis {
     Axis { size, kernel, stride, padding: (kernel / 2, 0), dilation: 1, output_padding: stride - 1 }
 }
 
-/// The output and all gradients, as bits, where of `one_of` elements of the output one has a gradient.
+/// The output and all gradients, as bits, where of `one_of` elements of the output one has a
+/// gradient.
 fn bits(case: &Case, one_of: usize) -> Result<Vec<Vec<u32>>> {
     let input = |shape: Vec<usize>, seed| -> Result<Var> {
         Var::from_tensor(&gradcheck::values(shape, seed).to_dtype(DType::F32)?)

@@ -1,4 +1,5 @@
-//! What takes part in the graph: only arguments that need a gradient get one, and nothing is kept where none does.
+//! What takes part in the graph: only arguments that need a gradient get one, and nothing is kept
+//! where none does.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use half::{bf16, f16};
@@ -33,8 +34,9 @@ fn without_variables_nothing_is_kept() -> Result<()> {
     Ok(())
 }
 
-/// Each argument is a plain tensor, a variable or made from a variable: all 27 combinations. A plain one's gradient is not
-/// computed; one that is withheld from a variable would be lost in silence, from an intermediate it would panic.
+/// Each argument is a plain tensor, a variable or made from a variable: all 27 combinations. A
+/// plain one's gradient is not computed; one that is withheld from a variable would be lost in
+/// silence, from an intermediate it would panic.
 #[test]
 fn exactly_the_arguments_that_need_a_gradient_get_one() -> Result<()> {
     for operation in OPERATIONS {

@@ -1,4 +1,5 @@
-//! CLEVR's layout (Johnson et al. 2017) with instance masks. All objects are of one class; what they are like are attributes.
+//! CLEVR's layout (Johnson et al. 2017) with instance masks. All objects are of one class; what
+//! they are like are attributes.
 
 use super::masks::InstanceMasks;
 use super::{Dataset, Example, Object};
@@ -77,7 +78,8 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Dataset> {
         labels: vec!["object".into()],
         categories: Vec::new(),
         attributes: WORDS.iter().map(attribute).collect(),
-        // Where an object stands, along the scene's own directions: what "right of" and "in front of" compare.
+        // Where an object stands, along the scene's own directions: what "right of" and "in front
+        // of" compare.
         measures: [("right", true), ("front", false)].map(measure).into(),
         examples,
         left_out,

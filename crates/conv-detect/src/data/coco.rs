@@ -1,4 +1,5 @@
-//! COCO's annotations (Lin et al. 2014): JSON of images, categories and instances with polygons or run-lengths.
+//! COCO's annotations (Lin et al. 2014): JSON of images, categories and instances with polygons or
+//! run-lengths.
 
 use super::{Dataset, Example, Object};
 use crate::{BoundingBox, Error, Result, RunLength};

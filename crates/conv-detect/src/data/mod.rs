@@ -53,7 +53,8 @@ pub struct Object {
     pub mask: RunLength,
     /// Square pixels, which say among the objects of which size it is counted.
     pub area: f64,
-    /// Whether it stands for several that nobody told apart: it is not learnt, and finding one of them is neither right nor wrong.
+    /// Whether it stands for several that nobody told apart: it is not learnt, and finding one of
+    /// them is neither right nor wrong.
     pub crowd: bool,
     /// The number of its class in [`Dataset::labels`].
     pub class: usize,
@@ -63,7 +64,8 @@ pub struct Object {
     pub measures: Vec<Option<f32>>,
 }
 
-/// A part of a data set by its pictures' numbers: those that leave 4 when divided by 5 are held out of every training.
+/// A part of a data set by its pictures' numbers: those that leave 4 when divided by 5 are held out
+/// of every training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -100,17 +102,20 @@ impl FromStr for Part {
 }
 
 impl Dataset {
-    /// Reads a folder of CLEVR's layout: `scenes.json`, `images/`, and `masks/` with a PNG of the same name for each picture, in which a
-    /// pixel's value is the number of the object in its scene, from 1, and 0 where there is none.
+    /// Reads a folder of CLEVR's layout: `scenes.json`, `images/`, and `masks/` with a PNG of the
+    /// same name for each picture, in which a pixel's value is the number of the object in its
+    /// scene, from 1, and 0 where there is none.
     ///
     /// Without `scenes.json` the same with objects of which no more is known, in pictures that are
     /// numbered in the order of their names.
     ///
-    /// Or one of COCO's: a file of annotations, or the folder in whose `annotations/` it is the only `instances_NAME.json`. The pictures are in
-    /// `NAME/` or `images/` beside `annotations/`, or where the file is.
+    /// Or one of COCO's: a file of annotations, or the folder in whose `annotations/` it is the
+    /// only `instances_NAME.json`. The pictures are in `NAME/` or `images/` beside `annotations/`,
+    /// or where the file is.
     ///
     /// # Errors
-    /// A folder of another layout; annotations that are not what they should be. A picture or object that cannot be used is left out.
+    /// A folder of another layout; annotations that are not what they should be. A picture or
+    /// object that cannot be used is left out.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self> {
         if folder.join(clevr::SCENES).is_file() {
             return clevr::read(folder, limits);

@@ -17,8 +17,8 @@ enum Body {
     Residual(Box<Residual>),
 }
 
-/// Convolutions from a picture to four levels of features, and the pyramid that brings what the coarse ones know to the fine ones (Lin et
-/// al. 2017).
+/// Convolutions from a picture to four levels of features, and the pyramid that brings what the
+/// coarse ones know to the fine ones (Lin et al. 2017).
 #[derive(Debug, Clone)]
 pub(super) struct Backbone {
     body: Body,

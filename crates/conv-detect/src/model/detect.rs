@@ -1,4 +1,5 @@
-//! From a picture to its instances (He et al. 2017, section 3.1, inference): the mask head sees only the boxes that are the answer.
+//! From a picture to its instances (He et al. 2017, section 3.1, inference): the mask head sees
+//! only the boxes that are the answer.
 
 use super::MaskRcnn;
 use super::heads::{MASK_SIDE, Place};
@@ -31,7 +32,8 @@ struct Candidate {
 }
 
 impl MaskRcnn {
-    /// The instances of one picture, `[1, 3, H, W]`, which itself has the sides (width, height), by falling score.
+    /// The instances of one picture, `[1, 3, H, W]`, which itself has the sides (width, height), by
+    /// falling score.
     pub(crate) fn find(&self, picture: &Tensor, sides: (usize, usize)) -> Result<Vec<Found>> {
         let levels = self.features(picture)?;
         let proposed = self.propose(&levels, picture)?;

@@ -1,4 +1,5 @@
-//! What is said of a box: its class, its exact place, its mask, its attributes and measures (He et al. 2017, section 3, figure 4 right).
+//! What is said of a box: its class, its exact place, its mask, its attributes and measures (He et
+//! al. 2017, section 3, figure 4 right).
 
 use super::backbone::LEVELS;
 use super::layers::{First, all_rectified, convolution, through};
@@ -89,8 +90,8 @@ impl Heads {
         Ok(x)
     }
 
-    /// The classes of boxes before the softmax, `[R, K + 1]` with the background first, and how their places differ for each,
-    /// `[R, K + 1, 4]`.
+    /// The classes of boxes before the softmax, `[R, K + 1]` with the background first, and how
+    /// their places differ for each, `[R, K + 1, 4]`.
     pub fn classify(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
         let classes = through(&self.classes, features)?;
         let (boxes, answers) = classes.dims2()?;
@@ -112,7 +113,8 @@ impl Heads {
         self.attributes.iter().map(|layer| Ok(through(layer, features)?)).collect()
     }
 
-    /// The measures, `[R, measures]`, of boxes in pictures of so many pixels (width, height); none where there are none.
+    /// The measures, `[R, measures]`, of boxes in pictures of so many pixels (width, height); none
+    /// where there are none.
     pub fn measures(
         &self,
         features: &Tensor,
@@ -134,8 +136,8 @@ impl Heads {
     }
 }
 
-/// What the pyramid has in each box, as `cells` × `cells`, from the level that suits its size (Lin et al. 2017, equation 1): the coarsest
-/// level for boxes of 448 pixels and more, the finest below 112.
+/// What the pyramid has in each box, as `cells` × `cells`, from the level that suits its size (Lin
+/// et al. 2017, equation 1): the coarsest level for boxes of 448 pixels and more, the finest below 112.
 fn pool(levels: &[Tensor], boxes: &[Place], cells: usize) -> Result<Tensor> {
     let level_of = |found: &BoundingBox| {
         let level = (4.0 + (found.area().max(0.0).sqrt() / 224.0).log2() + 1e-6).floor();

@@ -15,7 +15,8 @@ pub(super) enum First {
     Small,
 }
 
-/// A convolution with a square kernel, padded to keep places where the stride is 1. Its bias, where it has one, begins at 0.
+/// A convolution with a square kernel, padded to keep places where the stride is 1. Its bias, where
+/// it has one, begins at 0.
 pub(super) fn convolution(
     [inputs, outputs, kernel, stride]: [usize; 4],
     first: First,

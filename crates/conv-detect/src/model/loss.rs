@@ -1,4 +1,5 @@
-//! The losses of a batch: two of the proposals, three of the boxes (He et al. 2017, section 3), and those of attributes and measures.
+//! The losses of a batch: two of the proposals, three of the boxes (He et al. 2017, section 3), and
+//! those of attributes and measures.
 
 use super::heads::{MASK_SIDE, Place};
 use super::layers::rows;
@@ -249,7 +250,8 @@ fn proposal_losses(
     Ok((of_objects, (smooth_l1(&found, &wanted, BETA)?.sum_all()? / drawn as f64)?))
 }
 
-/// Draws proposals; the objects' own boxes are among them, so that there is always something to learn (Girshick 2015).
+/// Draws proposals; the objects' own boxes are among them, so that there is always something to
+/// learn (Girshick 2015).
 fn draw_proposals(
     proposals: Vec<Vec<BoundingBox>>,
     targets: &[Targets],

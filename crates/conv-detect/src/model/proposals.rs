@@ -6,7 +6,8 @@ use crate::{BoundingBox, Config, Error, Result};
 use candle_core::{DType, Tensor};
 use conv_nn::{Conv2d, VarBuilder};
 
-/// One 3 × 3 convolution on every level, and of each of its pixels, for each anchor, whether an object is there and how its box differs.
+/// One 3 × 3 convolution on every level, and of each of its pixels, for each anchor, whether an
+/// object is there and how its box differs.
 #[derive(Debug, Clone)]
 pub(super) struct ProposalNetwork {
     convolution: Conv2d,

@@ -1,4 +1,5 @@
-//! Any bytes as a safetensors file. Seeds: `cp tests/reference/*.safetensors fuzz/corpus/safetensors/`.
+//! Any bytes as a safetensors file. Seeds:
+//! `cp tests/reference/*.safetensors fuzz/corpus/safetensors/`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

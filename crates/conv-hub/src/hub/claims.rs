@@ -1,4 +1,5 @@
-//! What a parquet file claims, looked at ahead of the parquet reader, which allocates and recurses as it is told.
+//! What a parquet file claims, looked at ahead of the parquet reader, which allocates and recurses
+//! as it is told.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,8 +14,9 @@ const DEEPEST_COLUMN: usize = 50;
 const LARGE_PAGE: u64 = 64 << 20;
 /// How much longer than it is stored a page above [`LARGE_PAGE`] may be.
 const MOST_EXPANSION: u64 = 64;
-/// Plain, dictionary and run-length encodings, by parquet's numbers for them. The delta encodings, which
-/// no data set on the hub is known to use, hold counts of their own within the page, and are not read.
+/// Plain, dictionary and run-length encodings, by parquet's numbers for them. The delta encodings,
+/// which no data set on the hub is known to use, hold counts of their own within the page, and are
+/// not read.
 const ENCODINGS: [u64; 4] = [0, 2, 3, 8];
 
 /// Checks the tree of columns in the footer of a file of `length` bytes.
@@ -54,7 +56,8 @@ pub(super) fn schema(mut file: &File, length: u64) -> Result<()> {
         .map_err(|reason| format!("the footer {reason}"))
 }
 
-/// Whether columns with these numbers of children, each before its own, make one tree of moderate depth.
+/// Whether columns with these numbers of children, each before its own, make one tree of moderate
+/// depth.
 fn tree(children: &[u64]) -> Result<()> {
     let mut missing: Vec<u64> = Vec::new();
     for &count in children {
@@ -130,7 +133,8 @@ mod tests {
 
     #[test]
     fn pages_that_claim_too_much_are_refused() {
-        // type, unfolded, stored, then the dictionary's page: entries and encoding; sizes as zigzag varints.
+        // type, unfolded, stored, then the dictionary's page: entries and encoding; sizes as zigzag
+        // varints.
         let page = |unfolded: &[u8], stored: &[u8], dictionary: &[u8], encoding: u8| {
             [
                 &[0x15, 4, 0x15],

@@ -1,4 +1,5 @@
-//! Thrift's compact protocol, in which parquet writes its footer and page headers: fields are read or passed over.
+//! Thrift's compact protocol, in which parquet writes its footer and page headers: fields are read
+//! or passed over.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -32,8 +33,8 @@ impl<'f> Compact<'f> {
         self.read
     }
 
-    /// Reads a structure: `take` gets each field's number and kind, reads the value if it wants it, and answers
-    /// whether it did.
+    /// Reads a structure: `take` gets each field's number and kind, reads the value if it wants it,
+    /// and answers whether it did.
     pub(super) fn structure(
         &mut self,
         take: &mut dyn FnMut(&mut Self, i64, u8) -> Result<bool>,

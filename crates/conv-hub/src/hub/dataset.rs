@@ -21,7 +21,8 @@ impl Dataset {
         &self.repository
     }
 
-    /// The names of the files that rows can be read from, in order; splits are mostly told by their names.
+    /// The names of the files that rows can be read from, in order; splits are mostly told by their
+    /// names.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.repository.files().filter(|name| Rows::can_read(name.as_ref()))
     }

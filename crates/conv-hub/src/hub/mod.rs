@@ -1,8 +1,8 @@
 //! The Hugging Face hub, through `hf-hub`: its client, our cache keeping.
 //!
-//! The cache has the layout of the hub's other programs, so that what they fetched is used and what is fetched here can
-//! be used by them. A snapshot's folder and files are named by us, from a commit and names that were checked; nothing
-//! else that a server sends becomes a path.
+//! The cache has the layout of the hub's other programs, so that what they fetched is used and what
+//! is fetched here can be used by them. A snapshot's folder and files are named by us, from a
+//! commit and names that were checked; nothing else that a server sends becomes a path.
 
 mod claims;
 mod compact;
@@ -44,7 +44,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The hub that the environment names; offline if `HF_HUB_OFFLINE` is `1`, `true`, `yes` or `on`.
+    /// The hub that the environment names; offline if `HF_HUB_OFFLINE` is `1`, `true`, `yes` or
+    /// `on`.
     pub fn from_env() -> Self {
         let offline = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_ascii_lowercase();
         Self { offline: matches!(&*offline, "1" | "true" | "yes" | "on"), ..Self::default() }
@@ -53,7 +54,8 @@ impl Hub {
     /// Fetches the files of a model folder that the cache does not have, and returns the folder.
     ///
     /// # Errors
-    /// [`Error::HubAnswer`] if the repository is no model folder; otherwise as [`Repository::fetch`].
+    /// [`Error::HubAnswer`] if the repository is no model folder; otherwise as
+    /// [`Repository::fetch`].
     pub fn model_folder(&self, id: &str) -> Result<PathBuf> {
         let repository = self.model(id)?;
         for needed in [CONFIG, WEIGHTS] {
@@ -75,7 +77,8 @@ impl Hub {
     /// A model's repository, for files of any name.
     ///
     /// # Errors
-    /// [`Error::NoSuchModel`] for what is no id, [`Error::Hub`] with the hub's answer, [`Error::NotCached`] offline.
+    /// [`Error::NoSuchModel`] for what is no id, [`Error::Hub`] with the hub's answer,
+    /// [`Error::NotCached`] offline.
     pub fn model(&self, id: &str) -> Result<Repository> {
         Repository::open(self, repository::Kind::Model, id)
     }

@@ -21,11 +21,13 @@ pub(super) enum Kind {
     Dataset,
 }
 
-/// A repository on the hub at one commit. Files are fetched when they are asked for, and then stay in the cache.
+/// A repository on the hub at one commit. Files are fetched when they are asked for, and then stay
+/// in the cache.
 #[derive(Debug)]
 pub struct Repository {
     id: HubId,
-    /// The repository's folder in the cache; with snapshots, and with references from branches to commits.
+    /// The repository's folder in the cache; with snapshots, and with references from branches to
+    /// commits.
     cache: PathBuf,
     commit: String,
     snapshot: PathBuf,
@@ -82,8 +84,9 @@ impl Repository {
     /// The path of a file, which is fetched first unless the cache has it.
     ///
     /// # Errors
-    /// [`Error::UnsafeName`] for a name that leaves the folder; [`Error::HubAnswer`] if the repository has no such file
-    /// or the hub sent another length; [`Error::Hub`] if it could not be fetched; [`Error::NotCached`] offline.
+    /// [`Error::UnsafeName`] for a name that leaves the folder; [`Error::HubAnswer`] if the
+    /// repository has no such file or the hub sent another length; [`Error::Hub`] if it could not
+    /// be fetched; [`Error::NotCached`] offline.
     pub fn fetch(&self, name: &str) -> Result<PathBuf> {
         let path = self.snapshot.join(within(name, &format!("a snapshot of {}", self.id))?);
         if path.is_file() {
@@ -103,7 +106,8 @@ impl Repository {
             .prefix(".fetching-")
             .tempdir_in(&self.cache)
             .map_err(Error::io("write in", &self.cache))?;
-        // Into a folder of its own rather than into hf-hub's cache: there, names are made of what the server sends.
+        // Into a folder of its own rather than into hf-hub's cache: there, names are made of what
+        // the server sends.
         let fetched = remote
             .download(name, beside.path(), &self.commit)
             .map_err(|error| self.refused(error))?;

@@ -91,7 +91,8 @@ impl Rows {
     /// Opens a file, its kind told by its extension: `.parquet`, `.jsonl`, `.ndjson`.
     ///
     /// # Errors
-    /// [`Error::RowsFormat`] for any other extension; [`Error::Rows`] for a parquet file that is not one.
+    /// [`Error::RowsFormat`] for any other extension; [`Error::Rows`] for a parquet file that is
+    /// not one.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let source = match extension(path).as_deref() {
@@ -159,7 +160,8 @@ fn parquet(path: &Path, file: File) -> Result<RowIter<'static>> {
     Ok(RowIter::from_file_into(Box::new(reader)))
 }
 
-/// Runs a part of the parquet reader, whose arithmetic on damaged pages can panic; what it held is then given up.
+/// Runs a part of the parquet reader, whose arithmetic on damaged pages can panic; what it held is
+/// then given up.
 fn guarded<T>(work: impl FnOnce() -> parquet::errors::Result<T>) -> std::result::Result<T, String> {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
@@ -197,7 +199,8 @@ fn from_field(field: Field) -> Cell {
         Field::ListInternal(list) => {
             Cell::List(list.elements().iter().cloned().map(from_field).collect())
         }
-        // Decimals and maps with keys of any type; their text is what can be said of them without a schema.
+        // Decimals and maps with keys of any type; their text is what can be said of them without a
+        // schema.
         other => Cell::Text(other.to_string()),
     }
 }

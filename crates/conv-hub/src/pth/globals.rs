@@ -53,8 +53,9 @@ pub(super) fn object(class: Arc<str>, arguments: Id) -> Node {
     Node::Object(Box::new(ObjectNode { class, arguments, state: None, items: Vec::new() }))
 }
 
-/// What a persistent id stands for: a storage as `("storage", type, key, location, elements)`, in the older form with a
-/// sixth part, `None` but for a part of another storage; there also a module's class, `("module", class, file, source)`.
+/// What a persistent id stands for: a storage as `("storage", type, key, location, elements)`, in
+/// the older form with a sixth part, `None` but for a part of another storage; there also a
+/// module's class, `("module", class, file, source)`.
 pub(super) fn persistent(nodes: &Nodes, id: Id) -> Result<Node, &'static str> {
     const EXPECTED: &str = "a storage expected";
     let Node::List(parts) = &nodes[id] else {

@@ -1,5 +1,6 @@
-//! PyTorch's form before 1.6: five pickles one after the other (a magic number, the form's version, the machine that
-//! wrote it, what was saved, the storages' keys), then each storage as its number of elements and their bytes.
+//! PyTorch's form before 1.6: five pickles one after the other (a magic number, the form's version,
+//! the machine that wrote it, what was saved, the storages' keys), then each storage as its number
+//! of elements and their bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
@@ -24,7 +25,8 @@ pub(super) struct Legacy<R> {
 }
 
 impl<R: Read + Seek> Legacy<R> {
-    /// Reads the pickles of a file of `length` bytes and finds its storages, which must fill the rest of it.
+    /// Reads the pickles of a file of `length` bytes and finds its storages, which must fill the
+    /// rest of it.
     pub(super) fn open(mut reader: R, length: u64) -> Result<(Self, Value), PthDefect> {
         let mut start = Vec::new();
         reader.by_ref().take(LONGEST_PICKLE).read_to_end(&mut start).map_err(PthDefect::Io)?;

@@ -1,4 +1,5 @@
-//! PyTorch checkpoints: what `torch.save` writes, its pickle interpreted by a machine that cannot run anything.
+//! PyTorch checkpoints: what `torch.save` writes, its pickle interpreted by a machine that cannot
+//! run anything.
 
 mod archive;
 mod container;
@@ -27,8 +28,8 @@ pub use value::{Object, Value};
 use crate::{Error, Result};
 use container::Container;
 
-/// A checkpoint that `torch.save` wrote: a `.pth`, `.pt` or `.bin` file, be it the zip file of PyTorch 1.6 and later or
-/// the older form.
+/// A checkpoint that `torch.save` wrote: a `.pth`, `.pt` or `.bin` file, be it the zip file of
+/// PyTorch 1.6 and later or the older form.
 ///
 /// Opening reads the structure; the tensors are read when they are asked for.
 ///
@@ -50,12 +51,13 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Opens the file and reads its structure.
     ///
-    /// Nothing of what the pickle asks for is executed: the few constructors that tensors and dictionaries need are
-    /// known by name, and whatever else was saved becomes a [`Value::Object`] that says which class it was.
+    /// Nothing of what the pickle asks for is executed: the few constructors that tensors and
+    /// dictionaries need are known by name, and whatever else was saved becomes a [`Value::Object`]
+    /// that says which class it was.
     ///
     /// # Errors
-    /// [`Error::Pth`] names the defect; TorchScript archives are refused by name. No more memory is taken than a small
-    /// multiple of the file's length.
+    /// [`Error::Pth`] names the defect; TorchScript archives are refused by name. No more memory is
+    /// taken than a small multiple of the file's length.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
@@ -71,19 +73,21 @@ impl Checkpoint {
 
     /// The tensors of the model's state by name, on the CPU.
     ///
-    /// The state is what is saved under `state_dict`, `model_state_dict` or `model`, or else the whole. Names within
-    /// nested dictionaries and lists, and what are subclasses of them, are joined by dots; a tensor saved by itself is
-    /// named `tensor`. Tensors that PyTorch saved as one (tied weights) are one here.
+    /// The state is what is saved under `state_dict`, `model_state_dict` or `model`, or else the
+    /// whole. Names within nested dictionaries and lists, and what are subclasses of them, are
+    /// joined by dots; a tensor saved by itself is named `tensor`. Tensors that PyTorch saved as
+    /// one (tied weights) are one here.
     ///
     /// # Errors
-    /// [`Error::Pth`]: no tensor there, or one in an object of another class; a storage that is missing or too short,
-    /// a type without counterpart.
+    /// [`Error::Pth`]: no tensor there, or one in an object of another class; a storage that is
+    /// missing or too short, a type without counterpart.
     pub fn tensors(&mut self) -> Result<BTreeMap<String, Tensor>> {
         let state = state::model_state(&self.root).clone();
         self.load(&state)
     }
 
-    /// As [`Checkpoint::tensors`], for what is saved under the given keys, such as `["ema", "generator"]`.
+    /// As [`Checkpoint::tensors`], for what is saved under the given keys, such as
+    /// `["ema", "generator"]`.
     ///
     /// # Errors
     /// As [`Checkpoint::tensors`]; a key that is not there is named.

@@ -1,4 +1,5 @@
-//! Objects while the pickle runs: they refer to each other by number, since a pickle changes them after naming them.
+//! Objects while the pickle runs: they refer to each other by number, since a pickle changes them
+//! after naming them.
 
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ impl Nodes {
         Ok(self.nodes.len() - 1)
     }
 
-    /// Counts references that were copied: few bytes of a pickle can ask for a long list's copy again and again.
+    /// Counts references that were copied: few bytes of a pickle can ask for a long list's copy
+    /// again and again.
     pub(super) fn copied(&mut self, references: usize) -> Result<(), PthDefect> {
         self.copied += references;
         within_limit(self.nodes.len() + self.copied)

@@ -1,4 +1,5 @@
-//! The pickle instructions that PyTorch's checkpoints use, by Python's names for them (protocols 2 to 5).
+//! The pickle instructions that PyTorch's checkpoints use, by Python's names for them (protocols 2
+//! to 5).
 
 pub(super) const MARK: u8 = b'(';
 pub(super) const STOP: u8 = b'.';

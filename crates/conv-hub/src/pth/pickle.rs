@@ -1,4 +1,5 @@
-//! The pickle machine: it builds data and runs nothing. Each instruction is checked; none can reach outside.
+//! The pickle machine: it builds data and runs nothing. Each instruction is checked; none can reach
+//! outside.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +10,12 @@ use super::reader::Bytes;
 use super::tensor::Storage;
 use super::{PthDefect, Value, globals, value};
 
-/// The longest pickle that is interpreted, in bytes: it takes several times as much memory. A hundred thousand tensors
-/// fit well.
+/// The longest pickle that is interpreted, in bytes: it takes several times as much memory. A
+/// hundred thousand tensors fit well.
 pub(super) const LONGEST_PICKLE: u64 = 64 << 20;
 
-/// The longest name of a class, in bytes; two memorised texts could otherwise be joined again and again.
+/// The longest name of a class, in bytes; two memorised texts could otherwise be joined again and
+/// again.
 const LONGEST_NAME: usize = 1 << 10;
 
 /// What a pickle leaves.
@@ -161,7 +163,8 @@ impl Machine<'_> {
         self.push(node)
     }
 
-    /// Adds to the container on top. A list's or a dictionary's subclass is an object with items, a list's numbered.
+    /// Adds to the container on top. A list's or a dictionary's subclass is an object with items, a
+    /// list's numbered.
     fn extend(&mut self, opcode: u8) -> Result<(), PthDefect> {
         if matches!(opcode, SETITEM | SETITEMS) {
             let mut pairs = if opcode == SETITEM {
@@ -233,7 +236,8 @@ impl Machine<'_> {
         self.push(node)
     }
 
-    /// Gives the object on top its attributes. What is no plain object keeps none: a state dictionary's `_metadata`.
+    /// Gives the object on top its attributes. What is no plain object keeps none: a state
+    /// dictionary's `_metadata`.
     fn build(&mut self) -> Result<(), PthDefect> {
         let state = self.pop()?;
         let target = self.top()?;

@@ -13,8 +13,8 @@ const MOST_VALUES: usize = 4_000_000;
 /// More bytes than all names of a model take.
 const MOST_NAME_BYTES: usize = 64 << 20;
 
-/// The model's state: what is under a usual key, or else the whole. An object there is the state too, be it only to
-/// be refused: the other tensors of the file are not the model's.
+/// The model's state: what is under a usual key, or else the whole. An object there is the state
+/// too, be it only to be refused: the other tensors of the file are not the model's.
 pub(super) fn model_state(root: &Value) -> &Value {
     let state = |value: &&Value| matches!(value, Value::Dict(_) | Value::Object(_));
     let under = |key: &&str| root.get(key).filter(state);
@@ -55,13 +55,15 @@ struct Walk {
 }
 
 impl Walk {
-    /// Recursion is bounded by the depth of values; the counters bound what shared values could unfold into.
+    /// Recursion is bounded by the depth of values; the counters bound what shared values could
+    /// unfold into.
     fn visit(&mut self, value: &Value, name: &str) -> Result<(), PthDefect> {
         match value {
             Value::Tensor(view) => self.views.push((name.to_string(), view.clone())),
             Value::Dict(items) => self.entries(items, name)?,
-            // A subclass of a dictionary or a list has its items; of all other objects none is known to be a tensor's
-            // name, and what they hold must not vanish from the state without a word.
+            // A subclass of a dictionary or a list has its items; of all other objects none is
+            // known to be a tensor's name, and what they hold must not vanish from the state
+            // without a word.
             Value::Object(object) => {
                 self.entries(&object.items, name)?;
                 let before = self.views.len();

@@ -121,7 +121,8 @@ impl View {
         Ok((dtype, count))
     }
 
-    /// Copies the elements out of the storage's bytes in row-major order. The view has been checked.
+    /// Copies the elements out of the storage's bytes in row-major order. The view has been
+    /// checked.
     fn gather(&self, bytes: &[u8], width: usize, count: usize) -> Vec<u8> {
         // The stride of an axis of one element says nothing, and may be any number.
         let mut axes: Vec<(usize, usize)> =

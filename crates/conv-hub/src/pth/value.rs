@@ -1,4 +1,5 @@
-//! What a checkpoint holds besides tensors: arguments, counters, dictionaries, and the husks of unknown objects.
+//! What a checkpoint holds besides tensors: arguments, counters, dictionaries, and the husks of
+//! unknown objects.
 
 use std::sync::Arc;
 
@@ -6,7 +7,8 @@ use super::PthDefect;
 use super::node::{Id, Node, Nodes};
 use super::tensor::View;
 
-/// How deep objects may lie within each other; what is finished here is also walked and dropped recursively.
+/// How deep objects may lie within each other; what is finished here is also walked and dropped
+/// recursively.
 const DEEPEST: usize = 200;
 
 /// Something that was saved. Cloning is cheap, and what was one object in Python is one here.
@@ -30,8 +32,8 @@ pub enum Value {
     Dict(Arc<[(Value, Value)]>),
     /// A tensor's place in the file.
     Tensor(Arc<View>),
-    /// An object of any other class, or the class itself; where an object lies within itself, as a child's parent does,
-    /// only its class.
+    /// An object of any other class, or the class itself; where an object lies within itself, as a
+    /// child's parent does, only its class.
     Object(Arc<Object>),
 }
 

@@ -28,8 +28,8 @@ impl Lines {
     /// The lines of the file at `path`, unpacked where it is gzipped.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Utf16`]; the lines' own, [`Error::NotUtf8`] and [`Error::LineTooLong`] among them, come from the
-    /// iterator.
+    /// [`Error::Io`], [`Error::Utf16`]; the lines' own, [`Error::NotUtf8`] and
+    /// [`Error::LineTooLong`] among them, come from the iterator.
     pub fn open(path: &Path, encoding: Encoding) -> Result<Self> {
         Self::new(open(path)?, &path.display().to_string(), encoding)
     }
@@ -51,8 +51,8 @@ impl Lines {
         Self { limit, ..self }
     }
 
-    /// The same, going on behind a line that is too long or cannot be decoded: what answers line by line
-    /// has an answer for each.
+    /// The same, going on behind a line that is too long or cannot be decoded: what answers line by
+    /// line has an answer for each.
     pub fn go_on(self) -> Self {
         Self { goes_on: true, ..self }
     }

@@ -60,7 +60,8 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     Ok(unpacked(path)?.0)
 }
 
-/// The bytes of a file, unpacked where they are gzipped, and how many they are; of a gzipped one, at most.
+/// The bytes of a file, unpacked where they are gzipped, and how many they are; of a gzipped one,
+/// at most.
 pub(crate) fn unpacked(path: &Path) -> Result<(Box<dyn BufRead>, u64)> {
     let opened = File::open(path).map_err(Error::io("read", path))?;
     let length = opened.metadata().map_err(Error::io("read", path))?.len();

@@ -37,7 +37,8 @@ pub enum VectorsDefect {
         dimension: u64,
         /// The form it was read in.
         form: Form,
-        /// The least that so many words take in bytes; the largest number there is if that overflows.
+        /// The least that so many words take in bytes; the largest number there is if that
+        /// overflows.
         needed: u64,
         /// Bytes after the header.
         available: u64,

@@ -11,11 +11,12 @@ const HEAD: u64 = 1 << 16;
 /// A form in which word vectors are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// word2vec's binary form: a line with the number of words and the dimension, then for each word its bytes, a
-    /// space and the numbers as little-endian f32, with or without a line feed after them.
+    /// word2vec's binary form: a line with the number of words and the dimension, then for each
+    /// word its bytes, a space and the numbers as little-endian f32, with or without a line feed
+    /// after them.
     Word2VecBinary,
-    /// word2vec's text form: a line with the number of words and the dimension, then a line for each word. fastText's
-    /// `.vec` files are of this form.
+    /// word2vec's text form: a line with the number of words and the dimension, then a line for
+    /// each word. fastText's `.vec` files are of this form.
     Word2VecText,
     /// GloVe's text form: a line for each word and nothing else.
     GloVe,
@@ -61,7 +62,8 @@ pub(super) fn tell(mut reader: impl BufRead) -> Result<(impl BufRead, Form), Vec
     Ok((Cursor::new(head).chain(reader), form))
 }
 
-/// Whether the first row is text: it ends in as many numbers as the header says, or is a word and numbers for all that.
+/// Whether the first row is text: it ends in as many numbers as the header says, or is a word and
+/// numbers for all that.
 fn is_text(rows: &[u8], dimension: u64) -> bool {
     let row = match rows.iter().position(|&byte| byte == b'\n') {
         Some(end) => rows[..end].trim_ascii_end(),

@@ -1,4 +1,5 @@
-//! Word vectors in the three forms in which they are published: word2vec's binary and text files, and GloVe's.
+//! Word vectors in the three forms in which they are published: word2vec's binary and text files,
+//! and GloVe's.
 
 mod binary;
 mod defect;
@@ -38,18 +39,21 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Reads a file, gzipped or not, its form told by its content, keeping the words that `keep` accepts.
+    /// Reads a file, gzipped or not, its form told by its content, keeping the words that `keep`
+    /// accepts.
     ///
-    /// The file is streamed: what is held in memory is what is kept, so that a vocabulary's vectors can be taken out
-    /// of a file of many gigabytes. The numbers of a word that is not kept are passed over unread.
+    /// The file is streamed: what is held in memory is what is kept, so that a vocabulary's vectors
+    /// can be taken out of a file of many gigabytes. The numbers of a word that is not kept are
+    /// passed over unread.
     ///
-    /// A word that comes again is counted ([`Vectors::duplicates`]) and its first vector stands. In the binary form a
-    /// word that is not UTF-8 is counted ([`Vectors::unreadable`]) and left out, since no text could ever ask for it
-    /// (the Google News vectors hold some, cut in mid-character); in the text forms it is an error.
+    /// A word that comes again is counted ([`Vectors::duplicates`]) and its first vector stands. In
+    /// the binary form a word that is not UTF-8 is counted ([`Vectors::unreadable`]) and left out,
+    /// since no text could ever ask for it (the Google News vectors hold some, cut in
+    /// mid-character); in the text forms it is an error.
     ///
     /// # Errors
-    /// [`Error::Vectors`] names the defect and its line or byte. Sizes that the file claims are checked against its
-    /// length before anything is allocated.
+    /// [`Error::Vectors`] names the defect and its line or byte. Sizes that the file claims are
+    /// checked against its length before anything is allocated.
     pub fn read(path: &Path, keep: impl FnMut(&str) -> bool) -> Result<Self> {
         Self::read_as(path, None, keep)
     }
@@ -154,7 +158,8 @@ impl Vectors {
         }
     }
 
-    /// Whether `word` is new and wanted; its `dimension` numbers are then pushed to `values` by the caller.
+    /// Whether `word` is new and wanted; its `dimension` numbers are then pushed to `values` by the
+    /// caller.
     fn admit(&mut self, word: &str, keep: &mut impl FnMut(&str) -> bool) -> bool {
         if !keep(word) {
             return false;

@@ -1,4 +1,5 @@
-//! The text forms: a word and its numbers a line, split from the right, since words may have spaces in them.
+//! The text forms: a word and its numbers a line, split from the right, since words may have spaces
+//! in them.
 
 use std::io::{BufRead, Read};
 
@@ -122,7 +123,8 @@ fn row(
     };
     // Some writers align their columns.
     let word = text_of(&text[..end], 0)?.trim_end_matches([' ', '\t']);
-    // Words with spaces exist (GloVe 840B has `. . .`), but one that ends in a number is a number too many.
+    // Words with spaces exist (GloVe 840B has `. . .`), but one that ends in a number is a number
+    // too many.
     let one_too_many = word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok());
     if one_too_many {
         return Err(mismatch());

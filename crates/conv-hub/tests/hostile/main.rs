@@ -1,5 +1,5 @@
-//! Files that were cut, damaged or made to do harm: each gives an error or a right answer, never a panic, and never
-//! takes more memory than a small multiple of its length.
+//! Files that were cut, damaged or made to do harm: each gives an error or a right answer, never a
+//! panic, and never takes more memory than a small multiple of its length.
 #![allow(clippy::unwrap_used)]
 
 mod folder;
@@ -11,7 +11,8 @@ mod vectors;
 
 use std::path::Path;
 
-/// Runs `read` on a file of these bytes and checks what it took at once. A whole file may be held, and its tensors.
+/// Runs `read` on a file of these bytes and checks what it took at once. A whole file may be held,
+/// and its tensors.
 fn read_within_bounds<T>(
     bytes: &[u8],
     read: impl FnOnce(&Path) -> conv_hub::Result<T>,
@@ -32,7 +33,8 @@ fn every_truncation_is_an_error<T>(bytes: &[u8], read: impl Fn(&Path) -> conv_hu
     }
 }
 
-/// Each byte with one of its bits flipped, another bit in the next; `check` sees what was read in spite of it.
+/// Each byte with one of its bits flipped, another bit in the next; `check` sees what was read in
+/// spite of it.
 fn every_byte_flipped<T>(
     bytes: &[u8],
     read: impl Fn(&Path) -> conv_hub::Result<T>,

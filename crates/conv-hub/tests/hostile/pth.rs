@@ -1,4 +1,5 @@
-//! Damaged and malicious PyTorch checkpoints. The malicious ones are assembled here, instruction by instruction.
+//! Damaged and malicious PyTorch checkpoints. The malicious ones are assembled here, instruction by
+//! instruction.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -281,7 +282,8 @@ fn containers_that_torch_would_not_write_are_refused() {
 #[test]
 fn an_entry_that_claims_to_be_compressed_is_refused() {
     let mut file = checkpoint(b"N.", b"");
-    // The method stands 10 bytes into each central header (PK 01 02) and 8 into each local one (PK 03 04).
+    // The method stands 10 bytes into each central header (PK 01 02) and 8 into each local one (PK
+    // 03 04).
     for (magic, at) in [(b"PK\x01\x02", 10), (b"PK\x03\x04", 8)] {
         let header = file.windows(4).position(|window| window == magic).unwrap();
         file[header + at] = 8;

@@ -19,7 +19,8 @@ fn cut_anywhere() {
 
 #[test]
 fn one_bit_flipped_anywhere() {
-    // No checksum: a flipped number is read as it is, and a flipped letter of a name as another name.
+    // No checksum: a flipped number is read as it is, and a flipped letter of a name as another
+    // name.
     every_byte_flipped(
         &valid(),
         |path| read_safetensors(path, None),

@@ -42,7 +42,8 @@ fn text_cut_anywhere_is_an_error_or_a_shorter_last_number() {
     for length in 0..WORD2VEC.len() - 5 {
         assert!(read_within_bounds(&WORD2VEC[..length], read).is_err(), "{length}");
     }
-    // Without a header nothing tells of words that are missing; a line that is cut between its numbers is noticed.
+    // Without a header nothing tells of words that are missing; a line that is cut between its
+    // numbers is noticed.
     let error = error(b"the 0.5 -1\ncat 2\n");
     assert!(error.contains("line 2 has 1 numbers after its word, expected 2"), "{error}");
 }

@@ -1,4 +1,5 @@
-//! The hub on the loopback: fetching, the cache, offline use, data sets, and servers that mean harm.
+//! The hub on the loopback: fetching, the cache, offline use, data sets, and servers that mean
+//! harm.
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 

@@ -1,4 +1,5 @@
-//! A hub of a few files on the loopback: it answers what the client asks for a listing and a download, and counts.
+//! A hub of a few files on the loopback: it answers what the client asks for a listing and a
+//! download, and counts.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,5 @@
-//! All alignments of one target: the forward and backward variables of Graves et al. (2006), section 4.1, in log space.
+//! All alignments of one target: the forward and backward variables of Graves et al. (2006),
+//! section 4.1, in log space.
 
 use crate::real::Real;
 use crate::softmax::log_sum_exp;
@@ -10,7 +11,8 @@ pub(super) struct Lattice {
     frames: usize,
     /// -ln p(target).
     pub loss: f64,
-    /// ln α_t(s), `[frames, states]`: all paths to state s at frame t, what is seen there included. Kept for the gradient.
+    /// ln α_t(s), `[frames, states]`: all paths to state s at frame t, what is seen there included.
+    /// Kept for the gradient.
     alphas: Vec<f64>,
     /// Of each frame the largest logit, and ln Σ exp(x - largest).
     log_sum_exps: Vec<[f64; 2]>,
@@ -24,7 +26,8 @@ impl Lattice {
         Self { states, frames, loss: 0.0, alphas: Vec::new(), log_sum_exps: Vec::new() }
     }
 
-    /// Whether a path may come to state `state` from the symbol before it without a blank between (below equation 6).
+    /// Whether a path may come to state `state` from the symbol before it without a blank between
+    /// (below equation 6).
     fn may_skip(&self, state: usize) -> bool {
         state % 2 == 1 && state >= 2 && self.states[state] != self.states[state - 2]
     }
@@ -80,7 +83,8 @@ impl Lattice {
         }
     }
 
-    /// Adds `gradient` · (softmax − the posterior probability of each class) of each frame to `out` (equation 16).
+    /// Adds `gradient` · (softmax − the posterior probability of each class) of each frame to `out`
+    /// (equation 16).
     pub fn gradient<T: Real>(&self, x: &[T], classes: usize, gradient: T, out: &mut [T]) {
         if self.loss == f64::INFINITY || self.alphas.is_empty() {
             return;

@@ -1,5 +1,5 @@
-//! Connectionist temporal classification (Graves et al. 2006): the loss of a sequence of symbols whose places in time are
-//! not known.
+//! Connectionist temporal classification (Graves et al. 2006): the loss of a sequence of symbols
+//! whose places in time are not known.
 
 mod lattice;
 #[cfg(test)]
@@ -20,26 +20,27 @@ use serde::{Deserialize, Serialize};
 pub struct CtcConfig {
     /// The class that stands for no symbol.
     pub blank: u32,
-    /// What becomes of the samples' losses. The mean is that of each loss divided by its target's length (an empty one's
-    /// by 1), as in PyTorch.
+    /// What becomes of the samples' losses. The mean is that of each loss divided by its target's
+    /// length (an empty one's by 1), as in PyTorch.
     pub reduction: Reduction,
 }
 
 /// -ln of the probability of each target: the sum over all its alignments, paths of one class a frame that become the
-/// target when immediate repeats are merged and then blanks left out (Graves et al. 2006, equations 3 to 8). In log
-/// space and in f64 throughout, so that nothing underflows.
+/// target when immediate repeats are merged and then blanks left out (Graves et al. 2006, equations
+/// 3 to 8). In log space and in f64 throughout, so that nothing underflows.
 ///
-/// `logits` may be any numbers; their softmax is the probability of a class at a frame, so that log-probabilities are
-/// logits too. What stands beyond a sample's length does not matter and has a gradient of exactly 0. A sample's loss and
-/// gradient do not depend on the others. Where every alignment has probability 0 the loss is infinite and the gradient 0.
+/// `logits` may be any numbers; their softmax is the probability of a class at a frame, so that
+/// log-probabilities are logits too. What stands beyond a sample's length does not matter and has a
+/// gradient of exactly 0. A sample's loss and gradient do not depend on the others. Where every
+/// alignment has probability 0 the loss is infinite and the gradient 0.
 ///
 /// # Shapes
-/// logits `[B, T, V]` of f32 or f64, B lengths of at most T, B targets of class ids → a scalar, or `[B]` without
-/// reduction.
+/// logits `[B, T, V]` of f32 or f64, B lengths of at most T, B targets of class ids → a scalar, or
+/// `[B]` without reduction.
 ///
 /// # Errors
-/// A target that does not fit into its frames ([`ctc_frames`]); a symbol that is the blank or no class; shapes and lengths
-/// that do not fit each other.
+/// A target that does not fit into its frames ([`ctc_frames`]); a symbol that is the blank or no
+/// class; shapes and lengths that do not fit each other.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -71,8 +72,8 @@ pub fn ctc_loss(
     Ok(losses.to_device(logits.device())?)
 }
 
-/// The frames that `target` needs at least: one a symbol, and one more for each symbol that repeats the one before, since
-/// only a blank keeps two of them apart.
+/// The frames that `target` needs at least: one a symbol, and one more for each symbol that repeats
+/// the one before, since only a blank keeps two of them apart.
 ///
 /// ```
 /// assert_eq!(conv_nn::ctc_frames(&[3, 3, 5, 3]), 5);

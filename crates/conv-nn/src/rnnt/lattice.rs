@@ -1,9 +1,11 @@
-//! All alignments of one target: the forward and backward variables of Graves (2012), section 2.4, in log space.
+//! All alignments of one target: the forward and backward variables of Graves (2012), section 2.4,
+//! in log space.
 
 use crate::real::Real;
 use crate::softmax::log_sum_exp;
 
-/// A target's symbols over its frames: at place (t, u) an alignment is at frame t and has written u symbols.
+/// A target's symbols over its frames: at place (t, u) an alignment is at frame t and has written u
+/// symbols.
 pub(super) struct Lattice {
     symbols: Vec<usize>,
     blank: usize,
@@ -89,13 +91,15 @@ impl Lattice {
         }
     }
 
-    /// Adds `gradient` · (share · occupancy − what leaves by each class) of each place to `out` (equation 20, by the softmax's inputs).
+    /// Adds `gradient` · (share · occupancy − what leaves by each class) of each place to `out`
+    /// (equation 20, by the softmax's inputs).
     pub fn gradient<T: Real>(&self, x: &[T], gradient: T, out: &mut [T]) {
         if self.loss == f64::INFINITY || self.alphas.is_empty() {
             return;
         }
         let width = self.width();
-        // ln β of the frame behind (equation 18), and of the present one, which is filled from its last place on.
+        // ln β of the frame behind (equation 18), and of the present one, which is filled from its
+        // last place on.
         let mut behind = vec![f64::NEG_INFINITY; width];
         let mut betas = vec![f64::NEG_INFINITY; width];
         for t in (0..self.frames).rev() {

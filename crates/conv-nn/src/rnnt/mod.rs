@@ -1,5 +1,5 @@
-//! The recurrent neural network transducer (Graves 2012): the loss of a sequence of symbols whose places in time are not known, each
-//! predicted from what is heard and from the symbols before it.
+//! The recurrent neural network transducer (Graves 2012): the loss of a sequence of symbols whose
+//! places in time are not known, each predicted from what is heard and from the symbols before it.
 
 mod lattice;
 #[cfg(test)]
@@ -25,15 +25,19 @@ pub struct RnntConfig {
 }
 
 /// -ln of the probability of each target: the sum over all its alignments, which go from the first frame to the last by a blank each and
-/// write a symbol at any frame as often as they like (Graves 2012, "Sequence Transduction with Recurrent Neural Networks", equations 16
-/// to 21). In log space and in f64 throughout, so that nothing underflows.
+/// write a symbol at any frame as often as they like (Graves 2012, "Sequence Transduction with
+/// Recurrent Neural Networks", equations 16 to 21). In log space and in f64 throughout, so that
+/// nothing underflows.
 ///
-/// `logits[b, t, u]` are any numbers; their softmax is the probability of each class at frame t behind u symbols. What stands beyond a
-/// sample's frames, or behind all its symbols and their last place, does not matter and has a gradient of exactly 0. A sample's loss and
-/// gradient do not depend on the others. Where every alignment has probability 0 the loss is infinite and the gradient 0.
+/// `logits[b, t, u]` are any numbers; their softmax is the probability of each class at frame t
+/// behind u symbols. What stands beyond a sample's frames, or behind all its symbols and their last
+/// place, does not matter and has a gradient of exactly 0. A sample's loss and gradient do not
+/// depend on the others. Where every alignment has probability 0 the loss is infinite and the
+/// gradient 0.
 ///
 /// # Shapes
-/// logits `[B, T, U + 1, V]` of f32 or f64, B lengths of 1 to T, B targets of at most U class ids → a scalar, or `[B]` without reduction.
+/// logits `[B, T, U + 1, V]` of f32 or f64, B lengths of 1 to T, B targets of at most U class ids →
+/// a scalar, or `[B]` without reduction.
 ///
 /// # Errors
 /// A symbol that is the blank or no class; shapes and lengths that do not fit each other.

@@ -7,7 +7,8 @@ fn unreduced() -> RnntConfig {
     RnntConfig { reduction: Reduction::None, ..RnntConfig::default() }
 }
 
-/// The sum over every alignment from a place on, by its definition: the next symbol here, or a blank to the next frame.
+/// The sum over every alignment from a place on, by its definition: the next symbol here, or a
+/// blank to the next frame.
 fn enumerated(
     shares: &[Vec<Vec<f64>>],
     target: &[u32],

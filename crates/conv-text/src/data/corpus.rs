@@ -54,9 +54,10 @@ impl Corpus {
     /// Reads a data file of the user's own.
     ///
     /// Without `labels` the classes are the names found, in alphabetical order, or by value where
-    /// all are whole numbers; where more than half of ten or more examples have a label of their own, something else was
-    /// taken for labels. With `labels` (those of the training data, or of a model) they are the classes; a name that
-    /// is not among them stands behind them, and no classifier can get its examples right.
+    /// all are whole numbers; where more than half of ten or more examples have a label of their
+    /// own, something else was taken for labels. With `labels` (those of the training data, or of a
+    /// model) they are the classes; a name that is not among them stands behind them, and no
+    /// classifier can get its examples right.
     ///
     /// # Errors
     /// Those of [`Records`], [`Error::NoExamples`], [`Error::ManyLabels`].

@@ -1,4 +1,5 @@
-//! Training, dev and test data as one corpus and a split of it, whether they came in one file or in three.
+//! Training, dev and test data as one corpus and a split of it, whether they came in one file or in
+//! three.
 
 use super::corpus::{Corpus, Example};
 use super::split::{Split, stratified_holdout};

@@ -26,8 +26,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's extension stands for, in front of `.gz` where the name ends so; a name without one
-    /// stands for plain lines.
+    /// The format that a file's extension stands for, in front of `.gz` where the name ends so; a
+    /// name without one stands for plain lines.
     ///
     /// # Errors
     /// [`Error::Field`] for an extension that stands for none.
@@ -72,8 +72,8 @@ impl FromStr for Format {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Column {
-    /// Counted from 1; a table whose columns are all given by number has no header, unless they have
-    /// the usual names in its first line.
+    /// Counted from 1; a table whose columns are all given by number has no header, unless they
+    /// have the usual names in its first line.
     Number(usize),
     /// A name in the header, which is the table's first line.
     Name(String),
@@ -162,8 +162,8 @@ impl From<Separator> for String {
 pub struct ReadOptions {
     /// The format; from the extension where absent.
     pub format: Option<Format>,
-    /// What stands between columns; a tab in TSV and a comma in CSV where absent. With it, a file whose extension
-    /// stands for no table is read as CSV.
+    /// What stands between columns; a tab in TSV and a comma in CSV where absent. With it, a file
+    /// whose extension stands for no table is read as CSV.
     pub separator: Option<Separator>,
     /// The encoding; UTF-8 where not told.
     pub encoding: Encoding,

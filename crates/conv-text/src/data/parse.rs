@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 
 const LABEL: &str = "__label__";
 
-/// The text and, where it has one, the label of fastText's `__label__NAME text`; where no label is wanted, there may be
-/// several.
+/// The text and, where it has one, the label of fastText's `__label__NAME text`; where no label is
+/// wanted, there may be several.
 pub(crate) fn fasttext(line: &str, labelled: bool, at: &Place) -> Result<(String, Option<String>)> {
     let (mut text, mut found) = (line, None);
     while let Some(rest) = text.trim_start().strip_prefix(LABEL) {

@@ -23,8 +23,9 @@ pub struct Record {
     pub line: u64,
 }
 
-/// The records of a file or a stream, one after the other; it ends after its first error. Texts alone go on behind a line or a row that
-/// is too long, no text or no record, as long as it is known where it ends.
+/// The records of a file or a stream, one after the other; it ends after its first error. Texts
+/// alone go on behind a line or a row that is too long, no text or no record, as long as it is
+/// known where it ends.
 ///
 /// ```
 /// use conv_text::data::{ReadOptions, Records};
@@ -55,7 +56,8 @@ impl Records {
     /// [`Format::FastText`], or as [`Format::Csv`] where there is a separator.
     ///
     /// # Errors
-    /// Here [`Error::Hub`] for a stream that cannot be read or is UTF-16; the records' own come from the iterator.
+    /// Here [`Error::Hub`] for a stream that cannot be read or is UTF-16; the records' own come
+    /// from the iterator.
     pub fn labelled(reader: Box<dyn BufRead>, file: &str, options: &ReadOptions) -> Result<Self> {
         Self::new(reader, file, options, true)
     }

@@ -63,7 +63,8 @@ pub fn cross_validation(n: usize, k: usize, round: usize, seed: u64) -> Result<S
     Ok(Split { test, ..draw(order, 0.1, 0.0)?.of(&rest) })
 }
 
-/// The same for examples of these `classes`, each of which is spread evenly over folds and dev part.
+/// The same for examples of these `classes`, each of which is spread evenly over folds and dev
+/// part.
 ///
 /// # Errors
 /// As [`cross_validation`].

@@ -5,8 +5,8 @@ use tokenizers::{AddedToken, Result, Trainer};
 
 use super::SPECIALS;
 
-/// The model of at most `vocabulary` tokens, special ones first, then characters, then pairs of tokens that come at least
-/// twice, the most frequent first.
+/// The model of at most `vocabulary` tokens, special ones first, then characters, then pairs of
+/// tokens that come at least twice, the most frequent first.
 pub(super) fn train(words: &[(String, u64)], vocabulary: usize) -> Result<BPE> {
     let mut trainer = BpeTrainer::builder()
         .show_progress(false)

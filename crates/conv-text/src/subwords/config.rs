@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
-    /// Byte-pair encoding (Sennrich et al. 2016): the most frequent pairs of pieces become pieces, over characters.
+    /// Byte-pair encoding (Sennrich et al. 2016): the most frequent pairs of pieces become pieces,
+    /// over characters.
     #[default]
     Bpe,
     /// A unigram language model of pieces (Kudo 2018).
@@ -23,16 +24,18 @@ pub enum Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TextForm {
-    /// As people write it: no piece crosses from letters into punctuation, so that neither comes with the other's spelling.
+    /// As people write it: no piece crosses from letters into punctuation, so that neither comes
+    /// with the other's spelling.
     #[default]
     Raw,
-    /// Tokens with blanks between them, made by another program: each is cut by itself, and decoding joins tokens by one
-    /// blank.
+    /// Tokens with blanks between them, made by another program: each is cut by itself, and
+    /// decoding joins tokens by one blank.
     Tokens,
 }
 
-/// How a vocabulary is made. Decoding what was encoded gives the text back, but for runs of blanks and control characters,
-/// which become one blank, blanks at the ends, and what this configuration changes.
+/// How a vocabulary is made. Decoding what was encoded gives the text back, but for runs of blanks
+/// and control characters, which become one blank, blanks at the ends, and what this configuration
+/// changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SubwordConfig {

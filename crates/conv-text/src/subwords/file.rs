@@ -1,6 +1,6 @@
-//! A `tokenizer.json` from outside. The `tokenizers` crate trusts one: merges without their tokens, tables that it does not
-//! check and rules without bounds make it panic or fill the memory. So what may stand in a file is listed here, and what
-//! may make text longer is bounded.
+//! A `tokenizer.json` from outside. The `tokenizers` crate trusts one: merges without their tokens,
+//! tables that it does not check and rules without bounds make it panic or fill the memory. So what
+//! may stand in a file is listed here, and what may make text longer is bounded.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,8 @@ use tokenizers::Tokenizer;
 use super::Specials;
 use super::numbers::renumber;
 
-/// How many times longer a file's rules may make a text, at most, each by itself taken at its worst.
+/// How many times longer a file's rules may make a text, at most, each by itself taken at its
+/// worst.
 const LONGEST: u64 = 256;
 
 /// Under which names files have the special tokens.
@@ -19,7 +20,8 @@ const PAD: [&str; 3] = ["<pad>", "[PAD]", "<|pad|>"];
 const EOS: [&str; 5] = ["</s>", "[EOS]", "<eos>", "<|endoftext|>", "[SEP]"];
 const UNK: [&str; 3] = ["<unk>", "[UNK]", "<|unk|>"];
 
-/// The kinds of each part that do as they are told and no more, with how many times longer they may make a text.
+/// The kinds of each part that do as they are told and no more, with how many times longer they may
+/// make a text.
 const NORMALIZERS: [(&str, u64); 13] = [
     ("Sequence", 1),
     ("BertNormalizer", 3),

@@ -1,4 +1,5 @@
-//! From text to the numbers of its subwords and back, by a `tokenizer.json` that the `tokenizers` crate loads by itself.
+//! From text to the numbers of its subwords and back, by a `tokenizer.json` that the `tokenizers`
+//! crate loads by itself.
 
 mod bpe;
 mod config;
@@ -24,7 +25,8 @@ use crate::error::{Error, Result};
 /// The special tokens of a vocabulary of our own, with fairseq's names and numbers.
 pub const SPECIALS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 
-/// Stands behind a dictionary's token that no text has any more, before its number: lest two have one name.
+/// Stands behind a dictionary's token that no text has any more, before its number: lest two have
+/// one name.
 pub const OVERWRITTEN: &str = "\n#fairseq:overwrite ";
 /// What ends a piece of a word that goes on in the next token.
 const CONTINUED: &str = "@@";
@@ -32,7 +34,8 @@ const CONTINUED: &str = "@@";
 /// The numbers of the special tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Specials {
-    /// The beginning of a sentence, of which the paper's models make no use; that of `</s>` where there is none.
+    /// The beginning of a sentence, of which the paper's models make no use; that of `</s>` where
+    /// there is none.
     pub bos: u32,
     /// What fills up shorter sentences.
     pub pad: u32,
@@ -42,7 +45,8 @@ pub struct Specials {
     pub unk: u32,
 }
 
-/// A vocabulary of subwords, or of words, with the rules that find them in a text and make text of them again.
+/// A vocabulary of subwords, or of words, with the rules that find them in a text and make text of
+/// them again.
 ///
 /// ```
 /// use conv_text::subwords::{Sample, SubwordConfig, Subwords};
@@ -70,17 +74,18 @@ pub struct Subwords {
 }
 
 impl Subwords {
-    /// A vocabulary for the text that `sample` was taken from. The same sample gives the same vocabulary, for any number of
-    /// threads.
+    /// A vocabulary for the text that `sample` was taken from. The same sample gives the same
+    /// vocabulary, for any number of threads.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the text has too little for such a vocabulary, or more characters than it; [`Error::Field`].
+    /// [`Error::Tokenizer`] where the text has too little for such a vocabulary, or more characters
+    /// than it; [`Error::Field`].
     pub fn train(config: &SubwordConfig, sample: Sample) -> Result<Self> {
         train::train(config, sample)
     }
 
-    /// A vocabulary of words in the order of their numbers, [`SPECIALS`] first: a dictionary of ready-made tokens, split
-    /// at blanks and joined by them.
+    /// A vocabulary of words in the order of their numbers, [`SPECIALS`] first: a dictionary of
+    /// ready-made tokens, split at blanks and joined by them.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] where it does not begin with the special tokens, or a word comes twice.
@@ -88,15 +93,17 @@ impl Subwords {
         Self::new(rules::foreign_words(words).map_err(in_memory)?, "in memory")
     }
 
-    /// Reads a `tokenizer.json`, one of this crate or the user's own. It must have tokens for padding, a sentence's end and
-    /// what is unknown, under names that are usual: `<pad>`, `</s>`, `<unk>`, `[PAD]`, `[SEP]`, `[UNK]`, ….
+    /// Reads a `tokenizer.json`, one of this crate or the user's own. It must have tokens for
+    /// padding, a sentence's end and what is unknown, under names that are usual: `<pad>`, `</s>`,
+    /// `<unk>`, `[PAD]`, `[SEP]`, `[UNK]`, ….
     ///
-    /// Their numbers become those of [`SPECIALS`], by which the networks know them, in exchange with other tokens'.
-    /// What it asks for besides the text's tokens (padding, truncation, special tokens around a sentence) is not done.
+    /// Their numbers become those of [`SPECIALS`], by which the networks know them, in exchange
+    /// with other tokens'. What it asks for besides the text's tokens (padding, truncation, special
+    /// tokens around a sentence) is not done.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for a file that cannot be used, with the field or the token that is wrong or missing;
-    /// [`Error::Hub`] for one that cannot be read or is too large.
+    /// [`Error::Tokenizer`] for a file that cannot be used, with the field or the token that is
+    /// wrong or missing; [`Error::Hub`] for one that cannot be read or is too large.
     pub fn load(path: &Path) -> Result<Self> {
         Self::from_json(&conv_hub::folder::text(path)?, &path.display().to_string())
     }
@@ -143,8 +150,8 @@ impl Subwords {
         self.specials
     }
 
-    /// The numbers of a text's tokens, without special ones around them; none for a text without tokens. A text that
-    /// spells out a special token gets the number of an unknown one.
+    /// The numbers of a text's tokens, without special ones around them; none for a text without
+    /// tokens. A text that spells out a special token gets the number of an unknown one.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] where a tokenizer of the user's own cannot take the text.
@@ -155,8 +162,8 @@ impl Subwords {
         Ok(encoding.get_ids().iter().map(plain).collect())
     }
 
-    /// The text of some tokens, `<unk>` where one is unknown; other special tokens, and numbers beyond the vocabulary, are
-    /// left out. Pieces of words are [joined](Self::joined).
+    /// The text of some tokens, `<unk>` where one is unknown; other special tokens, and numbers
+    /// beyond the vocabulary, are left out. Pieces of words are [joined](Self::joined).
     ///
     /// # Errors
     /// [`Error::Tokenizer`] where a tokenizer of the user's own cannot take the tokens.
@@ -193,8 +200,8 @@ impl Subwords {
         }
     }
 
-    /// A text of ready-made tokens as [`Subwords::decode`] writes it: `klein@@ es Haus` becomes `kleines Haus`, as fairseq does it, if
-    /// the vocabulary has such pieces.
+    /// A text of ready-made tokens as [`Subwords::decode`] writes it: `klein@@ es Haus` becomes
+    /// `kleines Haus`, as fairseq does it, if the vocabulary has such pieces.
     pub fn joined(&self, text: String) -> String {
         if !self.has_pieces {
             return text;

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 /// Of padding, a sentence's end and what is unknown.
 const NUMBERS: [usize; 3] = [1, 2, 3];
 
-/// Exchanges the numbers of tokens so that those of padding, end and unknown are 1, 2 and 3, by the first of their names that the file
-/// has. A file that has them so, or cannot be understood, is left as it is.
+/// Exchanges the numbers of tokens so that those of padding, end and unknown are 1, 2 and 3, by the
+/// first of their names that the file has. A file that has them so, or cannot be understood, is
+/// left as it is.
 pub(super) fn renumber(file: &mut Value, names: [&[&str]; 3]) {
     let Some(mut tokens) = tokens(file) else { return };
     let place = |tokens: &[String], names: &[&str]| {

@@ -1,5 +1,5 @@
-//! Words cut anew each time they are trained on (Provilkov et al. 2020, "BPE-Dropout", section 3): the network sees many spellings of a
-//! word, and learns what its parts mean.
+//! Words cut anew each time they are trained on (Provilkov et al. 2020, "BPE-Dropout", section 3):
+//! the network sees many spellings of a word, and learns what its parts mean.
 
 use conv_hub::InvalidField;
 use std::collections::HashMap;
@@ -13,11 +13,12 @@ use crate::error::{Error, Result};
 /// What a token that begins a word begins with.
 const BLANK: char = '▁';
 
-/// The merges of a byte-pair encoding, with which a sentence's tokens become other tokens of the same text.
+/// The merges of a byte-pair encoding, with which a sentence's tokens become other tokens of the
+/// same text.
 ///
-/// A word is taken apart into what no merge made, and put together again by the merges in their order; each time one is to be done, each
-/// place where there is one is passed over with a probability. Merges join the tokens of a word alone, since none was learnt across
-/// words.
+/// A word is taken apart into what no merge made, and put together again by the merges in their
+/// order; each time one is to be done, each place where there is one is passed over with a
+/// probability. Merges join the tokens of a word alone, since none was learnt across words.
 #[derive(Debug, Clone)]
 pub struct Recut {
     /// The place in the order and the result of joining two tokens.
@@ -31,7 +32,8 @@ impl Recut {
     /// The merges of `subwords`.
     ///
     /// # Errors
-    /// [`Error::Field`] for a vocabulary that is no byte-pair encoding of words that begin with `▁`, as this crate trains.
+    /// [`Error::Field`] for a vocabulary that is no byte-pair encoding of words that begin with
+    /// `▁`, as this crate trains.
     pub fn new(subwords: &Subwords) -> Result<Self> {
         let file: Value =
             serde_json::from_str(&subwords.to_json()?).map_err(|e| wrong(e.to_string()))?;
@@ -68,8 +70,8 @@ impl Recut {
         Ok(Self { merges, parts, begins_word })
     }
 
-    /// Other tokens of the same text: merges are passed over with probability `dropout`. With 0 they are the same tokens, with 1 those that
-    /// no merge makes.
+    /// Other tokens of the same text: merges are passed over with probability `dropout`. With 0
+    /// they are the same tokens, with 1 those that no merge makes.
     pub fn apply(&self, tokens: &[u32], dropout: f64, rng: &mut impl Rng) -> Vec<u32> {
         let mut recut = Vec::with_capacity(2 * tokens.len());
         let begins =
@@ -90,7 +92,8 @@ impl Recut {
         self.parts.get(*token as usize).map_or(std::slice::from_ref(token), Vec::as_slice)
     }
 
-    /// The first merge in the order among those that are not passed over: its rank, place and result.
+    /// The first merge in the order among those that are not passed over: its rank, place and
+    /// result.
     fn next_merge(
         &self,
         word: &[u32],

@@ -1,4 +1,5 @@
-//! What a word is: pipelines of the `tokenizers` crate, so that a saved `tokenizer.json` holds all of it.
+//! What a word is: pipelines of the `tokenizers` crate, so that a saved `tokenizer.json` holds all
+//! of it.
 
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::replace::ReplacePattern;
@@ -42,7 +43,8 @@ pub(super) fn words(words: Vec<String>, config: &SubwordConfig) -> Result<Tokeni
     split_at_blanks(words, normalizer(&config, &BLANK.to_string())?)
 }
 
-/// The same of words that another program made, which stay as they are: they may begin with the mark of a blank.
+/// The same of words that another program made, which stay as they are: they may begin with the
+/// mark of a blank.
 pub(super) fn foreign_words(words: Vec<String>) -> Result<Tokenizer> {
     let text = TextForm::Tokens;
     let config = SubwordConfig { text, normalize: false, ..SubwordConfig::default() };

@@ -11,10 +11,11 @@ use super::SubwordConfig;
 /// The longest line that is learned from, in bytes, as in SentencePiece.
 const LONGEST: usize = 4192;
 
-/// The lines a vocabulary is learned from: all of a text, or as many as may be, each with the same chance.
+/// The lines a vocabulary is learned from: all of a text, or as many as may be, each with the same
+/// chance.
 ///
-/// Each line gets a random number, and those with the smallest stay: which they are depends on the seed and the lines before
-/// them alone. Lines of more than 4192 bytes are left out.
+/// Each line gets a random number, and those with the smallest stay: which they are depends on the
+/// seed and the lines before them alone. Lines of more than 4192 bytes are left out.
 #[derive(Debug)]
 pub struct Sample {
     rng: ChaCha8Rng,
@@ -22,7 +23,8 @@ pub struct Sample {
     most_bytes: usize,
     bytes: usize,
     seen: u64,
-    /// The largest number on top; lines of one number (which is as good as impossible) in the order of their places.
+    /// The largest number on top; lines of one number (which is as good as impossible) in the order
+    /// of their places.
     lines: BinaryHeap<(u64, u64, Box<str>)>,
 }
 

@@ -11,7 +11,8 @@ use tokenizers::{
 use super::{Model, SPECIALS, Sample, SubwordConfig, Subwords, bpe, in_memory, rules, unigram};
 use crate::error::{Error, Result};
 
-/// The lines given to one task at a time: fixed, so that the work does not depend on the number of threads.
+/// The lines given to one task at a time: fixed, so that the work does not depend on the number of
+/// threads.
 const BLOCK: usize = 2048;
 
 pub(super) fn train(config: &SubwordConfig, sample: Sample) -> Result<Subwords> {
@@ -44,7 +45,8 @@ pub(super) fn train(config: &SubwordConfig, sample: Sample) -> Result<Subwords> 
     Subwords::new(tokenizer.map_err(in_memory)?, "in memory")
 }
 
-/// The words of `lines` and how often each comes, the frequent ones first, equally frequent ones in alphabetical order.
+/// The words of `lines` and how often each comes, the frequent ones first, equally frequent ones in
+/// alphabetical order.
 fn words(rules: &Tokenizer, lines: &[Box<str>]) -> Result<Vec<(String, u64)>> {
     let count = |lines: &[Box<str>]| {
         let mut counts: HashMap<String, u64> = HashMap::new();

@@ -5,12 +5,15 @@ use tokenizers::{AddedToken, Result};
 
 use super::SPECIALS;
 
-/// What the crate puts between the scores of characters that it keeps only because the text has them.
+/// What the crate puts between the scores of characters that it keeps only because the text has
+/// them.
 const STEP: f64 = 0.0001;
 
-/// The model of at most `vocabulary` tokens, special ones first. `words` are distinct, in an order that is always the same.
+/// The model of at most `vocabulary` tokens, special ones first. `words` are distinct, in an order
+/// that is always the same.
 ///
-/// The crate adds up in as many parts as there are threads: here one, so that the sums are always the same.
+/// The crate adds up in as many parts as there are threads: here one, so that the sums are always
+/// the same.
 pub(super) fn train(words: Vec<(String, u64)>, vocabulary: usize) -> Result<Unigram> {
     // It counts in 32 bits.
     let total: u64 = words.iter().map(|(_, count)| count).sum();
@@ -32,8 +35,8 @@ pub(super) fn train(words: Vec<(String, u64)>, vocabulary: usize) -> Result<Unig
     Unigram::from(specials.into_iter().chain(in_one_order(pieces)).collect(), Some(3), false)
 }
 
-/// Settles what the crate leaves to the order of a map seeded at random: which of the characters that no word needs gets
-/// which of the lowest scores, and the order of equal scores.
+/// Settles what the crate leaves to the order of a map seeded at random: which of the characters
+/// that no word needs gets which of the lowest scores, and the order of equal scores.
 fn in_one_order(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
     let lowest = pieces.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
     let alone = |piece: &str| piece.chars().nth(1).is_none();

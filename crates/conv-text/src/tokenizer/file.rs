@@ -1,6 +1,6 @@
-//! A `tokenizer.json` from outside. What the `tokenizers` crate can be told to do has no bounds (text that grows with
-//! each replacement, padding of any length, tables that it does not check), so a file is compared with what a
-//! [`Style`] writes, and only its vocabulary is taken from it.
+//! A `tokenizer.json` from outside. What the `tokenizers` crate can be told to do has no bounds
+//! (text that grows with each replacement, padding of any length, tables that it does not check),
+//! so a file is compared with what a [`Style`] writes, and only its vocabulary is taken from it.
 
 use serde_json::{Map, Value};
 

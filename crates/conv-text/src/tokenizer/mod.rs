@@ -90,12 +90,13 @@ impl Tokenizer {
         Ok(fitted)
     }
 
-    /// Reads a `tokenizer.json` that this crate wrote, or another of the same form: the normalizer and pre-tokenizer of
-    /// a [`Style`], a `WordLevel` model whose numbers begin with `[PAD]` and `[UNK]`, and nothing else.
+    /// Reads a `tokenizer.json` that this crate wrote, or another of the same form: the normalizer
+    /// and pre-tokenizer of a [`Style`], a `WordLevel` model whose numbers begin with `[PAD]` and
+    /// `[UNK]`, and nothing else.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for a file of another form, with the field; [`Error::Hub`] for one that cannot be read or
-    /// is too large.
+    /// [`Error::Tokenizer`] for a file of another form, with the field; [`Error::Hub`] for one that
+    /// cannot be read or is too large.
     pub fn load(path: &Path) -> Result<Self> {
         Self::from_json(&conv_hub::folder::text(path)?, &path.display().to_string())
     }

@@ -10,9 +10,9 @@ pub(super) struct Loaded<B> {
     pub batch: Result<B>,
 }
 
-/// Calls `take` with something that gives the batches of `examples` in their order. Where `ahead`, one is
-/// loaded on a second thread while `take` works on the one before it; that thread has ended when this
-/// returns, however `take` ends.
+/// Calls `take` with something that gives the batches of `examples` in their order. Where `ahead`,
+/// one is loaded on a second thread while `take` works on the one before it; that thread has ended
+/// when this returns, however `take` ends.
 pub(super) fn with_batches<L: Learner, R>(
     learner: &L,
     epoch: usize,

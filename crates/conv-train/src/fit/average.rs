@@ -1,4 +1,5 @@
-//! The mean of the weights after the last evaluations: a network in the middle of those that training went through.
+//! The mean of the weights after the last evaluations: a network in the middle of those that
+//! training went through.
 
 use super::folder::Folder;
 use crate::Result;
@@ -8,7 +9,8 @@ use conv_hub::files::in_file;
 use conv_nn::Parameters;
 use std::collections::BTreeMap;
 
-/// Keeps the present weights beside those of the evaluations before, and names the `count` latest in `kept`.
+/// Keeps the present weights beside those of the evaluations before, and names the `count` latest
+/// in `kept`.
 pub(super) fn keep(
     folder: &Folder,
     step: u64,
@@ -32,8 +34,8 @@ pub(super) fn clear(folder: &Folder, kept: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// The mean of the weights after each of the steps `kept`, summed in their order; buffers are those after
-/// the last of them.
+/// The mean of the weights after each of the steps `kept`, summed in their order; buffers are those
+/// after the last of them.
 pub(super) fn mean(
     folder: &Folder,
     kept: &[u64],

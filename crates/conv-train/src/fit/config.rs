@@ -12,13 +12,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FitConfig {
-    /// The seed of batches and of randomness within a step. Initial values come from the parameter store's own seed.
+    /// The seed of batches and of randomness within a step. Initial values come from the parameter
+    /// store's own seed.
     pub seed: u64,
     /// Passes over the training data, at least 1.
     pub epochs: usize,
     /// How examples are put into batches.
     pub batching: Batching,
-    /// Batches whose gradients make one step, each weighted by its loss's weight: two of 25 examples are as one of 50.
+    /// Batches whose gradients make one step, each weighted by its loss's weight: two of 25
+    /// examples are as one of 50.
     pub accumulate: usize,
     /// The rule that turns gradients into steps.
     pub optimizer: OptimizerConfig,
@@ -36,7 +38,8 @@ pub struct FitConfig {
     pub monitor: Option<MonitoredMetric>,
     /// Training stops after so many evaluations in a row that do not improve the watched metric.
     pub patience: Option<u32>,
-    /// Training ends with the mean of the weights after the last so many evaluations; 0 ends with the best or the last ones.
+    /// Training ends with the mean of the weights after the last so many evaluations; 0 ends with
+    /// the best or the last ones.
     pub average: usize,
     /// Steps between checkpoints, besides those after every evaluation.
     pub checkpoint_every_steps: Option<u64>,

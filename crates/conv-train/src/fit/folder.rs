@@ -22,7 +22,8 @@ pub(super) struct Folder {
 /// A locked file.
 struct Lock(File);
 
-/// Closing the file would not do: a process that was started meanwhile has it open until it runs its own program.
+/// Closing the file would not do: a process that was started meanwhile has it open until it runs
+/// its own program.
 impl Drop for Lock {
     fn drop(&mut self) {
         // Where there are no locks, there is nothing to undo.
@@ -31,8 +32,8 @@ impl Drop for Lock {
 }
 
 impl Folder {
-    /// Takes the folder, which is made if it is not there, and removes what a kill left unfinished. Of what is in it only
-    /// the hidden folder `.convoke` is ours to clear.
+    /// Takes the folder, which is made if it is not there, and removes what a kill left unfinished.
+    /// Of what is in it only the hidden folder `.convoke` is ours to clear.
     pub fn take(path: &Path) -> Result<Self> {
         let ours = path.join(".convoke");
         std::fs::create_dir_all(&ours).map_err(in_file("create", &ours))?;
@@ -73,7 +74,8 @@ impl Folder {
         Ok(found)
     }
 
-    /// Whether there is a checkpoint to go on from. A run that is there and is not to go on, or cannot, is refused.
+    /// Whether there is a checkpoint to go on from. A run that is there and is not to go on, or
+    /// cannot, is refused.
     pub fn has_checkpoint(&self, resume: bool) -> Result<bool> {
         let there = |path: &Path| path.try_exists().map_err(in_file("read", path));
         let last = there(&self.last)?;

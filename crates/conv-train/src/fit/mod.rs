@@ -22,9 +22,9 @@ use std::time::Duration;
 
 /// What the loop must know of a model and its data.
 ///
-/// Loading a batch is apart from its loss, so that the loop loads the next batch on a second thread while
-/// the present one is computed. A crate's own errors become [`Error`](crate::Error) by a `From`, or by
-/// [`Error::learner`](crate::Error::learner).
+/// Loading a batch is apart from its loss, so that the loop loads the next batch on a second thread
+/// while the present one is computed. A crate's own errors become [`Error`](crate::Error) by a
+/// `From`, or by [`Error::learner`](crate::Error::learner).
 pub trait Learner: Sync {
     /// A batch as [`Learner::loss`] takes it.
     type Batch: Send;
@@ -32,35 +32,40 @@ pub trait Learner: Sync {
     /// The parameters that training changes. All of them exist before training begins.
     fn parameters(&self) -> &Parameters;
 
-    /// The length of each training example, in tokens, frames or whatever padding is counted in; 1 where all are alike.
-    /// Examples that are made anew each epoch may differ in it, but there are always as many.
+    /// The length of each training example, in tokens, frames or whatever padding is counted in; 1
+    /// where all are alike. Examples that are made anew each epoch may differ in it, but there are
+    /// always as many.
     ///
     /// # Errors
     /// As [`Learner::load`].
     fn lengths(&self, epoch: usize) -> Result<Cow<'_, [usize]>>;
 
-    /// What makes this run another run than one with the same [`FitConfig`]: the model's configuration, and a fingerprint
-    /// of the data. A run does not go on from a checkpoint in which it differs.
+    /// What makes this run another run than one with the same [`FitConfig`]: the model's
+    /// configuration, and a fingerprint of the data. A run does not go on from a checkpoint in
+    /// which it differs.
     fn identity(&self) -> serde_json::Value;
 
-    /// The training examples `indexes`, which are places in [`Learner::lengths`], as they are in `epoch`; without an epoch
-    /// as they are, not augmented.
+    /// The training examples `indexes`, which are places in [`Learner::lengths`], as they are in
+    /// `epoch`; without an epoch as they are, not augmented.
     ///
-    /// A function of (epoch, indexes) alone, which never reads parameters: it runs ahead, on a thread of its own.
-    /// What is random about an example comes from `seeded(seed, "augment {epoch} {example}")`
-    /// ([`conv_nn::rng::seeded`]), so that it does not depend on its neighbours.
+    /// A function of (epoch, indexes) alone, which never reads parameters: it runs ahead, on a
+    /// thread of its own. What is random about an example comes from
+    /// `seeded(seed, "augment {epoch} {example}")` ([`conv_nn::rng::seeded`]), so that it does not
+    /// depend on its neighbours.
     ///
     /// # Errors
     /// Whatever keeps it from being read. The loop reports it at the batch's own step.
     fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> Result<Self::Batch>;
 
-    /// The loss of a batch. In [`Mode::Eval`] without what only regularises: dropout, label smoothing.
+    /// The loss of a batch. In [`Mode::Eval`] without what only regularises: dropout, label
+    /// smoothing.
     ///
     /// # Errors
     /// Whatever keeps it from being computed.
     fn loss(&self, batch: &Self::Batch, mode: &mut Mode) -> Result<Loss>;
 
-    /// A training example as the user can look it up: a file, a line. Errors name the examples of a bad step.
+    /// A training example as the user can look it up: a file, a line. Errors name the examples of a
+    /// bad step.
     fn name_of(&self, example: usize) -> String {
         format!("example {example}")
     }
@@ -89,17 +94,20 @@ pub struct Loss {
 /// let run = Run { resume: true, ..Run::new(folder) };
 /// ```
 pub struct Run<'a> {
-    /// The run's folder, made if it is not there: `last.safetensors` (the checkpoint), `best.safetensors` (weights),
-    /// `after-STEP.safetensors` (weights for their mean), `metrics.jsonl` (the log), and the hidden `.convoke` (a lock, and files being written). One run at a time has it.
+    /// The run's folder, made if it is not there: `last.safetensors` (the checkpoint),
+    /// `best.safetensors` (weights), `after-STEP.safetensors` (weights for their mean),
+    /// `metrics.jsonl` (the log), and the hidden `.convoke` (a lock, and files being written). One
+    /// run at a time has it.
     pub folder: &'a Path,
-    /// Goes on from the folder's checkpoint if there is one. Without it a folder that holds a run is refused.
+    /// Goes on from the folder's checkpoint if there is one. Without it a folder that holds a run
+    /// is refused.
     pub resume: bool,
     /// When it becomes true, training writes a checkpoint after the present step and returns.
     pub stop: Option<&'a AtomicBool>,
     /// Told of every step, evaluation and checkpoint.
     pub observer: Option<&'a mut dyn FnMut(&Event)>,
-    /// A checkpoint is written after so long without one, also in the middle of an epoch. It does not change
-    /// the bits.
+    /// A checkpoint is written after so long without one, also in the middle of an epoch. It does
+    /// not change the bits.
     pub checkpoint_every: Duration,
 }
 
@@ -119,7 +127,8 @@ pub enum Event<'a> {
     Started {
         /// Steps taken before.
         step: u64,
-        /// Steps in all, if it is not stopped early. An estimate where batches are bounded by tokens.
+        /// Steps in all, if it is not stopped early. An estimate where batches are bounded by
+        /// tokens.
         steps: u64,
     },
     /// A step was taken.
@@ -159,10 +168,12 @@ pub enum End {
     Interrupted,
 }
 
-/// Trains `learner`, and leaves in its parameters the mean of the weights that were kept for it, or else the best ones in the watched
-/// metric (the last ones without such a metric, or when interrupted).
+/// Trains `learner`, and leaves in its parameters the mean of the weights that were kept for it, or
+/// else the best ones in the watched metric (the last ones without such a metric, or when
+/// interrupted).
 ///
-/// The same learner, configuration and seed give the same bits, however often the run was killed and resumed.
+/// The same learner, configuration and seed give the same bits, however often the run was killed
+/// and resumed.
 ///
 /// # The loop by itself
 /// There is no more to it than this, which one may as well write out where `fit` does not suit:
@@ -199,8 +210,9 @@ pub enum End {
 /// ```
 ///
 /// # Errors
-/// Settings that make no sense; a folder that holds another run or is in use; a damaged checkpoint; a loss, gradient or
-/// parameter that is not finite, which leaves the last checkpoint as it was; and whatever the learner reports.
+/// Settings that make no sense; a folder that holds another run or is in use; a damaged checkpoint;
+/// a loss, gradient or parameter that is not finite, which leaves the last checkpoint as it was;
+/// and whatever the learner reports.
 pub fn fit(learner: &impl Learner, config: &FitConfig, run: Run) -> Result<Outcome> {
     training::Training::open(learner, config, run)?.run()
 }

@@ -1,4 +1,5 @@
-//! One optimiser step: gradients over its batches, the checks on them, clipping, the rule, the bounds on rows.
+//! One optimiser step: gradients over its batches, the checks on them, clipping, the rule, the
+//! bounds on rows.
 
 use super::ahead::Loaded;
 use super::{FitConfig, Learner, Loss};
@@ -12,8 +13,8 @@ use conv_nn::{Mode, rng};
 /// The batches of a step, as they come.
 pub(super) type Next<'a, B> = &'a mut dyn FnMut() -> Option<Loaded<B>>;
 
-/// Takes step number `step` (from 1) in `epoch` over the next `count` batches at the learning rate `rate`.
-/// The time is left for the caller to fill in.
+/// Takes step number `step` (from 1) in `epoch` over the next `count` batches at the learning rate
+/// `rate`. The time is left for the caller to fill in.
 pub(super) fn take<L: Learner>(
     learner: &L,
     config: &FitConfig,

@@ -199,8 +199,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         evaluated < step && (due || epoch >= self.config.epochs)
     }
 
-    /// Evaluates and saves. Saves before the first time as well: an evaluation that fails always fails then, and the steps
-    /// before it are not lost.
+    /// Evaluates and saves. Saves before the first time as well: an evaluation that fails always
+    /// fails then, and the steps before it are not lost.
     fn evaluate(&mut self) -> Result<()> {
         if self.state.evaluated == 0 {
             self.save()?;
@@ -234,7 +234,8 @@ impl<'a, 'r, L: Learner> Training<'a, 'r, L> {
         }
     }
 
-    /// Holds an evaluation against the best so far, keeps the weights if it is better, and tells the schedule.
+    /// Holds an evaluation against the best so far, keeps the weights if it is better, and tells
+    /// the schedule.
     fn compare(&mut self, metrics: &BTreeMap<String, f64>) -> Result<bool> {
         let Some(monitor) = &self.config.monitor else {
             return Ok(false);

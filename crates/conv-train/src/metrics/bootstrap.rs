@@ -18,9 +18,10 @@ pub struct Estimate {
 /// Samples that an estimate is of.
 const SAMPLES: usize = 10_000;
 
-/// The mean of values that come in groups, which are drawn anew as wholes: questions about one picture, or rounds of one dialog, stand
-/// or fall together. A group is the sum of its values and their number. What is paired, such as two networks' answers to the same
-/// questions, is given as differences. Without a value the mean is 0.
+/// The mean of values that come in groups, which are drawn anew as wholes: questions about one
+/// picture, or rounds of one dialog, stand or fall together. A group is the sum of its values and
+/// their number. What is paired, such as two networks' answers to the same questions, is given as
+/// differences. Without a value the mean is 0.
 ///
 /// ```
 /// use conv_train::metrics::bootstrap;

@@ -1,4 +1,5 @@
-//! How good predictions are: accuracy, precision, recall and F1 by class, the confusion matrix, P@k/R@k, and how sure a mean is.
+//! How good predictions are: accuracy, precision, recall and F1 by class, the confusion matrix,
+//! P@k/R@k, and how sure a mean is.
 
 mod bootstrap;
 
@@ -10,8 +11,9 @@ use std::collections::BTreeMap;
 
 /// How often each class was taken for each: rows are the true classes, columns the predicted ones.
 ///
-/// Where a figure would be 0/0 (a class that never occurs, or is never predicted) it is 0, and a class that is in
-/// neither truth nor predictions is no part of the mean over classes: both as in scikit-learn.
+/// Where a figure would be 0/0 (a class that never occurs, or is never predicted) it is 0, and a
+/// class that is in neither truth nor predictions is no part of the mean over classes: both as in
+/// scikit-learn.
 ///
 /// ```
 /// use conv_train::metrics::Confusion;
@@ -118,8 +120,8 @@ impl Confusion {
         self.entries().map(|(.., count)| count).sum()
     }
 
-    /// The share of right predictions. Where each example has one class, this is micro-averaged precision, recall and F1
-    /// too.
+    /// The share of right predictions. Where each example has one class, this is micro-averaged
+    /// precision, recall and F1 too.
     pub fn accuracy(&self) -> f64 {
         let right: u64 = (0..self.rows.len()).map(|class| self.count(class, class)).sum();
         ratio(right, self.total())
@@ -178,8 +180,8 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Precision and recall of each example's first k predictions, over all examples together, as fastText's `test` prints
-/// them (P@k, R@k).
+/// Precision and recall of each example's first k predictions, over all examples together, as
+/// fastText's `test` prints them (P@k, R@k).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct AtK {
     right: u64,
@@ -188,7 +190,8 @@ pub struct AtK {
 }
 
 impl AtK {
-    /// Counts one example: its predictions, best first and already cut at k, and all its true labels.
+    /// Counts one example: its predictions, best first and already cut at k, and all its true
+    /// labels.
     ///
     /// ```
     /// let mut at_2 = conv_train::metrics::AtK::default();

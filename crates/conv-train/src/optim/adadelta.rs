@@ -1,4 +1,5 @@
-//! Adadelta (Zeiler 2012, algorithm 1), which Kim (2014) trained with: ρ = 0.95, ε = 10⁻⁶, learning rate 1.
+//! Adadelta (Zeiler 2012, algorithm 1), which Kim (2014) trained with: ρ = 0.95, ε = 10⁻⁶, learning
+//! rate 1.
 
 use super::kernel::{Real, Rule};
 use crate::Result;

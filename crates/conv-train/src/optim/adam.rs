@@ -4,7 +4,8 @@ use super::kernel::{Real, Rule};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
-/// `m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂ / (√v̂ + ε)`, where `m̂ = m/(1−β₁ᵗ)` and `v̂ = v/(1−β₂ᵗ)`.
+/// `m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂ / (√v̂ + ε)`, where `m̂ = m/(1−β₁ᵗ)` and
+/// `v̂ = v/(1−β₂ᵗ)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {

@@ -5,7 +5,8 @@ use conv_hub::InvalidField;
 use conv_nn::Parameters;
 use serde::{Deserialize, Serialize};
 
-/// A group of parameters, by how their names begin. Of several groups that a name belongs to, the first counts.
+/// A group of parameters, by how their names begin. Of several groups that a name belongs to, the
+/// first counts.
 ///
 /// In a configuration file, for a network of which one stage stays as it is:
 /// `groups = [{ prefix = "layer1.", rate = 0.0 }, { prefix = "layer4.", rate = 0.1 }]`.
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct Group {
     /// How the parameters' full names begin.
     pub prefix: String,
-    /// What the learning rate is multiplied by, at least 0; 0 freezes them. They then count neither in
-    /// the gradient's norm nor in its clipping.
+    /// What the learning rate is multiplied by, at least 0; 0 freezes them. They then count neither
+    /// in the gradient's norm nor in its clipping.
     #[serde(default = "one")]
     pub rate: f64,
     /// The optimiser's weight decay for them, in the place of its own.

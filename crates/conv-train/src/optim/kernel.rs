@@ -1,4 +1,5 @@
-//! The pass over memory that all rules share: parameter, gradient and state side by side, block by block.
+//! The pass over memory that all rules share: parameter, gradient and state side by side, block by
+//! block.
 
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
 use rayon::prelude::*;
@@ -44,7 +45,8 @@ pub(super) trait Rule: Sync {
     );
 }
 
-/// Steps `parameter` in place. All tensors are contiguous and on the CPU; `state` is `[buffers, …parameter]`.
+/// Steps `parameter` in place. All tensors are contiguous and on the CPU; `state` is
+/// `[buffers, …parameter]`.
 pub(super) fn run(
     rule: &impl Rule,
     parameter: &Tensor,

@@ -1,4 +1,5 @@
-//! L-BFGS, for one smooth function of many numbers that is evaluated whole, such as the loss of a picture.
+//! L-BFGS, for one smooth function of many numbers that is evaluated whole, such as the loss of a
+//! picture.
 
 mod state;
 
@@ -14,8 +15,8 @@ use std::collections::VecDeque;
 pub struct LbfgsConfig {
     /// The step that a search tries first, above 0; 1 is Newton's.
     pub learning_rate: f64,
-    /// What the numbers change by in sum where the very first search begins, above 0; in a picture of many pixels PyTorch's 1 costs ten
-    /// evaluations before anything moves.
+    /// What the numbers change by in sum where the very first search begins, above 0; in a picture
+    /// of many pixels PyTorch's 1 costs ten evaluations before anything moves.
     pub first_change: f64,
     /// Steps that are remembered, 1 to 1,000. Each takes two numbers a number that is optimised.
     pub history: usize,
@@ -90,12 +91,14 @@ impl std::fmt::Display for Stall {
     }
 }
 
-/// Limited-memory BFGS (Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5) with a search for the strong Wolfe conditions:
-/// step by step the numbers of PyTorch's `torch.optim.LBFGS(line_search_fn="strong_wolfe")`.
+/// Limited-memory BFGS (Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5) with a
+/// search for the strong Wolfe conditions: step by step the numbers of PyTorch's
+/// `torch.optim.LBFGS(line_search_fn="strong_wolfe")`.
 ///
-/// With s the change of the numbers in a step and y that of the gradient, the last `history` pairs stand for the inverse Hessian H,
-/// and the direction is −H·g; a pair with sᵀy ≤ 10⁻¹⁰ is left out. Numbers are f32 or f64; products are summed in f64 in one order, so
-/// that the same start gives the same bits.
+/// With s the change of the numbers in a step and y that of the gradient, the last `history` pairs
+/// stand for the inverse Hessian H, and the direction is −H·g; a pair with sᵀy ≤ 10⁻¹⁰ is left out.
+/// Numbers are f32 or f64; products are summed in f64 in one order, so that the same start gives
+/// the same bits.
 ///
 /// ```
 /// use conv_train::optim::{Lbfgs, LbfgsConfig};
@@ -150,10 +153,12 @@ impl<T: Float> Lbfgs<T> {
         &self.numbers
     }
 
-    /// One step. `evaluate` gives the function's value at some numbers and its gradient, which has as many.
+    /// One step. `evaluate` gives the function's value at some numbers and its gradient, which has
+    /// as many.
     ///
     /// # Errors
-    /// Those of `evaluate`, a value that is not finite for one: the descent then stands where it stood before the step.
+    /// Those of `evaluate`, a value that is not finite for one: the descent then stands where it
+    /// stood before the step.
     pub fn step<E>(
         &mut self,
         mut evaluate: impl FnMut(&[T]) -> Result<(f64, Vec<T>), E>,

@@ -1,5 +1,6 @@
-//! The search along a direction: a point that satisfies the strong Wolfe conditions (Nocedal and Wright 2006, algorithms 3.5 and
-//! 3.6), by the rules of PyTorch's `_strong_wolfe`, which are those of Mark Schmidt's minFunc.
+//! The search along a direction: a point that satisfies the strong Wolfe conditions (Nocedal and
+//! Wright 2006, algorithms 3.5 and 3.6), by the rules of PyTorch's `_strong_wolfe`, which are those
+//! of Mark Schmidt's minFunc.
 
 /// The share of the slope that the fall must have: c₁.
 const SUFFICIENT: f64 = 1e-4;
@@ -19,9 +20,10 @@ pub(super) struct Point<G> {
     pub(super) slope: f64,
 }
 
-/// From `start`, at step 0 and falling, to a point that satisfies the conditions, or the lowest found when there is no room or no
-/// evaluation left; and how many evaluations that took. `length` is the direction's largest element, and steps that move no
-/// element by more than `smallest` are not told apart.
+/// From `start`, at step 0 and falling, to a point that satisfies the conditions, or the lowest
+/// found when there is no room or no evaluation left; and how many evaluations that took. `length`
+/// is the direction's largest element, and steps that move no element by more than `smallest` are
+/// not told apart.
 ///
 /// # Errors
 /// Those of `evaluate`.
@@ -105,7 +107,8 @@ pub(super) fn strong_wolfe<G: Clone, E>(
     Ok((if low == 0 { a } else { b }, evaluations))
 }
 
-/// Where the cubic through two points with their slopes is lowest, within the bounds; their middle where it has no minimum.
+/// Where the cubic through two points with their slopes is lowest, within the bounds; their middle
+/// where it has no minimum.
 fn minimum_of_cubic<G>(a: &Point<G>, b: &Point<G>, (least, most): (f64, f64)) -> f64 {
     let (left, right) = if a.step <= b.step { (a, b) } else { (b, a) };
     let d1 = left.slope + right.slope - 3.0 * (left.value - right.value) / (left.step - right.step);

@@ -1,4 +1,5 @@
-//! Optimisers: one pass over each parameter's memory, in name order, with a state that goes into the checkpoint.
+//! Optimisers: one pass over each parameter's memory, in name order, with a state that goes into
+//! the checkpoint.
 
 mod adadelta;
 mod adam;
@@ -21,9 +22,11 @@ use crate::Result;
 use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
-/// Which rule turns gradients into steps. The learning rate is given at each step, since a schedule changes it.
+/// Which rule turns gradients into steps. The learning rate is given at each step, since a schedule
+/// changes it.
 ///
-/// In a configuration file: `optimizer = { kind = "adadelta", rho = 0.95 }`; what is left out has its default.
+/// In a configuration file: `optimizer = { kind = "adadelta", rho = 0.95 }`; what is left out has
+/// its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OptimizerConfig {

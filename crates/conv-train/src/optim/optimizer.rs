@@ -62,8 +62,8 @@ impl Optimizer {
 
     /// Moves every parameter that has a gradient; one without is left alone, and so is its state.
     ///
-    /// On the CPU the parameters are changed in place, in one pass; on another device by a composition of
-    /// its operations.
+    /// On the CPU the parameters are changed in place, in one pass; on another device by a
+    /// composition of its operations.
     ///
     /// # Errors
     /// [`Error::ParameterKind`] for a parameter that is neither f32 nor f64.
@@ -102,8 +102,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// What the optimiser remembers, by name; [`Optimizer::restore`] takes it back. The values share memory with the
-    /// optimiser, so they are to be written or copied before the next step.
+    /// What the optimiser remembers, by name; [`Optimizer::restore`] takes it back. The values
+    /// share memory with the optimiser, so they are to be written or copied before the next step.
     ///
     /// # Errors
     /// None that a caller can bring about.
@@ -122,7 +122,8 @@ impl Optimizer {
     /// Goes on from a state that [`Optimizer::state`] gave, for the same parameters.
     ///
     /// # Errors
-    /// [`Error::OptimizerState`] for a name, type or shape that does not fit; the optimiser is then as it was.
+    /// [`Error::OptimizerState`] for a name, type or shape that does not fit; the optimiser is then
+    /// as it was.
     pub fn restore(
         &mut self,
         mut state: BTreeMap<String, Tensor>,

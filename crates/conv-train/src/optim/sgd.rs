@@ -1,4 +1,5 @@
-//! Stochastic gradient descent with momentum, as PyTorch defines it (Sutskever et al. 2013 for the Nesterov form).
+//! Stochastic gradient descent with momentum, as PyTorch defines it (Sutskever et al. 2013 for the
+//! Nesterov form).
 
 use super::kernel::{Real, Rule};
 use crate::{Error, Result};

@@ -1,11 +1,13 @@
-//! How classes are taken for each other: scores of each, the pairs most often mistaken, and the matrix.
+//! How classes are taken for each other: scores of each, the pairs most often mistaken, and the
+//! matrix.
 
 use super::html::{Html, number};
 use crate::metrics::{ClassScore, Confusion};
 use std::cmp::Reverse;
 use std::fmt::Write;
 
-/// Classes in the matrix at most, and pairs in the list: a page stays a page with thousands of classes.
+/// Classes in the matrix at most, and pairs in the list: a page stays a page with thousands of
+/// classes.
 const SHOWN: usize = Confusion::MATRIX;
 const PAIRS: usize = 20;
 
@@ -123,7 +125,8 @@ mod tests {
         assert_eq!(page.matches("<td class=\"right\"").count(), SHOWN);
         let pair = "<td>class 1500</td><td>class 7</td><td>3 (75.0 %)</td>";
         assert!(page.contains(pair) && page.contains("Of 2000 classes the 50"), "{page}");
-        // The class with the most examples is in the matrix, and the one with the least F1 is first.
+        // The class with the most examples is in the matrix, and the one with the least F1 is
+        // first.
         assert!(page.contains("title=\"25.0 % of class 1500 as class 1500\""));
         let first = page.find("<td>class 1500</td>").unwrap_or(usize::MAX);
         assert!(first < page.find("<td>class 0</td>").unwrap_or(0));

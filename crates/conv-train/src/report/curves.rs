@@ -1,7 +1,7 @@
 //! A run's log as small charts, drawn as SVG into the page.
 //!
-//! The drawing library writes colours as attributes; the style sheet finds them there and gives each the hue that suits
-//! a light or a dark page. Titles and legends are text of the page itself.
+//! The drawing library writes colours as attributes; the style sheet finds them there and gives
+//! each the hue that suits a light or a dark page. Titles and legends are text of the page itself.
 
 use super::html::{Html, number};
 use crate::{Error, EvaluationRecord, Record, Result, StepRecord};

@@ -52,7 +52,8 @@ impl Environment {
     }
 }
 
-/// The value of the first line `name … = value` of a file of such lines; `None` where there is no such file.
+/// The value of the first line `name … = value` of a file of such lines; `None` where there is no
+/// such file.
 fn field_of(path: &str, name: &str, separator: char) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let mut fields = text.lines().filter_map(|line| line.split_once(separator));
@@ -69,7 +70,8 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// `2026-11-24 08:15 UTC`. The day count is turned into a date by Howard Hinnant's `civil_from_days`.
+/// `2026-11-24 08:15 UTC`. The day count is turned into a date by Howard Hinnant's
+/// `civil_from_days`.
 fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let days = seconds / 86_400 + 719_468;

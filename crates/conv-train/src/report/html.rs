@@ -23,7 +23,8 @@ impl Html {
         Self(escaped)
     }
 
-    /// Markup that the caller has put together, with whatever comes from data in it escaped by [`Html::text`].
+    /// Markup that the caller has put together, with whatever comes from data in it escaped by
+    /// [`Html::text`].
     pub fn trusted(markup: String) -> Self {
         Self(markup)
     }
@@ -67,7 +68,8 @@ impl fmt::Display for Html {
     }
 }
 
-/// A number as people read it: four significant digits, with an exponent only where it is very small or large.
+/// A number as people read it: four significant digits, with an exponent only where it is very
+/// small or large.
 pub(super) fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();

@@ -1,7 +1,8 @@
 //! One HTML file about a run, which opens without a server, a network or a script.
 //!
-//! Styles and pictures are inside it, and its content security policy forbids it to fetch anything. Whatever comes from
-//! data, a label or a sentence, is escaped; what is markup already says so by its type, [`Html`].
+//! Styles and pictures are inside it, and its content security policy forbids it to fetch anything.
+//! Whatever comes from data, a label or a sentence, is escaped; what is markup already says so by
+//! its type, [`Html`].
 
 mod confusion;
 mod curves;
@@ -64,8 +65,8 @@ impl Report {
         self.section("Metrics", Html::trusted(format!("<dl class=\"cards\">{cards}</dl>")))
     }
 
-    /// Adds what a run's log shows: loss, each metric, learning rate and gradient norm over the steps, and a table of
-    /// all evaluations.
+    /// Adds what a run's log shows: loss, each metric, learning rate and gradient norm over the
+    /// steps, and a table of all evaluations.
     ///
     /// # Errors
     /// The drawing library fails.
@@ -74,8 +75,8 @@ impl Report {
         Ok(self.section("Curves", body))
     }
 
-    /// Adds how numbers went in something else than training, such as a descent on a picture: each metric of the evaluations over
-    /// their steps, `along` being what a step is called.
+    /// Adds how numbers went in something else than training, such as a descent on a picture: each
+    /// metric of the evaluations over their steps, `along` being what a step is called.
     ///
     /// # Errors
     /// The drawing library fails.
@@ -84,8 +85,9 @@ impl Report {
         Ok(self.section("Course", body))
     }
 
-    /// Adds precision, recall and F1 of each class, the pairs most often mistaken and the confusion matrix, of 50 classes
-    /// at most. `part` is what was measured, as `dev` or `test`; `labels` are the classes' names, in order.
+    /// Adds precision, recall and F1 of each class, the pairs most often mistaken and the confusion
+    /// matrix, of 50 classes at most. `part` is what was measured, as `dev` or `test`; `labels` are
+    /// the classes' names, in order.
     #[must_use]
     pub fn confusion<L: AsRef<str>>(self, part: &str, labels: &[L], confusion: &Confusion) -> Self {
         let body = confusion::table(labels, confusion);

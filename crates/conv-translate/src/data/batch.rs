@@ -46,7 +46,8 @@ impl Matrix {
 pub struct Batch {
     /// What the encoder reads, `[B, S]`: the sentence and `</s>`.
     pub source: Matrix,
-    /// What the decoder reads, `[B, T]`: `</s>`, which begins every translation, and the translation.
+    /// What the decoder reads, `[B, T]`: `</s>`, which begins every translation, and the
+    /// translation.
     pub input: Matrix,
     /// What the decoder is to say, `[B, T]`: the translation and `</s>`.
     pub output: Matrix,

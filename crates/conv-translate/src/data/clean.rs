@@ -12,18 +12,20 @@ use conv_nn::rng::Fingerprint;
 
 /// What a pair must be like to be kept. A side without a token is always dropped.
 ///
-/// What changes text rather than drops it (lower-casing, Unicode normalisation, control characters that become blanks)
-/// belongs to the tokenizer, so that it happens to what is translated later as well.
+/// What changes text rather than drops it (lower-casing, Unicode normalisation, control characters
+/// that become blanks) belongs to the tokenizer, so that it happens to what is translated later as
+/// well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cleaning {
-    /// The most tokens of a side, its end not counted; at least 1. 1023, and the end, fill the 1024 positions of the paper's
-    /// models.
+    /// The most tokens of a side, its end not counted; at least 1. 1023, and the end, fill the 1024
+    /// positions of the paper's models.
     pub longest: usize,
     /// How many times as many tokens one side may have as the other; at least 1, none for any.
     pub ratio: Option<f64>,
-    /// Keeps one of pairs whose tokens are the same on both sides. It remembers a hash of 8 bytes for each pair while the
-    /// text is read (with the set's own up to 21 bytes, half as many again while it grows), beyond what the store needs.
+    /// Keeps one of pairs whose tokens are the same on both sides. It remembers a hash of 8 bytes
+    /// for each pair while the text is read (with the set's own up to 21 bytes, half as many again
+    /// while it grows), beyond what the store needs.
     pub drop_repeated: bool,
 }
 

@@ -23,11 +23,12 @@ pub struct Encoders<'a> {
     pub target: &'a Subwords,
 }
 
-/// Encodes `pairs` into a [`Store`] at `path`, those that [`Cleaning`] keeps, in their order; and says what was dropped.
+/// Encodes `pairs` into a [`Store`] at `path`, those that [`Cleaning`] keeps, in their order; and
+/// says what was dropped.
 ///
 /// # Errors
-/// Those of the pairs; [`Error::NoPairs`] where none is kept; [`Error::Field`] for a setting out of its range; those of
-/// [`StoreWriter`] and of [`Subwords::encode`].
+/// Those of the pairs; [`Error::NoPairs`] where none is kept; [`Error::Field`] for a setting out of
+/// its range; those of [`StoreWriter`] and of [`Subwords::encode`].
 pub fn encode(
     pairs: impl IntoIterator<Item = Result<TextPair>>,
     encoders: Encoders,

@@ -9,7 +9,8 @@ use rand::seq::SliceRandom;
 use super::TextPair;
 use crate::error::Result;
 
-/// Pairs chosen at random, to watch training by and to measure it with. Nothing may be learnt from a pair that
+/// Pairs chosen at random, to watch training by and to measure it with. Nothing may be learnt from
+/// a pair that
 /// [shares](Self::shares) a sentence with one of them: collections of sentences have several translations of many.
 #[derive(Debug, Clone, Default)]
 pub struct HeldOut {
@@ -19,7 +20,8 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
-    /// Chooses parts of so many pairs, or as many as there are, in memory of their size. `seed` decides which.
+    /// Chooses parts of so many pairs, or as many as there are, in memory of their size. `seed`
+    /// decides which.
     ///
     /// # Errors
     /// The first of `pairs`.
@@ -28,8 +30,8 @@ impl HeldOut {
         sizes: &[usize],
         seed: u64,
     ) -> Result<Self> {
-        // Twice as many, because some share a sentence. Each pair of the corpus is among them with the same probability (Vitter 1985,
-        // algorithm R).
+        // Twice as many, because some share a sentence. Each pair of the corpus is among them with
+        // the same probability (Vitter 1985, algorithm R).
         let wanted = sizes.iter().sum::<usize>().saturating_mul(2);
         let mut rng = seeded(seed, "held out");
         let mut chosen = Vec::new();
@@ -65,7 +67,8 @@ impl HeldOut {
         Ok(held_out)
     }
 
-    /// Whether the pair's sentence or its translation, but for case and punctuation, is one of those held out.
+    /// Whether the pair's sentence or its translation, but for case and punctuation, is one of
+    /// those held out.
     pub fn shares(&self, pair: &TextPair) -> bool {
         let [sources, targets] = &self.sentences;
         sources.contains(&words(&pair.source)) || targets.contains(&words(&pair.target))

@@ -45,13 +45,13 @@ impl Languages {
         Ok([&self.source, &self.target].iter().any(|language| found.of(language).next().is_some()))
     }
 
-    /// The files that hold the two sides of `prefix`, a path such as `data/train`: `train.de` and `train.en`, or with more
-    /// between (`train.lc.norm.tok.de`), each gzipped or not.
+    /// The files that hold the two sides of `prefix`, a path such as `data/train`: `train.de` and
+    /// `train.en`, or with more between (`train.lc.norm.tok.de`), each gzipped or not.
     ///
     /// # Errors
-    /// [`Error::Language`] for a language without a file, with those that have one; [`Error::SeveralFiles`] where what stands
-    /// between is not the same, or there are several pairs and none is `train.de`, `train.en`; [`Error::Hub`] for a folder
-    /// that cannot be read.
+    /// [`Error::Language`] for a language without a file, with those that have one;
+    /// [`Error::SeveralFiles`] where what stands between is not the same, or there are several
+    /// pairs and none is `train.de`, `train.en`; [`Error::Hub`] for a folder that cannot be read.
     pub fn files(&self, prefix: &Path) -> Result<[PathBuf; 2]> {
         let found = Found::below(prefix)?;
         for language in [&self.source, &self.target] {

@@ -1,6 +1,7 @@
 //! Parallel text to numbers: lines in, cleaned and encoded pairs in a file out, batches from there.
 //!
-//! Text streams: what stays in memory is a block of lines and, a pair, the eight bytes of its two lengths.
+//! Text streams: what stays in memory is a block of lines and, a pair, the eight bytes of its two
+//! lengths.
 
 mod batch;
 mod clean;

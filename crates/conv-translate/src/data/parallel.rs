@@ -1,4 +1,5 @@
-//! Parallel text: a sentence and its translation, from two files of lines or from one of two columns, gzipped or not.
+//! Parallel text: a sentence and its translation, from two files of lines or from one of two
+//! columns, gzipped or not.
 
 use std::path::Path;
 
@@ -44,20 +45,21 @@ impl Parallel {
     /// The pairs of two files, whose lines of one number are translations of each other.
     ///
     /// # Errors
-    /// Here [`Error::Hub`] for a file that cannot be read or is UTF-16. From the iterator [`Error::LineCounts`] where one
-    /// file ends before the other, and [`Error::Hub`] for a line that is not UTF-8 or longer than
-    /// [`MAX_LINE`](conv_hub::text::MAX_LINE).
+    /// Here [`Error::Hub`] for a file that cannot be read or is UTF-16. From the iterator
+    /// [`Error::LineCounts`] where one file ends before the other, and [`Error::Hub`] for a line
+    /// that is not UTF-8 or longer than [`MAX_LINE`](conv_hub::text::MAX_LINE).
     pub fn files(source: &Path, target: &Path) -> Result<Self> {
         let names = [source, target].map(|path| path.display().to_string());
         let [source, target] = [source, target].map(|path| Lines::open(path, Encoding::Utf8));
         Ok(Self::of(Form::Files { source: source?, target: target?, names, read: 0 }))
     }
 
-    /// The pairs of one file, with a sentence, a tab and its translation on each line; what comes after another tab is no
-    /// part of them. A blank line is a pair of empty sentences.
+    /// The pairs of one file, with a sentence, a tab and its translation on each line; what comes
+    /// after another tab is no part of them. A blank line is a pair of empty sentences.
     ///
     /// # Errors
-    /// As [`Parallel::files`], with [`Error::Columns`] for a line without a tab instead of [`Error::LineCounts`].
+    /// As [`Parallel::files`], with [`Error::Columns`] for a line without a tab instead of
+    /// [`Error::LineCounts`].
     pub fn table(path: &Path) -> Result<Self> {
         Ok(Self::of(Form::Table(Lines::open(path, Encoding::Utf8)?)))
     }

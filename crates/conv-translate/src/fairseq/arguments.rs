@@ -21,7 +21,8 @@ const POSITIONS: usize = 1024;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
-    /// The preset's name, one of [`Preset::ALL`] or the user's own; it says nothing that the other fields do not say.
+    /// The preset's name, one of [`Preset::ALL`] or the user's own; it says nothing that the other
+    /// fields do not say.
     pub arch: String,
     /// E of the source.
     pub encoder_embed_dim: usize,
@@ -52,21 +53,23 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Takes the arguments out of what a checkpoint's file holds (`args`, or `cfg` where that is absent); `file`
-    /// stands in error messages.
+    /// Takes the arguments out of what a checkpoint's file holds (`args`, or `cfg` where that is
+    /// absent); `file` stands in error messages.
     ///
-    /// Attention and sharing, positions and padding have fairseq's defaults where an old file does not name them.
+    /// Attention and sharing, positions and padding have fairseq's defaults where an old file does
+    /// not name them.
     ///
     /// # Errors
-    /// [`Error::NotFairseq`] where there are no arguments, [`Error::Architecture`] for those of another network,
-    /// [`Error::FairseqArgument`] for a field that is missing or of another kind. Layers and attention are not parsed
-    /// here.
+    /// [`Error::NotFairseq`] where there are no arguments, [`Error::Architecture`] for those of
+    /// another network, [`Error::FairseqArgument`] for a field that is missing or of another kind.
+    /// Layers and attention are not parsed here.
     pub fn read(root: &Value, file: &Path) -> Result<Self> {
         let fields = Fields::of(root, file)?;
         // Newer networks than this one have the name of their kind alone.
         let arch = fields.text("arch")?.or(fields.text("_name")?);
         let arch = arch.ok_or_else(fields.missing("arch"))?;
-        // A name of the user's own says nothing that the fields do not say: layers as text are this network's.
+        // A name of the user's own says nothing that the fields do not say: layers as text are this
+        // network's.
         let is_preset = Preset::ALL.iter().any(|preset| preset.name() == arch);
         let is_fconv = ["encoder_layers", "decoder_layers"]
             .into_iter()

@@ -1,4 +1,5 @@
-//! Finding a field among the arguments of a checkpoint, in whichever of fairseq's forms they were saved.
+//! Finding a field among the arguments of a checkpoint, in whichever of fairseq's forms they were
+//! saved.
 
 use std::path::Path;
 
@@ -13,8 +14,8 @@ pub(super) struct Fields<'v> {
 }
 
 impl<'v> Fields<'v> {
-    /// Those of a checkpoint's root: `args` of fairseq before 0.10, a namespace of all; `cfg` since then, a
-    /// dictionary or one of omegaconf's, whose parts are dictionaries or namespaces again.
+    /// Those of a checkpoint's root: `args` of fairseq before 0.10, a namespace of all; `cfg` since
+    /// then, a dictionary or one of omegaconf's, whose parts are dictionaries or namespaces again.
     pub(super) fn of(root: &'v Value, file: &'v Path) -> Result<Self> {
         let places = if let Some(args) = get(root, "args") {
             vec![args]

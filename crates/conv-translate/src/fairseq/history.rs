@@ -26,7 +26,8 @@ const TOLD: [&str; 16] = [
 /// The most numbers of a list that are told.
 const MOST: usize = 20;
 
-/// Settings of the training, and where it stood when the checkpoint was saved; what the file does not say is left out.
+/// Settings of the training, and where it stood when the checkpoint was saved; what the file does
+/// not say is left out.
 pub(super) fn history(root: &Value) -> Map<String, Json> {
     let mut told = Map::new();
     let settings = ["args", "cfg"].iter().find_map(|name| get(root, name));
@@ -61,7 +62,8 @@ pub(super) fn history(root: &Value) -> Map<String, Json> {
     told
 }
 
-/// A setting: text, a number, a truth value, a list of them, or the name of a part that has settings of its own.
+/// A setting: text, a number, a truth value, a list of them, or the name of a part that has
+/// settings of its own.
 fn said(value: &Value) -> Option<Json> {
     match value {
         Value::Bool(value) => Some((*value).into()),

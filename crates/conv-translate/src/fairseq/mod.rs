@@ -1,4 +1,5 @@
-//! What fairseq left of its training: a checkpoint, the arguments in it, and dictionaries beside it.
+//! What fairseq left of its training: a checkpoint, the arguments in it, and dictionaries beside
+//! it.
 
 mod arguments;
 mod fields;

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// From this version of the decoder on its convolutions' weights are normalised for each output channel, as in the paper; before, by
-/// mistake, for each tap.
+/// From this version of the decoder on its convolutions' weights are normalised for each output
+/// channel, as in the paper; before, by mistake, for each tap.
 const NORMED_BY_CHANNEL: f32 = 2.0;
 
 /// What [`convs2s`](crate::convs2s) is built from.
@@ -29,15 +29,18 @@ pub struct FairseqModel {
     pub target: Dictionary,
     /// What fairseq was told.
     pub arguments: Arguments,
-    /// How it was trained, as far as the checkpoint says it, by the names of fairseq's command line.
+    /// How it was trained, as far as the checkpoint says it, by the names of fairseq's command
+    /// line.
     pub training: Map<String, Value>,
 }
 
 impl FairseqModel {
-    /// Opens a checkpoint with `dict.SRC.txt` and `dict.TGT.txt` in its folder, where SRC and TGT are the languages that it names.
+    /// Opens a checkpoint with `dict.SRC.txt` and `dict.TGT.txt` in its folder, where SRC and TGT
+    /// are the languages that it names.
     ///
     /// # Errors
-    /// A file that is missing, damaged or of another network, or a dictionary that does not fit it, by name.
+    /// A file that is missing, damaged or of another network, or a dictionary that does not fit it,
+    /// by name.
     pub fn open(path: &Path) -> Result<Self> {
         let mut checkpoint = Checkpoint::open(path)?;
         let arguments = Arguments::read(checkpoint.root(), path)?;
@@ -103,7 +106,8 @@ fn config(arguments: &Arguments, [source, target]: [&Dictionary; 2]) -> Result<C
     Ok(config)
 }
 
-/// The same weights of the decoder's convolutions, normalised for each output channel instead of each tap.
+/// The same weights of the decoder's convolutions, normalised for each output channel instead of
+/// each tap.
 fn renorm(tensors: &mut BTreeMap<String, Tensor>, layers: usize) -> Result<()> {
     for layer in 0..layers {
         let [direction, length] =

@@ -16,7 +16,8 @@ const ORDER: usize = 4;
 
 /// What to put for a precision of 0, whose logarithm there is not (Chen and Cherry 2014).
 ///
-/// Over a corpus of more than a few sentences nothing is 0 and all four agree, but that [`AddK`](Self::AddK) always adds.
+/// Over a corpus of more than a few sentences nothing is 0 and all four agree, but that
+/// [`AddK`](Self::AddK) always adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Smoothing {
     /// `exp`: the first such precision is 1/2 match, the next 1/4 and so on, as in mteval-v13a.
@@ -74,8 +75,9 @@ pub struct Bleu {
 }
 
 impl Bleu {
-    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is smoothed. The script reads bytes,
-    /// so it does not split at blanks outside ASCII, and its `-lc` leaves `Ä` as it is; here both are as in sacreBLEU.
+    /// Moses' `multi-bleu.perl`, the *tokenised BLEU* of older tables: words are given, nothing is
+    /// smoothed. The script reads bytes, so it does not split at blanks outside ASCII, and its
+    /// `-lc` leaves `Ä` as it is; here both are as in sacreBLEU.
     pub fn multi_bleu() -> Self {
         Self { tokenization: Tokenization::None, smoothing: Smoothing::None, ..Self::default() }
     }
@@ -83,7 +85,8 @@ impl Bleu {
     /// The score of a corpus. `references` holds one or more translations of the whole corpus.
     ///
     /// # Errors
-    /// [`Error::LineCount`] for a reference with more or fewer lines than the hypotheses, [`Error::NoReference`] where there is none.
+    /// [`Error::LineCount`] for a reference with more or fewer lines than the hypotheses,
+    /// [`Error::NoReference`] where there is none.
     pub fn corpus<H: AsRef<str>, R: AsRef<str>>(
         self,
         hypotheses: &[H],
@@ -96,7 +99,8 @@ impl Bleu {
         Ok(statistics.score())
     }
 
-    /// The score of one sentence, always with the effective order, as by sacreBLEU's `--sentence-level`.
+    /// The score of one sentence, always with the effective order, as by sacreBLEU's
+    /// `--sentence-level`.
     ///
     /// # Errors
     /// [`Error::NoReference`].
@@ -107,7 +111,8 @@ impl Bleu {
     }
 }
 
-/// What BLEU is computed from: sums over the sentences added so far, and the settings they were counted with.
+/// What BLEU is computed from: sums over the sentences added so far, and the settings they were
+/// counted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BleuStatistics {
@@ -135,8 +140,8 @@ impl BleuStatistics {
         }
     }
 
-    /// Counts a sentence's translation against one or more references. An n-gram counts at most as often as the reference has it
-    /// that has it most often. Lines come without their line breaks.
+    /// Counts a sentence's translation against one or more references. An n-gram counts at most as
+    /// often as the reference has it that has it most often. Lines come without their line breaks.
     ///
     /// # Errors
     /// [`Error::NoReference`].
@@ -247,7 +252,8 @@ impl BleuStatistics {
         }
     }
 
-    /// The smoothed precisions in percent, and how many of them BLEU is the mean of. All are 0 without a match.
+    /// The smoothed precisions in percent, and how many of them BLEU is the mean of. All are 0
+    /// without a match.
     fn precisions(&self) -> ([f64; ORDER], usize) {
         let Bleu { smoothing, effective_order, .. } = self.bleu;
         let mut precisions = [0.0; ORDER];
@@ -279,7 +285,8 @@ impl BleuStatistics {
     }
 }
 
-/// BLEU and what it is made of. Its `Display` is sacreBLEU's line, with one decimal, or as many as are asked for (`{:.2}`).
+/// BLEU and what it is made of. Its `Display` is sacreBLEU's line, with one decimal, or as many as
+/// are asked for (`{:.2}`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BleuScore {
     /// BLEU, from 0 to 100.

@@ -36,8 +36,9 @@ pub struct Chrf {
     pub lowercase: bool,
     /// Count blanks as characters too.
     pub whitespace: bool,
-    /// Take the mean of all orders' F-scores, with 10⁻¹⁶ for what is 0/0, as Popović's own program does, instead of the F-score of the
-    /// mean precision and recall over the orders that both sides have.
+    /// Take the mean of all orders' F-scores, with 10⁻¹⁶ for what is 0/0, as Popović's own program
+    /// does, instead of the F-score of the mean precision and recall over the orders that both
+    /// sides have.
     pub eps_smoothing: bool,
 }
 
@@ -50,7 +51,8 @@ impl Chrf {
     /// The score of a corpus. `references` holds one or more translations of the whole corpus.
     ///
     /// # Errors
-    /// [`Error::LineCount`] for a reference with more or fewer lines than the hypotheses, [`Error::NoReference`] where there is none.
+    /// [`Error::LineCount`] for a reference with more or fewer lines than the hypotheses,
+    /// [`Error::NoReference`] where there is none.
     pub fn corpus<H: AsRef<str>, R: AsRef<str>>(
         self,
         hypotheses: &[H],
@@ -111,7 +113,8 @@ impl Chrf {
     }
 }
 
-/// What chrF is computed from: sums over the sentences added so far, and the settings they were counted with.
+/// What chrF is computed from: sums over the sentences added so far, and the settings they were
+/// counted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChrfStatistics {
@@ -133,8 +136,8 @@ impl ChrfStatistics {
         Self { chrf, sentences: 0, references: ReferenceCount::Unknown, orders: Orders::default() }
     }
 
-    /// Counts a sentence's translation against that of one or more references with which its own chrF is the highest. Lines come
-    /// without their line breaks.
+    /// Counts a sentence's translation against that of one or more references with which its own
+    /// chrF is the highest. Lines come without their line breaks.
     ///
     /// # Errors
     /// [`Error::NoReference`].
@@ -243,7 +246,8 @@ impl ChrfStatistics {
     }
 }
 
-/// A word without the ASCII punctuation mark that ends it, or else that begins it, and the mark; Popović's rule, one mark a word.
+/// A word without the ASCII punctuation mark that ends it, or else that begins it, and the mark;
+/// Popović's rule, one mark a word.
 fn without_punctuation(word: &str) -> impl Iterator<Item = &str> {
     let ascii = |character: Option<char>| character.is_some_and(|c| c.is_ascii_punctuation());
     let at = if ascii(word.chars().next_back()) {
@@ -257,7 +261,8 @@ fn without_punctuation(word: &str) -> impl Iterator<Item = &str> {
     [first, second].into_iter().filter(|part| !part.is_empty())
 }
 
-/// Counts the n-grams of `hypothesis` and of each reference. A hypothesis's are not held against it where the reference has none.
+/// Counts the n-grams of `hypothesis` and of each reference. A hypothesis's are not held against it
+/// where the reference has none.
 fn compare<'a, T: Eq + std::hash::Hash + 'a>(
     hypothesis: &[T],
     references: impl Iterator<Item = (&'a [T], &'a mut Order)>,
@@ -273,7 +278,8 @@ fn compare<'a, T: Eq + std::hash::Hash + 'a>(
     }
 }
 
-/// chrF. Its `Display` is sacreBLEU's line, with one decimal, or as many as are asked for (`{:.2}`).
+/// chrF. Its `Display` is sacreBLEU's line, with one decimal, or as many as are asked for
+/// (`{:.2}`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChrfScore {
     /// chrF, from 0 to 100.

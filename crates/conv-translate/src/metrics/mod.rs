@@ -1,13 +1,14 @@
-//! How good translations are: BLEU and chrF, with sacreBLEU's numbers and its signature (Post 2018, "A Call for Clarity in
-//! Reporting BLEU Scores").
+//! How good translations are: BLEU and chrF, with sacreBLEU's numbers and its signature (Post 2018,
+//! "A Call for Clarity in Reporting BLEU Scores").
 //!
-//! BLEU (Papineni et al. 2002) is the geometric mean of the shares of 1- to 4-grams of words that the references have too, times a
-//! penalty for output that is too short. What a word is changes the score by points, so a BLEU without its tokenization says
-//! little: a [`BleuScore`] prints the signature with it. chrF (Popović 2015) is an F-score over 1- to 6-grams of characters, and
-//! needs no words; chrF++ (Popović 2017) adds words and pairs of words.
+//! BLEU (Papineni et al. 2002) is the geometric mean of the shares of 1- to 4-grams of words that
+//! the references have too, times a penalty for output that is too short. What a word is changes
+//! the score by points, so a BLEU without its tokenization says little: a [`BleuScore`] prints the
+//! signature with it. chrF (Popović 2015) is an F-score over 1- to 6-grams of characters, and needs
+//! no words; chrF++ (Popović 2017) adds words and pairs of words.
 //!
-//! [`BleuStatistics`] and [`ChrfStatistics`] take one sentence after the other and keep only counts, so no corpus is held, and
-//! counts of several parts can be merged:
+//! [`BleuStatistics`] and [`ChrfStatistics`] take one sentence after the other and keep only
+//! counts, so no corpus is held, and counts of several parts can be merged:
 //!
 //! ```
 //! use conv_translate::metrics::{Bleu, BleuStatistics, Chrf};

@@ -13,13 +13,13 @@ use crate::{Error, Result};
 /// How a line becomes words; `tok` of the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Tokenization {
-    /// `13a`: as WMT's `mteval-v13a.pl`. ASCII punctuation stands alone, but periods and commas stay within numbers, and apostrophes
-    /// and hyphens within words.
+    /// `13a`: as WMT's `mteval-v13a.pl`. ASCII punctuation stands alone, but periods and commas
+    /// stay within numbers, and apostrophes and hyphens within words.
     #[default]
     #[serde(rename = "13a")]
     Mteval13a,
-    /// `intl`: as `mteval-v14.pl --international-tokenization`. Punctuation and symbols of any script stand alone, but for
-    /// punctuation beside digits.
+    /// `intl`: as `mteval-v14.pl --international-tokenization`. Punctuation and symbols of any
+    /// script stand alone, but for punctuation beside digits.
     #[serde(rename = "intl")]
     International,
     /// `none`: words are what stands between blanks. For text that is tokenised already.

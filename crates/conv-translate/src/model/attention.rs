@@ -7,8 +7,8 @@ use crate::Result;
 use candle_core::{Module, Tensor};
 use conv_nn::{VarBuilder, softmax_of_first};
 
-/// d = (W h + b + g) √½, a = softmax(d · z), c = √S Σ a (z + e) √½, h' = (U c + h) √½, with g the target's embedding (equation 1, with
-/// the scales of section 3.4).
+/// d = (W h + b + g) √½, a = softmax(d · z), c = √S Σ a (z + e) √½, h' = (U c + h) √½, with g the
+/// target's embedding (equation 1, with the scales of section 3.4).
 #[derive(Debug, Clone)]
 pub(super) struct Attention {
     query: Normed,
@@ -21,7 +21,8 @@ pub(super) fn attention(channels: usize, embedding: usize, vb: &VarBuilder) -> R
     Ok(Attention { query, output })
 }
 
-/// The values times √S, with S each sentence's own length: the sum of S shares of 1/S keeps its variance (section 3.4).
+/// The values times √S, with S each sentence's own length: the sum of S shares of 1/S keeps its
+/// variance (section 3.4).
 pub(super) fn scaled_values(source: &Encoded) -> candle_core::Result<Tensor> {
     let scales: Vec<f64> = source.lengths.iter().map(|length| (*length as f64).sqrt()).collect();
     let scales = Tensor::from_vec(scales, (source.lengths.len(), 1, 1), source.values.device())?;
@@ -34,8 +35,8 @@ impl Attention {
         [self.query, self.output]
     }
 
-    /// `h` and `embedded` `[B, C, T]` and `[B, E, T]` → `[B, C, T]`, and who attends to what, `[B, T, S]`. `values` are
-    /// [`scaled_values`].
+    /// `h` and `embedded` `[B, C, T]` and `[B, E, T]` → `[B, C, T]`, and who attends to what,
+    /// `[B, T, S]`. `values` are [`scaled_values`].
     pub fn forward(
         &self,
         h: &Tensor,

@@ -1,4 +1,5 @@
-//! The decoder over whole target sentences (sections 3.2, 3.3); [`incremental`](super::incremental) has it word by word.
+//! The decoder over whole target sentences (sections 3.2, 3.3); [`incremental`](super::incremental)
+//! has it word by word.
 
 use super::Encoded;
 use super::attention::{Attention, attention, scaled_values};
@@ -76,7 +77,8 @@ impl Decoder {
         }
     }
 
-    /// `ids` `[B, T]` → what the output layer reads `[B, E, T]`, and the mean over all layers of who attends to what, `[B, T, S]`.
+    /// `ids` `[B, T]` → what the output layer reads `[B, E, T]`, and the mean over all layers of
+    /// who attends to what, `[B, T, S]`.
     pub fn forward(
         &self,
         ids: &Tensor,

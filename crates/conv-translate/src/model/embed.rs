@@ -6,7 +6,8 @@ use crate::{Error, Result};
 use candle_core::{Module, Tensor};
 use conv_nn::{Embedding, EmbeddingConfig, Init, Mode, VarBuilder, dropout};
 
-/// The number of `<pad>`, which fills up batches; as in the reference's dictionaries, like the other two.
+/// The number of `<pad>`, which fills up batches; as in the reference's dictionaries, like the
+/// other two.
 pub const PAD: u32 = 1;
 /// The number of `</s>`, which ends a sentence and also begins a target.
 pub const END: u32 = 2;

@@ -12,7 +12,8 @@ use conv_nn::{Mode, VarBuilder, dropout, dropout_of_first, keep_first, scale_gra
 pub struct Encoded {
     /// z, what queries are compared with: `[B, E, S]`, zeros beyond each sentence's length.
     pub keys: Tensor,
-    /// (z + e) √½, what is read, with e the embeddings: `[B, E, S]`. What lies beyond a sentence's length is never read.
+    /// (z + e) √½, what is read, with e the embeddings: `[B, E, S]`. What lies beyond a sentence's
+    /// length is never read.
     pub values: Tensor,
     /// Tokens of each sentence, its end included.
     pub lengths: Vec<usize>,
@@ -26,7 +27,8 @@ pub(super) struct Encoder {
     pub residuals: Residuals,
     pub last: Normed,
     dropout: f64,
-    /// The share of the gradients that comes in, since every attention layer sends some (section 3.4).
+    /// The share of the gradients that comes in, since every attention layer sends some (section
+    /// 3.4).
     gradient: f64,
 }
 

@@ -1,4 +1,5 @@
-//! The decoder word by word: what a convolution has seen is kept, so that a word costs the same wherever it stands.
+//! The decoder word by word: what a convolution has seen is kept, so that a word costs the same
+//! wherever it stands.
 
 use super::attention::{Attention, scaled_values};
 use super::decoder::{Decoder, Layer};
@@ -10,7 +11,8 @@ use candle_core::{D, Device, Tensor};
 use conv_core::Dense;
 use conv_nn::{dot_attention, log_softmax};
 
-/// The network as a search asks it: its weights laid out for single positions. Many searches may share it.
+/// The network as a search asks it: its weights laid out for single positions. Many searches may
+/// share it.
 #[derive(Debug, Clone)]
 pub struct StepDecoder {
     encoder: RowEncoder,
@@ -91,7 +93,8 @@ impl StepDecoder {
         self.embed.positions().device()
     }
 
-    /// Reads source sentences, as [`ConvS2s::encode`]. What it says of a sentence does not depend on the others.
+    /// Reads source sentences, as [`ConvS2s::encode`]. What it says of a sentence does not depend
+    /// on the others.
     ///
     /// # Errors
     /// As there.
@@ -119,7 +122,8 @@ impl StepDecoder {
         })
     }
 
-    /// Reads the next token of each row, `[rows]`. What it says of a row does not depend on the others.
+    /// Reads the next token of each row, `[rows]`. What it says of a row does not depend on the
+    /// others.
     ///
     /// # Errors
     /// A position beyond the table, or a token beyond the vocabulary.
@@ -153,7 +157,8 @@ impl StepDecoder {
     }
 }
 
-/// What rows `x` and `embedded` become after reading the source, and the shares of its positions `[rows, S]`.
+/// What rows `x` and `embedded` become after reading the source, and the shares of its positions
+/// `[rows, S]`.
 fn attend(
     [query, output]: &[Dense; 2],
     x: &Tensor,
@@ -175,8 +180,8 @@ impl DecoderState {
         self.lengths.len()
     }
 
-    /// Row `i` goes on from what was row `rows[i]`, which is of the same sentence; each sentence has as many rows as the others, more or
-    /// fewer than before.
+    /// Row `i` goes on from what was row `rows[i]`, which is of the same sentence; each sentence
+    /// has as many rows as the others, more or fewer than before.
     ///
     /// # Errors
     /// A row that there is not.
@@ -191,7 +196,8 @@ impl DecoderState {
         Ok(())
     }
 
-    /// Goes on with these `sentences` alone, by their places, and with `rows` as [`DecoderState::reorder`] has them.
+    /// Goes on with these `sentences` alone, by their places, and with `rows` as
+    /// [`DecoderState::reorder`] has them.
     ///
     /// # Errors
     /// A sentence or row that there is not.

@@ -1,5 +1,5 @@
-//! The network of Gehring et al. (2017), section 3. Activations are `[B, C, T]`; a linear map of every position is a convolution of
-//! width 1.
+//! The network of Gehring et al. (2017), section 3. Activations are `[B, C, T]`; a linear map of
+//! every position is a convolution of width 1.
 
 mod attention;
 mod decoder;
@@ -35,8 +35,9 @@ pub struct ConvS2s {
     config: Config,
 }
 
-/// Builds the network. Parameters have the reference's names: `encoder.embed_tokens.weight`, `encoder.convolutions.{i}.weight_v`,
-/// `decoder.attention.{i}.in_projection.weight_g` and so on. A shared table is the decoder's.
+/// Builds the network. Parameters have the reference's names: `encoder.embed_tokens.weight`,
+/// `encoder.convolutions.{i}.weight_v`, `decoder.attention.{i}.in_projection.weight_g` and so on. A
+/// shared table is the decoder's.
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -62,7 +63,8 @@ pub fn convs2s(config: &Config, vb: &VarBuilder) -> Result<ConvS2s> {
 pub struct Decoded {
     /// `[B, T, V]`.
     pub logits: Tensor,
-    /// The mean over the layers of the share of each source position in what each target position reads, `[B, T, S]`.
+    /// The mean over the layers of the share of each source position in what each target position
+    /// reads, `[B, T, S]`.
     pub attention: Tensor,
 }
 
@@ -72,7 +74,8 @@ impl ConvS2s {
         &self.config
     }
 
-    /// Reads source sentences: `ids` `[B, S]`, of which each sentence has its length, and then [`PAD`].
+    /// Reads source sentences: `ids` `[B, S]`, of which each sentence has its length, and then
+    /// [`PAD`].
     ///
     /// # Errors
     /// A sentence beyond the table of positions, or a token beyond the vocabulary.
@@ -80,7 +83,8 @@ impl ConvS2s {
         self.encoder.forward(ids, lengths, mode)
     }
 
-    /// Says what comes after each prefix of target sentences `ids` `[B, T]`, which begin with the end of the one before.
+    /// Says what comes after each prefix of target sentences `ids` `[B, T]`, which begin with the
+    /// end of the one before.
     ///
     /// # Errors
     /// As [`ConvS2s::encode`].
@@ -90,7 +94,8 @@ impl ConvS2s {
         Ok(Decoded { logits, attention })
     }
 
-    /// The network for a search, of the present weights; those that nobody else holds are given up as they are laid out anew.
+    /// The network for a search, of the present weights; those that nobody else holds are given up
+    /// as they are laid out anew.
     ///
     /// # Errors
     /// Only those of the tensor library.
@@ -108,8 +113,9 @@ impl ConvS2s {
         Ok(Linear::new(weight, Some(bias)))
     }
 
-    /// The cross-entropy of `targets` `[N]` at those positions of `ids` `[B, T]` that `places` `[N]` names, counted over the batch: what training
-    /// needs, without the padding, and without all logits at once.
+    /// The cross-entropy of `targets` `[N]` at those positions of `ids` `[B, T]` that `places`
+    /// `[N]` names, counted over the batch: what training needs, without the padding, and without
+    /// all logits at once.
     ///
     /// # Errors
     /// As [`ConvS2s::encode`]; a target beyond the vocabulary.
@@ -126,8 +132,8 @@ impl ConvS2s {
     }
 
     /// The mean of [`ConvS2s::loss`] over two passes, and how far they disagree
-    /// ([`linear_r_drop_loss`](conv_nn::linear_r_drop_loss)): `places` 2i and 2i + 1 are the same position of the same sentence, which
-    /// is twice in the batch.
+    /// ([`linear_r_drop_loss`](conv_nn::linear_r_drop_loss)): `places` 2i and 2i + 1 are the same
+    /// position of the same sentence, which is twice in the batch.
     ///
     /// # Errors
     /// As [`ConvS2s::loss`]; an odd number of places, an α out of range.

@@ -1,12 +1,15 @@
-//! Linear maps and convolutions with weight normalisation, by the reference's names and first values.
+//! Linear maps and convolutions with weight normalisation, by the reference's names and first
+//! values.
 
 use candle_core::{Module, Tensor};
 use conv_core::Conv1dConfig;
 use conv_nn::{Conv1d, Init, VarBuilder, direction_lengths, weight_norm};
 
-/// A convolution of `[B, C, T]` whose weight is g · v / ‖v‖ for each output channel (Salimans and Kingma 2016); a linear map is one of width 1.
+/// A convolution of `[B, C, T]` whose weight is g · v / ‖v‖ for each output channel (Salimans and
+/// Kingma 2016); a linear map is one of width 1.
 ///
-/// Parameters: `weight_v` `[O, C]` (linear) or `[K, C, O]` (convolution), `weight_g` `[O, 1]` or `[1, 1, O]`, `bias` `[O]`.
+/// Parameters: `weight_v` `[O, C]` (linear) or `[K, C, O]` (convolution), `weight_g` `[O, 1]` or
+/// `[1, 1, O]`, `bias` `[O]`.
 #[derive(Debug, Clone)]
 pub(super) struct Normed {
     direction: Tensor,
@@ -26,8 +29,8 @@ pub(super) fn linear(
     normed(&[outputs, inputs], outputs, variance, Conv1dConfig::default(), vb)
 }
 
-/// A convolution to 2 · `outputs` channels for a gated linear unit. Its first weights are normal, of variance
-/// 4 (1 - `dropped`) / (K · C).
+/// A convolution to 2 · `outputs` channels for a gated linear unit. Its first weights are normal,
+/// of variance 4 (1 - `dropped`) / (K · C).
 pub(super) fn gated(
     inputs: usize,
     outputs: usize,
@@ -69,7 +72,8 @@ fn rows(direction: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 impl Normed {
-    /// The weight, `[O, C, K]`, computed at each call: a search lays it out once, and memory does not hold it beside v.
+    /// The weight, `[O, C, K]`, computed at each call: a search lays it out once, and memory does
+    /// not hold it beside v.
     pub fn weight(&self) -> candle_core::Result<Tensor> {
         Ok(weight_norm(&rows(&self.direction)?, &self.length)?)
     }

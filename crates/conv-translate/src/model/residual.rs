@@ -25,7 +25,8 @@ pub(super) fn halved(x: &Tensor, y: &Tensor) -> candle_core::Result<Tensor> {
     Ok(add_scaled(x, y, 0.5f64.sqrt())?)
 }
 
-/// The residual connections of a stack, with maps of kind `M`. Parameters: `projections.{i}` where the sizes differ.
+/// The residual connections of a stack, with maps of kind `M`. Parameters: `projections.{i}` where
+/// the sizes differ.
 #[derive(Debug, Clone)]
 pub(super) struct Residuals<M = Normed>(Vec<Residual<M>>);
 
@@ -60,7 +61,8 @@ impl<M: Module> Residuals<M> {
         Ok(Residuals(self.0.into_iter().map(residual).collect::<crate::Result<_>>()?))
     }
 
-    /// What is added to the output of a layer, of `inputs` of the layers so far; nothing where it has no such connection.
+    /// What is added to the output of a layer, of `inputs` of the layers so far; nothing where it
+    /// has no such connection.
     pub fn of(&self, layer: usize, inputs: &[Tensor]) -> candle_core::Result<Option<Tensor>> {
         let Residual { reach, projection } = &self.0[layer];
         let Some(input) = inputs.len().checked_sub(*reach).and_then(|i| inputs.get(i)) else {

@@ -1,5 +1,5 @@
-//! The encoder as a search asks it: its weights laid out once, and the tokens of all sentences as rows one below the other, without
-//! padding between them.
+//! The encoder as a search asks it: its weights laid out once, and the tokens of all sentences as
+//! rows one below the other, without padding between them.
 
 use super::Encoded;
 use super::embed::Embed;
@@ -26,7 +26,8 @@ enum Words {
     Tied(Dense),
 }
 
-/// The tables of `embed`. Words that are the weight of the output layer, by its identity, are read there and not kept beside it.
+/// The tables of `embed`. Words that are the weight of the output layer, by its identity, are read
+/// there and not kept beside it.
 pub(super) fn row_embed(embed: Embed, (weight, output): (TensorId, &Dense)) -> RowEmbed {
     let words = if embed.words().id() == weight {
         Words::Tied(output.clone())
@@ -163,7 +164,8 @@ fn places<R>(lengths: &[usize], of: impl Fn(usize, usize) -> R) -> Vec<R> {
     sentences.flat_map(sentence).map(|(i, place)| of(i, place)).collect()
 }
 
-/// The rows of each row's window, `width` of them from `before` places before it on; none beyond the sentence.
+/// The rows of each row's window, `width` of them from `before` places before it on; none beyond
+/// the sentence.
 fn windows(lengths: &[usize], width: usize, before: usize) -> Vec<Option<usize>> {
     let mut rows = Vec::with_capacity(lengths.iter().sum::<usize>() * width);
     for (start, length) in starts(lengths).zip(lengths) {

@@ -3,8 +3,8 @@
 use super::constraints::Progress;
 use super::top::Candidate;
 
-/// The best `size` of `candidates`, taken in turns from those with the most tokens of phrases, those with fewer, and so on; `progress`
-/// is that of each row.
+/// The best `size` of `candidates`, taken in turns from those with the most tokens of phrases,
+/// those with fewer, and so on; `progress` is that of each row.
 pub(super) fn allocate(
     candidates: Vec<Candidate>,
     progress: &[&Progress],

@@ -116,7 +116,8 @@ impl<'a> Beam<'a> {
                 let row = &before[candidate.row as usize];
                 let node = self.nodes.len();
                 let ends = token == END;
-                // An end counts only among the best, but it never takes a place from a prefix that goes on.
+                // An end counts only among the best, but it never takes a place from a prefix that
+                // goes on.
                 let has_room = if ends {
                     i < self.width && group.finished.len() < self.width
                 } else {
@@ -193,7 +194,8 @@ impl<'a> Beam<'a> {
         allocate(candidates, &progress, 2 * self.width)
     }
 
-    /// Fills `buffer` with what the network says of the words after `row`, with what is forbidden at minus infinity.
+    /// Fills `buffer` with what the network says of the words after `row`, with what is forbidden
+    /// at minus infinity.
     fn prepare(&self, row: &Row, values: &[f32], taken: &[u32], buffer: &mut [f32]) {
         let config = self.config;
         buffer.copy_from_slice(&values[row.slot * buffer.len()..][..buffer.len()]);

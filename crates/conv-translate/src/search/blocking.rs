@@ -1,7 +1,9 @@
-//! No sequence of words twice (Paulus et al. 2018, section 2.5). So does fairseq's code for GPUs; its code for CPUs looks at the end of
-//! its buffer instead of the prefix's, and forbids nothing before the last words.
+//! No sequence of words twice (Paulus et al. 2018, section 2.5). So does fairseq's code for GPUs;
+//! its code for CPUs looks at the end of its buffer instead of the prefix's, and forbids nothing
+//! before the last words.
 
-/// Forbids the words that would complete a sequence of `size` words that `words` already has. The end is never among them.
+/// Forbids the words that would complete a sequence of `size` words that `words` already has. The
+/// end is never among them.
 pub(super) fn forbid_repeats(size: usize, words: &[u32], values: &mut [f32]) {
     let Some(last) = words.len().checked_sub(size.wrapping_sub(1)) else { return };
     for window in words.windows(size) {

@@ -4,7 +4,8 @@ use crate::{Error, Result};
 use conv_hub::InvalidField;
 use serde::{Deserialize, Serialize};
 
-/// How the translation of a sentence is searched. The default is that of fairseq's `generate`: the best of a beam of 5.
+/// How the translation of a sentence is searched. The default is that of fairseq's `generate`: the
+/// best of a beam of 5.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
@@ -12,19 +13,21 @@ pub struct SearchConfig {
     pub beam: usize,
     /// Translations handed back, the best first: 1 to `beam` (`--nbest`).
     pub n_best: usize,
-    /// A score is divided by the length, with its `</s>`, to this power; more favours long translations (`--lenpen`).
+    /// A score is divided by the length, with its `</s>`, to this power; more favours long
+    /// translations (`--lenpen`).
     pub length_penalty: f64,
     /// A score is the sum as it is (`--unnormalized`).
     pub unnormalised: bool,
-    /// Words that a translation has at least; where fewer are allowed, those (`--min-len`). Words of a forced prefix count.
+    /// Words that a translation has at least; where fewer are allowed, those (`--min-len`). Words
+    /// of a forced prefix count.
     pub min_length: usize,
-    /// a: a translation of a source of S tokens, its `</s>` included, has at most a · S + b words, and no more than the model has
-    /// positions for (`--max-len-a`).
+    /// a: a translation of a source of S tokens, its `</s>` included, has at most a · S + b words,
+    /// and no more than the model has positions for (`--max-len-a`).
     pub max_length_a: f64,
     /// b, as above (`--max-len-b`).
     pub max_length_b: usize,
-    /// No sequence of so many words comes twice in a translation; 0 allows all (`--no-repeat-ngram-size`). Words of a forced
-    /// prefix are not held to it.
+    /// No sequence of so many words comes twice in a translation; 0 allows all
+    /// (`--no-repeat-ngram-size`). Words of a forced prefix are not held to it.
     pub no_repeat_ngram: usize,
     /// Taken from the logarithm of the probability of `<unk>`; below 0 it favours it (`--unkpen`).
     pub unknown_penalty: f64,
@@ -32,14 +35,17 @@ pub struct SearchConfig {
     pub temperature: f64,
     /// In which order the constraints of a sentence must come (`--constraints`).
     pub constraints: Constraints,
-    /// Groups of the beam that avoid each other's words (Vijayakumar et al. 2016); 1 is the plain beam, otherwise it divides `beam`
-    /// (`--diverse-beam-groups`). Each group is a beam of its own to its end, as in the paper; fairseq lets groups mix once a prefix
-    /// has ended, so its translations are others.
+    /// Groups of the beam that avoid each other's words (Vijayakumar et al. 2016); 1 is the plain
+    /// beam, otherwise it divides `beam` (`--diverse-beam-groups`). Each group is a beam of its own
+    /// to its end, as in the paper; fairseq lets groups mix once a prefix has ended, so its
+    /// translations are others.
     pub diverse_groups: usize,
-    /// What a word loses for each earlier group's prefix that was continued with it at the same place: the paper's λ with its Hamming
-    /// diversity (`--diverse-beam-strength`). The loss stays in the score, as fairseq has it.
+    /// What a word loses for each earlier group's prefix that was continued with it at the same
+    /// place: the paper's λ with its Hamming diversity (`--diverse-beam-strength`). The loss stays
+    /// in the score, as fairseq has it.
     pub diverse_strength: f64,
-    /// Words are drawn instead of searched, for `beam` translations that do not know of each other (`--sampling`).
+    /// Words are drawn instead of searched, for `beam` translations that do not know of each other
+    /// (`--sampling`).
     pub sampling: Option<Sampling>,
 }
 
@@ -60,9 +66,11 @@ pub enum Constraints {
 pub struct Sampling {
     /// Only from so many of the likeliest (`--sampling-topk`).
     pub top_k: Option<usize>,
-    /// Only from the fewest whose probabilities reach this sum (`--sampling-topp`, Holtzman et al. 2020).
+    /// Only from the fewest whose probabilities reach this sum (`--sampling-topp`, Holtzman et al.
+    /// 2020).
     pub top_p: Option<f64>,
-    /// What is drawn for a sentence depends on this and on the sentence's place in the input (`--seed`).
+    /// What is drawn for a sentence depends on this and on the sentence's place in the input
+    /// (`--seed`).
     pub seed: u64,
 }
 
@@ -139,14 +147,16 @@ impl SearchConfig {
         }
     }
 
-    /// The most words of a translation of a source of so many tokens, where the model has positions for so many, `</s>` included.
+    /// The most words of a translation of a source of so many tokens, where the model has positions
+    /// for so many, `</s>` included.
     pub(super) fn longest(&self, source: usize, positions: usize) -> usize {
         // A float beyond the integers becomes the largest one.
         let asked = (self.max_length_a * source as f64 + self.max_length_b as f64) as usize;
         asked.min(positions - 1)
     }
 
-    /// The score of a translation whose logarithms of probabilities have this sum, of so many tokens with its `</s>`.
+    /// The score of a translation whose logarithms of probabilities have this sum, of so many
+    /// tokens with its `</s>`.
     pub(crate) fn score(&self, sum: f32, length: usize) -> f32 {
         if self.unnormalised {
             sum

@@ -1,5 +1,6 @@
-//! Phrases that a translation must contain, and how far a prefix is with them (Post and Vilar 2018; the trie of Hu et al. 2019). The
-//! rules of what counts as progress are fairseq's, so that scores equal its own.
+//! Phrases that a translation must contain, and how far a prefix is with them (Post and Vilar 2018;
+//! the trie of Hu et al. 2019). The rules of what counts as progress are fairseq's, so that scores
+//! equal its own.
 
 use super::config::Constraints;
 use std::sync::Arc;
@@ -168,7 +169,8 @@ impl Unordered {
         if next.node != 0 {
             next.reached[next.node] += 1;
         }
-        // What was under way counts as far as its longest beginning that is a phrase; the rest is taken back.
+        // What was under way counts as far as its longest beginning that is a phrase; the rest is
+        // taken back.
         let mut node = self.node;
         while node != 0 {
             if self.completed[node] < self.trie[node].ends {
@@ -237,7 +239,8 @@ mod tests {
                     progress = progress.advance(*word);
                     prop_assert!(progress.bank() <= tokens);
                 }
-                // From everywhere some next token leads on, so the best bank of a beam rises until all phrases are there.
+                // From everywhere some next token leads on, so the best bank of a beam rises until
+                // all phrases are there.
                 while !progress.is_finished() {
                     let next = progress.next_tokens().into_iter().max_by_key(|token| progress.advance(*token).bank());
                     let next = next.expect("a phrase is missing");

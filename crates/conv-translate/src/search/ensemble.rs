@@ -4,7 +4,8 @@ use crate::{ConvS2s, DecoderState, Error, PAD, Result, StepDecoder};
 use candle_core::{D, DType, Tensor};
 use conv_nn::log_softmax;
 
-/// One network or more with the same words. Several say the mean of their probabilities and of their attention, as fairseq's do.
+/// One network or more with the same words. Several say the mean of their probabilities and of
+/// their attention, as fairseq's do.
 #[derive(Debug, Clone)]
 pub struct Ensemble {
     members: Vec<StepDecoder>,
@@ -69,7 +70,8 @@ impl Ensemble {
         Ok(States(self.members.iter().map(begin).collect::<Result<_>>()?))
     }
 
-    /// Logarithms of the probabilities of what follows each row's next token, `[rows, V]`, and attention `[rows, S]`.
+    /// Logarithms of the probabilities of what follows each row's next token, `[rows, V]`, and
+    /// attention `[rows, S]`.
     pub(super) fn step(
         &self,
         tokens: &[u32],
@@ -90,8 +92,9 @@ impl Ensemble {
         mean(said)
     }
 
-    /// Logarithms of the probabilities `[B, T]` of the tokens `next` `[B, T]` after those of `ids` `[B, T]`, and attention `[B, T, S]`:
-    /// a token at a time as in a search, so that they are a search's, whatever else is in the batch.
+    /// Logarithms of the probabilities `[B, T]` of the tokens `next` `[B, T]` after those of `ids`
+    /// `[B, T]`, and attention `[B, T, S]`: a token at a time as in a search, so that they are a
+    /// search's, whatever else is in the batch.
     pub(super) fn follow(
         &self,
         sources: &[&[u32]],

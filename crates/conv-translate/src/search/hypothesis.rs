@@ -7,12 +7,13 @@ use crate::END;
 pub struct Hypothesis {
     /// T words, without `</s>`.
     pub tokens: Vec<u32>,
-    /// The sum of the logarithms of the probabilities, divided by (T + 1) to the power of the length penalty, as fairseq prints it.
-    /// Penalties of the search are in it.
+    /// The sum of the logarithms of the probabilities, divided by (T + 1) to the power of the
+    /// length penalty, as fairseq prints it. Penalties of the search are in it.
     pub score: f32,
     /// The logarithm of the probability of each word and of `</s>`: T + 1.
     pub positional: Vec<f32>,
-    /// The share of each of S source tokens, `</s>` included, in what was read for each word and for `</s>`: T + 1 rows of S.
+    /// The share of each of S source tokens, `</s>` included, in what was read for each word and
+    /// for `</s>`: T + 1 rows of S.
     pub attention: Vec<Vec<f32>>,
     /// For each word the source token that was read most, `</s>` left out: T places.
     pub alignment: Vec<usize>,

@@ -22,12 +22,13 @@ use beam::{Beam, Said};
 use candle_core::{Storage, Tensor};
 
 impl Ensemble {
-    /// Translates a batch: for each sentence its best translations, the best first. What is found for a sentence does not depend on the
-    /// others, on a CPU to the last bit.
+    /// Translates a batch: for each sentence its best translations, the best first. What is found
+    /// for a sentence does not depend on the others, on a CPU to the last bit.
     ///
     /// # Errors
-    /// A configuration or request out of range, a source beyond the positions, or a sentence of which nothing is left: its constraints
-    /// hold words that must not be repeated, all words are forbidden before the least length, or the network says no number.
+    /// A configuration or request out of range, a source beyond the positions, or a sentence of
+    /// which nothing is left: its constraints hold words that must not be repeated, all words are
+    /// forbidden before the least length, or the network says no number.
     pub fn search(
         &self,
         requests: &[Request],
@@ -50,7 +51,8 @@ impl Ensemble {
 
     fn run(&self, requests: &[Request], beams: &mut [Beam], config: &SearchConfig) -> Result<()> {
         let sources: Vec<&[u32]> = requests.iter().map(|request| &request.source[..]).collect();
-        // Places of sentences that are searched, in the order of the network's rows, of which each has `width`.
+        // Places of sentences that are searched, in the order of the network's rows, of which each
+        // has `width`.
         let mut searched: Vec<usize> = (0..beams.len()).collect();
         if searched.is_empty() {
             return Ok(());

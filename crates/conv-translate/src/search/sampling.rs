@@ -38,7 +38,8 @@ fn pick(
     count: usize,
     stream: &mut impl Rng,
 ) -> Vec<Candidate> {
-    // Relative to the likeliest, so that not all are 0 at a low temperature; in f64 for the sum of many small ones.
+    // Relative to the likeliest, so that not all are 0 at a low temperature; in f64 for the sum of
+    // many small ones.
     let peak = pool.clone().map(|candidate| candidate.value).fold(f32::NEG_INFINITY, f32::max);
     let share = |candidate: &Candidate| f64::from(candidate.value - peak).exp();
     let sum: f64 = pool.clone().map(|candidate| share(&candidate)).sum();

@@ -5,8 +5,9 @@ use super::{Ensemble, Hypothesis, SearchConfig, floats};
 use crate::{END, Result};
 
 impl Ensemble {
-    /// Scores given pairs, each a source with its `</s>` and a target without it; of `config` only the normalisation counts
-    /// (`fairseq-generate --score-reference`, which has that of the default). A score does not depend on the other pairs.
+    /// Scores given pairs, each a source with its `</s>` and a target without it; of `config` only
+    /// the normalisation counts (`fairseq-generate --score-reference`, which has that of the
+    /// default). A score does not depend on the other pairs.
     ///
     /// # Errors
     /// An empty source, a token beyond a vocabulary, or a sentence beyond the positions.

@@ -15,14 +15,16 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// The better first. Of equals the lower row and then the lower token is the better, so that no order is left to chance.
+    /// The better first. Of equals the lower row and then the lower token is the better, so that no
+    /// order is left to chance.
     pub fn order(&self, other: &Self) -> Ordering {
         let places = (self.row, self.token).cmp(&(other.row, other.token));
         other.score.total_cmp(&self.score).then(places)
     }
 }
 
-/// Keeps the best `size` of what it is shown, rows and tokens in rising order. What is minus infinity or no number is never kept.
+/// Keeps the best `size` of what it is shown, rows and tokens in rising order. What is minus
+/// infinity or no number is never kept.
 pub(super) struct Top {
     size: usize,
     /// What must be surpassed.

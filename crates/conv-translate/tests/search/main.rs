@@ -101,7 +101,8 @@ fn an_ensemble_says_the_mean() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A source of one token beside one of every other length, with the five best of each: to the last bit.
+/// A source of one token beside one of every other length, with the five best of each: to the last
+/// bit.
 #[test]
 fn scores_do_not_depend_on_what_else_is_in_the_batch() -> Result<(), Failure> {
     let network = network(conv_translate::Preset::FconvIwsltDeEn, 20, 1)?;

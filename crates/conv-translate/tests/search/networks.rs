@@ -7,7 +7,8 @@ use rand::Rng;
 
 pub type Failure = Box<dyn std::error::Error>;
 
-/// Every preset's layers with a sixteenth of their channels; the output's weights are longer, so that few probabilities are alike.
+/// Every preset's layers with a sixteenth of their channels; the output's weights are longer, so
+/// that few probabilities are alike.
 pub fn network(preset: Preset, vocabulary: usize, seed: u64) -> Result<ConvS2s, Failure> {
     let mut config = preset.config(vocabulary, vocabulary)?;
     let narrow = |layers: &mut Layers| layers.0.iter_mut().for_each(|layer| layer.channels /= 16);

@@ -1,4 +1,5 @@
-//! Whole training steps, a line of JSON: `tests/reference/peers/steps.py` puts them beside PyTorch's.
+//! Whole training steps, a line of JSON: `tests/reference/peers/steps.py` puts them beside
+//! PyTorch's.
 #![allow(clippy::print_stdout)]
 
 use anyhow::Result;

@@ -1,4 +1,5 @@
-//! Times translation by beam, a line of JSON: `tests/reference/peers/convs2s_speed.py` puts it beside fairseq's.
+//! Times translation by beam, a line of JSON: `tests/reference/peers/convs2s_speed.py` puts it
+//! beside fairseq's.
 #![allow(clippy::print_stdout)]
 
 use anyhow::{Context, Result, bail};

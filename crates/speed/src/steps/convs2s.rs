@@ -1,7 +1,8 @@
 //! Convolutional sequence to sequence learning (Gehring et al. 2017), of one width throughout.
 //!
-//! Activations are `[B, C, T]`; a linear map of every position is a convolution of one tap. Weight normalisation, the scaled
-//! gradients of the encoder (section 3.4) and maps between widths are left out.
+//! Activations are `[B, C, T]`; a linear map of every position is a convolution of one tap. Weight
+//! normalisation, the scaled gradients of the encoder (section 3.4) and maps between widths are
+//! left out.
 
 use super::{Task, numbers};
 use anyhow::Result;
@@ -127,7 +128,8 @@ impl Translation {
         let mut h = embedded.clone();
         for layer in &self.decoder {
             let y = layer.convolution.forward_glu(&dropout(&h, DROPOUT, mode)?)?;
-            // Multi-step attention (section 3.3): d = W h + b + g, a = softmax(d · z), c = Σ a (z + e).
+            // Multi-step attention (section 3.3): d = W h + b + g, a = softmax(d · z), c = Σ a (z +
+            // e).
             let d = (layer.query.forward(&y)? + &embedded)?;
             let a = softmax(&d.transpose(1, 2)?.matmul(z)?, D::Minus1)?;
             let c = (values.matmul(&a.transpose(1, 2)?)? * scale)?;

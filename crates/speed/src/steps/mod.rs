@@ -1,4 +1,5 @@
-//! Whole training steps of two networks, through candle's `Tensor::backward` as users do: the loss, its gradients, the optimiser.
+//! Whole training steps of two networks, through candle's `Tensor::backward` as users do: the loss,
+//! its gradients, the optimiser.
 //!
 //! `tests/reference/peers/steps_torch.py` has the same networks in PyTorch.
 

@@ -1,4 +1,5 @@
-//! The residual network of 18 layers (He et al. 2016, table 1), with projections where shapes change (option B of section 3.3).
+//! The residual network of 18 layers (He et al. 2016, table 1), with projections where shapes
+//! change (option B of section 3.3).
 
 use super::{Task, numbers};
 use anyhow::Result;

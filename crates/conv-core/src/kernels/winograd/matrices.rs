@@ -1,5 +1,6 @@
-//! Products with the three matrices of Lavin and Gray (2016, §4.3) at the points 0, 1, -1, 2, -2 and ∞: `G` for the kernel, `Bᵀ` for
-//! the window, `Aᵀ` for the products. A register holds the same place of as many kernels or windows.
+//! Products with the three matrices of Lavin and Gray (2016, §4.3) at the points 0, 1, -1, 2, -2
+//! and ∞: `G` for the kernel, `Bᵀ` for the window, `Aᵀ` for the products. A register holds the same
+//! place of as many kernels or windows.
 #![allow(unsafe_code)]
 
 use crate::simd::Lanes;
@@ -10,8 +11,8 @@ pub(super) const TILE: usize = 4;
 /// Taps of the largest kernel along an axis.
 pub(super) const TAPS: usize = 5;
 
-/// `G` times the taps of a kernel: the kernel, as a polynomial, at the six points, divided by the product of a point's distances to
-/// the others.
+/// `G` times the taps of a kernel: the kernel, as a polynomial, at the six points, divided by the
+/// product of a point's distances to the others.
 #[inline(always)]
 pub(super) unsafe fn filter_transform<L: Lanes>(
     [a, b, c, d, e]: [L; TAPS],
@@ -80,8 +81,9 @@ pub(super) unsafe fn output_transform<L: Lanes>(m: [L; WINDOW], tile: usize) -> 
     }
 }
 
-/// `transform` of each row, and then of each column where there is more than one row: calls `take` with the row, the column and the element
-/// of what comes out. The second argument of `transform` says whether it is a row.
+/// `transform` of each row, and then of each column where there is more than one row: calls `take`
+/// with the row, the column and the element of what comes out. The second argument of `transform`
+/// says whether it is a row.
 ///
 /// # Safety
 /// The set of `L`.

@@ -17,8 +17,8 @@ impl KimSet {
     /// Without `sst1` or `sst2`, the treebank's own `trees/{train,dev,test}.txt` serve for either.
     ///
     /// # Errors
-    /// [`Error::Hub`] for a missing file or one that is not text, [`Error::Text`] or [`Error::Tree`]
-    /// for a wrong line.
+    /// [`Error::Hub`] for a missing file or one that is not text, [`Error::Text`] or
+    /// [`Error::Tree`] for a wrong line.
     pub fn load(self, folder: &Path) -> Result<KimData> {
         let file = |name: &str, encoding| self.read(&folder.join(self.name()).join(name), encoding);
         match self {

@@ -18,9 +18,10 @@ const GRADIENT_CHANGES: &str = "pairs/gradient";
 const RHO: &str = "pairs/rho";
 
 impl<T: Float + WithDType> Lbfgs<T> {
-    /// Where it stands and what it remembers, by name; [`Lbfgs::restore`] takes it back. Of n numbers and P remembered steps:
-    /// `numbers`, `gradient`, `last/direction` and `last/gradient` `[n]`, `pairs/numbers` and `pairs/gradient` `[P, n]`, and f64
-    /// `scale`, `value` and `last/step` `[1]` and `pairs/rho` `[P]`; what is not there yet is left out.
+    /// Where it stands and what it remembers, by name; [`Lbfgs::restore`] takes it back. Of n
+    /// numbers and P remembered steps: `numbers`, `gradient`, `last/direction` and `last/gradient`
+    /// `[n]`, `pairs/numbers` and `pairs/gradient` `[P, n]`, and f64 `scale`, `value` and
+    /// `last/step` `[1]` and `pairs/rho` `[P]`; what is not there yet is left out.
     ///
     /// # Errors
     /// None that a caller can bring about.
@@ -56,7 +57,8 @@ impl<T: Float + WithDType> Lbfgs<T> {
     /// A descent that goes on from a state that [`Lbfgs::state`] gave.
     ///
     /// # Errors
-    /// [`Error::OptimizerState`] for what is missing, not known, of another type or shape, or more steps than are remembered.
+    /// [`Error::OptimizerState`] for what is missing, not known, of another type or shape, or more
+    /// steps than are remembered.
     pub fn restore(config: LbfgsConfig, mut state: BTreeMap<String, Tensor>) -> Result<Self> {
         let numbers: Vec<T> = required(take(&mut state, NUMBERS, None)?, NUMBERS)?;
         let length = numbers.len();

@@ -1,9 +1,9 @@
 //! Encoded pairs in a file, read where they are wanted.
 //!
-//! The file: `convpair`, then, in little endian, version, bytes a number (2 or 4), the two vocabularies' sizes (u32 each),
-//! pairs and fingerprint (u64 each), the numbers of each pair's source and target, and at the end each pair's two lengths
-//! (u32). What cannot be known before the last pair comes last or is written last: a file that was not finished has no
-//! `convpair`.
+//! The file: `convpair`, then, in little endian, version, bytes a number (2 or 4), the two
+//! vocabularies' sizes (u32 each), pairs and fingerprint (u64 each), the numbers of each pair's
+//! source and target, and at the end each pair's two lengths (u32). What cannot be known before the
+//! last pair comes last or is written last: a file that was not finished has no `convpair`.
 
 mod header;
 mod writer;
@@ -31,7 +31,8 @@ pub struct Pair {
     pub target: Vec<u32>,
 }
 
-/// Encoded pairs on disk. In memory are 8 bytes a pair, its two lengths, and 8 bytes for every 64 pairs.
+/// Encoded pairs on disk. In memory are 8 bytes a pair, its two lengths, and 8 bytes for every 64
+/// pairs.
 ///
 /// ```
 /// use conv_translate::data::{Pair, Store, StoreWriter};
@@ -56,10 +57,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens a file that a [`StoreWriter`] finished, and reads all of it once, in constant memory, to see that it is whole.
+    /// Opens a file that a [`StoreWriter`] finished, and reads all of it once, in constant memory,
+    /// to see that it is whole.
     ///
     /// # Errors
-    /// [`Error::Store`] for another file, an unfinished or a damaged one; [`Error::Hub`] for one that cannot be read.
+    /// [`Error::Store`] for another file, an unfinished or a damaged one; [`Error::Hub`] for one
+    /// that cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |source| Error::read(path, source);
         let damaged = |reason: String| Error::Store { path: path.to_path_buf(), reason };
@@ -136,7 +139,8 @@ impl Store {
         self.lengths.is_empty()
     }
 
-    /// What the pairs are, in 64 bits: two stores with the same pairs in the same order have the same.
+    /// What the pairs are, in 64 bits: two stores with the same pairs in the same order have the
+    /// same.
     pub fn fingerprint(&self) -> u64 {
         self.header.fingerprint
     }
@@ -146,7 +150,8 @@ impl Store {
         self.header.vocabularies.map(|size| size as usize)
     }
 
-    /// The length of each pair, for batches of so many tokens: that of the longer side and its `</s>`, as fairseq counts.
+    /// The length of each pair, for batches of so many tokens: that of the longer side and its
+    /// `</s>`, as fairseq counts.
     pub fn lengths(&self) -> Vec<usize> {
         self.lengths.iter().map(|&[source, target]| source.max(target) as usize + 1).collect()
     }
@@ -156,7 +161,8 @@ impl Store {
         [0, 1].map(|side| self.lengths.iter().map(|lengths| u64::from(lengths[side])).sum())
     }
 
-    /// The corpus's line of a pair, from 1, as far as that is known: a store by itself does not say.
+    /// The corpus's line of a pair, from 1, as far as that is known: a store by itself does not
+    /// say.
     pub fn line(&self, pair: usize) -> Option<u64> {
         let mut file = File::open(lines_of(&self.path)).ok()?;
         file.seek(SeekFrom::Start(8 * pair as u64)).ok()?;
@@ -168,8 +174,8 @@ impl Store {
     /// A pair.
     ///
     /// # Errors
-    /// [`Error::Store`] for a pair that is not there, or numbers that changed after the file was opened; [`Error::Hub`]
-    /// where it can no longer be read.
+    /// [`Error::Store`] for a pair that is not there, or numbers that changed after the file was
+    /// opened; [`Error::Hub`] where it can no longer be read.
     pub fn read(&self, pair: usize) -> Result<Pair> {
         let damaged = |reason| Error::Store { path: self.path.clone(), reason };
         let Some(&[source, target]) = self.lengths.get(pair) else {
@@ -194,7 +200,8 @@ impl Store {
     }
 }
 
-/// Where the lines of the pairs of the store at `path` are: 8 bytes each, read when one is asked for.
+/// Where the lines of the pairs of the store at `path` are: 8 bytes each, read when one is asked
+/// for.
 fn lines_of(path: &Path) -> PathBuf {
     beside(path, ".lines")
 }

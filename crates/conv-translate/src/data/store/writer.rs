@@ -10,8 +10,8 @@ use super::{Store, beside, lines_of};
 use crate::error::{Error, Result};
 use conv_nn::rng::Fingerprint;
 
-/// A store in the making: a file beside its place, which takes that place when it is finished and is removed when it is
-/// not.
+/// A store in the making: a file beside its place, which takes that place when it is finished and
+/// is removed when it is not.
 pub struct StoreWriter {
     path: PathBuf,
     unfinished: Unfinished,
@@ -37,7 +37,8 @@ impl StoreWriter {
     /// Begins a store that will be at `path`, for vocabularies of these sizes, source first.
     ///
     /// # Errors
-    /// [`Error::Hub`] where the file cannot be written; [`Error::Field`] for a vocabulary of more than 2³² tokens.
+    /// [`Error::Hub`] where the file cannot be written; [`Error::Field`] for a vocabulary of more
+    /// than 2³² tokens.
     pub fn create(path: &Path, vocabularies: [usize; 2]) -> Result<Self> {
         let [source, target] = vocabularies.map(u32::try_from);
         let (Ok(source), Ok(target)) = (source, target) else {
@@ -69,7 +70,8 @@ impl StoreWriter {
     /// Adds a pair, without `</s>`, of the corpus's line `line`.
     ///
     /// # Errors
-    /// [`Error::Store`] for a number beyond its vocabulary; [`Error::Hub`] where the file cannot be written.
+    /// [`Error::Store`] for a number beyond its vocabulary; [`Error::Hub`] where the file cannot be
+    /// written.
     pub fn push(&mut self, line: u64, source: &[u32], target: &[u32]) -> Result<()> {
         self.bytes.clear();
         for (ids, size) in [source, target].into_iter().zip(self.header.vocabularies) {
