@@ -2,7 +2,7 @@
 
 use crate::model::Model;
 use anyhow::Result;
-use candle_core::Device;
+use candle_core::{DType, Device};
 use clap::Args;
 use conv_vision::data::find;
 use conv_vision::{Features, Limits};
@@ -16,7 +16,7 @@ pub struct Options {
     photos: PathBuf,
     #[command(flatten)]
     model: Model,
-    /// The layers, with commas, such as inception_4e,pool5/7x7_s1; `inspect` lists them
+    /// The layers, with commas, such as inception_4e,pool5/7x7_s1; `inspect` lists them. LAYER@COLUMNSxROWS is its mean over a grid's cells
     #[arg(long, required = true, value_delimiter = ',')]
     layers: Vec<String>,
     /// The file, .safetensors: a tensor `PHOTO LAYER` for each
@@ -28,8 +28,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let model = options.model.open(device)?;
     let Options { photos, layers, out, .. } = options;
     let root = if photos.is_dir() { photos } else { photos.parent().unwrap_or(Path::new("")) };
+    let (files, limits) = (find(&[photos]), Limits::default());
     let (features, skipped) =
-        Features::of(&model, &find(&[photos]), root, layers, &Limits::default(), device)?;
+        Features::of(&model, (&files, root), layers, &limits, DType::F32, device)?;
     features.write(out)?;
     skipped.iter().for_each(|file| conv_cli::note(format_args!("  {file}")));
     let (images, skipped) = (features.images().len(), skipped.len());

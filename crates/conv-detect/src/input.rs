@@ -7,8 +7,8 @@ use conv_vision::{Filter, Picture};
 
 /// Red, green and blue of ImageNet's photographs, whose mean is taken away and by whose deviation
 /// is divided: torchvision's.
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+pub(crate) const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub(crate) const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// The largest stride of a level: a batch's sides are multiples of it.
 const STRIDE: usize = 32;

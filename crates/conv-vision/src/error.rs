@@ -126,6 +126,12 @@ pub enum Error {
         /// Names that are like it; empty or beginning with a separator.
         hint: String,
     },
+    /// A layer over a grid that is none.
+    #[error("{layer:?}, expected a layer, or LAYER@COLUMNSxROWS, such as inception_4e@7x7")]
+    Grid {
+        /// What was asked for.
+        layer: String,
+    },
     /// A channel beyond those of a layer.
     #[error(
         "layer {layer:?} has {channels} channels, numbered from 0; channel {found} is asked for"

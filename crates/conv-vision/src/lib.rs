@@ -68,7 +68,7 @@ pub use card::card;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, Mistake, Mistaken, evaluate};
-pub use features::{Features, FeaturesMadeBy};
+pub use features::{FeatureSource, Features, FeaturesMadeBy};
 pub use infer::{Classifier, Guess, Prediction, SYNSETS, TOGETHER};
 pub use inspect::Inspection;
 pub use network::{
@@ -78,5 +78,5 @@ pub use network::{
 pub use picture::{Augmentation, Filter, Limits, Picture, PictureDefect, Region};
 pub use preprocessing::{Channels, Preprocessing, Resize};
 pub use recipe::Recipe;
-pub use stored::{Pretrained, Weights, read_weights};
+pub use stored::{Pretrained, Weights, hash, read_weights};
 pub use train::{Labelled, Training};

@@ -173,7 +173,11 @@ pub(crate) fn metadata(path: &Path, entry: &str) -> Result<Option<String>> {
     Ok(header["__metadata__"][entry].as_str().map(str::to_owned))
 }
 
-fn hash(path: &Path) -> Result<String> {
+/// SHA-256 of a file, in hexadecimal digits: what tells weights from others.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn hash(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::unreadable(path))?;
     let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -3,7 +3,7 @@
 
 mod seeded;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use conv_hub::Card;
 use conv_train::{FitConfig, Learner, Run, Task, fit, task};
 use conv_vision::data::{Examples, find};
@@ -219,8 +219,10 @@ fn features_are_kept_by_picture_and_belong_to_their_weights() {
     let opened = Pretrained::open(&model, &Device::Cpu).unwrap();
     let layers = ["bn2".to_owned(), "pool4".into()];
     let (limits, files) = (Limits::default(), find(&[&data]));
-    let of =
-        |layers: &[String]| Features::of(&opened, &files, &data, layers, &limits, &Device::Cpu);
+    let of = |layers: &[String]| {
+        let places = (&files[..], &*data);
+        Features::of(&opened, places, layers, &limits, DType::F32, &Device::Cpu)
+    };
     let (features, skipped) = of(&layers).unwrap();
     assert_eq!((features.images().len(), skipped.len()), (40, 1));
     let path = place.path().join("features.safetensors");
