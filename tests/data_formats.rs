@@ -5,7 +5,7 @@ use assert_cmd::Command;
 use convoke::train::FitConfig;
 use convoke::train::optim::{Adam, OptimizerConfig};
 use convoke::vision::Picture;
-use convoke::{detect, dialog, sentence, speech, style, translate, vision};
+use convoke::{clevr, detect, dialog, sentence, speech, style, translate, vision};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,7 +79,7 @@ fn the_settings_have_every_key() {
     translate.search = Some(translate::SearchConfig::default());
     let raw = json!({ "front_end": speech::Recipe::raw() });
     // Behind each what the page says elsewhere.
-    let all: [(&str, Value, &[&str]); 10] = [
+    let all: [(&str, Value, &[&str]); 11] = [
         ("all", fit, &[]),
         ("sentence", json!(sentence::Recipe::default()), &["fit.", "segmenter"]),
         ("translate", json!(translate), &["fit.", "search.sampling"]),
@@ -87,6 +87,7 @@ fn the_settings_have_every_key() {
         ("raw", raw, &[]),
         ("classify", json!(vision::Recipe::default()), &["fit."]),
         ("detect", json!(detect::Recipe::default()), &["fit."]),
+        ("head", json!(clevr::heads::Recipe::default()), &["fit."]),
         ("dialog", json!(dialog::Recipe::default()), &["fit."]),
         ("bots", json!(dialog::guess::AgentsRecipe::default()), &["fit."]),
         ("style", json!(style::Recipe::default()), &["fit."]),

@@ -1,9 +1,12 @@
 //! `answer`: a question's answer, or those of a file, as test splits are handed in.
 
+use crate::eval_head;
+use crate::features::Network;
 use crate::model::Models;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
+use conv_clevr::heads::Likely;
 use conv_clevr::see::Sight;
 use conv_clevr::{Answer, Question, QuestionFile, Reasoner, page};
 use conv_vision::{Limits, Picture};
@@ -29,11 +32,20 @@ pub struct Options {
     /// Where the picture with what each step selected goes, as HTML
     #[arg(long, conflicts_with = "images")]
     page: Option<PathBuf>,
+    /// A head's model folder, or the name of one that ships, in the place of parser and executor; the page shows where it looked
+    #[arg(long, conflicts_with = "images")]
+    head: Option<String>,
+    /// A classifier's weights, where the head looks at one of its layers and not at the detector's
+    #[arg(long, requires = "head")]
+    network: Option<String>,
     #[command(flatten)]
     models: Models,
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    if let Some(head) = &options.head {
+        return by_head(head, options, common, device);
+    }
     let reasoner = options.models.open(device)?;
     if let (Some(folder), Some(questions)) = (&options.images, &options.questions) {
         return all(&reasoner, folder, &QuestionFile::read(questions)?.questions, common);
@@ -46,15 +58,61 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let sight = reasoner.look(&picture, &image.display().to_string())?;
     let answered = reasoner.answer(question, sight)?;
     if let Some(target) = &options.page {
-        if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("creating {}", folder.display()))?;
-        }
         let html = page::html("How it was answered", &picture, &answered)?;
-        std::fs::write(target, html).with_context(|| format!("writing {}", target.display()))?;
-        conv_cli::note(format_args!("the trace on the picture: {}", target.display()));
+        write(target, &html, "the trace on the picture")?;
     }
     conv_cli::print(common.json, &answered)
+}
+
+/// The answer of a head.
+fn by_head(
+    head: &str,
+    options: &Options,
+    common: &conv_cli::Common,
+    device: &Device,
+) -> Result<()> {
+    let Options { image, question, page, network, models, .. } = options;
+    let (image, question) = (image.as_deref().unwrap_or(Path::new("")), question.as_deref());
+    let question = question.unwrap_or_default();
+    let head = eval_head::open(head, device)?;
+    let picture = Picture::open(image, &Limits::default())?;
+    let network = Network { detector: models.detector.clone(), network: network.clone() };
+    let map = eval_head::map(&head, image, &network, device)?;
+    let likely = head.answers(&[(question, None)], map.as_ref())?.pop();
+    let likely = likely.context("the head gives no answer")??;
+    if let Some(target) = page {
+        let Some(maps) = head.looked(question, map.as_ref())? else {
+            bail!("--page: {} does not attend to places", head.config().architecture);
+        };
+        let section = page::looked(&picture, question, &likely, &maps)?;
+        let html = conv_vision::page::page("Where it looked", &section.to_string());
+        write(target, &html, "where it looked")?;
+    }
+    conv_cli::print(common.json, &OfHead { question, likely })
+}
+
+fn write(target: &Path, html: &str, what: &str) -> Result<()> {
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
+    }
+    std::fs::write(target, html).with_context(|| format!("writing {}", target.display()))?;
+    conv_cli::note(format_args!("{what}: {}", target.display()));
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct OfHead<'a> {
+    question: &'a str,
+    #[serde(flatten)]
+    likely: Likely,
+}
+
+impl fmt::Display for OfHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { question, likely: Likely { answer, probability } } = self;
+        write!(f, "question  {question}\nanswer    {answer}  {:.0} %", 100.0 * probability)
+    }
 }
 
 /// Answers the questions of a file about the pictures of a folder, each a line.

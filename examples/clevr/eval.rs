@@ -1,7 +1,9 @@
 //! `eval`: how often answers are right.
 
+use crate::eval_head::{self, Looked};
+use crate::features::Network;
 use crate::model::Models;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_clevr::evaluate::{View, evaluate};
@@ -24,6 +26,15 @@ pub struct Options {
     /// Every wrong answer, one a line of JSON, goes here
     #[arg(long)]
     errors: Option<PathBuf>,
+    /// A head's model folder, or the name of one that ships, in the place of parser and executor
+    #[arg(long)]
+    head: Option<String>,
+    /// The head's maps of the pictures, as `features` writes them, in the place of pictures
+    #[arg(long, requires = "head", conflicts_with = "images")]
+    features: Option<PathBuf>,
+    /// A classifier's weights, where the head looks at one of its layers and not at the detector's
+    #[arg(long, requires = "head")]
+    network: Option<String>,
     #[command(flatten)]
     models: Models,
 }
@@ -36,8 +47,17 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let scenes = options.scenes()?;
     let scene = |name: &str| scenes.get(name);
     let seed = common.seed();
-    let evaluation = match &options.images {
-        Some(folder) => {
+    let evaluation = match (&options.head, &options.images) {
+        (Some(head), images) => {
+            let looked = match (&options.features, images) {
+                (Some(path), _) => Looked::Maps(path),
+                (None, Some(folder)) => Looked::Pictures(folder, options.seeing()),
+                (None, None) => bail!("--images or --features names what the head looks at"),
+            };
+            let head = eval_head::open(head, device)?;
+            eval_head::evaluate(&head, &questions, &scenes, &looked, seed, device)?
+        }
+        (None, Some(folder)) => {
             let reasoner = options.models.open(device)?;
             let look = |name: &str| {
                 let path = folder.join(name);
@@ -53,7 +73,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             };
             evaluate(reasoner.parser(), &questions, scene, look, seed)?
         }
-        None => {
+        (None, None) => {
             let parser = options.models.parser(device)?;
             let look = |name: &str| scenes.get(name).map(View::of_scene).transpose();
             evaluate(&parser, &questions, scene, look, seed)?
@@ -75,6 +95,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 }
 
 impl Options {
+    /// What computes the maps that a head looks at.
+    fn seeing(&self) -> Network {
+        Network { detector: self.models.detector.clone(), network: self.network.clone() }
+    }
+
     /// The scenes by the names of their pictures.
     fn scenes(&self) -> Result<BTreeMap<String, Scene>> {
         let paths = match self.scenes.as_slice() {

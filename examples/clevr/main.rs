@@ -6,6 +6,8 @@
 mod answer;
 mod ask;
 mod eval;
+mod eval_head;
+mod features;
 mod fit;
 mod inspect;
 mod model;
@@ -14,6 +16,7 @@ mod questions;
 mod render;
 mod scenes;
 mod train;
+mod train_head;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -40,6 +43,10 @@ enum Verb {
     Parse(parse::Options),
     /// Trains the parser on questions that templates make
     Train(Box<train::Options>),
+    /// Computes the maps of pictures that heads look at, and keeps them
+    Features(features::Options),
+    /// Trains a head: a network that answers from such maps, without program or scene graph
+    TrainHead(Box<train_head::Options>),
     /// Fits where on the ground a box stands, on rendered scenes with masks
     Fit(fit::Options),
     /// Draws scenes by CLEVR's rules and renders them, with masks, in CLEVR's layout
@@ -62,6 +69,8 @@ fn main() -> ExitCode {
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Parse(options) => parse::run(&options, common, &device),
             Verb::Train(options) => train::run(&options, common, &device),
+            Verb::Features(options) => features::run(&options, common, &device),
+            Verb::TrainHead(options) => train_head::run(&options, common, &device),
             Verb::Fit(options) => fit::run(&options, common),
             Verb::Scenes(options) => scenes::run(&options, common),
             Verb::Render(options) => render::run(&options, common),

@@ -9,7 +9,7 @@ use conv_clevr::{Parser, Reasoner};
 use std::path::PathBuf;
 
 const SHIPPED: &str = "data/models/clevr";
-const DETECTOR: &str = "data/models/clevr-objects";
+pub const DETECTOR: &str = "data/models/clevr-objects";
 
 #[derive(Debug, Args)]
 pub struct Model {
@@ -24,7 +24,7 @@ pub struct Models {
     model: Model,
     /// The detector's model folder
     #[arg(long, default_value = DETECTOR)]
-    detector: String,
+    pub detector: String,
 }
 
 impl Model {

@@ -3,9 +3,7 @@
 use crate::render::{Made, told};
 use anyhow::Result;
 use clap::Args;
-use conv_clevr::render::Folder;
 use conv_clevr::sample::{Cogent, OBJECTS, Sampler};
-use serde_json::{Map, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -47,18 +45,7 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
         height: *height,
         split: split.clone(),
     };
-    sampler.check()?;
-    let settings = json!({"seed": sampler.seed, "cogent": cogent, "least": options.least, "most": options.most,
-        "width": width, "height": height, "split": split});
-    let info =
-        Map::from_iter([("split".into(), json!(split)), ("settings".into(), settings.clone())]);
-    let folder = Folder::open(out, &settings)?;
-    let name = |at: usize| sampler.name(at as u64);
-    let make = |at: usize| {
-        let sampled = sampler.scene(at as u64)?;
-        Ok((sampled.scene, sampled.stage))
-    };
     let (begun, told) = told(options.count);
-    let filled = folder.fill(info, options.count, name, make, told)?;
+    let filled = sampler.fill(out, options.count, told)?;
     conv_cli::print(common.json, &Made::new(filled, begun))
 }

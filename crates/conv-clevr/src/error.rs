@@ -129,6 +129,15 @@ pub enum Error {
     /// A picture cannot be used.
     #[error(transparent)]
     Picture(#[from] conv_vision::Error),
+    /// The tensor library refused something underneath.
+    #[error(transparent)]
+    Candle(candle_core::Error),
+    /// A convolution or pooling was impossible.
+    #[error(transparent)]
+    Core(#[from] conv_core::Error),
+    /// A layer refused its input.
+    #[error(transparent)]
+    Layer(#[from] conv_nn::Error),
     /// The detector refused.
     #[error(transparent)]
     Detect(#[from] conv_detect::Error),
@@ -146,3 +155,5 @@ impl Error {
         move |source| Error::Io { path: path.into(), source }
     }
 }
+
+conv_train::task_error!(Error);

@@ -28,6 +28,7 @@ mod answer;
 mod attribute;
 mod error;
 pub mod evaluate;
+pub mod heads;
 pub mod inspect;
 mod json;
 pub mod page;

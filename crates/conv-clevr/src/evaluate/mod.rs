@@ -1,9 +1,11 @@
 //! How often answers are right, by type, with intervals, beside the most frequent answer of each type; and whose fault each error is.
 
+mod answers;
 mod matching;
 mod parts;
 mod shown;
 
+pub use answers::compare;
 pub use matching::{Seeing, Share};
 pub use parts::Part;
 
@@ -221,22 +223,10 @@ pub fn evaluate<'s>(
     mut look: impl FnMut(&str) -> Result<Option<View>>,
     seed: u64,
 ) -> Result<Evaluation> {
-    let mut by_image: BTreeMap<&str, Vec<&Question>> = BTreeMap::new();
-    for question in questions.iter().filter(|question| question.answer.is_some()) {
-        by_image.entry(&question.image_filename).or_default().push(question);
-    }
-    let empty = |found: &str, expected| Error::Empty {
-        place: "questions".into(),
-        found: found.into(),
-        expected,
-    };
-    if by_image.is_empty() {
-        return Err(empty("none has an answer, as in a test split", "answers to compare with"));
-    }
     let (mut outcomes, mut programs, mut seeing) =
         (Vec::new(), Share::default(), Seeing::default());
     let (mut images, mut functions) = (0, Vec::new());
-    for (image, questions) in by_image {
+    for (image, questions) in by_image(questions)? {
         let Some(view) = look(image)? else { continue };
         images += 1;
         let truth = match scenes(image) {
@@ -302,6 +292,22 @@ pub fn evaluate<'s>(
     }
     let has_truth = seeing.recall.all > 0;
     Ok(summary(outcomes, &functions, images, programs, has_truth.then_some(seeing), seed))
+}
+
+/// Questions with an answer by their pictures.
+fn by_image(questions: &[Question]) -> Result<BTreeMap<&str, Vec<&Question>>> {
+    let mut by_image: BTreeMap<&str, Vec<&Question>> = BTreeMap::new();
+    for question in questions.iter().filter(|question| question.answer.is_some()) {
+        by_image.entry(&question.image_filename).or_default().push(question);
+    }
+    match by_image.is_empty() {
+        true => Err(empty("none has an answer, as in a test split", "answers to compare with")),
+        false => Ok(by_image),
+    }
+}
+
+fn empty(found: &str, expected: &'static str) -> Error {
+    Error::Empty { place: "questions".into(), found: found.into(), expected }
 }
 
 /// The answer, or why there is none.

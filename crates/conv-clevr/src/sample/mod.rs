@@ -6,15 +6,16 @@ mod cogent;
 
 pub use cogent::Cogent;
 
-use crate::render::{Camera, PLACE, SIDES, Shot, Stage, half};
+use crate::render::{Camera, Filled, Folder, PLACE, SIDES, Shot, Stage, half};
 use crate::scene::Object;
 use crate::{Error, Material, Relation, Result, Scene, Shape, Size};
 use conv_hub::InvalidField;
 use conv_nn::rng::seeded;
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use serde_json::Map;
+use serde_json::{Map, json};
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 /// How many objects a scene has.
 pub const OBJECTS: RangeInclusive<usize> = 3..=10;
@@ -76,6 +77,24 @@ impl Default for Sampler {
 }
 
 impl Sampler {
+    /// Fills a folder with its first `count` scenes ([`Folder`]); `told` hears of each.
+    ///
+    /// # Errors
+    /// As [`Sampler::check`], [`Folder::open`] and [`Folder::fill`].
+    pub fn fill(&self, root: &Path, count: usize, told: impl FnMut(Filled)) -> Result<Filled> {
+        self.check()?;
+        let Self { seed, cogent, objects, width, height, split } = self;
+        let settings = json!({"seed": seed, "cogent": cogent, "least": objects.start(), "most": objects.end(),
+            "width": width, "height": height, "split": split});
+        let info =
+            Map::from_iter([("split".into(), json!(split)), ("settings".into(), settings.clone())]);
+        let make = |at: usize| {
+            let sampled = self.scene(at as u64)?;
+            Ok((sampled.scene, sampled.stage))
+        };
+        Folder::open(root, &settings)?.fill(info, count, |at| self.name(at as u64), make, told)
+    }
+
     /// The pixels that show of each object at least: 200 of a picture of 480 columns, 89 of 320.
     pub fn visible(&self) -> usize {
         (VISIBLE * (self.width as f64 / 480.0).powi(2)).ceil() as usize
