@@ -5,6 +5,7 @@
 //!     cargo run --release --example classify -- train --data photos --out runs/photos
 
 mod eval;
+mod export;
 mod features;
 mod inspect;
 mod model;
@@ -34,6 +35,8 @@ enum Verb {
     Eval(eval::Options),
     /// Keeps layers of a network for photographs in a file
     Features(features::Options),
+    /// Writes a network as torchvision's state dict
+    Export(export::Options),
     /// Lists a network's layers with their shapes, receptive fields and costs, and what its weights want done to a picture
     Inspect(inspect::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
             Verb::Predict(options) => predict::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Features(options) => features::run(&options, common, &device),
+            Verb::Export(options) => export::run(&options, common),
             Verb::Inspect(options) => inspect::run(&options, common, &device),
         }
     })

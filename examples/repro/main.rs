@@ -5,9 +5,11 @@
 //!     cargo run --release --example repro -- kim --quick     a small honest version in 15 minutes
 //!     cargo run --release --example repro -- convs2s         the same of translation
 //!     cargo run --release --example repro -- maskrcnn        the same of detection
+//!     cargo run --release --example repro -- alexnet         the same of small photographs
 //!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
 //!     cargo run --release --example repro -- lens            rendered units beside photographs, and an ablation
 
+mod alexnet;
 mod cells;
 mod convs2s;
 mod dialog;
@@ -42,6 +44,9 @@ enum Experiment {
     Convs2s(convs2s::Options),
     /// He et al. (2017): a small Mask R-CNN on CLEVR's objects
     Maskrcnn(maskrcnn::Options),
+    /// Krizhevsky et al. (2012): AlexNet for 32 × 32, with and without batch norm, on a subset of
+    /// CIFAR-10
+    Alexnet(alexnet::Options),
     /// Das et al. (2017): what reinforcement gains in the guessing game
     Dialog(dialog::Options),
     /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the ascent is for
@@ -60,6 +65,9 @@ fn main() -> ExitCode {
             }
             Experiment::Maskrcnn(options) => {
                 maskrcnn::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::Alexnet(options) => {
+                alexnet::run(&options, arguments.data, &arguments.common, &device)
             }
             Experiment::Dialog(options) => dialog::run(&options, &arguments.common, &device),
             Experiment::Lens(options) => {

@@ -1,6 +1,6 @@
 //! `eval`: how often neighbours are of one category.
 
-use crate::model::Model;
+use crate::model::{Model, Taken};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -18,11 +18,15 @@ pub struct Options {
     /// cosine, or euclidean as in the paper
     #[arg(long, default_value = "cosine")]
     metric: Metric,
+    #[command(flatten)]
+    taken: Taken,
 }
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let describer = options.model.open(device)?;
-    let evaluation = evaluate(&describer, &options.data, options.metric, &Limits::default())?;
+    let (metric, limits) = (options.metric, Limits::default());
+    let expansion = options.taken.expansion(metric)?;
+    let evaluation = evaluate(&describer, &options.data, metric, expansion, &limits)?;
     conv_cli::print(common.json, &evaluation)?;
     crate::tell(&evaluation.skipped);
     Ok(())

@@ -25,17 +25,21 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let describer = options.model.open(device)?;
-    let paths = options
-        .photos
-        .iter()
-        .map(|path| path.canonicalize().with_context(|| format!("opening {}", path.display())));
-    let paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
-    let (index, skipped) = Index::new(&describer, &find(&paths), &Limits::default())?;
+    let (index, skipped) =
+        Index::new(&describer, &photographs(&options.photos)?, &Limits::default())?;
     index.write(&options.out)?;
     let made = Made { index: &options.out, images: index.paths().len(), made_by: index.made_by() };
     conv_cli::print(common.json, &made)?;
     crate::tell(&skipped);
     Ok(())
+}
+
+/// The files of what is named, by paths that hold in any folder.
+pub fn photographs(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let paths = named
+        .iter()
+        .map(|path| path.canonicalize().with_context(|| format!("opening {}", path.display())));
+    Ok(find(&paths.collect::<Result<Vec<_>>>()?))
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 //!     cargo run --release --example retrieve -- index photos --model googlenet.safetensors --out photos.index
 //!     cargo run --release --example retrieve -- search photos.index photo.jpg
 
+mod change;
 mod eval;
 mod index;
 mod model;
@@ -26,6 +27,10 @@ struct Arguments {
 enum Verb {
     /// Describes all photographs of a folder and keeps that in one file
     Index(index::Options),
+    /// Adds photographs to an index, and describes again those that have changed
+    Add(change::Add),
+    /// Removes photographs from an index
+    Remove(change::Remove),
     /// Finds the photographs of an index that are most like others
     Search(search::Options),
     /// Measures over a tree in which each folder is a category how often neighbours are of one
@@ -38,6 +43,8 @@ fn main() -> ExitCode {
         let device = common.start()?;
         match arguments.verb {
             Verb::Index(options) => index::run(&options, common, &device),
+            Verb::Add(options) => change::add(&options, common, &device),
+            Verb::Remove(options) => change::remove(&options, common),
             Verb::Search(options) => search::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
         }

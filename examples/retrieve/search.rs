@@ -1,5 +1,6 @@
 //! `search`: the photographs that are most like others.
 
+use crate::model::Taken;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::Args;
@@ -25,6 +26,8 @@ pub struct Options {
     /// cosine, or euclidean as in the paper
     #[arg(long, default_value = "cosine")]
     metric: Metric,
+    #[command(flatten)]
+    taken: Taken,
     /// Find the K nearest; a photograph is not its own neighbour
     #[arg(long, value_name = "K", default_value = "6")]
     top: NonZeroUsize,
@@ -37,6 +40,7 @@ pub struct Options {
 const ON_PAGE: usize = 100;
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
+    let expansion = options.taken.expansion(options.metric)?;
     let index = Index::open(&options.index)?;
     let weights = options.model.as_deref().unwrap_or(index.model());
     let model = Pretrained::open(weights, device)
@@ -46,6 +50,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let target = options.page.clone().or(default);
     let (mut page, mut shown, mut skipped) = (Neighbours::default(), 0, Vec::new());
     let limits = Limits::default();
+    let expanded = (!expansion.is_none()).then(|| index.expanded(expansion));
     for files in find(&options.photos).chunks(TOGETHER) {
         let (read, failed) = load(files, &limits);
         skipped.extend(failed);
@@ -53,9 +58,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         let descriptors = describer.describe(&pictures)?;
         for ((at, picture), descriptor) in places.into_iter().zip(&pictures).zip(descriptors) {
             let path = &files[at];
-            let mut neighbours =
-                index.search(&descriptor, options.metric, options.top.get() + 1)?;
-            let itself = path.canonicalize().ok();
+            let (itself, most) = (path.canonicalize().ok(), options.top.get() + 1);
+            let mut neighbours = match &expanded {
+                Some(expanded) => expanded.search(&descriptor, itself.as_deref(), most)?,
+                None => index.search(&descriptor, options.metric, most)?,
+            };
             neighbours.retain(|neighbour| Some(&neighbour.path) != itself.as_ref());
             neighbours.truncate(options.top.get());
             if target.is_some() && shown < ON_PAGE {

@@ -100,6 +100,20 @@ impl BatchNorm {
         self.normalised(x, mode, true)
     }
 
+    /// What it is in evaluation, a line a channel: y = x · scale + shift, each `[C]`, computed in
+    /// doubles. A layer before it that is linear takes them in (Jacob et al. 2018, section 3.2).
+    ///
+    /// # Errors
+    /// What the tensor library refuses.
+    pub fn scale_and_shift(&self) -> candle_core::Result<[Tensor; 2]> {
+        let double = |tensor: &Tensor| tensor.detach().to_dtype(DType::F64);
+        let deviation = (double(&self.running_var)? + self.config.epsilon)?.sqrt()?;
+        let scale = (double(&self.weight)? / deviation)?;
+        let shift = (double(&self.bias)? - (double(&self.running_mean)? * &scale)?)?;
+        let dtype = self.weight.dtype();
+        Ok([scale.to_dtype(dtype)?, shift.to_dtype(dtype)?])
+    }
+
     fn normalised(&self, x: &Tensor, mode: &mut Mode, rectify: bool) -> Result<Tensor> {
         self.check(x)?;
         let training = mode.rng().is_some();

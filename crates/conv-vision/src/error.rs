@@ -20,6 +20,14 @@ pub enum Error {
         /// What is wrong with it.
         defect: PictureDefect,
     },
+    /// A network that torchvision has not.
+    #[error("torchvision has no {network} with these names; it has {known}")]
+    NotInTorchvision {
+        /// The network.
+        network: &'static str,
+        /// Those that it has.
+        known: String,
+    },
     /// Pixels that are not as many as the sides say.
     #[error(
         "a picture of {width} × {height} pixels from {found} bytes, expected 3 a pixel and no side of 0"

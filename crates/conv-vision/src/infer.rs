@@ -85,6 +85,8 @@ impl Classifier {
         if found != expected {
             return Err(Error::Classes { path, found, expected });
         }
+        let network = model.network.folded()?;
+        let model = Pretrained { network, ..model };
         Ok(Self { model, labels, device: device.clone(), ten_crop: false })
     }
 
@@ -102,7 +104,8 @@ impl Classifier {
         Self { ten_crop, ..self }
     }
 
-    /// The network and its weights.
+    /// The network and its weights, batch norms folded
+    /// ([`Network::folded`](crate::Network::folded)).
     pub fn model(&self) -> &Pretrained {
         &self.model
     }

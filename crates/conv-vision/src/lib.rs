@@ -52,6 +52,7 @@ mod config;
 pub mod data;
 mod error;
 mod evaluate;
+mod export;
 mod features;
 mod infer;
 mod inspect;
@@ -62,6 +63,7 @@ mod preprocessing;
 mod recipe;
 pub mod retrieval;
 mod stored;
+mod timm;
 mod train;
 
 pub use card::card;

@@ -157,7 +157,7 @@ impl Preprocessing {
     }
 
     /// The sides after resizing.
-    fn sides(&self, width: usize, height: usize) -> (usize, usize) {
+    pub(crate) fn sides(&self, width: usize, height: usize) -> (usize, usize) {
         let long = |long: usize, short: usize| {
             // A side of a hundred thousand times another is cut to a square all the same.
             (self.size as u128 * long as u128 / short as u128) as usize

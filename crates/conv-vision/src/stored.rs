@@ -3,6 +3,7 @@
 use crate::data::Labels;
 use crate::network::{Architecture, Graph, Network, misfits, network};
 use crate::{Config, Error, Preprocessing, Result};
+use crate::{export, timm};
 use candle_core::{DType, Device, Tensor};
 use conv_hub::{Stored, folder};
 use conv_nn::Parameters;
@@ -60,13 +61,14 @@ pub struct Weights {
     pub hash: String,
     /// The file or the model folder.
     pub path: PathBuf,
-    tensors: BTreeMap<String, Tensor>,
+    pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
 impl Weights {
     /// Opens a model folder, as `classify train` leaves it, or a file of weights, `.safetensors` or
-    /// PyTorch's `.pth`, with the names of Caffe or of torchvision: its network is told by the
-    /// names and shapes. Halves become 32-bit floats.
+    /// PyTorch's `.pth`, with the names of Caffe, of torchvision or of timm's ResNet and VGG: its
+    /// network is told by the names and shapes, or by what [`Weights::export`] wrote beside them.
+    /// Halves become 32-bit floats.
     ///
     /// # Errors
     /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
@@ -83,21 +85,35 @@ impl Weights {
                 (folder.file(folder::LABELS)?, labels.len(), config.classes);
             return Err(Error::Classes { path, found, expected });
         }
+        let weights = Self::of(config, &labels, &folder.file(folder::WEIGHTS)?, tensors)?;
+        Ok(Self { path: path.to_path_buf(), ..weights })
+    }
+
+    /// What was trained here: the file of its tensors, and what is known of them.
+    pub(crate) fn of(
+        config: Config,
+        labels: &[String],
+        path: &Path,
+        tensors: BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
         let lines: Vec<&str> = labels.iter().map(String::as_str).collect();
         let graph = config.graph()?;
         let misfits = misfits(&graph.parameters(config.preprocessing.crop)?, &tensors);
         let Config { architecture, preprocessing, .. } = config;
+        let path = path.to_path_buf();
         if !misfits.is_empty() {
-            let (path, network) = (folder.file(folder::WEIGHTS)?, architecture.name());
-            return Err(Error::Misfits { path, network, misfits });
+            return Err(Error::Misfits { path, network: architecture.name(), misfits });
         }
-        let labels = Some(Labels::parse(&lines));
-        let (hash, path) = (hash(&folder.file(folder::WEIGHTS)?)?, path.to_path_buf());
+        let (labels, hash) = (Some(Labels::parse(&lines)), hash(&path)?);
         Ok(Self { architecture, graph, preprocessing, labels, hash, path, tensors })
     }
 
     fn open_file(path: &Path) -> Result<Self> {
         let mut tensors = read_weights(path)?;
+        if let Some(weights) = export::open(path, &tensors)? {
+            return Ok(weights);
+        }
+        timm::rename(&mut tensors)?;
         let Some((architecture, misfits)) = Architecture::recognise(&tensors)? else {
             let known =
                 Architecture::published().map(Architecture::name).collect::<Vec<_>>().join(", ");

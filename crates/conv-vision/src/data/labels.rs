@@ -54,6 +54,15 @@ impl Labels {
         Self { all, by_text }
     }
 
+    /// The lines that they are read from ([`Labels::parse`]).
+    pub fn lines(&self) -> Vec<String> {
+        let line = |Label { label, name }: &Label| match label == name {
+            true => label.clone(),
+            false => format!("{label} {name}"),
+        };
+        self.all.iter().map(line).collect()
+    }
+
     /// All of them.
     pub fn all(&self) -> &[Label] {
         &self.all

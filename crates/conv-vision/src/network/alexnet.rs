@@ -22,3 +22,31 @@ pub(super) fn graph() -> Graph {
     graph.add("prob", Operation::Softmax, &[at]);
     graph
 }
+
+/// The same layers for pictures of 32 × 32, in 54 million multiply-adds: a first convolution
+/// without stride, and fewer channels and hidden units. With batch normalisation (Ioffe and Szegedy
+/// 2015) it stands behind every convolution, and response normalisation goes.
+pub(super) fn small(has_norm: bool) -> Graph {
+    let mut graph = Graph::new();
+    let mut at = 0;
+    for (number, channels, kernel, groups) in
+        [(1, 64, 5, 1), (2, 96, 5, 2), (3, 192, 3, 1), (4, 192, 3, 2), (5, 128, 3, 2)]
+    {
+        let (name, norm) = (format!("conv{number}"), format!("bn{number}"));
+        at = graph.grouped(&name, at, channels, [kernel, 1, kernel / 2], groups);
+        if has_norm {
+            at = graph.normalise(&norm, at);
+        }
+        if matches!(number, 1 | 2 | 5) {
+            if number < 5 && !has_norm {
+                at = graph.add(&format!("norm{number}"), RESPONSE_NORM, &[at]);
+            }
+            at = graph.max_pool(&format!("pool{number}"), at, [3, 2, 0]);
+        }
+    }
+    let at = graph.hidden("fc6", "drop6", at, 512);
+    let at = graph.hidden("fc7", "drop7", at, 512);
+    let at = graph.add("fc8", Operation::Linear { outputs: 1000 }, &[at]);
+    graph.add("prob", Operation::Softmax, &[at]);
+    graph
+}

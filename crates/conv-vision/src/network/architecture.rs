@@ -78,6 +78,12 @@ pub enum Architecture {
     /// Four convolutions with batch normalisation, for small pictures and few classes: trained here, and never published.
     #[serde(rename = "conv4")]
     Conv4,
+    /// AlexNet's layers for pictures of 32 × 32: trained here, and never published.
+    #[serde(rename = "alexnet32")]
+    AlexNet32,
+    /// The same with batch normalisation.
+    #[serde(rename = "alexnet32_bn")]
+    AlexNet32Bn,
 }
 
 /// A tensor that does not fit.
@@ -128,7 +134,7 @@ impl FromStr for Architecture {
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::AlexNet,
         Self::GoogLeNet,
         Self::SqueezeNet,
@@ -151,11 +157,14 @@ impl Architecture {
         Self::TorchGoogLeNet,
         Self::TorchSqueezeNet,
         Self::Conv4,
+        Self::AlexNet32,
+        Self::AlexNet32Bn,
     ];
 
     /// Those with published weights, which a file of weights is told from by its tensors alone.
     pub fn published() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|architecture| *architecture != Self::Conv4)
+        let own = [Self::Conv4, Self::AlexNet32, Self::AlexNet32Bn];
+        Self::ALL.into_iter().filter(move |architecture| !own.contains(architecture))
     }
 
     /// What people call it.
@@ -183,6 +192,8 @@ impl Architecture {
             Self::TorchGoogLeNet => "GoogLeNet of torchvision",
             Self::TorchSqueezeNet => "SqueezeNet 1.1 of torchvision",
             Self::Conv4 => "Conv-4",
+            Self::AlexNet32 => "AlexNet for 32 × 32",
+            Self::AlexNet32Bn => "AlexNet for 32 × 32 with batch norm",
         }
     }
 
@@ -211,7 +222,16 @@ impl Architecture {
             Self::TorchGoogLeNet => "torchvision_googlenet",
             Self::TorchSqueezeNet => "torchvision_squeezenet1_1",
             Self::Conv4 => "conv4",
+            Self::AlexNet32 => "alexnet32",
+            Self::AlexNet32Bn => "alexnet32_bn",
         }
+    }
+
+    /// What torchvision calls the function that builds it; `None` for those that torchvision has
+    /// not, or has with other names.
+    pub fn torchvision(self) -> Option<&'static str> {
+        let is_residual = self.id().starts_with("resnet");
+        self.id().strip_prefix("torchvision_").or(is_residual.then_some(self.id()))
     }
 
     /// Its layers, with the names of Caffe or of torchvision.
@@ -239,6 +259,8 @@ impl Architecture {
             Self::TorchGoogLeNet => torchvision::googlenet(),
             Self::TorchSqueezeNet => torchvision::squeezenet(),
             Self::Conv4 => conv4::graph(),
+            Self::AlexNet32 => alexnet::small(false),
+            Self::AlexNet32Bn => alexnet::small(true),
         }
     }
 
@@ -261,6 +283,9 @@ impl Architecture {
             Self::Vgg16Features => {
                 let mean = [104.006_99, 116.668_77, 122.678_91];
                 Preprocessing { mean, ..Preprocessing::caffe(224) }
+            }
+            Self::AlexNet32 | Self::AlexNet32Bn => {
+                Preprocessing { size: 32, crop: 32, ..Preprocessing::torchvision() }
             }
             Self::Conv4 => Preprocessing { size: 48, crop: 48, ..Preprocessing::torchvision() },
             // torchvision's `transform_input`, which is on for its published weights.

@@ -8,15 +8,15 @@ use conv_nn::{BatchNorm, Conv2d, Init, Linear, Mode, VarBuilder};
 /// A network: its description and its parameters.
 #[derive(Debug, Clone)]
 pub struct Network {
-    name: &'static str,
-    graph: Graph,
-    parameters: Vec<Parameters>,
-    redirected: bool,
+    pub(super) name: &'static str,
+    pub(super) graph: Graph,
+    pub(super) parameters: Vec<Parameters>,
+    pub(super) redirected: bool,
 }
 
 /// What a layer has learnt.
 #[derive(Debug, Clone)]
-enum Parameters {
+pub(super) enum Parameters {
     None,
     Convolution(Conv2d),
     Linear(Linear),

@@ -18,6 +18,11 @@ impl Graph {
         Self { layers: vec![data] }
     }
 
+    /// Layers that read earlier ones.
+    pub(super) fn of(layers: Vec<Layer>) -> Self {
+        Self { layers }
+    }
+
     /// All layers.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -113,6 +118,17 @@ impl Graph {
         self.add(norm, Operation::BatchNorm(BatchNormConfig::default()), &[at])
     }
 
+    /// Batch normalisation between a convolution and its rectifier; the convolution loses its bias,
+    /// which would have no effect.
+    pub(crate) fn normalise(&mut self, norm: &str, at: usize) -> usize {
+        self.layers[at].rectified = false;
+        if let Operation::Convolution { bias, .. } = &mut self.layers[at].operation {
+            *bias = false;
+        }
+        let at = self.add(norm, Operation::BatchNorm(BatchNormConfig::default()), &[at]);
+        self.rectify(at)
+    }
+
     /// The same with a rectifier.
     pub(crate) fn normalised(
         &mut self,
@@ -190,8 +206,9 @@ impl Graph {
         self
     }
 
-    /// The graph with so many classes; `None` where it has no classifier.
-    pub(crate) fn with_classes(mut self, classes: usize) -> Option<Self> {
+    /// The place of the layer that tells the classes apart, a linear layer, or a convolution with
+    /// the mean over its places behind it; `None` where there is none.
+    fn classifier(&self) -> Option<usize> {
         let mut at = self.output();
         if at + 1 == self.layers.len() {
             return None;
@@ -199,6 +216,21 @@ impl Graph {
         if matches!(self.layers[at].operation, Operation::GlobalAverage) {
             at = *self.layers[at].inputs.first()?;
         }
+        Some(at)
+    }
+
+    /// The classes that it tells apart; `None` where it has no classifier.
+    pub fn classes(&self) -> Option<usize> {
+        match self.layers[self.classifier()?].operation {
+            Operation::Linear { outputs: classes }
+            | Operation::Convolution { channels: classes, .. } => Some(classes),
+            _ => None,
+        }
+    }
+
+    /// The graph with so many classes; `None` where it has no classifier.
+    pub(crate) fn with_classes(mut self, classes: usize) -> Option<Self> {
+        let at = self.classifier()?;
         match &mut self.layers[at].operation {
             Operation::Linear { outputs: classifier }
             | Operation::Convolution { channels: classifier, .. } => *classifier = classes,

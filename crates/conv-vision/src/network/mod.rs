@@ -4,6 +4,7 @@ mod address;
 mod alexnet;
 mod architecture;
 mod conv4;
+mod fold;
 mod forward;
 mod googlenet;
 mod graph;

@@ -2,7 +2,7 @@
 
 use super::{Picture, jpeg};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageResult};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageResult, RgbImage};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -149,7 +149,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
             if !jpeg::is_whole(bytes) {
                 return Err(PictureDefect::Truncated { format: "JPEG", bytes: bytes.len() });
             }
-            pixels(decoder.map_err(|e| defect(e, bytes))?, bytes)
+            let decoder = decoder.map_err(|e| defect(e, bytes))?;
+            // What this one leaves, the other reads or refuses.
+            let own = jpeg::decode(bytes).and_then(|(width, height, pixels)| {
+                RgbImage::from_raw(u32::try_from(width).ok()?, u32::try_from(height).ok()?, pixels)
+            });
+            pixels(decoder, own, bytes)
         }
         Ok(ImageFormat::Png) => {
             // Text and colour profiles unpack to a thousand times their size, and are not in the count of pixels.
@@ -161,7 +166,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
             if decoder.is_apng().map_err(|e| defect(e, bytes))? {
                 return Err(PictureDefect::Animated);
             }
-            pixels(decoder, bytes)
+            pixels(decoder, None, bytes)
         }
         Ok(other) => Err(PictureDefect::Format { format: name(other) }),
         Err(_) => Err(PictureDefect::NotAPicture { found: beginning(bytes) }),
@@ -177,10 +182,14 @@ fn check_pixels(decoder: &impl ImageDecoder, limits: &Limits) -> Result<()> {
     }
 }
 
-fn pixels(mut decoder: impl ImageDecoder, bytes: &[u8]) -> Result<Picture> {
+/// What a decoder makes of the file, or what has been made of it, turned as it is to be looked at.
+fn pixels(mut decoder: impl ImageDecoder, own: Option<RgbImage>, bytes: &[u8]) -> Result<Picture> {
     let decode = || -> ImageResult<DynamicImage> {
         let orientation = decoder.orientation()?;
-        let mut image = DynamicImage::from_decoder(decoder)?;
+        let mut image = match own {
+            Some(own) => own.into(),
+            None => DynamicImage::from_decoder(decoder)?,
+        };
         image.apply_orientation(orientation);
         Ok(image)
     };

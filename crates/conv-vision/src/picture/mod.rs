@@ -39,9 +39,12 @@ impl Picture {
 
     /// Reads a file.
     ///
-    /// JPEG and PNG are told by their content. Grey becomes three equal channels, a palette its colours, 16 bits the
-    /// nearest of 8, CMYK red, green and blue; an alpha channel is left out, as Pillow's `convert("RGB")` does. What EXIF
-    /// says of the camera's position is applied.
+    /// JPEG and PNG are told by their content. Pixels of a JPEG are those of libjpeg-turbo, to the
+    /// bit, but for the kinds that photographs seldom are (CMYK, arithmetic codes, colours at other
+    /// than full or half size), which may be some grey levels away. Grey becomes three equal
+    /// channels, a palette its colours, 16 bits the nearest of 8, CMYK red, green and blue; an
+    /// alpha channel is left out, as Pillow's `convert("RGB")` does. What EXIF says of the camera's
+    /// position is applied.
     ///
     /// # Errors
     /// [`Error::Picture`] names the file and the [`PictureDefect`].

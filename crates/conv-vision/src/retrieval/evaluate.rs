@@ -1,6 +1,7 @@
 //! How well neighbours share a category.
 
-use super::{Describer, MadeBy, Metric};
+use super::expand::{Augmented, order};
+use super::{Describer, Expansion, MadeBy, Metric};
 use crate::data::{Categories, Skipped, find};
 use crate::picture::Limits;
 use crate::{Error, Result};
@@ -26,84 +27,103 @@ pub struct Evaluation {
     pub categories: usize,
     /// How near is told.
     pub metric: Metric,
+    /// What descriptors take in.
+    pub expansion: Expansion,
     /// What the descriptors depend on.
     pub made_by: MadeBy,
     /// Files that were left out.
     pub skipped: Vec<Skipped>,
 }
 
-/// Over a tree in which each folder is a category.
+/// Over a tree in which each folder is a category. What is searched in for a query stands on the
+/// others alone, also where these take their neighbours in.
 ///
 /// # Errors
-/// A folder without two pictures of a category.
+/// A folder without two pictures of a category; an expansion by another metric than the cosine.
 pub fn evaluate(
     describer: &Describer,
     folder: &Path,
     metric: Metric,
+    expansion: Expansion,
     limits: &Limits,
 ) -> Result<Evaluation> {
+    expansion.check(metric)?;
     let categories = Categories::new(folder, find(&[folder]));
     let of: HashMap<&Path, usize> =
         categories.files.iter().map(|(path, category)| (path.as_path(), *category)).collect();
     let files: Vec<_> = categories.files.iter().map(|(path, _)| path.clone()).collect();
-    let mut described: Vec<(usize, Vec<f32>)> = Vec::new();
+    let (mut present, mut rows): (Vec<usize>, Vec<Vec<f32>>) = Default::default();
     let skipped = describer.describe_files(&files, limits, |path, descriptor| {
-        described.push((of[path], descriptor));
+        present.push(of[path]);
+        rows.push(descriptor);
     })?;
-    let scores: Vec<(f64, bool)> = (0..described.len())
-        .into_par_iter()
-        .filter_map(|at| score(&described, at, metric))
-        .collect();
+    let images = rows.len();
+    let scores: Vec<(f64, bool)> = match expansion.is_none() {
+        true => {
+            let found = |query: usize| {
+                let mut found = order(&rows, &rows[query], metric);
+                found.retain(|&(_, at)| at != query);
+                score(&present, query, &found)
+            };
+            (0..images).into_par_iter().filter_map(found).collect()
+        }
+        false => {
+            let augmented = Augmented::new(rows, expansion);
+            let found = |query| score(&present, query, &augmented.search_without(query));
+            (0..images).into_par_iter().filter_map(found).collect()
+        }
+    };
     if scores.is_empty() {
         let hint = format!(
             " that another shares its folder with; {} pictures were read, {} files were not",
-            described.len(),
+            images,
             skipped.len()
         );
         return Err(Error::NoPictures { place: folder.display().to_string(), hint });
     }
-    let mut present: Vec<usize> = described.iter().map(|(category, _)| *category).collect();
     present.sort_unstable();
     present.dedup();
     let queries = scores.len() as f64;
     Ok(Evaluation {
         map: scores.iter().map(|(precision, _)| precision).sum::<f64>() / queries,
         p_at_1: scores.iter().filter(|(_, first)| *first).count() as f64 / queries,
-        images: described.len(),
+        images,
         queries: scores.len(),
         categories: present.len(),
         metric,
+        expansion,
         made_by: describer.made_by().clone(),
         skipped,
     })
 }
 
-/// A query's average precision and whether the nearest is of its category; `None` where no other is.
-fn score(described: &[(usize, Vec<f32>)], query: usize, metric: Metric) -> Option<(f64, bool)> {
-    let (category, descriptor) = &described[query];
-    let mut others: Vec<(f32, usize)> = (0..described.len())
-        .filter(|&at| at != query)
-        .map(|at| (metric.distance(descriptor, &described[at].1), at))
-        .collect();
-    others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+/// A query's average precision and whether the nearest is of its category, by the categories and
+/// what was found; `None` where no other is of its own.
+fn score(categories: &[usize], query: usize, others: &[(f32, usize)]) -> Option<(f64, bool)> {
+    let is_right = |at: usize| categories[at] == categories[query];
     let (mut found, mut precisions) = (0usize, 0.0);
     for (place, (_, at)) in others.iter().enumerate() {
-        if described[*at].0 == *category {
+        if is_right(*at) {
             found += 1;
             precisions += found as f64 / (place + 1) as f64;
         }
     }
-    let first = described[others.first()?.1].0 == *category;
+    let first = is_right(others.first()?.1);
     (found > 0).then(|| (precisions / found as f64, first))
 }
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MadeBy { network, layer, pooling, .. } = &self.made_by;
-        let pooling = format!("{pooling:?}").to_lowercase();
+        let MadeBy { network, layer, pooling, views, .. } = &self.made_by;
+        let Expansion { query, database } = self.expansion;
         writeln!(f, "mAP              {:.4}", self.map)?;
         writeln!(f, "P@1              {:.4}", self.p_at_1)?;
         writeln!(f, "descriptor       {network} {layer}, {pooling} over places, {}", self.metric)?;
+        writeln!(f, "views            {views}")?;
+        writeln!(
+            f,
+            "takes in         {query} neighbours of the query, {database} in the database"
+        )?;
         write!(f, "queries          {} in {} categories", self.queries, self.categories)?;
         if !self.skipped.is_empty() {
             write!(f, "\nleft out         {}", self.skipped.len())?;
@@ -119,10 +139,10 @@ mod tests {
     #[test]
     fn average_precision_by_hand() {
         // From the first: a at 1, b at 2, a at 3.
-        let described: Vec<(usize, Vec<f32>)> =
-            [(0, 0.0), (0, 1.0), (1, 2.0), (0, 3.0)].map(|(c, x)| (c, vec![x])).to_vec();
-        let scored = score(&described, 0, Metric::Euclidean);
-        assert_eq!(scored, Some(((1.0 + 2.0 / 3.0) / 2.0, true)));
-        assert_eq!(score(&described, 2, Metric::Euclidean), None);
+        let rows = [0.0, 1.0, 2.0, 3.0].map(|x| vec![x]);
+        let mut found = order(&rows, &rows[0], Metric::Euclidean);
+        found.remove(0);
+        assert_eq!(score(&[0, 0, 1, 0], 0, &found), Some(((1.0 + 2.0 / 3.0) / 2.0, true)));
+        assert_eq!(score(&[1, 0, 0, 0], 0, &found), None);
     }
 }

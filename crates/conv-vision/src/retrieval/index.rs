@@ -1,6 +1,7 @@
 //! Descriptors of many pictures in one file, which says what they were made with.
 
-use super::{Describer, MadeBy, Metric};
+use super::expand::Augmented;
+use super::{Describer, Expansion, MadeBy, Metric};
 use crate::data::Skipped;
 use crate::picture::Limits;
 use crate::stored::metadata;
@@ -83,21 +84,80 @@ impl Index {
             paths: Vec::new(),
             stamps: Vec::new(),
         };
-        if let Some(path) = files.iter().find(|path| path.to_str().is_none()) {
-            let reason = "its name is not Unicode".into();
-            return Err(Error::Unreadable { path: path.clone(), reason });
-        }
-        let skipped = describer.describe_files(files, limits, |path, descriptor| {
-            index.dimension = descriptor.len();
-            index.descriptors.extend(descriptor);
-            index.stamps.push(stamp(path).unwrap_or_default());
-            index.paths.push(path.to_path_buf());
-        })?;
+        let (_, skipped) = index.add(describer, files, limits)?;
         if index.paths.is_empty() {
             let hint = skipped.first().map_or_else(String::new, |first| format!("; {first}"));
             return Err(Error::NoPictures { place: format!("{} files", files.len()), hint });
         }
         Ok((index, skipped))
+    }
+
+    /// Describes `files` and adds them; those that are there and have not changed are left as they
+    /// are, and those that have are described again. Those that are no pictures are returned.
+    ///
+    /// # Errors
+    /// A path that is not Unicode; a describer that [`Index::check`] refuses; what
+    /// [`Describer::describe_files`] refuses. The index is then as it was.
+    pub fn add(
+        &mut self,
+        describer: &Describer,
+        files: &[PathBuf],
+        limits: &Limits,
+    ) -> Result<(Added, Vec<Skipped>)> {
+        self.check(describer, Path::new("the index"))?;
+        if let Some(path) = files.iter().find(|path| path.to_str().is_none()) {
+            let reason = "its name is not Unicode".into();
+            return Err(Error::Unreadable { path: path.clone(), reason });
+        }
+        let places = self.paths.iter().enumerate().map(|(at, path)| (path.clone(), at));
+        let mut places: HashMap<PathBuf, usize> = places.collect();
+        let is_new = |path: &&PathBuf| {
+            places.get(*path).is_none_or(|&at| state(path, self.stamps[at]) != State::Same)
+        };
+        let wanted: Vec<PathBuf> = files.iter().filter(is_new).cloned().collect();
+        let mut described = Vec::new();
+        let skipped = describer.describe_files(&wanted, limits, |path, descriptor| {
+            described.push((path.to_path_buf(), stamp(path).unwrap_or_default(), descriptor));
+        })?;
+        let mut added = Added { unchanged: files.len() - wanted.len(), ..Added::default() };
+        for (path, stamp, descriptor) in described {
+            self.dimension = descriptor.len();
+            match places.get(&path) {
+                Some(&at) => {
+                    let row = at * self.dimension..(at + 1) * self.dimension;
+                    self.descriptors[row].copy_from_slice(&descriptor);
+                    self.stamps[at] = stamp;
+                    added.renewed += 1;
+                }
+                None => {
+                    places.insert(path.clone(), self.paths.len());
+                    self.descriptors.extend(descriptor);
+                    self.stamps.push(stamp);
+                    self.paths.push(path);
+                    added.new += 1;
+                }
+            }
+        }
+        Ok((added, skipped))
+    }
+
+    /// Removes the pictures that `goes` says, by path and present state, and gives back how many
+    /// they were.
+    pub fn remove(&mut self, goes: impl Fn(&Path, State) -> bool) -> usize {
+        let stays: Vec<bool> = self
+            .paths
+            .iter()
+            .zip(&self.stamps)
+            .map(|(path, &stamp)| !goes(path, state(path, stamp)))
+            .collect();
+        let before = self.paths.len();
+        let kept = |at: &usize| stays[*at];
+        let rows = (0..before).filter(kept);
+        let row = |at: usize| &self.descriptors[at * self.dimension..(at + 1) * self.dimension];
+        self.descriptors = rows.clone().flat_map(row).copied().collect();
+        self.stamps = rows.clone().map(|at| self.stamps[at]).collect();
+        self.paths = rows.map(|at| self.paths[at].clone()).collect();
+        before - self.paths.len()
     }
 
     /// What its descriptors depend on.
@@ -195,10 +255,11 @@ impl Index {
         path: &Path,
         device: &Device,
     ) -> Result<Describer> {
-        let MadeBy { layer, pooling, preprocessing, .. } = &self.made_by;
+        let MadeBy { layer, pooling, preprocessing, views, .. } = &self.made_by;
         model.preprocessing = preprocessing.clone();
         let layer = (model.hash == self.made_by.weights).then_some(layer.as_str());
-        let describer = Describer::new(model, layer, *pooling, device)?;
+        let describer =
+            Describer::new(model, layer, *pooling, device)?.with_views(views.clone())?;
         self.check(&describer, path)?;
         Ok(describer)
     }
@@ -215,6 +276,7 @@ impl Index {
             ("weights", found.weights.clone(), expected.weights.clone()),
             ("layer", found.layer.clone(), expected.layer.clone()),
             ("pooling", text(&found.pooling), text(&expected.pooling)),
+            ("views", found.views.to_string(), expected.views.to_string()),
             ("preprocessing", found.preprocessing.to_string(), expected.preprocessing.to_string()),
         ];
         match fields.into_iter().find(|(_, found, expected)| found != expected) {
@@ -230,25 +292,79 @@ impl Index {
     /// # Errors
     /// A descriptor of another length.
     pub fn search(&self, descriptor: &[f32], metric: Metric, k: usize) -> Result<Vec<Neighbour>> {
-        if descriptor.len() != self.dimension {
-            let found = format!("{} numbers", descriptor.len());
-            let expected = format!("{}, as in the index", self.dimension);
-            return Err(InvalidField::new("descriptor", found, expected).into());
-        }
+        self.check_length(descriptor)?;
         let rows = self.descriptors.par_chunks_exact(self.dimension.max(1));
         let mut order: Vec<(f32, usize)> =
             rows.enumerate().map(|(at, row)| (metric.distance(descriptor, row), at)).collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        Ok(self.neighbours(order, k))
+    }
+
+    /// The index with descriptors that take in those near them. For the database that compares each
+    /// picture with each, once.
+    pub fn expanded(&self, expansion: Expansion) -> Expanded<'_> {
+        let rows = self.descriptors.chunks_exact(self.dimension.max(1));
+        let augmented = Augmented::new(rows.map(<[f32]>::to_vec).collect(), expansion);
+        Expanded { index: self, augmented }
+    }
+
+    fn check_length(&self, descriptor: &[f32]) -> Result<()> {
+        let found = format!("{} numbers", descriptor.len());
+        let expected = format!("{}, as in the index", self.dimension);
+        let fits = descriptor.len() == self.dimension;
+        Ok(InvalidField::unless(fits, "descriptor", &found, &expected)?)
+    }
+
+    fn neighbours(&self, order: Vec<(f32, usize)>, k: usize) -> Vec<Neighbour> {
         let neighbour = |(distance, at): (f32, usize)| {
             let path = self.paths[at].clone();
-            let state = match stamp(&path) {
-                None => State::Gone,
-                Some(stamp) if stamp == self.stamps[at] => State::Same,
-                Some(_) => State::Changed,
-            };
+            let state = state(&path, self.stamps[at]);
             Neighbour { path, distance, state }
         };
-        Ok(order.into_iter().take(k).map(neighbour).collect())
+        order.into_iter().take(k).map(neighbour).collect()
+    }
+}
+
+/// An [`Index`] to be searched by cosine with an [`Expansion`].
+pub struct Expanded<'a> {
+    index: &'a Index,
+    augmented: Augmented,
+}
+
+impl Expanded<'_> {
+    /// The `k` nearest pictures, as [`Index::search`]. `own` is the query's own picture, which it
+    /// does not take in a second time.
+    ///
+    /// # Errors
+    /// A descriptor of another length.
+    pub fn search(
+        &self,
+        descriptor: &[f32],
+        own: Option<&Path>,
+        k: usize,
+    ) -> Result<Vec<Neighbour>> {
+        self.index.check_length(descriptor)?;
+        let own = own.and_then(|own| self.index.paths.iter().position(|path| path == own));
+        Ok(self.index.neighbours(self.augmented.search(descriptor, own), k))
+    }
+}
+
+/// What [`Index::add`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Added {
+    /// Pictures that were not there.
+    pub new: usize,
+    /// Those that had changed, and were described again.
+    pub renewed: usize,
+    /// Those that had not.
+    pub unchanged: usize,
+}
+
+fn state(path: &Path, indexed: [i64; 2]) -> State {
+    match stamp(path) {
+        None => State::Gone,
+        Some(stamp) if stamp == indexed => State::Same,
+        Some(_) => State::Changed,
     }
 }
 

@@ -2,10 +2,14 @@
 
 mod describe;
 mod evaluate;
+mod expand;
 mod index;
 mod metric;
+mod views;
 
 pub use describe::{Describer, MadeBy, Pooling};
 pub use evaluate::{Evaluation, evaluate};
-pub use index::{Index, Neighbour, State};
+pub use expand::Expansion;
+pub use index::{Added, Expanded, Index, Neighbour, State};
 pub use metric::Metric;
+pub use views::Views;

@@ -72,5 +72,29 @@ def decoded():
     return cases
 
 
-fixture = {"resized": resized(), "decoded": decoded()}
+def photographs():
+    """JPEG files as cameras write them, of odd sizes, by a digest of Pillow's pixels, which are libjpeg-turbo's."""
+    cases = []
+    for name, size, options in [
+        ("photo_420.jpg", (37, 29), {"quality": 85, "subsampling": 2}),
+        ("photo_422.jpg", (35, 17), {"quality": 60, "subsampling": 1}),
+        ("photo_444.jpg", (33, 25), {"quality": 95, "subsampling": 0}),
+        ("photo_progressive.jpg", (50, 41), {"quality": 80, "subsampling": 2, "progressive": True}),
+        ("photo_restarts.jpg", (61, 30), {"quality": 30, "subsampling": 2, "restart_marker_blocks": 1}),
+        ("photo_grey.jpg", (19, 43), {"quality": 75}),
+        ("photo_narrow.jpg", (3, 20), {"quality": 75, "subsampling": 2}),
+    ]:
+        x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+        smooth = np.stack([x * 6 % 256, y * 7 % 256, (x * y) % 256], 2)
+        noise = seeded.picture(name, *size).astype(int)
+        image = Image.fromarray(((smooth * 3 + noise) // 4).astype(np.uint8))
+        image = image.convert("L") if "grey" in name else image
+        image.save(HERE / name, **options)
+        values = np.asarray(Image.open(HERE / name).convert("RGB")).astype(np.int64).flatten()
+        weighted = int((values * (np.arange(values.size) % 251 + 1)).sum())
+        cases.append({"file": name, "size": size, "sum": int(values.sum()), "weighted": weighted})
+    return cases
+
+
+fixture = {"resized": resized(), "decoded": decoded(), "photographs": photographs()}
 (HERE / "pictures.json").write_text(json.dumps(fixture, separators=(",", ":")) + "\n")

@@ -89,7 +89,7 @@ impl Training {
 }
 
 /// Numbers below `below` that look random and are the same in the twin in Python.
-fn numbers(count: usize, below: u64, seed: u64) -> Vec<u32> {
+pub fn numbers(count: usize, below: u64, seed: u64) -> Vec<u32> {
     let number = |i: u64| ((i + (seed << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % below;
     (0..count as u64).map(|i| number(i) as u32).collect()
 }

@@ -1,10 +1,11 @@
 //! Whether a JPEG file reaches its end.
 
-/// Whether the segments and the scans of a JPEG file are followed by an end-of-image marker. A thumbnail's own marker, in a
-/// segment of EXIF data, is not taken for it; what comes behind the marker does not matter.
+/// Whether the segments and the scans of a JPEG file are followed by an end-of-image marker. A
+/// thumbnail's own marker, in a segment of EXIF data, is not taken for it; what comes behind the
+/// marker does not matter.
 ///
 /// ITU-T T.81, annex B.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
+pub(in crate::picture) fn is_whole(bytes: &[u8]) -> bool {
     const END: u8 = 0xd9;
     let mut at = 2;
     loop {
@@ -27,7 +28,8 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
                     return false;
                 };
                 at += usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
-                // Behind a scan's header its data follow, in which the next marker is looked for like any other.
+                // Behind a scan's header its data follow, in which the next marker is looked for
+                // like any other.
             }
         }
     }
@@ -37,7 +39,8 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// A segment of three bytes that hold an end marker, a scan with a stuffed byte and a restart, the end.
+    /// A segment of three bytes that hold an end marker, a scan with a stuffed byte and a restart,
+    /// the end.
     const WHOLE: [u8; 20] = [
         0xff, 0xd8, 0xff, 0xe1, 0, 4, 0xff, 0xd9, 0xff, 0xda, 0, 2, 7, 0xff, 0, 0xff, 0xd0, 7,
         0xff, 0xd9,
