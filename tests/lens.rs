@@ -63,6 +63,18 @@ fn a_unit_is_rendered_and_compared() {
         fs::read(folder.join("two.png")).unwrap()
     );
 
+    // Left after twelve steps and gone on with, it is the same picture.
+    for (steps, more) in [("12", &[][..]), ("20", &["--resume"])] {
+        let arguments = ["render", "bn4:101 + 0.1*tv", "--model", &model, "--keep", "0,4"];
+        let saved =
+            ["--steps", steps, "--checkpoint", "unit.ascent", "--out", "parts.png", "--json"];
+        program(folder, &[&arguments[..], &saved, more].concat()).assert().success();
+    }
+    assert_eq!(
+        fs::read(folder.join("one.png")).unwrap(),
+        fs::read(folder.join("parts.png")).unwrap()
+    );
+
     let refused = |arguments: Vec<String>| {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         error(folder, &arguments)
@@ -206,6 +218,20 @@ fn a_unit_is_looked_at_from_all_sides() {
     let text =
         run(&["attribute", &photo, "--method", "integrated", "--steps", "20", "--out", "a.png"]);
     assert!(text.contains(" % off the difference from the baseline"), "{text}");
+
+    // Of a folder the gaps alone, and the first photographs drawn.
+    let folder_of = ["attribute", &crops, "--method", "integrated", "--steps", "20"];
+    let found = json(&[&folder_of[..], &["--limit", "3", "--out", "a.png"]].concat());
+    let gap = |at: usize| found["each"][at]["gap"].as_f64().unwrap().abs();
+    let largest = (0..3).map(gap).fold(0.0, f64::max);
+    assert_eq!(
+        (found["photographs"].as_u64(), found["largest_gap"].as_f64()),
+        (Some(3), Some(largest))
+    );
+    assert!(found["within_5_percent"].as_u64() >= found["within_1_percent"].as_u64());
+    assert_eq!(size("a.png"), (2 * 48 + 4, 3 * 48 + 8));
+    let text = refused(&["attribute", &crops, "--out", "a.png"]);
+    assert!(text.contains("a folder is for --method integrated"), "{text}");
 
     // find: a class by its name, and the photographs that are of it.
     let arguments = ["find", "blue-metal-cylinder", "--photos", &crops, "--units", "2"];

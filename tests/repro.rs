@@ -42,8 +42,104 @@ fn tables_are_printed_from_the_kept_results_alone() {
     for expected in ["34.14", "36.52", "41.70", "| de-en | small | 35 |", "| no-smoothing |"] {
         assert!(table.contains(expected), "{expected}: {table}");
     }
+    let table = output(root(), &["lens", "--print"]);
+    assert!(table.contains("Feature visualisation") && table.contains("| all | "), "{table}");
+    let table = output(root(), &["style", "--print"]);
+    assert!(
+        table.contains("Neural style three ways") && table.contains("| StyleBank | "),
+        "{table}"
+    );
     let table = output(root(), &["dialog", "--print"]);
     assert!(table.contains("Guessing game") && table.contains("| full | 5 | 320 |"), "{table}");
+}
+
+/// Shares are of the units with everything; the ablation is of those that are there in every way.
+#[test]
+fn rendered_units_are_counted_by_layer() {
+    let place = tempfile::tempdir().unwrap();
+    let cell = |way: &str, channel: usize, steps: usize, mean: f64, high: f64| {
+        let cell = json!({
+            "way": way, "layer": "inception_4c/output", "channel": channel, "steps": steps, "seed": 1, "mean": mean,
+            "maximum": 2.0 * mean, "best_mean": 10.0, "best_maximum": 20.5, "high": high, "unexcited": 3,
+            "photographs": 300, "seconds": 36.0, "threads": 1, "commit": "abc"
+        });
+        format!("{cell}\n")
+    };
+    let cells = [
+        cell("whole", 7, 128, 40.0, 0.10),
+        cell("no-spectrum", 7, 128, 5.0, 0.40),
+        cell("no-decorrelation", 7, 128, 50.0, 0.05),
+        cell("no-transformations", 7, 128, 60.0, 0.20),
+        cell("whole", 9, 128, 10.2, 0.30),
+        cell("no-spectrum", 9, 128, 1.0, 0.40),
+        cell("whole", 7, 64, 1.0, 0.30),
+    ];
+    fs::write(place.path().join("cells.jsonl"), cells.concat()).unwrap();
+    let print = ["lens", "--print", "--cells", "cells.jsonl", "--units", "2"];
+    let table = output(place.path(), &print);
+    for expected in [
+        "| conv2/3x3 | 0 | – | – | – | – | not all run |",
+        "| inception_4c/output | 2 | 2 (100.0 %) | 1 (50.0 %) | 2.5 | 3 | holds |",
+        "| all | 2 | 2 (100.0 %) | 1 (50.0 %) | 2.5 | 3 | not all run |",
+        "| everything | 1 | 10.00 % | – | 4.0 | 1 of 1 |",
+        "| without the spectrum | 1 | 40.00 % | 1 of 1 | 0.5 | 0 of 1 |",
+        "| without decorrelated colours | 1 | 5.00 % | 0 of 1 | 5.0 | 1 of 1 |",
+        "- inception_4c/output:9: mean 10.20, best photograph 10.00; maximum 20.4, best 20.5",
+        "0.06 hours",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+}
+
+/// Figures are of pairs that have both sides, painted under the same losses.
+#[test]
+fn styles_are_compared_pair_by_pair() {
+    let place = tempfile::tempdir().unwrap();
+    let model = root().join("data/models/stylebank");
+    let model = model.to_str().unwrap();
+    let print = ["style", "--print", "--model", model, "--cells", "cells.jsonl"];
+    let empty = output(place.path(), &print);
+    assert!(empty.contains("| Gatys et al. | 0 | – |") && empty.contains("not run"), "{empty}");
+    let found: Value =
+        serde_json::from_str(&output(place.path(), &[&print[..], &["--json"]].concat())).unwrap();
+    let (losses, weights) = (found["losses"].clone(), found["weights"].clone());
+    let cell = |way: &str,
+                photograph: &str,
+                losses: &Value,
+                loss: f64,
+                style: f64,
+                seconds: f64| {
+        let sum = |loss: f64| json!({ "loss": loss, "content": loss - style, "style": style });
+        let (evaluations, weights) = match way {
+            "gatys" => (300, json!("")),
+            "bank" => (0, weights.clone()),
+            _ => (0, json!("other")),
+        };
+        let cell = json!({
+            "way": way, "photograph": photograph, "style": "wave", "size": 256, "evaluations": evaluations,
+            "losses": losses, "weights": weights, "start": sum(100.0), "sum": sum(loss), "taken": 300,
+            "seconds": seconds, "peak_kib": 102_400, "threads": 1, "commit": "abc"
+        });
+        format!("{cell}\n")
+    };
+    let cells = [
+        cell("gatys", "a", &losses, 20.0, 4.0, 120.0),
+        cell("bank", "a", &losses, 30.0, 6.0, 0.1),
+        cell("single", "a", &losses, 28.0, 5.0, 0.1),
+        cell("bank", "b", &losses, 40.0, 9.0, 0.3),
+        cell("gatys", "b", &json!("others"), 1.0, 1.0, 1.0),
+    ];
+    fs::write(place.path().join("cells.jsonl"), cells.concat()).unwrap();
+    let table = output(place.path(), &print);
+    for expected in [
+        "| StyleBank | 2 | 3.500e1 | 2.750e1 | 7.500e0 | 0.20 | 100 |",
+        "| share of the descent's fall in loss | ≥ 80 % | 87.5 % | fewer than 30 pairs |",
+        "| times faster than the descent | ≥ 500 × | 1200 × | fewer than 30 pairs |",
+        "| style term over the single-style network's, wave, 1 pairs | ≤ 1.25 | 1.20 | holds |",
+        "| b | wave | 1.000e2 | – | 4.000e1 | – | – |",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
 }
 
 /// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size

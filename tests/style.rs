@@ -240,6 +240,12 @@ fn a_style_is_added_and_the_others_keep_every_bit() {
     let again = ["add", "dots.png", "--model", "most/model"];
     let text = error(folder, &learn(&again, &["--out", "x"]));
     assert!(text.contains("styles is \"dots\", expected each name once"), "{text}");
+    // In full precision: half would round what is to keep every bit.
+    let text = error(
+        folder,
+        &learn(&["add", "lines.png", "--model", "more/model"], &["--out", "x", "--half"]),
+    );
+    assert!(text.contains("--half: more/model is stored in full precision"), "{text}");
     let again = ["add", "dots.png", "--model", "photos"];
     let text = error(folder, &learn(&again, &["--out", "x"]));
     assert!(text.contains("config.json"), "{text}");
@@ -251,13 +257,22 @@ fn a_single_style_network_is_a_bank_of_one_without_the_auto_encoder() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
     prepare(folder);
-    let arguments = ["train", "--style", "stripes.png", "--reconstruction-weight", "0"];
+    let arguments = ["train", "--style", "stripes.png", "--single"];
     let common = ["--data", "photos", "--crop", "48", "--epochs", "2", "--out", "run"];
     let run = json(folder, &[&arguments[..], &common, &LOSSES].concat());
     let metrics: Vec<&String> = run["metrics"].as_object().unwrap().keys().collect();
     assert_eq!(metrics, ["dev content", "dev loss", "dev style"]);
     assert_eq!(run["parameters"], 200_835 + 295_680);
     output(folder, &["apply", "photos/2.png", "--model", "run/model", "--out", "a.png"]);
+    let inspected = json(folder, &["inspect", "--model", "run/model"]);
+    assert!(inspected.to_string().contains("stripes"), "{inspected}");
+
+    // One style means one, and the weight that it sets is not set twice.
+    let more = [&arguments[..], &["--style", "dots.png"], &common, &LOSSES].concat();
+    let text = error(folder, &more);
+    assert!(text.contains("--single takes one painting, and 2 are named"), "{text}");
+    let twice = [&arguments[..], &["--reconstruction-weight", "1"], &common].concat();
+    program(folder, &twice).assert().code(2);
 }
 
 #[test]
@@ -299,6 +314,25 @@ fn a_bank_is_compared_with_the_descent() {
     }
     let page = fs::read_to_string(folder.join("e.html")).unwrap();
     assert!(page.contains("Gatys et al.") && page.contains("alt=\"the_checks\""));
+
+    // Beside a network of one of the styles.
+    let alone = ["train", "--style", "stripes.png", "--single", "--out", "alone"];
+    output(folder, &[&alone[..], &common, &LOSSES].concat());
+    let more = ["--limit", "2", "--single", "alone/model", "--page", "s.html"];
+    let found = json(folder, &eval("photos", "styles", &more));
+    let each = found["each"].as_array().unwrap();
+    assert_eq!((each.len(), found["single_pairs"].as_u64()), (2, Some(1)));
+    let ratio =
+        each[0]["bank"]["style"].as_f64().unwrap() / each[0]["single"]["style"].as_f64().unwrap();
+    assert!((found["style_of_single"].as_f64().unwrap() - ratio).abs() < 1e-9 && ratio != 1.0);
+    assert!(each[1].get("single").is_none() && found["seconds"]["single"].as_f64().unwrap() > 0.0);
+    let page = fs::read_to_string(folder.join("s.html")).unwrap();
+    assert!(page.contains("A network of this style alone"));
+    let text = error(folder, &eval("photos", "styles", &["--single", "run/model"]));
+    assert!(text.contains("--single run/model: a bank of 2 styles, expected one"), "{text}");
+    let text =
+        error(folder, &eval("photos", "styles/the checks.png", &["--single", "alone/model"]));
+    assert!(text.contains("its style stripes is none of the_checks"), "{text}");
 
     // A painting of which the bank has no style, and a folder without a picture.
     let text = error(folder, &eval("photos", "dots.png", &[]));

@@ -1,8 +1,10 @@
 //! `attribute`: which places of a photograph, and which channels, carried an answer.
 
 use crate::flags::ModelFlags;
-use anyhow::Result;
+use crate::gaps;
+use anyhow::{Result, bail};
 use candle_core::Device;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use conv_hub::files::write_atomic;
 use conv_lens::attribute::{
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A photograph
+    /// A photograph; of integrated also a folder of them, of which the gaps are told
     photo: PathBuf,
     /// What is asked about, such as class("traffic light") or inception_4c:12 [default: the network's first guess]
     #[arg(long)]
@@ -30,6 +32,9 @@ pub struct Options {
     /// Steps of integrated
     #[arg(long, default_value = "50")]
     steps: usize,
+    /// Photographs of a folder at most
+    #[arg(long, default_value = "50", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    limit: usize,
     /// Cut the way of integrated in equal parts, instead of Gauss–Legendre's
     #[arg(long)]
     riemann: bool,
@@ -76,6 +81,9 @@ struct Found {
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     conv_cli::check_png(&options.out)?;
     let model = options.model.open(device)?;
+    if options.photo.is_dir() {
+        return options.gaps(&model, common);
+    }
     let photo = Picture::open(&options.photo, &Limits::default())?;
     let photo = model.preprocessing.crop(&photo)?;
     let text = match &options.of {
@@ -84,12 +92,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     };
     let objective = Objective::parse(&text, &model)?;
     let found = options.found(&model, &objective, &photo)?;
-    // Of a number a pixel nothing can be seen but the largest.
-    let drawn = match found.map.rows {
-        rows if rows == photo.height() => found.map.blocks(rows.div_ceil(BLOCKS))?,
-        _ => found.map.clone(),
-    };
-    let picture = row(&[photo.clone(), drawn.overlay(&photo)?])?;
+    let picture = beside(&photo, &found.map)?;
     write_atomic(&options.out, &picture.to_png()?)?;
     let name =
         |class: usize| model.labels.as_ref()?.all().get(class).map(|label| label.name.clone());
@@ -115,6 +118,16 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     conv_cli::print(common.json, &answer)
 }
 
+/// The photograph, and beside it what carried the answer.
+pub fn beside(photo: &Picture, map: &Map) -> Result<Picture> {
+    // Of a number a pixel nothing can be seen but the largest.
+    let drawn = match map.rows {
+        rows if rows == photo.height() => map.blocks(rows.div_ceil(BLOCKS))?,
+        _ => map.clone(),
+    };
+    Ok(row(&[photo.clone(), drawn.overlay(photo)?])?)
+}
+
 /// The class that is most probable.
 fn first_guess(model: &Pretrained, photo: &Picture) -> Result<String> {
     let graph = model.network.graph();
@@ -126,6 +139,29 @@ fn first_guess(model: &Pretrained, photo: &Picture) -> Result<String> {
 }
 
 impl Options {
+    /// Of a folder: how far the sums of integrated gradients are off.
+    fn gaps(&self, model: &Pretrained, common: &conv_cli::Common) -> Result<()> {
+        if self.method != Method::Integrated {
+            bail!("{}: a folder is for --method integrated", self.photo.display());
+        }
+        let of = |photo: &Picture| match &self.of {
+            Some(text) => Ok(text.clone()),
+            None => first_guess(model, photo),
+        };
+        let settings = gaps::Settings {
+            folder: &self.photo,
+            limit: self.limit,
+            rule: self.rule(),
+            steps: self.steps,
+            out: &self.out,
+        };
+        gaps::run(model, &settings, of, common)
+    }
+
+    fn rule(&self) -> Rule {
+        if self.riemann { Rule::Riemann } else { Rule::GaussLegendre }
+    }
+
     fn found(&self, model: &Pretrained, objective: &Objective, photo: &Picture) -> Result<Found> {
         let layer = || {
             let last = || stages(model.network.graph()).pop().unwrap_or_default();
@@ -146,7 +182,7 @@ impl Options {
             }
             Method::Cam => of_layer(grad_cam(model, objective, photo, &layer())?),
             Method::Integrated => {
-                let rule = if self.riemann { Rule::Riemann } else { Rule::GaussLegendre };
+                let rule = self.rule();
                 let found = integrated_gradients(model, objective, photo, rule, self.steps)?;
                 let (gap, value) = (Some(found.gap()), Some(found.value));
                 Found { map: found.pixels, layer: None, channels: Vec::new(), gap, value }

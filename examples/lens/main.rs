@@ -9,6 +9,7 @@ mod examples;
 mod find;
 mod flags;
 mod folder;
+mod gaps;
 mod grid;
 mod page;
 mod render;

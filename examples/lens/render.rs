@@ -6,12 +6,13 @@ use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_hub::files::write_atomic;
-use conv_lens::{Climb, End, Objective, Photographs, Rendered, column, excitement, render_all};
+use conv_lens::{Ascent, Climb, End, Objective, Photographs, Rendered, column, excitement};
 use conv_vision::{Limits, Picture, Pretrained};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -38,6 +39,12 @@ pub struct Options {
     /// A picture to start from instead of noise: its middle square
     #[arg(long)]
     init: Option<PathBuf>,
+    /// Where the ascent is saved, every minute and at the end
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from --checkpoint: the same pictures as if it had never been left. --steps counts those before
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
     /// A folder of photographs to compare with
     #[arg(long)]
     photos: Option<PathBuf>,
@@ -52,6 +59,9 @@ pub struct Options {
 
 /// Steps after which is told how far it is.
 const TOLD: usize = 64;
+
+/// Between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// Pictures that one call renders at most.
 const MOST: usize = 256;
@@ -77,14 +87,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     if options.picture.is_some() && texts.len() > 1 {
         bail!("--picture takes one picture, and {} are rendered", texts.len());
     }
-    let stop = conv_cli::stop_on_signal()?;
-    let rendered = render_all(&model, &climbs, &rendering, |taken| {
-        let step = taken[0].step + 1;
-        if step.is_multiple_of(TOLD) && step < rendering.steps {
-            conv_cli::note(format_args!("step {step} of {}", rendering.steps));
-        }
-        !stop.load(Ordering::SeqCst)
-    })?;
+    let ascent = match options.checkpoint.as_deref().filter(|_| options.resume) {
+        Some(checkpoint) => Ascent::resume(&model, &climbs, &rendering, checkpoint)?,
+        None => Ascent::new(&model, &climbs, &rendering)?,
+    };
+    let rendered = options.climb(ascent, rendering.steps)?;
     let strips = rendered.iter().map(Rendered::strip).collect::<conv_lens::Result<Vec<_>>>()?;
     write_atomic(&options.out, &column(&strips)?.to_png()?)?;
     if let Some(path) = &options.picture {
@@ -132,6 +139,31 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 }
 
 impl Options {
+    /// Step by step, with lines and checkpoints on the way.
+    fn climb(&self, mut ascent: Ascent, steps: usize) -> Result<Vec<Rendered>> {
+        let stop = conv_cli::stop_on_signal()?;
+        let mut saved = Instant::now();
+        while let Some(taken) = ascent.step()? {
+            let step = taken[0].step + 1;
+            if step.is_multiple_of(TOLD) && step < steps {
+                conv_cli::note(format_args!("step {step} of {steps}"));
+            }
+            if stop.load(Ordering::SeqCst) {
+                break;
+            }
+            if let Some(path) = &self.checkpoint
+                && saved.elapsed() >= CHECKPOINT_EVERY
+            {
+                ascent.save(path)?;
+                saved = Instant::now();
+            }
+        }
+        if let Some(path) = &self.checkpoint {
+            ascent.save(path)?;
+        }
+        Ok(ascent.finish()?)
+    }
+
     /// Each picture's objective as text, and what climbs.
     fn climbs(&self, model: &Pretrained, seed: u64) -> Result<(Vec<String>, Vec<Climb>)> {
         let all = self.objectives.len() * if self.negative { 2 } else { 1 };

@@ -8,6 +8,7 @@
 //!     cargo run --release --example repro -- alexnet         the same of small photographs
 //!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
 //!     cargo run --release --example repro -- lens            rendered units beside photographs, and an ablation
+//!     cargo run --release --example repro -- style           a StyleBank beside the descent and single-style networks
 
 mod alexnet;
 mod cells;
@@ -18,6 +19,7 @@ mod kim;
 mod lens;
 mod maskrcnn;
 mod speed;
+mod style;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -51,6 +53,8 @@ enum Experiment {
     Dialog(dialog::Options),
     /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the ascent is for
     Lens(lens::Options),
+    /// Gatys et al. (2016), Chen et al. (2017) and Johnson et al. (2016) on the same photographs and paintings
+    Style(style::Options),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +76,9 @@ fn main() -> ExitCode {
             Experiment::Dialog(options) => dialog::run(&options, &arguments.common, &device),
             Experiment::Lens(options) => {
                 lens::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::Style(options) => {
+                style::run(&options, arguments.data, &arguments.common, &device)
             }
         }
     })

@@ -25,6 +25,11 @@ impl Memory {
         Self { start_kib: resident("VmRSS:"), peak_kib: None }
     }
 
+    /// The most that it was when it was last looked at, in KiB.
+    pub fn peak(&self) -> Option<u64> {
+        self.peak_kib
+    }
+
     /// Takes down the most that it was until now.
     pub fn look(&mut self) {
         self.peak_kib = resident("VmHWM:");

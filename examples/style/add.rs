@@ -2,7 +2,7 @@
 
 use crate::losses::told;
 use crate::train::{Learning, paintings};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_hub::Card;
@@ -27,6 +27,13 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let learning = &options.learning;
     learning.train.run_folder()?;
     let base = Base::open(&options.model)?;
+    if learning.train.half && !base.fits_half()? {
+        bail!(
+            "--half: {} is stored in full precision, and rounding it would change the pictures of {}",
+            options.model.display(),
+            base.styles().join(", ")
+        );
+    }
     let model = learning.losses.open(device)?;
     // As the bank's other styles were trained, unless something else is asked for.
     let recipe = base.recipe.clone().unwrap_or_else(|| Recipe {

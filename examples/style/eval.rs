@@ -1,4 +1,4 @@
-//! `eval`: a StyleBank beside the descent of Gatys et al. on the same pairs.
+//! `eval`: a StyleBank beside the descent of Gatys et al., and beside networks of one style, on the same pairs.
 
 use crate::apply::SHIPPED;
 use crate::losses::{Losses, told};
@@ -8,7 +8,9 @@ use candle_core::Device;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_hub::ModelFolder;
-use conv_style::{LossConfig, LossNetwork, Painter, Painting, Pair, Recipe, Start, Style, compare};
+use conv_style::{
+    LossConfig, LossNetwork, Painter, Painting, Pair, Recipe, Single, Start, Style, compare,
+};
 use conv_vision::data::find;
 use conv_vision::{Limits, Picture};
 use serde::Serialize;
@@ -27,6 +29,10 @@ pub struct Options {
     /// A model folder as train leaves it
     #[arg(long, default_value = SHIPPED)]
     model: String,
+    /// A model folder of one style alone, as train --single leaves it, whose pictures in that style are
+    /// compared with too. Again for each
+    #[arg(long, value_name = "FOLDER")]
+    single: Vec<PathBuf>,
     /// The longer side of the pictures in pixels
     #[arg(long, default_value = "256")]
     size: usize,
@@ -48,6 +54,7 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let path = Path::new(&options.model);
     let painter = Painter::open(path, device)?;
     let styles = styles(&options.styles, painter.styles())?;
+    let singles = singles(&options.single, &styles, device)?;
     let photographs = photographs(&options.contents)?;
     let model = options.losses.open(device)?;
     // The losses that the bank was trained to lower.
@@ -72,7 +79,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let mut pairs = Vec::new();
     for ((name, photograph), style) in all.take(most) {
         let photograph = (name.as_str(), photograph.clone());
-        let pair = compare(&losses, &painter, photograph, style, &painting)?;
+        let single = singles.iter().find(|single| single.styles()[0] == style.name);
+        let pair = compare(&losses, &painter, single, photograph, style, &painting)?;
         conv_cli::note(format_args!("{} of {most}: {}", pairs.len() + 1, line(&pair)));
         pairs.push(pair);
         if stop.load(Ordering::SeqCst) {
@@ -89,9 +97,19 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         page::write_pairs(page, &pairs, &told(&model))?;
     }
     let of = |number: fn(&Pair) -> f64| median(pairs.iter().map(number).collect());
-    let seconds =
-        Seconds { bank: of(|pair| pair.bank_seconds), gatys: of(|pair| pair.gatys_seconds) };
+    let of_single = |number: fn(&Pair, &Single) -> f64| {
+        let found = pairs.iter().filter_map(|pair| Some(number(pair, pair.single.as_ref()?)));
+        let found: Vec<f64> = found.collect();
+        (!found.is_empty()).then(|| median(found))
+    };
+    let seconds = Seconds {
+        bank: of(|pair| pair.bank_seconds),
+        gatys: of(|pair| pair.gatys_seconds),
+        single: of_single(|_, single| single.seconds),
+    };
     let answer = Answer {
+        style_of_single: of_single(|pair, single| pair.bank.style / single.sum.style),
+        single_pairs: pairs.iter().filter(|pair| pair.single.is_some()).count(),
         fall: of(|pair| pair.fall),
         style_ratio: of(|pair| pair.bank.style / pair.gatys.style),
         faster: of(|pair| pair.gatys_seconds / pair.bank_seconds),
@@ -160,6 +178,28 @@ fn styles(place: &Path, known: &[String]) -> Result<Vec<Style>> {
     Ok(styles)
 }
 
+/// The networks of one style, each of a style that is painted.
+fn singles(folders: &[PathBuf], painted: &[Style], device: &Device) -> Result<Vec<Painter>> {
+    let mut singles: Vec<Painter> = Vec::new();
+    for folder in folders {
+        let painter = Painter::open(folder, device)?;
+        let [style] = painter.styles() else {
+            let count = painter.styles().len();
+            bail!("--single {}: a bank of {count} styles, expected one", folder.display());
+        };
+        if !painted.iter().any(|painting| painting.name == *style) {
+            let names = painted.iter().map(|style| style.name.as_str()).collect::<Vec<_>>();
+            let names = names.join(", ");
+            bail!("--single {}: its style {style} is none of {names}", folder.display());
+        }
+        if singles.iter().any(|single| single.styles()[0] == *style) {
+            bail!("--single {}: a second network of {style}", folder.display());
+        }
+        singles.push(painter);
+    }
+    Ok(singles)
+}
+
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     match numbers.len() {
@@ -170,7 +210,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 
 fn line(pair: &Pair) -> String {
     let Pair { photograph, style, start, bank, gatys, fall, .. } = pair;
-    format!(
+    let mut text = format!(
         "{photograph} in {style}: loss {:.4e}, bank {:.4e}, Gatys {:.4e}: {:.1} % of the fall, {:.2} s and {:.1} s",
         start.loss,
         bank.loss,
@@ -178,7 +218,15 @@ fn line(pair: &Pair) -> String {
         100.0 * fall,
         pair.bank_seconds,
         pair.gatys_seconds
-    )
+    );
+    if let Some(single) = &pair.single {
+        let (terms, ours) = (single.sum, bank.style);
+        text += &format!(
+            "; alone {:.4e}: style {ours:.4e} beside {:.4e}, {:.2} s",
+            terms.loss, terms.style, single.seconds
+        );
+    }
+    text
 }
 
 /// Medians over the pairs.
@@ -188,6 +236,10 @@ struct Answer {
     fall: f64,
     /// The bank's style term as a multiple of Gatys'.
     style_ratio: f64,
+    /// The bank's style term as a multiple of that of the networks of one style, over the pairs that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style_of_single: Option<f64>,
+    single_pairs: usize,
     /// How many times faster a picture is.
     faster: f64,
     seconds: Seconds,
@@ -203,6 +255,8 @@ struct Answer {
 struct Seconds {
     bank: f64,
     gatys: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    single: Option<f64>,
 }
 
 impl fmt::Display for Answer {
@@ -210,7 +264,7 @@ impl fmt::Display for Answer {
         for pair in &self.each {
             writeln!(f, "{}", line(pair))?;
         }
-        let Self { fall, style_ratio, faster, seconds, size, evaluations, each, page } = self;
+        let Self { fall, style_ratio, faster, seconds, size, evaluations, each, page, .. } = self;
         writeln!(f, "{} pairs of {size} pixels, medians:", each.len())?;
         writeln!(
             f,
@@ -218,6 +272,13 @@ impl fmt::Display for Answer {
             100.0 * fall
         )?;
         writeln!(f, "style    {style_ratio:.2} × Gatys' style term")?;
+        if let Some(ratio) = self.style_of_single {
+            let count = self.single_pairs;
+            writeln!(
+                f,
+                "single   {ratio:.2} × the style term of networks of one style, over {count} pairs"
+            )?;
+        }
         write!(
             f,
             "seconds  {:.3} a picture by the bank, {:.1} by Gatys: {faster:.0} × faster",

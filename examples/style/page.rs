@@ -85,6 +85,10 @@ pub fn write_pairs(path: &Path, pairs: &[Pair], told: &str) -> Result<()> {
             pair.gatys.loss, pair.gatys_seconds, pair.evaluations
         );
         row.add("Gatys et al.", gatys, &words)?;
+        if let Some(single) = &pair.single {
+            let words = format!("loss {:.4e}, {:.2} s", single.sum.loss, single.seconds);
+            row.add("A network of this style alone", &single.picture, &words)?;
+        }
         body += &row.row().to_string();
     }
     let title = "A StyleBank beside the descent of Gatys et al.";

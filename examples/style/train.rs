@@ -1,7 +1,7 @@
 //! `train`: from photographs and paintings to a StyleBank and a report.
 
 use crate::losses::{Losses, told};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
 use conv_cli::settings;
@@ -19,9 +19,12 @@ pub struct Options {
     /// A painting; the style is called as the file. Again for each style
     #[arg(long, required = true)]
     style: Vec<PathBuf>,
-    /// How much the auto-encoder's loss counts; with 0 and one painting it is a single-style network
+    /// How much the auto-encoder's loss counts
     #[arg(long)]
     reconstruction_weight: Option<f64>,
+    /// Train a network of one style, as that of Johnson et al. (2016): the same network, by painting steps alone
+    #[arg(long, conflicts_with = "reconstruction_weight")]
+    single: bool,
     #[command(flatten)]
     learning: Learning,
 }
@@ -99,17 +102,32 @@ pub fn paintings(paths: &[PathBuf]) -> Result<Vec<Style>> {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let learning = &options.learning;
+    if options.single && options.style.len() > 1 {
+        let count = options.style.len();
+        bail!(
+            "--single takes one painting, and {count} are named; a network each, or a bank without --single"
+        );
+    }
     learning.train.run_folder()?;
     let model = learning.losses.open(device)?;
     let base = Recipe { losses: LossConfig::of(model.architecture), ..Recipe::default() };
     let mut recipe = learning.recipe(&base, common)?;
     settings::set(&mut recipe.reconstruction_weight, options.reconstruction_weight);
+    if options.single {
+        recipe.reconstruction_weight = 0.0;
+    }
     let styles = paintings(&options.style)?;
     let contents = learning.contents()?;
     let losses = LossNetwork::new(&model, recipe.losses.clone())?;
     let training = Training::new(recipe, losses, contents, styles, Limits::default(), device)?;
     let name = learning.name();
     let styles = training.config().styles.clone();
-    let subtitle = format!("Chen et al. (2017): {} on {name}. {}", styles.join(", "), told(&model));
+    let paper = match options.single {
+        true => {
+            "Johnson et al. (2016), with the encoder, one bank and the decoder of Chen et al. (2017)"
+        }
+        false => "Chen et al. (2017)",
+    };
+    let subtitle = format!("{paper}: {} on {name}. {}", styles.join(", "), told(&model));
     learning.run(&training, &subtitle, |metrics| card(&name, &styles, metrics), common)
 }

@@ -90,7 +90,7 @@ pub struct TrainFlags {
     pub resume: bool,
     /// Store the model in half precision
     #[arg(long)]
-    half: bool,
+    pub half: bool,
     /// Learn N examples by heart, to check one's set-up, and keep no model
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume", "half"],
           value_parser = RangedU64ValueParser::<usize>::new().range(1..))]

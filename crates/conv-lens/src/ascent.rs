@@ -1,125 +1,81 @@
-//! Pictures on their way.
+//! The ascent, step by step.
 
-use crate::render::{Climb, End, Frame, Rendered, Rendering, Step, square};
-use crate::{Image, Objective, Part, Result};
-use candle_core::{DType, Tensor};
-use conv_hub::InvalidField;
-use conv_train::optim::{Adam, Optimizer, OptimizerConfig};
-use conv_vision::{Network, Pretrained};
+use crate::group::Group;
+use crate::{Climb, Rendered, Rendering, Result, Step, Subject};
 use std::time::Instant;
 
-/// A picture on its way.
-struct Climber {
-    seed: u64,
-    image: Image,
-    optimizer: Optimizer,
-    frames: Vec<Frame>,
-    steps: Vec<Step>,
+/// Pictures on their way, step by step. What [`Ascent::save`] writes goes on with the same bits.
+///
+/// ```no_run
+/// # fn f(model: &conv_vision::Pretrained) -> conv_lens::Result<()> {
+/// use conv_lens::{Ascent, Climb, Objective, Rendering};
+/// let climbs = [Climb::new(Objective::parse("inception_4c:64", model)?, vec![1])];
+/// let rendering = Rendering { steps: 2048, ..Rendering::default() };
+/// let mut ascent = Ascent::new(model, &climbs, &rendering)?;
+/// while let Some(taken) = ascent.step()? {
+///     if taken[0].step % 256 == 255 {
+///         ascent.save("unit.ascent".as_ref())?;
+///     }
+/// }
+/// let rendered = ascent.finish()?;
+/// # Ok(()) }
+/// ```
+pub struct Ascent<'a> {
+    pub(crate) subject: &'a dyn Subject,
+    pub(crate) climbs: &'a [Climb],
+    pub(crate) rendering: Rendering,
+    pub(crate) groups: Vec<Group<'a>>,
+    /// Steps taken.
+    pub(crate) step: usize,
+    /// When it began, or would have, had it not been left.
+    pub(crate) begun: Instant,
 }
 
-/// The pictures that are worth what they are together: where one of them cannot go on, none does.
-pub(crate) struct Group<'a> {
-    objective: &'a Objective,
-    climbers: Vec<Climber>,
-    step: usize,
-    end: Option<End>,
-}
-
-impl<'a> Group<'a> {
-    /// The groups of a climb: where its pictures are not kept apart, each is a group of its own, so that its bits are those that it would
-    /// have alone.
-    pub(crate) fn of(climb: &'a Climb, rendering: &Rendering) -> Result<Vec<Self>> {
-        InvalidField::unless(!climb.seeds.is_empty(), "seeds", &0, "at least 1")?;
-        let parts = climb.objective.parts();
-        let together = parts.iter().any(|part| matches!(part, Part::Diversity(_)));
-        let size = if together { climb.seeds.len() } else { 1 };
-        climb.seeds.chunks(size).map(|seeds| Self::new(climb, seeds, rendering)).collect()
-    }
-
-    fn new(climb: &'a Climb, seeds: &[u64], rendering: &Rendering) -> Result<Self> {
-        let &Rendering { size, parameters, colours, .. } = rendering;
-        let climber = |&seed: &u64| -> Result<Climber> {
-            let image = match &climb.start {
-                Some(start) => Image::of_picture(parameters, colours, &square(start, size)?)?,
-                None => Image::new(parameters, colours, (size, size), seed)?,
-            };
-            Ok(Climber {
-                seed,
-                image,
-                optimizer: Optimizer::new(OptimizerConfig::Adam(Adam::default()))?,
-                frames: Vec::new(),
-                steps: Vec::new(),
-            })
-        };
-        let climbers = seeds.iter().map(climber).collect::<Result<_>>()?;
-        Ok(Self { objective: &climb.objective, climbers, step: 0, end: None })
-    }
-
-    pub(crate) fn climbs(&self) -> bool {
-        self.end.is_none()
-    }
-
-    /// What it came to; `stopped` where it was not to go on.
-    pub(crate) fn finish(self, stopped: bool) -> Result<Vec<Rendered>> {
-        let end = match (self.end, stopped) {
-            (Some(end), _) => end,
-            (None, true) => End::Stopped,
-            (None, false) => End::Completed,
-        };
-        let step = self.step;
-        let finish = |mut climber: Climber| {
-            climber.frames.push(Frame { step, picture: climber.image.picture()? });
-            Ok(Rendered { frames: climber.frames, steps: climber.steps, end })
-        };
-        self.climbers.into_iter().map(finish).collect()
-    }
-
-    /// Moves its pictures a step, and says what they were worth before it; nothing where they cannot go on.
-    pub(crate) fn step(
-        &mut self,
-        model: &Pretrained,
-        network: &Network,
+impl<'a> Ascent<'a> {
+    /// At the start of all climbs.
+    ///
+    /// # Errors
+    /// A setting out of its range; a climb without a seed.
+    pub fn new(
+        subject: &'a dyn Subject,
+        climbs: &'a [Climb],
         rendering: &Rendering,
-        step: usize,
-        begun: Instant,
-    ) -> Result<Vec<Step>> {
-        let (mut pixels, mut seen) = (Vec::new(), Vec::new());
-        for climber in &mut self.climbers {
-            if rendering.keep.contains(&step) {
-                climber.frames.push(Frame { step, picture: climber.image.picture()? });
-            }
-            let picture = climber.image.pixels()?;
-            seen.push(rendering.transformation.apply(&picture, climber.seed, step)?);
-            pixels.push(picture);
+    ) -> Result<Self> {
+        rendering.check()?;
+        let mut groups = Vec::new();
+        for climb in climbs {
+            groups.extend(Group::of(climb, rendering)?);
         }
-        let x = model.preprocessing.of_pixels(&Tensor::cat(&seen, 0)?)?;
-        let value = self.objective.value(network, &x, &Tensor::cat(&pixels, 0)?)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let values = value.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        // Optimisers descend.
-        let gradients = value.sum_all()?.neg()?.backward()?;
-        let norm = |climber: &Climber| {
-            conv_train::clip::global_norm(climber.image.parameters(), &gradients)
-        };
-        let norms: Vec<f64> = self.climbers.iter().map(norm).collect::<conv_train::Result<_>>()?;
-        if values.iter().chain(&norms).any(|number| !number.is_finite()) {
-            self.end = Some(End::NotFinite { step });
-            return Ok(Vec::new());
+        let rendering = rendering.clone();
+        Ok(Self { subject, climbs, rendering, groups, step: 0, begun: Instant::now() })
+    }
+
+    /// A step of all that still climb, in the order of the climbs; `None` where all steps are taken or nothing climbs any more.
+    ///
+    /// # Errors
+    /// A picture that is too small for a layer. An objective that turns infinite is none: its picture climbs no more.
+    pub fn step(&mut self) -> Result<Option<Vec<Step>>> {
+        if self.step == self.rendering.steps {
+            return Ok(None);
         }
-        let taken: Vec<Step> =
-            values.iter().map(|&objective| Step { step, objective, seconds }).collect();
-        for (climber, &present) in self.climbers.iter_mut().zip(&taken) {
-            climber.steps.push(present);
+        let mut taken = Vec::new();
+        for group in self.groups.iter_mut().filter(|group| group.climbs()) {
+            taken.extend(group.step(self.subject, &self.rendering, self.step, self.begun)?);
         }
-        if norms.iter().all(|&norm| norm == 0.0) && step + 1 == rendering.redirected.max(1) {
-            self.end = Some(End::NoGradient { step });
-            return Ok(taken);
+        self.step += 1;
+        Ok((!taken.is_empty()).then_some(taken))
+    }
+
+    /// What it came to; those that could go on were [stopped](crate::End::Stopped).
+    ///
+    /// # Errors
+    /// None that a rendering can have.
+    pub fn finish(self) -> Result<Vec<Rendered>> {
+        let stopped = self.step < self.rendering.steps;
+        let mut rendered = Vec::new();
+        for group in self.groups {
+            rendered.extend(group.finish(stopped)?);
         }
-        for climber in &mut self.climbers {
-            let rate = rendering.learning_rate;
-            climber.optimizer.step(climber.image.parameters(), &gradients, rate)?;
-        }
-        self.step = step + 1;
-        Ok(taken)
+        Ok(rendered)
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::photographs::each;
 use crate::render::{square, value};
-use crate::{Objective, Result};
+use crate::{Objective, Result, Subject};
+use conv_vision::Picture;
 use conv_vision::data::Skipped;
-use conv_vision::{Picture, Pretrained};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// A picture that is too small for a layer; weights that give numbers that are not finite.
-pub fn excitement(model: &Pretrained, objective: &Objective, picture: &Picture) -> Result<f64> {
-    value(model, objective, picture)
+pub fn excitement(subject: &dyn Subject, objective: &Objective, picture: &Picture) -> Result<f64> {
+    value(subject, objective, picture)
 }
 
 /// A photograph and what it makes of an objective.
@@ -42,7 +42,7 @@ impl Photographs {
     /// # Errors
     /// A folder without a photograph; else as [`excitement`].
     pub fn measure(
-        model: &Pretrained,
+        subject: &dyn Subject,
         objective: &Objective,
         folder: &Path,
         sides: &[usize],
@@ -51,7 +51,7 @@ impl Photographs {
         let (_, skipped) = each(folder, |path, picture| {
             let mut best: Option<Excitement> = None;
             for &side in sides {
-                let value = value(model, objective, &square(picture, side)?)?;
+                let value = value(subject, objective, &square(picture, side)?)?;
                 if best.as_ref().is_none_or(|best| value > best.value) {
                     best = Some(Excitement { path: path.into(), value, side });
                 }

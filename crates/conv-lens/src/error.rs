@@ -38,6 +38,16 @@ pub enum Error {
         /// The column asked for.
         column: usize,
     },
+    /// A layer that a network of one's own does not have.
+    #[error("{network}: no layer {found:?}; there are {layers}")]
+    NoLayer {
+        /// What it is called.
+        network: String,
+        /// The name asked for.
+        found: String,
+        /// Those that it has.
+        layers: String,
+    },
     /// A class that there is not.
     #[error("class {found:?}: {hint}")]
     NoClass {
@@ -54,6 +64,14 @@ pub enum Error {
         /// What there was instead; empty or beginning with a separator.
         hint: String,
     },
+    /// An ascent on disk that cannot be written, or gone on with.
+    #[error("{path}: {reason}")]
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
     /// A picture that cannot be written.
     #[error("{path}: {source}")]
     Write {
@@ -65,6 +83,9 @@ pub enum Error {
     /// A field of the settings out of its range.
     #[error(transparent)]
     Field(#[from] conv_hub::InvalidField),
+    /// A file that cannot be read.
+    #[error(transparent)]
+    Hub(#[from] conv_hub::Error),
     /// A picture, or the network.
     #[error(transparent)]
     Vision(#[from] conv_vision::Error),

@@ -1,11 +1,11 @@
 //! How often a rendered picture excites its unit more than every photograph.
 
 use crate::survey::answers;
-use crate::{Answer, Error, Layer, Objective, Rendering, Result, Survey, Unit, render};
+use crate::{Answer, Error, Layer, Objective, Rendering, Result, Subject, Survey, Unit, render};
 use conv_hub::InvalidField;
 use conv_hub::files::write_atomic;
 use conv_nn::rng::seeded;
-use conv_vision::{Limits, Picture, Pretrained};
+use conv_vision::{Limits, Picture};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
@@ -77,14 +77,15 @@ pub fn draw(survey: &Survey, count: usize, seed: u64) -> Vec<(String, usize)> {
 /// # Errors
 /// A layer that there is not.
 pub fn random(
-    model: &Pretrained,
+    subject: &dyn Subject,
     layers: &[String],
     count: usize,
     seed: u64,
 ) -> Result<Vec<(String, usize)>> {
     let mut drawn = Vec::new();
     for layer in layers {
-        let mut channels: Vec<usize> = (0..Layer::find(layer, model)?.channels(model)?).collect();
+        let mut channels: Vec<usize> =
+            (0..Layer::find(layer, subject)?.channels(subject)?).collect();
         channels.shuffle(&mut seeded(seed, &format!("units of {layer}")));
         drawn.extend(channels.into_iter().take(count).map(|channel| (layer.clone(), channel)));
     }
@@ -96,7 +97,7 @@ pub fn random(
 /// # Errors
 /// As [`render_unit`]; a unit of a layer that was not surveyed.
 pub fn measure(
-    model: &Pretrained,
+    subject: &dyn Subject,
     survey: &Survey,
     units: &[(String, usize)],
     rendering: &Rendering,
@@ -105,8 +106,8 @@ pub fn measure(
 ) -> Result<Vec<Measured>> {
     let mut measured = Vec::new();
     for (layer, channel) in units {
-        let picture = render_unit(model, layer, *channel, rendering, folder)?;
-        let one = measure_picture(model, survey, layer, *channel, &picture)?;
+        let picture = render_unit(subject, layer, *channel, rendering, folder)?;
+        let one = measure_picture(subject, survey, layer, *channel, &picture)?;
         let goes_on = done(&one);
         measured.push(one);
         if !goes_on {
@@ -121,15 +122,15 @@ pub fn measure(
 /// # Errors
 /// A unit of a layer that was not surveyed; a picture that is too small for the layer; answers that are not finite.
 pub fn measure_picture(
-    model: &Pretrained,
+    subject: &dyn Subject,
     survey: &Survey,
     layer: &str,
     channel: usize,
     picture: &Picture,
 ) -> Result<Measured> {
-    let objective = Objective::unit(&format!("{layer}:{channel}"), None, model)?;
+    let objective = Objective::unit(&format!("{layer}:{channel}"), None, subject)?;
     let unit = objective.units()[0].clone();
-    let found = answers(model, std::slice::from_ref(&unit.address), picture)?;
+    let found = answers(subject, std::slice::from_ref(&unit.address), picture)?;
     let (Some(found), Some(best)) = (found[0].get(channel).copied(), survey.best(layer, channel))
     else {
         let expected = "a unit of a layer that was surveyed";
@@ -157,7 +158,7 @@ fn of_unit(unit: &Unit, layer: &str, found: Answer, best: Answer) -> Measured {
 /// # Errors
 /// As [`render`]; a picture in `folder` that cannot be read, or cannot be written there.
 pub fn render_unit(
-    model: &Pretrained,
+    subject: &dyn Subject,
     layer: &str,
     channel: usize,
     rendering: &Rendering,
@@ -170,8 +171,8 @@ pub fn render_unit(
     }
     let text = format!("{layer}:{channel}");
     let seed = seeded(rendering.seed, &text).random();
-    let objective = Objective::unit(&text, None, model)?;
-    let rendered = render(model, &objective, &Rendering { seed, ..rendering.clone() }, |_| true)?;
+    let objective = Objective::unit(&text, None, subject)?;
+    let rendered = render(subject, &objective, &Rendering { seed, ..rendering.clone() }, |_| true)?;
     let bytes = rendered.picture().to_png()?;
     if let Some(path) = path {
         write_atomic(&path, &bytes).map_err(|source| Error::Write { path, source })?;

@@ -89,7 +89,7 @@ fn extremes(
 ) -> Result<[(f64, usize, usize); 2]> {
     let x = model.preprocessing.of_pixels(&picture.tensor(&Device::Cpu)?)?;
     let layer = Address { channel: None, ..unit.address.clone() };
-    let values = Values::new(&model.network, &x, vec![layer])?;
+    let values = Values::new(model, false, &x, vec![layer])?;
     let map = unit.channel(values.of(&unit.address)?)?;
     let columns = if map.rank() == 4 { map.dim(3)? } else { 1 };
     let values = map.flatten_all()?.to_vec1::<f32>()?;

@@ -1,11 +1,11 @@
 //! A photograph as a layer sees it: a picture a place (Olah et al. 2018, "The Building Blocks of Interpretability", activation grids).
 
 use crate::objective::Values;
-use crate::{Layer, Objective, Rendering, Result, column, render, row};
+use crate::{Layer, Objective, Rendering, Result, Subject, column, render, row};
 use candle_core::Device;
 use conv_hub::InvalidField;
 use conv_nn::rng::seeded;
-use conv_vision::{Picture, Pretrained};
+use conv_vision::Picture;
 use rand::Rng;
 
 /// What a layer makes of a photograph, in `cells` × `cells` pictures: each raises the direction that the layer's channels have there in the
@@ -15,16 +15,16 @@ use rand::Rng;
 /// # Errors
 /// More cells than the layer has positions, or none; else as [`render`].
 pub fn grid(
-    model: &Pretrained,
+    subject: &dyn Subject,
     layer: &str,
     photograph: &Picture,
     cells: usize,
     rendering: &Rendering,
     mut done: impl FnMut(usize) -> bool,
 ) -> Result<Picture> {
-    let layer = Layer::find(layer, model)?;
-    let x = model.preprocessing.of_pixels(&photograph.tensor(&Device::Cpu)?)?;
-    let values = Values::new(&model.network, &x, vec![layer.address.clone()])?;
+    let layer = Layer::find(layer, subject)?;
+    let x = subject.read(&photograph.tensor(&Device::Cpu)?)?;
+    let values = Values::new(subject, false, &x, vec![layer.address.clone()])?;
     let values = values.of(&layer.address)?;
     let [rows, columns] = match *values.dims() {
         [_, _, rows, columns] => [rows, columns],
@@ -51,8 +51,8 @@ pub fn grid(
             climbs.push(None);
             continue;
         }
-        let direction = Objective::direction(&layer.name, vector.clone(), model)?;
-        let objective = direction * Objective::cosine(&layer.name, vector, model)?;
+        let direction = Objective::direction(&layer.name, vector.clone(), subject)?;
+        let objective = direction * Objective::cosine(&layer.name, vector, subject)?;
         let seed: u64 = seeded(rendering.seed, &format!("cell {down} {across}")).random();
         climbs.push(Some((objective, seed)));
     }
@@ -63,7 +63,7 @@ pub fn grid(
         pictures.push(match climb.filter(|_| goes_on) {
             Some((objective, seed)) => {
                 let rendering = Rendering { seed, keep: Vec::new(), ..rendering.clone() };
-                render(model, &objective, &rendering, |_| true)?.picture().clone()
+                render(subject, &objective, &rendering, |_| true)?.picture().clone()
             }
             None => Picture::new(side, side, vec![128; 3 * side * side])?,
         });

@@ -11,7 +11,7 @@
 //! [`excitement`] says what a photograph makes of the same unit, [`Photographs`] what a folder of them does, [`Excerpts`] which parts of
 //! them excite it most and least, and [`evaluate`] for how many units a rendered picture is above them all. [`attribute`] asks the other
 //! way round: which places and channels carried an answer; [`Contributions`] which units make a class, [`grid()`] what a layer makes of a
-//! photograph. GoogLeNet's channels here are those of Caffe's weights: **other units than those of the paper's Inception**, so that
+//! photograph. A network of one's own is looked into through [`Subject`]. GoogLeNet's channels here are those of Caffe's weights: **other units than those of the paper's Inception**, so that
 //! `mixed4c:12` of a published picture is not `inception_4c:12`.
 //!
 //! ```no_run
@@ -38,16 +38,20 @@ mod error;
 pub mod evaluate;
 mod excerpts;
 mod grid;
+mod group;
 mod objective;
 mod parameters;
 mod parse;
 mod photographs;
 mod render;
+mod saved;
 mod sheet;
 mod spectrum;
+mod subject;
 mod survey;
 mod transform;
 
+pub use ascent::Ascent;
 pub use classes::class;
 pub use compare::{Excitement, Photographs, excitement};
 pub use contributions::{Contribution, Contributions};
@@ -60,5 +64,6 @@ pub use parameters::{Colours, Image, Kind};
 pub use render::{Climb, End, Frame, Rendered, Rendering, Step, render, render_all};
 pub use sheet::{column, row};
 pub use spectrum::{scales, spectrum, waves};
+pub use subject::Subject;
 pub use survey::{Answer, Survey, stages};
 pub use transform::{Transformation, turned};

@@ -1,8 +1,7 @@
 //! Objectives as text.
 
 use crate::objective::{Part, Position, part};
-use crate::{Error, Objective, Result};
-use conv_vision::Pretrained;
+use crate::{Error, Objective, Result, Subject};
 
 /// Parentheses and signs within each other at most, and parts in all.
 const DEEPEST: usize = 64;
@@ -29,9 +28,9 @@ impl Objective {
     ///
     /// # Errors
     /// [`Error::Objective`] names the character; [`Error::Constant`] where nothing depends on the picture.
-    pub fn parse(text: &str, model: &Pretrained) -> Result<Self> {
+    pub fn parse(text: &str, subject: &dyn Subject) -> Result<Self> {
         let characters: Vec<char> = text.chars().collect();
-        let mut reader = Reader { text, characters, at: 0, parts: 0, model };
+        let mut reader = Reader { text, characters, at: 0, parts: 0, subject };
         let objective = reader.sum(0)?;
         if let Some(found) = reader.peek() {
             return Err(
@@ -53,7 +52,7 @@ struct Reader<'a> {
     /// The next character's place, from 0.
     at: usize,
     parts: usize,
-    model: &'a Pretrained,
+    subject: &'a dyn Subject,
 }
 
 impl Reader<'_> {
@@ -173,7 +172,7 @@ impl Reader<'_> {
             Some('@') => Some(self.position()?),
             _ => None,
         };
-        let part = part(&name, position, self.model);
+        let part = part(&name, position, self.subject);
         let part = part.map_err(|error| self.wrong(start, error.to_string()))?;
         if position.is_some() && matches!(part, Part::Layer(_)) {
             return Err(self.wrong(
@@ -186,16 +185,16 @@ impl Reader<'_> {
 
     /// From the parenthesis on.
     fn function(&mut self, start: usize, name: &str, depth: usize) -> Result<Objective> {
-        let model = self.model;
+        let subject = self.subject;
         self.at += 1;
         let objective = match name {
             "class" => {
                 let name = self.quoted()?;
-                Objective::class(&name, model)
+                Objective::class(&name, subject)
             }
             "diversity" => {
                 let layer = self.layer();
-                Objective::diversity(&layer, model)
+                Objective::diversity(&layer, subject)
             }
             "interpolate" => {
                 let from = self.sum(depth + 1)?;
@@ -226,8 +225,8 @@ impl Reader<'_> {
 
     /// From the comma behind the layer's name on.
     fn direction(&mut self, start: usize, layer: &str, is_cosine: bool) -> Result<Objective> {
-        let channels = crate::Layer::find(layer, self.model)
-            .and_then(|layer| layer.channels(self.model))
+        let channels = crate::Layer::find(layer, self.subject)
+            .and_then(|layer| layer.channels(self.subject))
             .map_err(|error| self.wrong(start, error.to_string()))?;
         let mut vector = vec![0f32; channels];
         while self.peek() == Some(',') {
@@ -248,9 +247,9 @@ impl Reader<'_> {
             *weight = self.signed()? as f32;
         }
         if is_cosine {
-            Objective::cosine(layer, vector, self.model)
+            Objective::cosine(layer, vector, self.subject)
         } else {
-            Objective::direction(layer, vector, self.model)
+            Objective::direction(layer, vector, self.subject)
         }
     }
 

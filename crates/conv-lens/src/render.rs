@@ -1,11 +1,10 @@
 //! The ascent.
 
-use crate::{Colours, Error, Kind, Objective, Result, Transformation, ascent::Group, row};
-use candle_core::{DType, Tensor};
+use crate::{Ascent, Colours, Error, Kind, Objective, Result, Subject, Transformation, row};
+use candle_core::DType;
 use conv_hub::InvalidField;
-use conv_vision::{Filter, Picture, Pretrained};
+use conv_vision::{Filter, Picture};
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
 
 /// How a picture climbs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +62,7 @@ impl Rendering {
 }
 
 /// A step of the ascent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Steps taken before it.
     pub step: usize,
@@ -83,7 +82,7 @@ pub struct Frame {
 }
 
 /// Why an ascent is over.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// All steps are taken.
@@ -152,63 +151,50 @@ impl Climb {
 /// # Errors
 /// A setting out of its range; a picture that is too small for a layer, which is named.
 pub fn render(
-    model: &Pretrained,
+    subject: &dyn Subject,
     objective: &Objective,
     rendering: &Rendering,
     mut watch: impl FnMut(&Step) -> bool,
 ) -> Result<Rendered> {
     let climb = Climb::new(objective.clone(), vec![rendering.seed]);
-    let mut rendered = render_all(model, &[climb], rendering, |steps| watch(&steps[0]))?;
+    let mut rendered = render_all(subject, &[climb], rendering, |steps| watch(&steps[0]))?;
     Ok(rendered.remove(0))
 }
 
 /// As [`render`], several pictures step by step: those of the first climb, in the order of its seeds, then those of the next. Each comes out
 /// to the byte as it would alone, but for [`Part::Diversity`](crate::Part), by which the pictures of a climb see each other. `watch` sees a
-/// step of all that still climb, in that order; the rendering's own seed is not used.
+/// step of all that still climb, in that order; the rendering's own seed is not used. [`Ascent`] is the same step by step, and can be saved.
 ///
 /// # Errors
 /// As [`render`]; a climb without a seed.
 pub fn render_all(
-    model: &Pretrained,
+    subject: &dyn Subject,
     climbs: &[Climb],
     rendering: &Rendering,
     mut watch: impl FnMut(&[Step]) -> bool,
 ) -> Result<Vec<Rendered>> {
-    rendering.check()?;
-    let mut groups = Vec::new();
-    for climb in climbs {
-        groups.extend(Group::of(climb, rendering)?);
-    }
-    let (plain, open) = (model.network.clone(), model.network.clone().redirected());
-    let begun = Instant::now();
-    let mut stopped = false;
-    for step in 0..rendering.steps {
-        let network = if step < rendering.redirected { &open } else { &plain };
-        let mut taken = Vec::new();
-        for group in groups.iter_mut().filter(|group| group.climbs()) {
-            taken.extend(group.step(model, network, rendering, step, begun)?);
-        }
-        stopped = !taken.is_empty() && !watch(&taken);
-        if taken.is_empty() || stopped {
+    let mut ascent = Ascent::new(subject, climbs, rendering)?;
+    while let Some(taken) = ascent.step()? {
+        if !watch(&taken) {
             break;
         }
     }
-    let mut rendered = Vec::new();
-    for group in groups {
-        rendered.extend(group.finish(stopped)?);
-    }
-    Ok(rendered)
+    ascent.finish()
 }
 
 /// The objective's value for a picture as it is, resized to `side` or in its own size.
-pub(crate) fn value(model: &Pretrained, objective: &Objective, picture: &Picture) -> Result<f64> {
+pub(crate) fn value(
+    subject: &dyn Subject,
+    objective: &Objective,
+    picture: &Picture,
+) -> Result<f64> {
     let pixels = picture.tensor(&candle_core::Device::Cpu)?;
-    let x: Tensor = model.preprocessing.of_pixels(&pixels)?;
-    let value = objective.value(&model.network, &x, &pixels)?.to_dtype(DType::F64)?;
+    let x = subject.read(&pixels)?;
+    let value = objective.value(subject, false, &x, &pixels)?.to_dtype(DType::F64)?;
     match value.get(0)?.to_scalar::<f64>()? {
         value if value.is_finite() => Ok(value),
         value => {
-            let path = model.path.clone();
+            let path = subject.name().into();
             Err(Error::Vision(conv_vision::Error::NotFinite { value, path }))
         }
     }

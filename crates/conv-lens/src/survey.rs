@@ -3,10 +3,10 @@
 use crate::objective::Values;
 use crate::photographs::each;
 use crate::render::square;
-use crate::{Error, Result};
+use crate::{Error, Result, Subject};
 use candle_core::{Device, Tensor};
 use conv_vision::data::Skipped;
-use conv_vision::{Address, Graph, Operation, Picture, Pretrained};
+use conv_vision::{Address, Graph, Operation, Picture};
 use std::path::Path;
 
 /// The layers of a network that are looked at one after the other: where branches are joined, the joints and the rectified convolution
@@ -75,18 +75,17 @@ impl Survey {
     /// # Errors
     /// A layer that there is not; a folder without a photograph; a picture that is too small for a layer; answers that are not finite.
     pub fn measure(
-        model: &Pretrained,
+        subject: &dyn Subject,
         layers: &[String],
         folder: &Path,
         sides: &[usize],
     ) -> Result<Self> {
-        let network = &model.network;
-        let find_layer = |layer: &String| network.graph().find(layer, network.name());
-        let addresses: Vec<Address> = layers.iter().map(find_layer).collect::<Result<_, _>>()?;
+        let find_layer = |layer: &String| subject.find(layer);
+        let addresses: Vec<Address> = layers.iter().map(find_layer).collect::<Result<_>>()?;
         let mut best: Vec<Vec<Answer>> = vec![Vec::new(); layers.len()];
         let (photographs, skipped) = each(folder, |_, picture| {
             for &side in sides {
-                let found = answers(model, &addresses, &square(picture, side)?)?;
+                let found = answers(subject, &addresses, &square(picture, side)?)?;
                 for (best, found) in best.iter_mut().zip(found) {
                     best.resize(found.len(), Answer::NONE);
                     best.iter_mut().zip(found).for_each(|(best, found)| *best = best.best(found));
@@ -101,11 +100,11 @@ impl Survey {
 
 /// What a picture as it is makes of every channel of some layers.
 pub(crate) fn answers(
-    model: &Pretrained,
+    subject: &dyn Subject,
     layers: &[Address],
     picture: &Picture,
 ) -> Result<Vec<Vec<Answer>>> {
-    let x = model.preprocessing.of_pixels(&picture.tensor(&Device::Cpu)?)?;
+    let x = subject.read(&picture.tensor(&Device::Cpu)?)?;
     let mut all: Vec<Address> = Vec::new();
     for layer in layers {
         let whole = Address { channel: None, ..layer.clone() };
@@ -113,18 +112,18 @@ pub(crate) fn answers(
             all.push(whole);
         }
     }
-    let values = Values::new(&model.network, &x, all)?;
-    layers.iter().map(|layer| of_channels(model, values.of(layer)?)).collect()
+    let values = Values::new(subject, false, &x, all)?;
+    layers.iter().map(|layer| of_channels(subject, values.of(layer)?)).collect()
 }
 
 /// Of `[1, C, …]` each channel's answer.
-fn of_channels(model: &Pretrained, values: &Tensor) -> Result<Vec<Answer>> {
+fn of_channels(subject: &dyn Subject, values: &Tensor) -> Result<Vec<Answer>> {
     let positions = values.elem_count() / values.dim(1)?.max(1);
     let values = values.flatten_all()?.to_vec1::<f32>()?;
     let of_channel = |values: &[f32]| {
         let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
         if !sum.is_finite() {
-            let path = model.path.clone();
+            let path = subject.name().into();
             return Err(Error::Vision(conv_vision::Error::NotFinite { value: sum, path }));
         }
         let maximum = values.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(f64::from(x)));

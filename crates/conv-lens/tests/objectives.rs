@@ -93,7 +93,7 @@ fn pictures_that_climb_together_can_be_kept_apart() {
         let pixels = Tensor::cat(&pixels, 0).unwrap();
         let x = model.preprocessing.of_pixels(&pixels).unwrap();
         let diversity = Objective::parse("diversity(bn2)", &model).unwrap();
-        let value = diversity.value(&model.network, &x, &pixels).unwrap();
+        let value = diversity.value(&model, false, &x, &pixels).unwrap();
         value.to_vec1::<f32>().unwrap()
     };
     let (alike, other) = (apart(&climb("bn3:5")), apart(&climb("bn3:5 + 20*diversity(bn2)")));
@@ -164,7 +164,7 @@ fn a_neuron_is_raised_by_its_own_field_alone() {
     let objective = Objective::parse("bn1:4@3,3", &model).unwrap();
     let pixels = Var::from_tensor(&picture().tensor(&Device::Cpu).unwrap()).unwrap();
     let x = model.preprocessing.of_pixels(&pixels).unwrap();
-    let value = objective.value(&model.network.clone().redirected(), &x, &pixels).unwrap();
+    let value = objective.value(&model, true, &x, &pixels).unwrap();
     let gradients = value.neg().unwrap().backward().unwrap();
     let gradient = gradients.get(&pixels).unwrap().abs().unwrap().sum((0, 1)).unwrap();
     let gradient = gradient.to_vec2::<f32>().unwrap();

@@ -60,7 +60,7 @@ fn values_and_gradients_equal_pytorch() {
             let seen = pad.apply(&pixels, 1, 0).unwrap();
             let seen = (turned(&(seen - 127.5).unwrap(), 1.1, 0.2).unwrap() + 127.5).unwrap();
             let x = model.preprocessing.of_pixels(&seen).unwrap();
-            let value = objective.value(&model.network, &x, &pixels).unwrap();
+            let value = objective.value(&model, false, &x, &pixels).unwrap();
             let expected = numbers(&twin[&format!("{name}/{text}/value")]);
             assert_close(&format!("{name} {text}"), &numbers(&value), &expected, 1e-4);
             let gradients = value.sum_all().unwrap().backward().unwrap();

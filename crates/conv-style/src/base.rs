@@ -42,6 +42,22 @@ impl Base {
         &self.config.styles
     }
 
+    /// Whether half precision holds its parameters as they are: a bank that is stored in it with a style more keeps every bit of the
+    /// others then, and otherwise rounds them.
+    ///
+    /// # Errors
+    /// Only what the tensor library refuses.
+    pub fn fits_half(&self) -> Result<bool> {
+        for tensor in self.tensors.values() {
+            let whole = tensor.flatten_all()?.to_dtype(DType::F32)?;
+            let half = whole.to_dtype(DType::F16)?.to_dtype(DType::F32)?;
+            if whole.to_vec1::<f32>()? != half.to_vec1::<f32>()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Tells its parameters from others.
     pub(crate) fn fingerprint(&self) -> Result<u64> {
         let mut fingerprint = Fingerprint::default();

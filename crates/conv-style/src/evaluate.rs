@@ -1,12 +1,12 @@
-//! A StyleBank beside the descent that it stands for, on the same pairs of photographs and paintings.
+//! A StyleBank beside the descent that it stands for, and beside networks of one style, on the same pairs of photographs and paintings.
 
 use crate::{Canvas, LossNetwork, Mixture, Painter, Painting, Result, Sources, Style};
 use conv_vision::Picture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// A loss and two of its terms.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sum {
     /// Of all terms.
     pub loss: f64,
@@ -17,7 +17,8 @@ pub struct Sum {
 }
 
 impl Sum {
-    fn of([loss, content, style, _]: [f64; 4]) -> Self {
+    /// Of what [`Canvas::measure`] says.
+    pub fn of([loss, content, style, _]: [f64; 4]) -> Self {
         Self { loss, content, style }
     }
 }
@@ -44,18 +45,36 @@ pub struct Pair {
     pub bank_seconds: f64,
     /// Seconds of the descent, its targets included.
     pub gatys_seconds: f64,
+    /// By a network of this style alone, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single: Option<Single>,
     /// The photograph, the painting, the bank's picture and the descent's.
     #[serde(skip)]
     pub pictures: [Picture; 4],
 }
 
-/// Paints `photograph` in a style of the painter's bank both ways, in the size and by the descent that `painting` says.
+/// The photograph of a pair by a network of its style alone (Johnson et al. 2016).
+#[derive(Debug, Clone, Serialize)]
+pub struct Single {
+    /// Of its picture.
+    #[serde(flatten)]
+    pub sum: Sum,
+    /// Its seconds.
+    pub seconds: f64,
+    /// The picture.
+    #[serde(skip)]
+    pub picture: Picture,
+}
+
+/// Paints `photograph` in a style of the painter's bank both ways, in the size and by the descent that `painting` says; and by a
+/// network of that style alone, where `single` is one.
 ///
 /// # Errors
-/// A style that the bank does not have; else as [`Canvas::new`].
+/// A style that the bank, or `single`, does not have; else as [`Canvas::new`].
 pub fn compare(
     losses: &LossNetwork,
     painter: &Painter,
+    single: Option<&Painter>,
     (name, photograph): (&str, Picture),
     style: &Style,
     painting: &Painting,
@@ -73,6 +92,13 @@ pub fn compare(
     let bank_seconds = begun.elapsed().as_secs_f64();
     let sum = |picture: &Picture| Ok::<_, crate::Error>(Sum::of(canvas.measure(picture)?));
     let (start, bank, gatys) = (sum(&content)?, sum(&painted)?, sum(&descended)?);
+    let paint = |single: &Painter| -> Result<Single> {
+        let begun = Instant::now();
+        let picture = single.paint(&content, &Mixture::of(&style.name, single.styles())?)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Single { sum: sum(&picture)?, seconds, picture })
+    };
+    let single = single.map(paint).transpose()?;
     let evaluations = canvas.strokes().last().map_or(0, |stroke| stroke.evaluations);
     let seen = canvas.styles()[0].clone();
     Ok(Pair {
@@ -85,6 +111,7 @@ pub fn compare(
         evaluations,
         bank_seconds,
         gatys_seconds,
+        single,
         pictures: [content, seen, painted, descended],
     })
 }

@@ -68,7 +68,7 @@ pub use card::card;
 pub use config::Config;
 pub use contents::{Contents, Style};
 pub use error::{Error, Result};
-pub use evaluate::{Pair, Sum, compare};
+pub use evaluate::{Pair, Single, Sum, compare};
 pub use gatys::{
     Canvas, Colours, End, Method, Painted, Painting, Plan, Sources, StagePlan, Start, Stroke,
     StylePicture, paint,

@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, Way};
 use super::{Lens, layers};
+use crate::cells::{each, median};
 use serde::Serialize;
 use std::fmt;
 
@@ -121,23 +122,6 @@ pub fn table(lens: &Lens) -> Table {
         layers: rows,
         all,
     }
-}
-
-/// Each value once.
-fn each<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut found = Vec::new();
-    for value in values {
-        if !found.contains(&value) {
-            found.push(value);
-        }
-    }
-    found
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let count = values.len();
-    (count > 0).then(|| (values[(count - 1) / 2] + values[count / 2]) / 2.0)
 }
 
 impl fmt::Display for Table {

@@ -45,7 +45,7 @@ fn seen(model: &Pretrained, objective: &Objective, picture: &Picture, layer: &st
     }
     let pixels = picture.tensor(&Device::Cpu)?;
     let x = model.preprocessing.of_pixels(&pixels)?;
-    let own = Values::new(&model.network, &x, vec![layer.address.clone()])?;
+    let own = Values::new(model, false, &x, vec![layer.address.clone()])?;
     let own = own.of(&layer.address)?.clone();
     let given = Var::from_tensor(&own)?;
     let layers = objective.layers();
@@ -200,7 +200,7 @@ pub fn integrated_gradients(
     let way = (&pixels - &base)?;
     let worth = |pixels: &Tensor| -> Result<Tensor> {
         let x = model.preprocessing.of_pixels(pixels)?;
-        Ok(objective.value(&model.network, &x, pixels)?.get(0)?)
+        Ok(objective.value(model, false, &x, pixels)?.get(0)?)
     };
     let number = |tensor: Tensor| -> Result<f64> {
         finite(model, tensor.to_dtype(DType::F64)?.to_scalar::<f64>()?)
@@ -258,7 +258,7 @@ pub fn occlusion(
     let cover = colour(&model.preprocessing, &pixels)?;
     let worth = |pixels: &Tensor| -> Result<f64> {
         let x = model.preprocessing.of_pixels(pixels)?;
-        let value = objective.value(&model.network, &x, pixels)?.get(0)?;
+        let value = objective.value(model, false, &x, pixels)?.get(0)?;
         finite(model, value.to_dtype(DType::F64)?.to_scalar::<f64>()?)
     };
     let whole = worth(&pixels)?;

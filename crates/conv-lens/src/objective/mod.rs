@@ -8,8 +8,8 @@ pub(crate) use unit::part;
 pub use unit::{Position, Unit};
 pub(crate) use value::Values;
 
-use crate::Result;
-use conv_vision::{Address, Pretrained};
+use crate::{Result, Subject};
+use conv_vision::Address;
 use std::ops::{Add, Mul, Neg, Sub};
 
 /// All of a layer.
@@ -92,42 +92,42 @@ impl Objective {
     ///
     /// # Errors
     /// A layer or a channel that there is not.
-    pub fn unit(address: &str, position: Option<Position>, model: &Pretrained) -> Result<Self> {
-        Ok(Objective::Part(part(address, position, model)?))
+    pub fn unit(address: &str, position: Option<Position>, subject: &dyn Subject) -> Result<Self> {
+        Ok(Objective::Part(part(address, position, subject)?))
     }
 
-    /// The logit of a class of this name ([`class`](crate::class)).
+    /// The logit of a class of this name ([`Subject::class`], of `conv-vision`'s networks [`class`](crate::class)).
     ///
     /// # Errors
     /// A class that there is not, or names that did not come with the weights.
-    pub fn class(name: &str, model: &Pretrained) -> Result<Self> {
-        let graph = model.network.graph();
-        let logits = &graph.layers()[graph.output()].name;
-        Self::unit(&format!("{logits}:{}", crate::class(model, name)?), None, model)
+    pub fn class(name: &str, subject: &dyn Subject) -> Result<Self> {
+        let class = subject.class(name)?;
+        let layer = &subject.layers()[class.layer];
+        Self::unit(&format!("{layer}:{}", class.channel.unwrap_or(0)), None, subject)
     }
 
     /// [`Part::Direction`] of a vector of a number a channel.
     ///
     /// # Errors
     /// A layer that there is not; a vector of another length, of zeros alone, or not finite.
-    pub fn direction(layer: &str, vector: Vec<f32>, model: &Pretrained) -> Result<Self> {
-        Ok(Objective::Part(Part::Direction(Direction::new(layer, vector, model)?)))
+    pub fn direction(layer: &str, vector: Vec<f32>, subject: &dyn Subject) -> Result<Self> {
+        Ok(Objective::Part(Part::Direction(Direction::new(layer, vector, subject)?)))
     }
 
     /// [`Part::Cosine`] of a vector of a number a channel.
     ///
     /// # Errors
     /// As [`Objective::direction`].
-    pub fn cosine(layer: &str, vector: Vec<f32>, model: &Pretrained) -> Result<Self> {
-        Ok(Objective::Part(Part::Cosine(Direction::new(layer, vector, model)?)))
+    pub fn cosine(layer: &str, vector: Vec<f32>, subject: &dyn Subject) -> Result<Self> {
+        Ok(Objective::Part(Part::Cosine(Direction::new(layer, vector, subject)?)))
     }
 
     /// [`Part::Diversity`] of pictures that climb together ([`Climb`](crate::Climb)).
     ///
     /// # Errors
     /// A layer that there is not.
-    pub fn diversity(layer: &str, model: &Pretrained) -> Result<Self> {
-        Ok(Objective::Part(Part::Diversity(Layer::find(layer, model)?)))
+    pub fn diversity(layer: &str, subject: &dyn Subject) -> Result<Self> {
+        Ok(Objective::Part(Part::Diversity(Layer::find(layer, subject)?)))
     }
 
     /// Between two objectives: `(1 − share) · from + share · to`.

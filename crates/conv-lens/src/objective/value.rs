@@ -1,7 +1,7 @@
 //! What an objective is worth for pictures.
 
 use super::{Direction, Objective, Part, pixels};
-use crate::{Error, Result};
+use crate::{Error, Result, Subject};
 use candle_core::Tensor;
 use conv_nn::Mode;
 use conv_vision::{Address, Network};
@@ -16,8 +16,13 @@ pub(crate) struct Values {
 
 impl Values {
     /// Of what the network reads, `[B, 3, H, W]`; no layer above `layers` is computed.
-    pub(crate) fn new(network: &Network, x: &Tensor, layers: Vec<Address>) -> Result<Self> {
-        let values = network.values(x, &layers, &mut Mode::Eval)?;
+    pub(crate) fn new(
+        subject: &dyn Subject,
+        redirected: bool,
+        x: &Tensor,
+        layers: Vec<Address>,
+    ) -> Result<Self> {
+        let values = subject.values(x, &layers, redirected)?;
         Ok(Self { layers, values })
     }
 
@@ -48,12 +53,18 @@ fn mean(x: &Tensor) -> Result<Tensor> {
 
 impl Objective {
     /// Its value for each of some pictures, `[B]`: `pixels` from 0 to 255, `[B, 3, H, W]`, and what the network reads of them, `x`. No
-    /// layer above those that it names is computed.
+    /// layer above those that it names is computed. With `redirected`, gradients also go through closed rectifiers.
     ///
     /// # Errors
     /// Pictures that are too small for a layer, or a position that a layer does not have.
-    pub fn value(&self, network: &Network, x: &Tensor, pixels: &Tensor) -> Result<Tensor> {
-        self.value_of(&Values::new(network, x, self.layers())?, pixels)
+    pub fn value(
+        &self,
+        subject: &dyn Subject,
+        redirected: bool,
+        x: &Tensor,
+        pixels: &Tensor,
+    ) -> Result<Tensor> {
+        self.value_of(&Values::new(subject, redirected, x, self.layers())?, pixels)
     }
 
     /// As [`Objective::value`], of layers that were computed before.
