@@ -99,7 +99,8 @@ fn an_ascent_goes_on_with_the_same_bits() {
 
 /// What the picture of `bn4:101` after 24 steps hashes to, by the best instruction set that the processor
 /// has; kernels use it unless the environment's `CONVOKE_ISA` asks for another.
-const GOLDEN: [(&str, InstructionSet, u64); 1] = [("x86_64", InstructionSet::Avx512, 0)];
+const GOLDEN: [(&str, InstructionSet, u64); 1] =
+    [("x86_64", InstructionSet::Avx512, 0x540e_f881_a9ab_6372)];
 
 /// A change of it is a change of what every seed gives: it is to be meant, and to stand in the changelog.
 #[test]

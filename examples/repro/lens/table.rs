@@ -178,8 +178,8 @@ impl fmt::Display for Table {
         }
         writeln!(
             f,
-            "\nNot above every photograph: {}",
-            if below.is_empty() { "none" } else { "" }
+            "\nNot above every photograph:{}",
+            if below.is_empty() { " none" } else { "" }
         )?;
         for Cell { layer, channel, mean, best_mean, maximum, best_maximum, .. } in below {
             writeln!(
