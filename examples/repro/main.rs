@@ -9,17 +9,22 @@
 //!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
 //!     cargo run --release --example repro -- lens            rendered units beside photographs, and an ablation
 //!     cargo run --release --example repro -- style           a StyleBank beside the descent and single-style networks
+//!     cargo run --release --example repro -- neural-transducers   CTC, RNN-T and attention on one encoder
+//!     cargo run --release --example repro -- cldnn           the raw-waveform CLDNN, one factor at a time
 
 mod alexnet;
 mod cells;
+mod cldnn;
 mod convs2s;
 mod dialog;
 mod experiment;
 mod kim;
 mod lens;
 mod maskrcnn;
+mod speech;
 mod speed;
 mod style;
+mod transducers;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -55,6 +60,10 @@ enum Experiment {
     Lens(lens::Options),
     /// Gatys et al. (2016), Chen et al. (2017) and Johnson et al. (2016) on the same photographs and paintings
     Style(style::Options),
+    /// Battenberg et al. (2017): CTC, RNN-T and attention on one encoder, on AN4
+    NeuralTransducers(transducers::Options),
+    /// Sainath et al. (2015): the raw-waveform CLDNN on AN4, one factor at a time
+    Cldnn(cldnn::Options),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +88,12 @@ fn main() -> ExitCode {
             }
             Experiment::Style(options) => {
                 style::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::NeuralTransducers(options) => {
+                transducers::run(&options, arguments.data, &arguments.common, &device)
+            }
+            Experiment::Cldnn(options) => {
+                cldnn::run(&options, arguments.data, &arguments.common, &device)
             }
         }
     })

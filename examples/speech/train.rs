@@ -8,7 +8,10 @@ use candle_core::Device;
 use clap::Args;
 use conv_cli::train::TrainFlags;
 use conv_speech::data::{Manifest, Part, Recordings};
-use conv_speech::{Decoding, Language, NgramModel, Training, card, evaluate};
+use conv_speech::{
+    Decoding, FeatureCache, FramesConfig, Language, NgramModel, Pronunciations, Recognizer,
+    Training, card, evaluate,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +33,19 @@ pub struct Options {
     /// Write only words that the training texts have, by the best of all their spellings: for few words [always with yesno]
     #[arg(long)]
     lexicon: bool,
+    /// A pronouncing dictionary: write phones in place of letters
+    #[arg(long, value_name = "FILE")]
+    phones: Option<PathBuf>,
+    /// Learn which letter or phone each frame is of, as this model with CTC aligns the texts; for
+    /// --loss ctc
+    #[arg(long, value_name = "MODEL")]
+    frames_of: Option<String>,
+    /// Frames after one at which its letter is written [default: 5]
+    #[arg(long, requires = "frames_of")]
+    delay: Option<usize>,
+    /// Keep log-mel features there for later runs: what has changed is computed anew
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
     #[command(flatten)]
     sets: Sets,
     #[command(flatten)]
@@ -52,15 +68,39 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let lexicon = options.lexicon || test.is_some();
     let mut recipe = options.flags.recipe(options.dev.is_some(), common)?;
     options.surroundings.set(&mut recipe.surroundings, 0.5);
-    let train = Recordings::read(&manifest, None)?;
-    let held_out = |manifest: &Manifest| anyhow::Ok(Recordings::read(manifest, Some(train.rate))?);
+    let phones = options.phones.as_ref().map(|path| Pronunciations::read(path)).transpose()?;
+    let said = |recordings: Recordings| {
+        anyhow::Ok(match &phones {
+            Some(phones) => phones.of(recordings)?,
+            None => recordings,
+        })
+    };
+    if phones.is_some() {
+        recipe.spelled_apart = false;
+    }
+    if let (Some(monitor), true) = (&mut recipe.fit.monitor, options.frames_of.is_some()) {
+        monitor.metric = "frame error".into();
+    }
+    let train = said(Recordings::read(&manifest, None)?)?;
+    let held_out = |manifest: &Manifest| said(Recordings::read(manifest, Some(train.rate))?);
     let dev = options.dev.as_ref();
     let dev = dev.map(|path| held_out(&recordings(path, Part::Dev)?)).transpose()?;
     let test = test.as_ref().map(held_out).transpose()?;
     let start = options.init.as_ref().map(|start| conv_hub::resolve(start)).transpose()?;
     let surroundings = options.surroundings.read(train.rate, recipe.fit.seed)?;
-    let training = Training::new(&recipe, &train, dev.as_ref(), start.as_deref(), device)?;
-    let training = training.within(&surroundings)?;
+    let cache = options.cache.as_ref().map(|path| FeatureCache::open(path)).transpose()?;
+    let (dev_list, kept) = (dev.as_ref(), cache.as_ref());
+    let training = Training::with_cache(&recipe, &train, dev_list, start.as_deref(), kept, device)?;
+    if let Some(cache) = &cache {
+        conv_cli::note(cache);
+    }
+    let mut training = training.within(&surroundings)?;
+    if let Some(aligner) = &options.frames_of {
+        let aligner = Recognizer::open(&conv_hub::resolve(aligner)?, device)?;
+        let usual = FramesConfig::default();
+        let frames = FramesConfig { delay: options.delay.unwrap_or(usual.delay) };
+        training = training.frame_by_frame(&aligner, &train, dev_list, frames)?;
+    }
     for left_out in training.left_out() {
         conv_cli::note(left_out);
     }

@@ -4,7 +4,7 @@ use crate::attention::{Attention, attention};
 use crate::config::{ConvolutionConfig, RecurrentConfig};
 use crate::frontend::{FrontEnd, LogMel, RawWaveform, raw_waveform};
 use crate::transducer::{Transducer, transducer};
-use crate::{Config, Result};
+use crate::{Config, FeatureCache, Result};
 use candle_core::{Device, Module, Tensor};
 use conv_core::{Conv2dConfig, Padding2d, Pool2dConfig, Precision, max_pool2d};
 use conv_hub::ModelConfig;
@@ -332,6 +332,22 @@ impl Preparation {
         self.prepare_warped(samples, 1.0)
     }
 
+    /// The same with what is kept of it.
+    pub fn prepare_once(&self, samples: &[f32], cache: Option<&FeatureCache>) -> Result<Prepared> {
+        let (Some(cache), Some(config)) = (cache, self.front_end.log_mel()) else {
+            return Ok(self.prepare(samples));
+        };
+        let frames = self.front_end.frames(samples.len(), self.rate);
+        let make = || self.prepare(samples).log_mel;
+        let count = config.filters * frames;
+        let log_mel = cache.features(&self.front_end, self.rate, samples, count, make)?;
+        Ok(Prepared { log_mel, samples: self.learnt_from(samples), frames })
+    }
+
+    fn learnt_from(&self, samples: &[f32]) -> Vec<f32> {
+        if self.front_end.raw().is_some() { samples.to_vec() } else { Vec::new() }
+    }
+
     /// The same with mel filters that stand `warp` times as high.
     pub fn prepare_warped(&self, samples: &[f32], warp: f64) -> Prepared {
         let frames = self.front_end.frames(samples.len(), self.rate);
@@ -348,9 +364,7 @@ impl Preparation {
             Some(log_mel) => log_mel.features(within),
             None => Vec::new(),
         };
-        let is_learnt = self.front_end.raw().is_some();
-        let samples = if is_learnt { samples.to_vec() } else { Vec::new() };
-        Prepared { log_mel, samples, frames }
+        Prepared { log_mel, samples: self.learnt_from(samples), frames }
     }
 
     pub fn batch(&self, utterances: &[&Prepared], device: &Device) -> Result<Batch> {

@@ -3,6 +3,7 @@
 
 mod audio;
 mod compressed;
+mod connected;
 mod files;
 mod folder;
 mod manifest;

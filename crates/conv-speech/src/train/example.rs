@@ -2,7 +2,7 @@
 
 use crate::data::{Recording, Recordings, check_rate};
 use crate::model::{Preparation, Prepared};
-use crate::{Config, Error, Result};
+use crate::{Config, Error, FeatureCache, Result, States};
 use conv_nn::ctc_frames;
 use rayon::prelude::*;
 use std::fmt;
@@ -15,6 +15,8 @@ pub(super) struct Example {
     pub samples: Vec<f32>,
     pub text: String,
     pub letters: Vec<u32>,
+    /// The class of each frame, where it is trained by frames.
+    pub states: States,
 }
 
 /// A recording that is not trained on, since no alignment of its text fits.
@@ -44,6 +46,7 @@ pub(super) fn examples(
     recordings: &Recordings,
     config: &Config,
     preparation: &Preparation,
+    cache: Option<&FeatureCache>,
 ) -> Result<Vec<Example>> {
     let Config { rate, front_end, letters, .. } = config;
     let least = front_end.window(*rate);
@@ -54,10 +57,10 @@ pub(super) fn examples(
         if found < least {
             return Err(Error::Short { name, found, least, rate: *rate });
         }
-        let prepared = preparation.prepare(&recording.audio.samples);
+        let prepared = preparation.prepare_once(&recording.audio.samples, cache)?;
         let letters = letters.encode(&recording.text);
         let (samples, text) = (recording.audio.samples.clone(), recording.text.clone());
-        Ok(Example { name, prepared, samples, text, letters })
+        Ok(Example { name, prepared, samples, text, letters, states: States::new() })
     };
     let examples: Vec<Result<Example>> = recordings.recordings.par_iter().map(example).collect();
     examples.into_iter().collect()

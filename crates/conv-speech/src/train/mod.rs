@@ -12,11 +12,14 @@ pub use example::LeftOut;
 pub use loss::Labelled;
 pub use start::Start;
 
-use crate::data::Recordings;
+use crate::data::{Recording, Recordings};
 use crate::evaluate::Written;
 use crate::infer::posteriors;
 use crate::model::{Preparation, Prepared};
-use crate::{Alphabet, Cldnn, Error, Recipe, Recognizer, Result, Surroundings, cldnn};
+use crate::{
+    Alphabet, Cldnn, Error, FeatureCache, FramesConfig, Recipe, Recognizer, Result, Surroundings,
+    cldnn,
+};
 use candle_core::{DType, Device};
 use conv_hub::{InvalidField, ModelConfig};
 use conv_nn::Parameters;
@@ -25,6 +28,7 @@ use example::{Example, examples, fitting};
 use rayon::prelude::*;
 use start::warm;
 use statistics::statistics;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A network, its recordings and what is learnt from which: what [`conv_train::fit`] trains.
@@ -40,6 +44,7 @@ pub struct Training<'a> {
     fingerprint: u64,
     start: Option<Start>,
     surroundings: Option<&'a Surroundings>,
+    frames: Option<FramesConfig>,
     device: Device,
 }
 
@@ -58,6 +63,22 @@ impl<'a> Training<'a> {
         start: Option<&Path>,
         device: &Device,
     ) -> Result<Self> {
+        Self::with_cache(recipe, train, dev, start, None, device)
+    }
+
+    /// The same with features that an earlier run has computed, and to be kept for later ones.
+    /// Recordings that are changed anew each epoch have theirs computed each time.
+    ///
+    /// # Errors
+    /// As [`Training::new`]; a file of the cache that cannot be written.
+    pub fn with_cache(
+        recipe: &'a Recipe,
+        train: &Recordings,
+        dev: Option<&Recordings>,
+        start: Option<&Path>,
+        cache: Option<&FeatureCache>,
+        device: &Device,
+    ) -> Result<Self> {
         recipe.check()?;
         let texts = train.recordings.iter().map(|one| one.text.as_str());
         let letters =
@@ -69,7 +90,7 @@ impl<'a> Training<'a> {
             return Err(InvalidField::new("monitor", "set without a dev part", expected).into());
         }
         let preparation = Preparation::new(&config.front_end, config.rate);
-        let examples = |recordings: &Recordings| examples(recordings, &config, &preparation);
+        let examples = |recordings: &Recordings| examples(recordings, &config, &preparation, cache);
         let (mut train_examples, left_out) = fitting(examples(train)?, &config);
         if train_examples.is_empty() {
             let found = format!("{} recordings whose text does not fit", left_out.len());
@@ -103,6 +124,7 @@ impl<'a> Training<'a> {
             fingerprint: fingerprint.value(),
             start,
             surroundings: None,
+            frames: None,
             device: device.clone(),
         })
     }
@@ -114,6 +136,43 @@ impl<'a> Training<'a> {
     pub fn within(self, surroundings: &'a Surroundings) -> Result<Self> {
         self.recipe.surroundings.check(Some(surroundings))?;
         Ok(Self { surroundings: Some(surroundings), ..self })
+    }
+
+    /// The same, learning which letter each frame is of, by what `aligner` says of the recordings
+    /// that it was set up with, in place of texts; the classes are the letters', and CTC's blank is
+    /// silence. Speeds are those of the recipe, and a frame goes with its recording's.
+    ///
+    /// # Errors
+    /// Another objective than CTC, or other letters, or another hop than the aligner's; a recording
+    /// that cannot be aligned ([`Recognizer::align`]).
+    pub fn frame_by_frame(
+        mut self,
+        aligner: &Recognizer,
+        train: &Recordings,
+        dev: Option<&Recordings>,
+        config: FramesConfig,
+    ) -> Result<Self> {
+        config.check()?;
+        crate::frames::check(aligner.config(), self.model.config())?;
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.number(self.fingerprint);
+        let parts = [(&mut self.train, Some(train)), (&mut self.dev, dev)];
+        for (examples, recordings) in parts {
+            let recordings = recordings.map_or(&[][..], |all| &all.recordings);
+            let known: BTreeMap<&str, &Recording> =
+                recordings.iter().map(|one| (one.name.as_str(), one)).collect();
+            examples.par_iter_mut().try_for_each(|example| -> Result<()> {
+                if let Some(recording) = known.get(example.name.as_str()) {
+                    example.states = aligner.states_of(recording)?;
+                }
+                Ok(())
+            })?;
+            for state in examples.iter().flat_map(|example| &example.states) {
+                fingerprint.number((*state).into());
+            }
+        }
+        self.fingerprint = fingerprint.value();
+        Ok(Self { frames: Some(config), ..self })
     }
 
     /// The network with its present parameters.

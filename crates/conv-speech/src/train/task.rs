@@ -33,6 +33,9 @@ impl Learner for Training<'_> {
         if self.config().objective == Objective::Attention {
             identity["label_smoothing"] = json!(self.recipe.label_smoothing);
         }
+        if let Some(frames) = self.frames {
+            identity["frames"] = json!(frames);
+        }
         if !self.recipe.perturbation.is_none() {
             identity["perturbation"] = json!(self.recipe.perturbation);
         }
@@ -45,13 +48,14 @@ impl Learner for Training<'_> {
 
     fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Labelled> {
         let examples: Vec<&Example> = indexes.iter().map(|&index| &self.train[index]).collect();
-        let own = || examples.iter().map(|example| &example.prepared).collect::<Vec<_>>();
+        let own = || examples.iter().map(|example| (&example.prepared, 1.0)).collect::<Vec<_>>();
         let Some(epoch) = epoch.filter(|_| self.recipe.changes_recordings()) else {
             return Ok(self.batch(&examples, &own())?);
         };
         let perturbed = indexes.iter().map(|&index| self.perturbed(epoch, index));
         let perturbed = perturbed.collect::<Result<Vec<_>>>()?;
-        Ok(self.batch(&examples, &perturbed.iter().collect::<Vec<_>>())?)
+        let perturbed: Vec<_> = perturbed.iter().map(|(one, speed)| (one, *speed)).collect();
+        Ok(self.batch(&examples, &perturbed)?)
     }
 
     fn loss(&self, batch: &Labelled, mode: &mut Mode) -> conv_train::Result<Loss> {
@@ -72,7 +76,13 @@ impl Learner for Training<'_> {
         let loss = self.mean_loss(self.watched())?;
         let figures =
             [("loss", loss), ("wer", tally.words.rate()), ("cer", tally.characters.rate())];
-        Ok(figures.map(|(name, value)| (format!("{of}{name}"), value)).into())
+        let mut figures: BTreeMap<String, f64> =
+            figures.map(|(name, value)| (format!("{of}{name}"), value)).into();
+        if let Some(frames) = self.frames {
+            let error = self.frame_error(self.watched(), frames)?;
+            figures.insert(format!("{of}frame error"), error);
+        }
+        Ok(figures)
     }
 }
 
