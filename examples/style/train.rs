@@ -122,11 +122,10 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let training = Training::new(recipe, losses, contents, styles, Limits::default(), device)?;
     let name = learning.name();
     let styles = training.config().styles.clone();
-    let paper = match options.single {
-        true => {
-            "Johnson et al. (2016), with the encoder, one bank and the decoder of Chen et al. (2017)"
-        }
-        false => "Chen et al. (2017)",
+    let paper = if options.single {
+        "Johnson et al. (2016), with the encoder, one bank and the decoder of Chen et al. (2017)"
+    } else {
+        "Chen et al. (2017)"
     };
     let subtitle = format!("{paper}: {} on {name}. {}", styles.join(", "), told(&model));
     learning.run(&training, &subtitle, |metrics| card(&name, &styles, metrics), common)

@@ -145,9 +145,10 @@ impl Subject for Pretrained {
     }
 
     fn values(&self, x: &Tensor, layers: &[Address], redirected: bool) -> Result<Vec<Tensor>> {
-        match redirected {
-            true => Ok(self.network.clone().redirected().values(x, layers, &mut Mode::Eval)?),
-            false => Ok(self.network.values(x, layers, &mut Mode::Eval)?),
+        if redirected {
+            Ok(self.network.clone().redirected().values(x, layers, &mut Mode::Eval)?)
+        } else {
+            Ok(self.network.values(x, layers, &mut Mode::Eval)?)
         }
     }
 

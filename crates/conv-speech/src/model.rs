@@ -189,9 +189,10 @@ impl Cldnn {
         let lengths: Vec<usize> = frames.iter().map(|&frames| self.config.steps(frames)).collect();
         let x = dropout(&x, self.config.dropout, mode)?;
         let (x, _) = self.heard_around(&x, Some(&lengths), None, mode)?;
-        let x = match self.recurrent.is_some() || !self.dense.is_empty() {
-            true => dropout(&x, self.config.dropout, mode)?,
-            false => x,
+        let x = if self.recurrent.is_some() || !self.dense.is_empty() {
+            dropout(&x, self.config.dropout, mode)?
+        } else {
+            x
         };
         self.classified(&x, mode)
     }

@@ -125,12 +125,13 @@ impl AlexNet<'_> {
             Some(folder) => folder.join(part),
             None => data_folder(&self.data, "AlexNet")?.join(DATA).join(part),
         };
-        match folder.is_dir() {
-            true => Ok(folder),
-            false => bail!(
+        if folder.is_dir() {
+            Ok(folder)
+        } else {
+            bail!(
                 "{} is no folder: unpack {part}.zip to it, and name what it is in by --pictures",
                 folder.display()
-            ),
+            )
         }
     }
 

@@ -166,9 +166,10 @@ impl fmt::Display for Table {
                 writeln!(f, "| {way} | not run | – | – | – | – |")?;
                 continue;
             };
-            let rises = match *way == Way::Whole.name() {
-                true => "–".into(),
-                false => format!("{rises} of {units}"),
+            let rises = if *way == Way::Whole.name() {
+                "–".into()
+            } else {
+                format!("{rises} of {units}")
             };
             writeln!(
                 f,

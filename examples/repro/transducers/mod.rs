@@ -173,9 +173,10 @@ impl Transducers<'_> {
     }
 
     fn folder(&self, key: Key) -> PathBuf {
-        let own = match self.options.flags.quick {
-            true => "runs/neural-transducers-quick",
-            false => "runs/neural-transducers",
+        let own = if self.options.flags.quick {
+            "runs/neural-transducers-quick"
+        } else {
+            "runs/neural-transducers"
         };
         self.options.out.as_deref().unwrap_or(Path::new(own)).join(key.folder())
     }

@@ -89,11 +89,10 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let data = match self.quick {
-            true => {
-                "in small: sequences of three digits of FSDD, 240 to learn from and 60 of other takes of the same six speakers"
-            }
-            false => "AN4 dev, 591 words of 8 speakers, without a language model",
+        let data = if self.quick {
+            "in small: sequences of three digits of FSDD, 240 to learn from and 60 of other takes of the same six speakers"
+        } else {
+            "AN4 dev, 591 words of 8 speakers, without a language model"
         };
         writeln!(
             f,

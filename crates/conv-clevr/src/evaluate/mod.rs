@@ -300,9 +300,10 @@ fn by_image(questions: &[Question]) -> Result<BTreeMap<&str, Vec<&Question>>> {
     for question in questions.iter().filter(|question| question.answer.is_some()) {
         by_image.entry(&question.image_filename).or_default().push(question);
     }
-    match by_image.is_empty() {
-        true => Err(empty("none has an answer, as in a test split", "answers to compare with")),
-        false => Ok(by_image),
+    if by_image.is_empty() {
+        Err(empty("none has an answer, as in a test split", "answers to compare with"))
+    } else {
+        Ok(by_image)
     }
 }
 

@@ -56,9 +56,8 @@ impl Labels {
 
     /// The lines that they are read from ([`Labels::parse`]).
     pub fn lines(&self) -> Vec<String> {
-        let line = |Label { label, name }: &Label| match label == name {
-            true => label.clone(),
-            false => format!("{label} {name}"),
+        let line = |Label { label, name }: &Label| {
+            if label == name { label.clone() } else { format!("{label} {name}") }
         };
         self.all.iter().map(line).collect()
     }

@@ -162,13 +162,12 @@ impl Describer {
             return Ok(Vec::new());
         }
         let (views, preprocessing) = (&self.made_by.views, &self.made_by.preprocessing);
-        let rows = match views.is_plain() {
-            true => self.rows(&preprocessing.tensor(pictures, &self.device)?)?,
-            false => {
-                let seen = pictures.par_iter().map(|picture| views.of(picture, preprocessing));
-                let seen: Vec<Vec<Vec<Picture>>> = seen.collect::<Result<_>>()?;
-                seen.iter().map(|views| self.joined(views)).collect::<Result<_>>()?
-            }
+        let rows = if views.is_plain() {
+            self.rows(&preprocessing.tensor(pictures, &self.device)?)?
+        } else {
+            let seen = pictures.par_iter().map(|picture| views.of(picture, preprocessing));
+            let seen: Vec<Vec<Vec<Picture>>> = seen.collect::<Result<_>>()?;
+            seen.iter().map(|views| self.joined(views)).collect::<Result<_>>()?
         };
         match rows.iter().flatten().find(|value| !value.is_finite()) {
             Some(&value) => {

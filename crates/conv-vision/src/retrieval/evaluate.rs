@@ -58,20 +58,17 @@ pub fn evaluate(
         rows.push(descriptor);
     })?;
     let images = rows.len();
-    let scores: Vec<(f64, bool)> = match expansion.is_none() {
-        true => {
-            let found = |query: usize| {
-                let mut found = order(&rows, &rows[query], metric);
-                found.retain(|&(_, at)| at != query);
-                score(&present, query, &found)
-            };
-            (0..images).into_par_iter().filter_map(found).collect()
-        }
-        false => {
-            let augmented = Augmented::new(rows, expansion);
-            let found = |query| score(&present, query, &augmented.search_without(query));
-            (0..images).into_par_iter().filter_map(found).collect()
-        }
+    let scores: Vec<(f64, bool)> = if expansion.is_none() {
+        let found = |query: usize| {
+            let mut found = order(&rows, &rows[query], metric);
+            found.retain(|&(_, at)| at != query);
+            score(&present, query, &found)
+        };
+        (0..images).into_par_iter().filter_map(found).collect()
+    } else {
+        let augmented = Augmented::new(rows, expansion);
+        let found = |query| score(&present, query, &augmented.search_without(query));
+        (0..images).into_par_iter().filter_map(found).collect()
     };
     if scores.is_empty() {
         let hint = format!(

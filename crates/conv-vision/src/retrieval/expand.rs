@@ -93,9 +93,12 @@ impl Augmented {
 
     /// The others by their distance from a row, which is in no way part of them.
     pub(super) fn search_without(&self, query: usize) -> Vec<(f32, usize)> {
-        let left_out = |at: usize| match self.neighbours[at].contains(&query) {
-            true => self.without(at, Some(query)),
-            false => self.augmented[at].clone(),
+        let left_out = |at: usize| {
+            if self.neighbours[at].contains(&query) {
+                self.without(at, Some(query))
+            } else {
+                self.augmented[at].clone()
+            }
         };
         let database: Vec<Vec<f32>> = (0..self.rows.len()).map(left_out).collect();
         let mut found = self.search_in(&database, &self.rows[query], Some(query));

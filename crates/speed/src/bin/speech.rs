@@ -148,7 +148,7 @@ fn step() -> Result<Box<dyn FnMut() -> Result<()>>> {
     let recipe: &'static Recipe = Box::leak(Box::new(recipe()));
     let training = Training::new(recipe, &recordings(), None, None, &Device::Cpu)?;
     let batch = training.load(None, &(0..16).collect::<Vec<_>>())?;
-    let mut optimizer = Optimizer::new(recipe.fit.optimizer)?;
+    let mut optimizer = Optimizer::new(recipe.fit.optimizer.clone())?;
     let mut steps = 0;
     Ok(Box::new(move || {
         let mut stream = seeded(1, &format!("step {steps}"));

@@ -109,10 +109,7 @@ impl<'a> Bits<'a> {
     /// A number of so many bits whose first is 0 where it is negative (T.81, figure F.12).
     pub(super) fn signed(&mut self, count: u32) -> i32 {
         let bits = self.take(count);
-        match count > 0 && bits < 1 << (count - 1) {
-            true => bits - (1 << count) + 1,
-            false => bits,
-        }
+        if count > 0 && bits < 1 << (count - 1) { bits - (1 << count) + 1 } else { bits }
     }
 
     /// The next symbol; `None` where no code is these bits.

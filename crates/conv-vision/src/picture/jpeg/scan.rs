@@ -60,12 +60,11 @@ pub(super) fn decode(
     let mut bits = Bits::new(bytes, at);
     let mut state = State::default();
     let is_alone = count == 1;
-    let [across, down] = match is_alone {
-        true => {
-            let component = &frame.components[part.of[0].0];
-            [component.width.div_ceil(8), component.height.div_ceil(8)]
-        }
-        false => frame.units,
+    let [across, down] = if is_alone {
+        let component = &frame.components[part.of[0].0];
+        [component.width.div_ceil(8), component.height.div_ceil(8)]
+    } else {
+        frame.units
     };
     for unit in 0..across * down {
         if tables.restart > 0 && unit > 0 && unit % tables.restart == 0 {
