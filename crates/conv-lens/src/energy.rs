@@ -39,6 +39,9 @@ mod tests {
 
     #[test]
     fn a_wave_is_high_or_is_not() {
+        fn wave(phase: f64) -> f64 {
+            127.0 + 100.0 * (std::f64::consts::TAU * phase).sin()
+        }
         let share = |height: usize, width: usize, level: fn(usize, usize) -> f64| {
             let pixels = (0..height * width).flat_map(|at| {
                 let level = level(at / width, at % width).round() as u8;
@@ -46,7 +49,6 @@ mod tests {
             });
             high_frequencies(&Picture::new(width, height, pixels.collect()).unwrap()).unwrap()
         };
-        let wave = |phase: f64| 127.0 + 100.0 * (std::f64::consts::TAU * phase).sin();
         assert_eq!(share(8, 12, |_, _| 50.0), 0.0);
         // A checkerboard has the highest frequency that there is, whatever the sides.
         assert!((share(9, 12, |r, c| (255 * ((r + c) % 2)) as f64) - 1.0).abs() < 0.1);
