@@ -49,6 +49,8 @@ fn tables_are_printed_from_the_kept_results_alone() {
         table.contains("Neural style three ways") && table.contains("| StyleBank | "),
         "{table}"
     );
+    let table = output(root(), &["clevr", "--print"]);
+    assert!(table.contains("Heads in a small world") && table.contains("| film |"), "{table}");
     let table = output(root(), &["dialog", "--print"]);
     assert!(table.contains("Guessing game") && table.contains("| full | 5 | 320 |"), "{table}");
 }
@@ -140,6 +142,38 @@ fn styles_are_compared_pair_by_pair() {
     ] {
         assert!(table.contains(expected), "{expected}: {table}");
     }
+}
+
+/// Pictures, questions and maps are made once, and what is kept of a head is not run again.
+#[test]
+fn heads_are_run_cell_by_cell() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_string();
+    let (kept, world, out) = (path("cells.jsonl"), path("world"), path("heads"));
+    let sizes = ["--pictures", "40", "--test-pictures", "5", "--epochs", "1"];
+    let folders = ["--cells", &kept, "--world", &world, "--out", &out];
+    let run = |heads: &str, more: &[&str]| {
+        let flags = [&["clevr", "--heads", heads][..], &sizes, &folders, more].concat();
+        output(root(), &flags)
+    };
+    let table = run("type,lstm", &[]);
+    assert!(table.contains("| type | ") && !table.contains("not run"), "{table}");
+    let cells: Vec<Value> = fs::read_to_string(&kept)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((cells.len(), &cells[1]["head"]), (2, &"lstm".into()));
+    assert_eq!((&cells[1]["questions"], &cells[0]["steps"]), (&50.into(), &0.into()));
+    assert!(cells[0]["accuracy"].as_f64().unwrap() > 0.2, "{cells:?}");
+    let maps = fs::metadata(Path::new(&world).join("train/features.safetensors")).unwrap();
+    let table = run("type,lstm,film", &["--print"]);
+    assert!(table.contains("| film | not run |"), "{table}");
+    run("lstm,film", &[]);
+    assert_eq!(fs::read_to_string(&kept).unwrap().lines().count(), 3);
+    let again = fs::metadata(Path::new(&world).join("train/features.safetensors")).unwrap();
+    assert_eq!(maps.modified().unwrap(), again.modified().unwrap());
+    assert!(Path::new(&out).join("film-40-1-seed1/model/vocabulary.json").is_file());
 }
 
 /// Gains are of pairs: a seed that only one arm has is no part of them. Small cells of another size

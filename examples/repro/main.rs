@@ -6,6 +6,7 @@
 //!     cargo run --release --example repro -- convs2s         the same of translation
 //!     cargo run --release --example repro -- maskrcnn        the same of detection
 //!     cargo run --release --example repro -- alexnet         the same of small photographs
+//!     cargo run --release --example repro -- clevr           heads that answer questions about a small world
 //!     cargo run --release --example repro -- dialog          what reinforcement gains in the guessing game
 //!     cargo run --release --example repro -- lens            rendered units beside photographs, and an ablation
 //!     cargo run --release --example repro -- style           a StyleBank beside the descent and single-style networks
@@ -15,6 +16,7 @@
 mod alexnet;
 mod cells;
 mod cldnn;
+mod clevr;
 mod convs2s;
 mod dialog;
 mod experiment;
@@ -54,6 +56,8 @@ enum Experiment {
     /// Krizhevsky et al. (2012): AlexNet for 32 × 32, with and without batch norm, on a subset of
     /// CIFAR-10
     Alexnet(alexnet::Options),
+    /// Johnson et al. (2016) and successors: heads, from the blind to the relational, in a small world
+    Clevr(clevr::Options),
     /// Das et al. (2017): what reinforcement gains in the guessing game
     Dialog(dialog::Options),
     /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the ascent is for
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
             Experiment::Alexnet(options) => {
                 alexnet::run(&options, arguments.data, &arguments.common, &device)
             }
+            Experiment::Clevr(options) => clevr::run(&options, &arguments.common, &device),
             Experiment::Dialog(options) => dialog::run(&options, &arguments.common, &device),
             Experiment::Lens(options) => {
                 lens::run(&options, arguments.data, &arguments.common, &device)

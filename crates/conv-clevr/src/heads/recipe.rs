@@ -71,9 +71,9 @@ impl Recipe {
             dev: 0.03,
             fit: FitConfig {
                 epochs,
-                batching: Batching { size: BatchSize::Examples(12), window: 1 },
+                batching: Batching { size: BatchSize::Examples(6), window: 1 },
                 optimizer: OptimizerConfig::Adam(Adam::default()),
-                learning_rate: 1e-3,
+                learning_rate: 7e-4,
                 schedule: Schedule {
                     warmup_steps,
                     decay: Decay::Cosine { steps: None, floor: 0.0 },
