@@ -78,6 +78,7 @@ fn the_settings_have_every_key() {
     let mut translate = translate::Recipe::default();
     translate.search = Some(translate::SearchConfig::default());
     let raw = json!({ "front_end": speech::Recipe::raw() });
+    let both = json!({ "front_end": speech::Recipe::both() });
     // Behind each what the page says elsewhere.
     let all: [(&str, Value, &[&str]); 11] = [
         ("all", fit, &[]),
@@ -85,6 +86,7 @@ fn the_settings_have_every_key() {
         ("translate", json!(translate), &["fit.", "search.sampling"]),
         ("speech", json!(speech::Recipe::default()), &["fit."]),
         ("raw", raw, &[]),
+        ("both", both, &[]),
         ("classify", json!(vision::Recipe::default()), &["fit."]),
         ("detect", json!(detect::Recipe::default()), &["fit."]),
         ("head", json!(clevr::heads::Recipe::default()), &["fit."]),

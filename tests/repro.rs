@@ -53,6 +53,51 @@ fn tables_are_printed_from_the_kept_results_alone() {
     assert!(table.contains("Heads in a small world") && table.contains("| film |"), "{table}");
     let table = output(root(), &["dialog", "--print"]);
     assert!(table.contains("Guessing game") && table.contains("| full | 5 | 320 |"), "{table}");
+    let table = output(root(), &["neural-transducers", "--print"]);
+    assert!(table.contains("Battenberg et al. (2017)"), "{table}");
+    let table = output(root(), &["cldnn", "--print"]);
+    assert!(table.contains("Sainath et al. (2015)") && table.contains("| D6 |"), "{table}");
+}
+
+/// Seeds are averaged, what two runs differ by is of the same speakers in pairs, and cells of another
+/// reduction are not mixed in.
+#[test]
+fn losses_of_speech_are_compared_by_speaker() {
+    let place = tempfile::tempdir().unwrap();
+    let cell = |loss: &str, front: &str, seed: u64, errors: [u64; 2]| {
+        json!({
+            "part": "losses", "loss": loss, "front": front, "both": true, "reduction": 4, "seed": seed,
+            "parameters": 1_900_000, "epochs": 110, "steps": 7810, "minutes": 72.5, "threads": 1,
+            "wer": (errors[0] + errors[1]) as f64 / 200.0, "cer": 0.1, "real_time": 0.01,
+            "speakers": { "anna": [errors[0], 100], "bea": [errors[1], 100] },
+            "data": "train.tsv", "version": "0.1.0", "commit": "abc"
+        })
+    };
+    let mut other = cell("ctc", "logmel", 3, [90, 90]);
+    other["reduction"] = json!(8);
+    let cells = [
+        cell("ctc", "logmel", 1, [10, 20]),
+        cell("ctc", "logmel", 2, [14, 24]),
+        cell("ctc", "raw", 1, [13, 23]),
+        cell("rnnt", "logmel", 1, [20, 10]),
+        cell("attention", "logmel", 1, [30, 30]),
+        other,
+    ];
+    let path = place.path().join("cells.jsonl");
+    fs::write(&path, cells.map(|cell| format!("{cell}\n")).concat()).unwrap();
+    let path = path.to_str().unwrap();
+    let table = output(place.path(), &["neural-transducers", "--print", "--cells", path]);
+    for expected in [
+        // Of the first and the second seed; the third has not been run.
+        "| CTC | log-mel | both | 4 | 2 | 17.0 ± 2.8 | 10.0 | 1.90 M | 110 | 72.5 | 0.0100 |",
+        "| RNN-T | raw | both | 4 | not run |",
+        "- CTC: raw over log-mel: +3.0 (+3.0 to +3.0)",
+        "- log-mel: RNN-T over CTC: +0.0 (-10.0 to +10.0)",
+        "- raw: attention over CTC: not run",
+    ] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    assert!(!table.contains("90.0"), "{table}");
 }
 
 /// Shares are of the units with everything; the ablation is of those that are there in every way.
