@@ -80,7 +80,7 @@ fn the_settings_have_every_key() {
     let raw = json!({ "front_end": speech::Recipe::raw() });
     let both = json!({ "front_end": speech::Recipe::both() });
     // Behind each what the page says elsewhere.
-    let all: [(&str, Value, &[&str]); 11] = [
+    let all: [(&str, Value, &[&str]); 12] = [
         ("all", fit, &[]),
         ("sentence", json!(sentence::Recipe::default()), &["fit.", "segmenter"]),
         ("translate", json!(translate), &["fit.", "search.sampling"]),
