@@ -151,9 +151,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
             }
             let decoder = decoder.map_err(|e| defect(e, bytes))?;
             // What this one leaves, the other reads or refuses.
-            let own = jpeg::decode(bytes).and_then(|(width, height, pixels)| {
-                RgbImage::from_raw(u32::try_from(width).ok()?, u32::try_from(height).ok()?, pixels)
-            });
+            let (width, height) = decoder.dimensions();
+            let own = jpeg::decode(bytes, [width, height])
+                .and_then(|pixels| RgbImage::from_raw(width, height, pixels));
             pixels(decoder, own, bytes)
         }
         Ok(ImageFormat::Png) => {

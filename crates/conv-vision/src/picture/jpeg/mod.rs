@@ -16,10 +16,11 @@ use header::Frame;
 
 pub(in crate::picture) use whole::is_whole;
 
-/// Pixels of red, green and blue; `None` for what is read by another decoder: kinds of JPEG that
-/// photographs seldom are (other than 8 bits, Huffman codes, and one component or three of YCbCr
-/// with colours at full or half size), and all that is damaged.
-pub(super) fn decode(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
+/// Pixels of red, green and blue, of a picture that is known to have so many columns and rows;
+/// `None` for what is read by another decoder: kinds of JPEG that photographs seldom are (other than
+/// 8 bits, Huffman codes, and one component or three of YCbCr with colours at full or half size),
+/// all that is damaged, and a picture of other sides, for which nothing is allocated.
+pub(super) fn decode(bytes: &[u8], sides: [u32; 2]) -> Option<Vec<u8>> {
     let mut tables = header::Tables::default();
     let mut frame: Option<Frame> = None;
     let mut at = 2;
@@ -27,7 +28,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
         let (code, body, end) = header::segment(bytes, at)?;
         at = end;
         match code {
-            0xc0..=0xc2 if frame.is_none() => frame = Some(Frame::new(body, code == 0xc2)?),
+            0xc0..=0xc2 if frame.is_none() => {
+                frame = Some(Frame::new(body, code == 0xc2, sides)?);
+            }
             0xc4 => tables.huffman(body)?,
             0xdb => tables.quantisation(body)?,
             0xdd => tables.restart = usize::from(header::word(body, 0)?),
@@ -41,6 +44,17 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
         }
     }
     let frame = frame.filter(|frame| frame.is_yellow_blue_red(&tables))?;
-    let (width, height) = (frame.width, frame.height);
-    Some((width, height, pixels::rgb(frame)?))
+    pixels::rgb(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_other_sides_is_left_to_the_other_decoder() {
+        let bytes = include_bytes!("../../../tests/reference/photo_420.jpg");
+        assert!(decode(bytes, [37, 29]).is_some_and(|rgb| rgb.len() == 3 * 37 * 29));
+        assert!(decode(bytes, [29, 37]).is_none());
+    }
 }
