@@ -78,6 +78,20 @@ fn a_language_is_printed_with_what_to_expect() {
     assert!(text.contains("cannot read gone.json"), "{text}");
 }
 
+/// Half a minute of a core: networks that come to do every task, with a language that holds for objects they never saw.
+#[test]
+fn recurrent_agents_of_a_seed_learn_the_whole_world() {
+    let Some(data) = std::env::var_os("CONVOKE_DATA") else {
+        eprintln!("skipped: CONVOKE_DATA names no folder with dialog/ (docs/datasets.md)");
+        return;
+    };
+    let split = Path::new(&data).join("dialog/toy64_split_0.8.json");
+    let split = split.to_str().unwrap();
+    let found = json(repository(), &["toy", "--agents", "lstm", "--seed", "22", "--data", split]);
+    assert_eq!(found["seen"].as_f64(), Some(1.0), "{found}");
+    assert!(found["unseen"].as_f64() >= Some(0.65) && found["unseen_one"].as_f64() >= Some(0.92));
+}
+
 const ANSWERS: [&str; 6] = ["no", "yes", "red", "blue", "a dog", "2"];
 
 /// A VisDial file of six dialogs, and text about twice as many images, the same six among them.

@@ -42,16 +42,22 @@ pub struct RecurrentConfig {
     pub dimension: usize,
     /// Games of a step.
     pub batch: usize,
-    /// Steps at most; training ends before that where every task is done on every seen object.
+    /// Steps at most, of all agents that are drawn; training ends before that where every task is done on every seen object.
     pub steps: usize,
     /// The share of a batch that is of objects on which some task is not done yet.
     pub hard: f64,
     /// Adam's step.
     pub learning_rate: f64,
-    /// The reward of both values right.
-    pub right: f32,
-    /// The reward of anything else.
-    pub wrong: f32,
+    /// What the entropy of each choice counts at least, beside a reward of 1.
+    pub entropy: f64,
+    /// What it counts beyond that times the square of the share of tasks that are done: the more they can do, the more it takes to move them.
+    pub heat: f64,
+    /// That falls to 0 along a line in so many steps, then begins anew.
+    pub cooling: usize,
+    /// After so many steps agents that do less than [`RecurrentConfig::enough`] of the tasks are drawn anew.
+    pub trial: usize,
+    /// The share of tasks on seen objects that is enough then; 0 lets all agents be.
+    pub enough: f64,
 }
 
 impl Default for RecurrentConfig {
@@ -63,11 +69,14 @@ impl Default for RecurrentConfig {
             units: 64,
             dimension: 20,
             batch: 1000,
-            steps: 5_000,
+            steps: 8_000,
             hard: 0.8,
             learning_rate: 0.01,
-            right: 100.0,
-            wrong: -1000.0,
+            entropy: 0.004,
+            heat: 0.2,
+            cooling: 3000,
+            trial: 800,
+            enough: 0.65,
         }
     }
 }
@@ -83,8 +92,14 @@ impl RecurrentConfig {
         Self { asked, answered, memory, ..Self::default() }
     }
 
+    /// What entropy counts at `step` where that share of the tasks is done.
+    pub(super) fn entropy_at(&self, step: usize, done: f64) -> f64 {
+        let left = 1.0 - (step % self.cooling.max(1)) as f64 / self.cooling.max(1) as f64;
+        self.entropy + self.heat * done.powi(2) * left
+    }
+
     pub(super) fn check(&self) -> Result<()> {
-        let Self { asked, answered, units, dimension, batch, steps, .. } = self;
+        let Self { asked, answered, units, dimension, batch, steps, cooling, trial, .. } = self;
         for (name, size, most) in [
             ("asked", asked, 1024),
             ("answered", answered, 1024),
@@ -92,6 +107,8 @@ impl RecurrentConfig {
             ("dimension", dimension, 4096),
             ("batch", batch, 1 << 20),
             ("steps", steps, 1 << 30),
+            ("cooling", cooling, 1 << 30),
+            ("trial", trial, 1 << 30),
         ] {
             let expected = format!("1 to {most}");
             InvalidField::unless((1..=most).contains(size), name, size, &expected)?;
@@ -99,9 +116,11 @@ impl RecurrentConfig {
         InvalidField::unless((0.0..=1.0).contains(&self.hard), "hard", &self.hard, "0 to 1")?;
         let rate = self.learning_rate;
         InvalidField::unless(rate > 0.0 && rate <= 1.0, "learning_rate", &rate, "above 0, to 1")?;
-        for (name, reward) in [("right", self.right), ("wrong", self.wrong)] {
-            InvalidField::unless(reward.is_finite(), name, &reward, "a finite number")?;
+        for (name, counts) in [("entropy", self.entropy), ("heat", self.heat)] {
+            InvalidField::unless((0.0..=100.0).contains(&counts), name, &counts, "0 to 100")?;
         }
+        let enough = self.enough;
+        InvalidField::unless((0.0..=1.0).contains(&enough), "enough", &enough, "0 to 1")?;
         Ok(())
     }
 }
@@ -134,9 +153,9 @@ impl fmt::Debug for Recurrent {
     }
 }
 
-/// A matrix drawn as Glorot and Bengio (2010) have it, from a normal distribution.
-fn matrix(rows: usize, columns: usize, name: &str, vb: &VarBuilder) -> Result<Tensor> {
-    let std = (2.0 / (rows + columns) as f64).sqrt();
+/// A matrix drawn from a normal distribution, `gain` times as large as Glorot and Bengio (2010) have it.
+fn matrix([rows, columns]: [usize; 2], gain: f64, name: &str, vb: &VarBuilder) -> Result<Tensor> {
+    let std = gain * (2.0 / (rows + columns) as f64).sqrt();
     Ok(vb.get_with_hints((rows, columns), name, Init::Normal { mean: 0.0, std })?)
 }
 
@@ -151,13 +170,15 @@ fn table(rows: usize, columns: usize, vb: &VarBuilder) -> Result<Embedding> {
 }
 
 fn output(input: usize, output: usize, vb: &VarBuilder) -> Result<Linear> {
-    Ok(Linear::new(matrix(output, input, "weight", vb)?, Some(zeros(output, "bias", vb)?)))
+    Ok(Linear::new(matrix([output, input], 1.0, "weight", vb)?, Some(zeros(output, "bias", vb)?)))
 }
 
+/// A layer whose gates are far from linear at first: with small matrices what A-Bot says is a sum of what it sees and of what it was asked, and
+/// answering each question with another attribute, which is no sum, comes late or never.
 fn layer(input: usize, units: usize, vb: &VarBuilder) -> Result<Lstm> {
     let weights = LayerWeights {
-        weight_ih: matrix(4 * units, input, "weight_ih_l0", vb)?,
-        weight_hh: matrix(4 * units, units, "weight_hh_l0", vb)?,
+        weight_ih: matrix([4 * units, input], 3.0, "weight_ih_l0", vb)?,
+        weight_hh: matrix([4 * units, units], 2.0, "weight_hh_l0", vb)?,
         bias: Some((zeros(4 * units, "bias_ih_l0", vb)?, zeros(4 * units, "bias_hh_l0", vb)?)),
         weight_hr: None,
     };

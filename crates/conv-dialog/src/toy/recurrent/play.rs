@@ -87,6 +87,22 @@ impl Games {
         }
         Ok(Tensor::stack(&terms, 0)?.sum_all()?)
     }
+
+    /// Σ over games and choices of the entropy of what could have been chosen there.
+    pub fn entropy(&self) -> Result<Tensor> {
+        let mut terms = Vec::new();
+        for Chosen { log_shares, of_game } in &self.0 {
+            let states = log_shares.dim(0)?;
+            let mut games = vec![0f32; states];
+            for &(state, _) in of_game {
+                games[state as usize] += 1.0;
+            }
+            let games = Tensor::from_vec(games, (states, 1), log_shares.device())?;
+            let entropies = (log_shares * log_shares.exp()?)?.sum_keepdim(1)?.neg()?;
+            terms.push((entropies * games)?.sum_all()?);
+        }
+        Ok(Tensor::stack(&terms, 0)?.sum_all()?)
+    }
 }
 
 #[cfg(test)]

@@ -170,6 +170,48 @@ fn training_is_a_function_of_the_seed_and_learns() {
     assert_eq!(first, said(1).unwrap());
     assert!(first != said(2).unwrap());
     assert_eq!(first.len(), 51 * TASKS.len());
+    // A bar that none reach: the steps go to one draw after another.
+    let strict = RecurrentConfig { trial: 4, enough: 1.0, steps: 10, ..config.clone() };
+    let trained = Recurrent::train(&strict, &world, 1).unwrap();
+    assert_eq!((trained.steps, trained.draws), (10, 3));
+    // Those drawn last, one step ago, know less than those that had a trial's time.
+    let alone = RecurrentConfig { batch: 1000, steps: 60, ..config.clone() };
+    let long = RecurrentConfig { trial: 60, enough: 1.0, steps: 61, ..alone.clone() };
+    let said = |config| Recurrent::train(config, &world, 1).unwrap().agents.said(&world.seen);
+    assert_eq!(said(&long).unwrap(), said(&alone).unwrap());
     let none = Recurrent::train(&RecurrentConfig { batch: 0, ..config }, &world, 1);
     assert!(none.unwrap_err().to_string().contains("batch"));
+}
+
+#[test]
+fn entropy_counts_more_where_more_is_done_and_cools() {
+    let config =
+        RecurrentConfig { entropy: 1.0, heat: 8.0, cooling: 10, ..RecurrentConfig::default() };
+    let found = [(0, 0.0), (0, 0.5), (5, 0.5), (9, 1.0), (10, 1.0)];
+    let found = found.map(|(step, done)| config.entropy_at(step, done));
+    for (found, expected) in found.into_iter().zip([1.0, 3.0, 2.0, 1.8, 9.0]) {
+        assert!((found - expected).abs() < 1e-9, "{found}, expected {expected}");
+    }
+    let wrong = RecurrentConfig { heat: f64::NAN, ..config };
+    let error = Recurrent::train(&wrong, &World::all(), 1).unwrap_err().to_string();
+    assert!(error.contains("heat") && error.contains("0 to 100"), "{error}");
+}
+
+/// Against the definition, game by game.
+#[test]
+fn the_entropy_is_that_of_each_game_by_itself() {
+    let agents = small(true);
+    let (objects, tasks): (Vec<usize>, Vec<usize>) = (0..40).map(|n| (n % 5, n % 3)).unzip();
+    let choices: Vec<[usize; 6]> =
+        (0..40).map(|n| [n % 2, n / 2 % 2, n / 4 % 2, n / 8 % 2, n % 12, n / 3 % 12]).collect();
+    let entropy = |from: usize, to: usize| {
+        let choice = Choice::Given(&choices[from..to]);
+        let games = agents.games(&objects[from..to], &tasks[from..to], choice).unwrap();
+        games.entropy().unwrap().to_scalar::<f32>().unwrap()
+    };
+    let (all, one) = (entropy(0, 40), (0..40).map(|n| entropy(n, n + 1)).sum::<f32>());
+    assert!((all - one).abs() < 1e-2, "{all}, {one}");
+    // Four choices of two and two of twelve.
+    let most = 4.0 * 2f32.ln() + 2.0 * 12f32.ln();
+    assert!(entropy(0, 1) > 0.0 && entropy(0, 1) < most);
 }
