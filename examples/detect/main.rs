@@ -5,6 +5,7 @@
 //!     cargo run --release --example detect -- eval --data clevr/rendered --part held-out
 
 mod eval;
+mod features;
 mod inspect;
 mod model;
 mod predict;
@@ -29,6 +30,8 @@ enum Verb {
     Train(Box<train::Options>),
     /// Finds things on pictures and draws them
     Predict(predict::Options),
+    /// Keeps what is said of pictures in a file, for other networks
+    Features(features::Options),
     /// Measures average precision on pictures whose objects are known
     Eval(eval::Options),
     /// Looks into a model folder, or draws pictures with their annotations, anchors and proposals
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         match arguments.verb {
             Verb::Train(options) => train::run(&options, common, &device),
             Verb::Predict(options) => predict::run(&options, common, &device),
+            Verb::Features(options) => features::run(&options, common, &device),
             Verb::Eval(options) => eval::run(&options, common, &device),
             Verb::Inspect(options) => inspect::run(&options, common, &device),
         }

@@ -26,6 +26,21 @@ pub struct Model {
 
 impl Model {
     pub fn open(&self, device: &Device) -> Result<Detector> {
+        Ok(self.pretrained()?.detector(device)?)
+    }
+
+    /// The same, and the hash of its file of weights.
+    pub fn open_hashed(&self, device: &Device) -> Result<(Detector, String)> {
+        let pretrained = self.pretrained()?;
+        let file = if pretrained.path.is_dir() {
+            pretrained.path.join(conv_hub::folder::WEIGHTS)
+        } else {
+            pretrained.path.clone()
+        };
+        Ok((pretrained.detector(device)?, conv_vision::hash(&file)?))
+    }
+
+    fn pretrained(&self) -> Result<Pretrained> {
         conv_cli::check_shipped(&self.model, SHIPPED, "detect train --data FOLDER --out DIR")?;
         let mut pretrained = Pretrained::open(&place(&self.model)?)?;
         if let Some(file) = &self.labels {
@@ -33,7 +48,7 @@ impl Model {
             pretrained = pretrained.with_labels(names)?;
         }
         pretrained.config.detections.agnostic |= self.agnostic;
-        Ok(pretrained.detector(device)?)
+        Ok(pretrained)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Options {
     out: Option<PathBuf>,
 }
 
-fn share(text: &str) -> Result<f32, String> {
+pub fn share(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err(format!("{text} is not in 0 to 1")),

@@ -6,7 +6,7 @@ mod coco;
 mod torchvision;
 
 use assert_cmd::Command;
-use conv_vision::{Limits, Picture};
+use conv_vision::{Features, Limits, Picture};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,6 +129,23 @@ fn from_training_to_drawings() {
     assert_eq!((seen.width(), seen.height()), (1344, 896));
     let plain = Picture::open(&folder.join(file), &Limits::default()).unwrap();
     assert_ne!(plain.resize(1344, 896, conv_vision::Filter::Bicubic).unwrap(), seen);
+
+    // Kept for other networks: what was told of that picture, and nothing of an empty one.
+    let features = ["features", "scenes/images", "--model", "run/model", "--threshold", "0.3"];
+    let kept = json(folder, &[&features[..], &["--out", "seen.safetensors"]].concat());
+    assert_eq!(kept["images"], 75);
+    let kept = Features::read(&folder.join("seen.safetensors")).unwrap();
+    let made_by = kept.made_by();
+    assert_eq!((&made_by.network[..], made_by.weights.len()), ("mask-rcnn", 64));
+    let layer = |layer| kept.get("scene_0002.png", layer).unwrap();
+    let scores: Vec<f32> = layer("score").to_vec1().unwrap();
+    assert_eq!(scores.len(), results.as_array().unwrap().len());
+    assert!((f64::from(scores[0]) - first["score"].as_f64().unwrap()).abs() < 1e-6);
+    let colors = &made_by.names["color"];
+    let shares: Vec<Vec<f32>> = layer("color").to_vec2().unwrap();
+    let best = usize::from(shares[0][1] > shares[0][0]);
+    assert_eq!((colors.len(), &first["attributes"]["color"]), (2, &json!(colors[best])));
+    assert_eq!(layer("box").dims(), [scores.len(), 4]);
 
     // Pictures of one name from two folders do not overwrite each other.
     fs::create_dir_all(folder.join("other")).unwrap();

@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use conv_hub::InvalidField;
 use conv_vision::{FeatureSource, FeaturesMadeBy, Picture};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The levels of a detector's feature pyramid: `fpn.0` has a place for every 4 pixels of what the
@@ -44,6 +45,7 @@ impl FeatureSource for Pyramid {
             layers: Vec::new(),
             weights: self.hash.clone(),
             preprocessing: json!({"input": input, "mean": MEAN, "std": DEVIATION}),
+            names: BTreeMap::new(),
         }
     }
 

@@ -54,6 +54,7 @@ mod boxes;
 mod card;
 mod config;
 mod data;
+mod detections;
 mod draw;
 mod error;
 mod evaluate;
@@ -83,6 +84,7 @@ pub use config::{
 };
 pub use conv_vision::{Architecture, Limits, Picture};
 pub use data::{Dataset, Example, Object, Part};
+pub use detections::{BOXES, CLASSES, SCORES, detections};
 pub use draw::{draw, draw_matches, draw_truth};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluation, evaluate};

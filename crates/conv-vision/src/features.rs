@@ -30,6 +30,10 @@ pub struct FeaturesMadeBy {
     /// What the pictures went through first, such as a [`Preprocessing`](crate::Preprocessing) as
     /// JSON.
     pub preprocessing: Value,
+    /// The names of a layer's last axis, of layers that have some: the colours that a detector
+    /// knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Vec<String>>,
 }
 
 impl FeaturesMadeBy {
@@ -83,6 +87,7 @@ impl FeatureSource for Pretrained {
             layers: Vec::new(),
             weights: self.hash.clone(),
             preprocessing: json!(self.preprocessing),
+            names: BTreeMap::new(),
         }
     }
 
@@ -188,6 +193,16 @@ impl Features {
         write_described(path, folder, &self.tensors, Some(metadata)).map_err(Error::Write)
     }
 
+    /// Features that somebody else has computed: of pictures, by their names and layers.
+    pub fn new(
+        made_by: FeaturesMadeBy,
+        tensors: impl IntoIterator<Item = (String, String, Tensor)>,
+    ) -> Self {
+        let tensors = tensors.into_iter();
+        let tensors = tensors.map(|(image, layer, tensor)| (key(&image, &layer), tensor)).collect();
+        Self { made_by, tensors }
+    }
+
     /// Reads a file of features, whoever made them.
     ///
     /// # Errors
@@ -197,9 +212,19 @@ impl Features {
         let tensors = conv_hub::read_safetensors(path, None)?;
         let made_by = metadata(path, MADE_BY)?
             .ok_or_else(|| wrong(format!("it has no `{MADE_BY}` in its metadata")))?;
-        let made_by = serde_json::from_str(&made_by)
+        let made_by: FeaturesMadeBy = serde_json::from_str(&made_by)
             .map_err(|error| wrong(format!("its metadata: {error}")))?;
-        Ok(Self { made_by, tensors })
+        let is_known = |key: &str| {
+            let layer = key.rsplit_once(' ').map(|(_, layer)| layer);
+            layer.is_some_and(|layer| made_by.layers.iter().any(|known| known == layer))
+        };
+        match tensors.keys().find(|key| !is_known(key)) {
+            Some(other) => {
+                let layers = made_by.layers.join(", ");
+                Err(wrong(format!("tensor `{other}`, expected PICTURE LAYER of {layers}")))
+            }
+            None => Ok(Self { made_by, tensors }),
+        }
     }
 
     /// Reads a file of features, which must be those of `source`.
