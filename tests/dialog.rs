@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use assert_cmd::Command;
+use candle_core::{Device, Tensor};
+use convoke::vision::{Features, FeaturesMadeBy};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -78,18 +80,14 @@ fn a_language_is_printed_with_what_to_expect() {
     assert!(text.contains("cannot read gone.json"), "{text}");
 }
 
-/// Half a minute of a core: networks that come to do every task, with a language that holds for objects they never saw.
+/// Ten seconds of a core. After 800 steps of one draw seeds 1 to 10 did 42 to 70 % of the tasks, by
+/// chance 6 %: whatever bits a processor has, half of the worst is far above that.
 #[test]
-fn recurrent_agents_of_a_seed_learn_the_whole_world() {
-    let Some(data) = std::env::var_os("CONVOKE_DATA") else {
-        eprintln!("skipped: CONVOKE_DATA names no folder with dialog/ (docs/datasets.md)");
-        return;
-    };
-    let split = Path::new(&data).join("dialog/toy64_split_0.8.json");
-    let split = split.to_str().unwrap();
-    let found = json(repository(), &["toy", "--agents", "lstm", "--seed", "22", "--data", split]);
-    assert_eq!(found["seen"].as_f64(), Some(1.0), "{found}");
-    assert!(found["unseen"].as_f64() >= Some(0.65) && found["unseen_one"].as_f64() >= Some(0.92));
+fn recurrent_agents_learn_in_seconds() {
+    let place = tempfile::tempdir().unwrap();
+    let found = json(place.path(), &["toy", "--agents", "lstm", "--steps", "800", "--seed", "2"]);
+    assert!(found["seen"].as_f64() >= Some(0.21), "{found}");
+    assert!(found["unseen_one"].as_f64() >= Some(0.5), "{found}");
 }
 
 const ANSWERS: [&str; 6] = ["no", "yes", "red", "blue", "a dog", "2"];
@@ -237,6 +235,38 @@ fn from_training_to_figures_beside_those_of_counting() {
     assert_eq!(submit("test.json", "test-ranks.json"), last);
     let eval_test = ["eval", "--model", "run/model", "--data", "test.json", "--candidates", "6"];
     assert!(error(folder, &eval_test).contains("no round whose true answer is known"));
+    // A ranker that sees features of the images, by another program's file.
+    let layer = |image: u64| {
+        let tensor = Tensor::new(&[1f32, image as f32, 2.0], &Device::Cpu).unwrap();
+        (format!("COCO_val2014_{image:012}.jpg"), "pool".to_string(), tensor)
+    };
+    let write = |images: std::ops::Range<u64>, file: &str| {
+        let made_by = FeaturesMadeBy {
+            network: "made up".into(),
+            layers: vec!["pool".into()],
+            weights: "0".into(),
+            preprocessing: Value::Null,
+            names: Default::default(),
+        };
+        Features::new(made_by, images.map(layer)).write(&folder.join(file)).unwrap();
+    };
+    write(0..60, "seen.safetensors");
+    write(10..60, "fewer.safetensors");
+    let seeing = [&train[..], &["--candidates", "6", "--epochs", "1", "--out", "seeing"]].concat();
+    let text = error(folder, &[&seeing[..], &["--images", "fewer.safetensors"]].concat());
+    assert!(text.contains("4 of 54 images") && text.contains("*000000000006.jpg"), "{text}");
+    dialog(folder, &[&seeing[..], &["--images", "seen.safetensors"]].concat()).assert().success();
+    let eval_seeing = [&["eval", "--model", "seeing/model"], &eval[3..]].concat();
+    assert!(error(folder, &eval_seeing).contains("--images"));
+    let with = |file| [&eval_seeing[..], &["--images", file]].concat();
+    assert_eq!(json(folder, &with("seen.safetensors"))["rounds"].as_u64(), Some(60));
+    let text = error(folder, &with("fewer.safetensors"));
+    for part in ["6 of 6 images have no features", "*000000000000.jpg", "text alone"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = error(folder, &[&eval[..], &["--images", "seen.safetensors"]].concat());
+    assert!(text.contains("learnt from text alone"), "{text}");
+    assert!(output(folder, &["inspect", "seeing/model"]).contains("layer pool of made up"));
     // Case V3: pictures by whatever name that ends in the image's number, and what is missing.
     let pictures = folder.join("pictures");
     fs::create_dir(&pictures).unwrap();
@@ -318,6 +348,38 @@ fn a_game_of_the_shipped_agents_gets_nearer_and_is_a_page() {
     assert!(page.contains("<svg") && refers.is_none(), "{refers:?}");
     let text = error(place.path(), &[&play[..], &["--target", "300"]].concat());
     assert!(text.contains("--target 300, expected 0 to 299"), "{text}");
+}
+
+/// Original pictures by the shipped detector: A-Bot never sees their graphs.
+#[test]
+fn a_bot_answers_by_what_a_detector_sees_on_pictures() {
+    let Some(data) = std::env::var_os("CONVOKE_DATA") else {
+        eprintln!("skipped: CONVOKE_DATA names no folder with clevr/real (docs/datasets.md)");
+        return;
+    };
+    let real = Path::new(&data).join("clevr/real");
+    let place = tempfile::tempdir().unwrap();
+    let mut names: Vec<_> =
+        fs::read_dir(real.join("images")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    for name in &names[..10] {
+        fs::copy(real.join("images").join(name), place.path().join(name)).unwrap();
+    }
+    let detect = dialog(repository(), &[]).get_program().to_owned();
+    let seen = place.path().join("seen.safetensors");
+    let mut command = Command::new(Path::new(&detect).with_file_name("detect"));
+    command.current_dir(repository()).args(["features", place.path().to_str().unwrap()]);
+    command.args(["--threads", "2", "--out", seen.to_str().unwrap()]).assert().success();
+
+    let files = ["train", "val"].map(|part| real.join(format!("CLEVR_{part}_scenes.json")));
+    let [train, val] = files.each_ref().map(|file| file.to_str().unwrap());
+    let play = ["play", "--data", train, val, "--features", seen.to_str().unwrap()];
+    let found = json(repository(), &[&play[..], &["--games", "1000"]].concat());
+    assert_eq!((found["games"].as_u64(), found["pool"].as_u64()), (Some(10), Some(10)));
+    assert!(found["right"].as_f64() > Some(0.6), "{found}");
+    let alone = ["play", "--features", seen.to_str().unwrap()];
+    let output = dialog(repository(), &alone).assert().code(2).get_output().stderr.clone();
+    assert!(String::from_utf8(output).unwrap().contains("--data"));
 }
 
 /// The bar of the shipped ranker: an MRR of .33 on the 76 real dialogs, and no loss against counting by three words.

@@ -27,8 +27,8 @@ pub struct Options {
     /// before
     #[arg(long, requires = "image")]
     data: Option<PathBuf>,
-    /// The image of that dialog
-    #[arg(long, requires = "data")]
+    /// The image of that dialog; with --caption that of the question, for a model that sees images
+    #[arg(long)]
     image: Option<u64>,
     /// Candidates of each round of the file
     #[arg(long, default_value_t = CANDIDATES)]
@@ -39,6 +39,8 @@ pub struct Options {
     /// The most words of an answer
     #[arg(long, default_value_t = Beam::default().longest)]
     longest: usize,
+    #[command(flatten)]
+    images: super::images::Images,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,14 +63,16 @@ type Asked = (String, Option<String>, usize);
 impl Options {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         let ranker = AnswerRanker::open(&conv_hub::resolve(&self.model)?, device)?;
+        let ranker = self.images.shown_to(ranker)?;
         let (caption, said, rounds) = self.dialog()?;
         let history: Vec<[&str; 2]> =
             said.iter().map(|[question, answer]| [&question[..], &answer[..]]).collect();
         let beam = Beam { width: self.beam, longest: self.longest };
         let mut answered = Vec::new();
         for (question, truth, before) in rounds {
+            let image = self.image;
             let asked =
-                Question { caption: &caption, history: &history[..before], text: &question };
+                Question { caption: &caption, history: &history[..before], text: &question, image };
             let answers = ranker.answers(&asked, beam)?;
             answered.push(Round { question, answers, truth });
         }

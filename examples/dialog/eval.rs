@@ -23,12 +23,15 @@ pub struct Options {
     /// Candidates of each round; figures of another number than 100 compare with nothing published
     #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
+    #[command(flatten)]
+    images: super::images::Images,
 }
 
 impl Options {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         check_shipped(&self.model)?;
         let ranker = AnswerRanker::open(&conv_hub::resolve(&self.model)?, device)?;
+        let ranker = self.images.shown_to(ranker)?;
         let data = VisDial::read(&self.data, ReadOptions { candidates: self.candidates })?;
         let dense = self.dense.as_ref().map(|path| Dense::read(path, &data)).transpose()?;
         let evaluation = evaluate(&ranker, &data, dense.as_ref(), common.seed())?;

@@ -5,8 +5,11 @@
 
 mod answer;
 mod eval;
+mod images;
 mod inspect;
 mod play;
+#[cfg(feature = "serve")]
+mod serve;
 mod submit;
 mod toy;
 mod train;
@@ -39,6 +42,9 @@ enum Verb {
     Answer(answer::Options),
     /// Plays one guessing game and prints what is said and how the ranking changes
     Play(play::Options),
+    /// Plays it in a browser, where a person may ask in Q-Bot's place
+    #[cfg(feature = "serve")]
+    Serve(serve::Options),
     /// Trains the two agents of the guessing game
     TrainBots(Box<play::TrainOptions>),
     /// Looks into a model folder, or prints a VisDial file as text
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
             Verb::Submit(options) => options.run(common, &device),
             Verb::Answer(options) => options.run(common, &device),
             Verb::Play(options) => options.run(common, &device),
+            #[cfg(feature = "serve")]
+            Verb::Serve(options) => options.run(common, &device),
             Verb::TrainBots(options) => play::train(&options, common, &device),
             Verb::Inspect(options) => options.run(common),
         }

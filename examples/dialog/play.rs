@@ -1,36 +1,72 @@
 //! `play`: one guessing game; `train-bots`: the agents that play it.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use conv_cli::settings;
 use conv_cli::train::{FitFlags, TrainFlags};
 use conv_dialog::guess::{
-    Agents, AgentsRecipe, AgentsTraining, Learning, agents_card, draw_scenes, read_scenes, section,
+    Agents, AgentsRecipe, AgentsTraining, Learning, ScenePool, Survey, agents_card, draw_scenes,
+    read_scenes, section,
 };
 use conv_train::report::Report;
+use conv_vision::Features;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const SHIPPED: &str = "data/models/guess-agents";
 
+/// Agents, and the scenes that they play about.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Game {
     /// A model folder, or an id on the hub; its default learnt from scenes and dialogs that the program draws
     #[arg(long, default_value = SHIPPED)]
     model: String,
     /// Scene graphs of CLEVR; several files make one pool
     #[arg(long, num_args = 1..)]
     data: Vec<PathBuf>,
+    /// What a detector saw on the scenes' pictures, which `detect features` keeps: A-Bot then
+    /// answers by that
+    #[arg(long, requires = "data")]
+    features: Option<PathBuf>,
     /// Scenes of the pool, where no files give it
     #[arg(long, default_value = "1000", value_parser = RangedU64ValueParser::<usize>::new().range(2..=100_000))]
     pool: usize,
+}
+
+impl Game {
+    pub fn open(&self, common: &conv_cli::Common, device: &Device) -> Result<(Agents, ScenePool)> {
+        conv_cli::check_shipped(&self.model, SHIPPED, "dialog train-bots --out DIR")?;
+        let agents = Agents::open(&conv_hub::resolve(&self.model)?, device)?;
+        let scenes = match &self.data[..] {
+            [] => draw_scenes(self.pool, common.seed()),
+            files => read_scenes(files)?,
+        };
+        let Some(path) = &self.features else { return Ok((agents, ScenePool::new(scenes))) };
+        let (pool, left_out) = ScenePool::seen(scenes, path, &Features::read(path)?)?;
+        if left_out > 0 {
+            let name = path.display();
+            conv_cli::note(format_args!(
+                "{left_out} scenes without a picture in {name} are left out"
+            ));
+        }
+        Ok((agents, pool))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    game: Game,
     /// Which scene of the pool A-Bot sees
     #[arg(long, default_value = "0")]
     target: usize,
     #[arg(long, default_value = "10", value_parser = RangedU64ValueParser::<usize>::new().range(1..=40))]
     rounds: usize,
+    /// Plays about so many scenes, the pool's first ones, and prints what the games come to
+    #[arg(long, conflicts_with_all = ["target", "out"], value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    games: Option<usize>,
     /// An HTML page of the game
     #[arg(long)]
     out: Option<PathBuf>,
@@ -38,14 +74,16 @@ pub struct Options {
 
 impl Options {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
-        conv_cli::check_shipped(&self.model, SHIPPED, "dialog train-bots --out DIR")?;
-        let agents = Agents::open(&conv_hub::resolve(&self.model)?, device)?;
-        let pool = match &self.data[..] {
-            [] => draw_scenes(self.pool, common.seed()),
-            files => read_scenes(files)?,
-        };
-        if self.target >= pool.len() {
-            bail!("--target {}, expected 0 to {}", self.target, pool.len().saturating_sub(1));
+        let (agents, pool) = self.game.open(common, device)?;
+        if let Some(games) = self.games {
+            let targets: Vec<usize> = (0..games.min(pool.scenes().len())).collect();
+            let games = agents.play_all(&pool, &targets, self.rounds, common.seed())?;
+            let survey = Survey::of(&games).context("no scene to play about")?;
+            return conv_cli::print(common.json, &survey);
+        }
+        let last = pool.scenes().len().saturating_sub(1);
+        if self.target > last {
+            bail!("--target {}, expected 0 to {last}", self.target);
         }
         let game = agents.play(&pool, self.target, self.rounds, common.seed())?;
         if let Some(path) = &self.out {

@@ -24,6 +24,8 @@ pub struct Options {
     /// Candidates of each round; the challenge takes 100
     #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
+    #[command(flatten)]
+    images: super::images::Images,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +57,7 @@ impl Options {
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         super::eval::check_shipped(&self.model)?;
         let ranker = AnswerRanker::open(&conv_hub::resolve(&self.model)?, device)?;
+        let ranker = self.images.shown_to(ranker)?;
         let data = VisDial::read(&self.data, ReadOptions { candidates: self.candidates })?;
         let ranked = submission(&ranker, &data)?;
         write_atomic(&self.out, serde_json::to_string(&ranked)?.as_bytes())?;

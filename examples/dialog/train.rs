@@ -21,6 +21,8 @@ pub struct Options {
     /// Candidates of each round of that file
     #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
+    #[command(flatten)]
+    images: super::images::Images,
     /// How question and history are brought together
     #[arg(long)]
     encoder: Option<EncoderName>,
@@ -106,8 +108,13 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             measured.name
         ));
     }
-    let training = Training::new(&recipe, &dialogs, device)?;
-    let data = format!("{} dialogs as text{left_out}", dialogs.len());
+    let images = options.images.read()?;
+    let seen = images.as_ref().map_or(String::new(), |images| {
+        let source = images.source();
+        format!(" with {} of {} for their images", source.layer, source.network)
+    });
+    let training = Training::new(&recipe, &dialogs, images, device)?;
+    let data = format!("{} dialogs as text{seen}{left_out}", dialogs.len());
     let figures = || {
         let figures = if recipe.dev > 0.0 { training.measure()? } else { Default::default() };
         Ok(figures.into_iter().map(|(name, value)| (format!("dev {name}"), value)).collect())

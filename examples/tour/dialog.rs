@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use conv_dialog::guess::{self, Agents, Game, draw_scenes};
+use conv_dialog::guess::{self, Agents, Game, ScenePool, draw_scenes};
 use conv_dialog::toy::{Language, Tabular, TabularConfig, World};
 use conv_train::report::{Html, Report};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Dialog, 
     let accuracy = agents.accuracy(&world.seen).unwrap_or_default();
     let language = Language::of(&agents, &world.seen);
     let game = Agents::open(&data.join("models/guess-agents"), device)?.play(
-        &draw_scenes(1000, 1),
+        &ScenePool::new(draw_scenes(1000, 1)),
         0,
         10,
         1,

@@ -1,5 +1,6 @@
 //! The sizes of the answer ranker, as `config.json` holds them.
 
+use crate::data::ImageSource;
 use conv_hub::{InvalidField, ModelConfig};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct Config {
     /// Which decoder.
     #[serde(default)]
     pub decoder: Decoder,
+    /// The features of the image that the encoder sees; none for text alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSource>,
     /// V: words of the tokenizer.
     pub vocabulary: usize,
     /// Words with a vector of their own, the frequent ones; the others share that of the unknown word.
@@ -57,6 +61,13 @@ pub struct Config {
 /// The most that any size may be: what lies above is a damaged file.
 const MOST: usize = 1 << 20;
 
+impl Config {
+    /// I: numbers of an image, 0 for text alone.
+    pub(crate) fn image_size(&self) -> usize {
+        self.image.as_ref().map_or(0, |image| image.size)
+    }
+}
+
 impl ModelConfig for Config {
     const MODEL_TYPE: &'static str = "conv-dialog-ranker";
 
@@ -73,6 +84,9 @@ impl ModelConfig for Config {
             known,
             "2 to the vocabulary",
         )?;
+        if let Some(image) = &self.image {
+            size("image.size", &image.size)?;
+        }
         size("dimension", dimension)?;
         size("units", units)?;
         size("history", history)?;

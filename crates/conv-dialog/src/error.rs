@@ -56,6 +56,31 @@ pub enum Error {
         /// What should be.
         expected: &'static str,
     },
+    /// Features of pictures that are not those of the dialogs or scenes.
+    #[error("{}: {reason}", path.display())]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// The picture or layer, what was found and what was expected.
+        reason: String,
+    },
+    /// A question that the agents of the guessing game cannot hear.
+    #[error("question {question:?}: {reason}")]
+    Question {
+        /// The question.
+        question: String,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// A server that cannot be there.
+    #[cfg(feature = "serve")]
+    #[error("cannot serve on {address}")]
+    Serve {
+        /// Where it was to listen.
+        address: std::net::SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// A network gave something else than numbers.
     #[error(
         "the network gives {value} for {name}, expected finite numbers: its weights are too large"
@@ -75,6 +100,9 @@ pub enum Error {
     /// A layer refused its input.
     #[error(transparent)]
     Layer(#[from] conv_nn::Error),
+    /// A picture, or a file of features of pictures, cannot be used.
+    #[error(transparent)]
+    Picture(#[from] conv_vision::Error),
     /// A model folder or a text file cannot be used.
     #[error(transparent)]
     Hub(#[from] conv_hub::Error),

@@ -59,6 +59,7 @@ pub fn evaluate(
             expected: "a split with `gt_index`, such as val",
         });
     };
+    ranker.check_images(data)?;
     let candidates = first.candidates.len();
     let (mut network, mut frequency, mut three_words) = (Vec::new(), Vec::new(), Vec::new());
     let (mut gains, mut three_gains) = (Vec::new(), Vec::new());

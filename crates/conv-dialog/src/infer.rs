@@ -1,7 +1,7 @@
 //! A ranker, ready for use.
 
 use crate::counts::Counts;
-use crate::data::{Round, VisDial};
+use crate::data::{ImageFeatures, Round, VisDial};
 use crate::model::{Asked, Batch, Beam, Network, scores, search};
 use crate::words::{Turn, words};
 use crate::{Config, Decoder, Result, stored};
@@ -10,6 +10,7 @@ use conv_hub::InvalidField;
 use conv_text::tokenizer::Tokenizer;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A question with its dialog so far.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,9 @@ pub struct Question<'a> {
     pub history: &'a [[&'a str; 2]],
     /// The question.
     pub text: &'a str,
+    /// The image's number, for a ranker that sees features of images
+    /// ([`AnswerRanker::with_images`]).
+    pub image: Option<u64>,
 }
 
 /// Ranks answers to a question. `Send + Sync`: one serves many threads.
@@ -28,6 +32,7 @@ pub struct AnswerRanker {
     model: Network,
     tokenizer: Tokenizer,
     counts: Counts,
+    images: Option<ImageFeatures>,
     device: Device,
 }
 
@@ -58,16 +63,54 @@ impl AnswerRanker {
     /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let (model, tokenizer, counts) = stored::open(folder, device)?;
-        Ok(Self::new(model, tokenizer, counts, device))
+        Ok(Self::new(model, tokenizer, counts, None, device))
     }
 
     pub(crate) fn new(
         model: Network,
         tokenizer: Tokenizer,
         counts: Counts,
+        images: Option<ImageFeatures>,
         device: &Device,
     ) -> Self {
-        Self { model, tokenizer, counts, device: device.clone() }
+        Self { model, tokenizer, counts, images, device: device.clone() }
+    }
+
+    /// With the features of the images that will be asked about.
+    ///
+    /// # Errors
+    /// A ranker of text alone; other features than those that it learnt from, by what differs.
+    pub fn with_images(self, images: ImageFeatures) -> Result<Self> {
+        let expected = "no features, since the ranker learnt from text alone";
+        let Some(source) = &self.config().image else {
+            return Err(InvalidField::new("image", images.source().layer.clone(), expected).into());
+        };
+        images.expect(source)?;
+        Ok(Self { images: Some(images), ..self })
+    }
+
+    /// Whether every image of `data` can be seen, if the ranker looks at any.
+    pub(crate) fn check_images(&self, data: &VisDial) -> Result<()> {
+        match (&self.config().image, &self.images) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(no_features()),
+            (Some(_), Some(images)) => {
+                images.check(data.dialogs.iter().map(|dialog| dialog.image_id))
+            }
+        }
+    }
+
+    /// The features of the image that a question is about; none for a ranker of text alone.
+    fn image(&self, question: &Question) -> Result<Arc<[f32]>> {
+        match (&self.config().image, &self.images, question.image) {
+            (None, ..) => Ok(Arc::new([])),
+            (Some(_), Some(images), Some(image)) => images.of(image),
+            (Some(_), None, _) => Err(no_features()),
+            (Some(_), Some(_), None) => {
+                let expected = "the number of the image that the question is about";
+                Err(InvalidField::new("image", "none", expected).into())
+            }
+        }
     }
 
     /// What the network is made of.
@@ -98,8 +141,9 @@ impl AnswerRanker {
         for (name, size) in [("width", beam.width), ("longest", beam.longest)] {
             InvalidField::unless((1..=1000).contains(&size), name, &size, "1 to 1000")?;
         }
-        let turn = self.turn(question)?;
-        let asked = Asked { turn: &turn, candidates: Vec::new(), counted: Vec::new() };
+        let (turn, image) = (self.turn(question)?, self.image(question)?);
+        let asked =
+            Asked { turn: &turn, image: &image, candidates: Vec::new(), counted: Vec::new() };
         let batch = Batch::new(&[asked], self.config(), &self.device)?;
         let known = self.tokenizer.vocabulary();
         let text = |words: Vec<u32>| {
@@ -112,7 +156,7 @@ impl AnswerRanker {
     }
 
     /// The question and what was said before, in numbers.
-    fn turn(&self, Question { caption, history, text }: &Question) -> Result<Turn> {
+    fn turn(&self, Question { caption, history, text, .. }: &Question) -> Result<Turn> {
         let words = |text: &str| words(&self.tokenizer, text);
         let mut rounds = Vec::new();
         for [question, answer] in *history {
@@ -141,7 +185,8 @@ impl AnswerRanker {
                 continue;
             }
             let (caption, history) = (&dialog.caption[..], &said[..place]);
-            let question = Question { caption, history, text: said[place][0] };
+            let image = Some(dialog.image_id);
+            let question = Question { caption, history, text: said[place][0], image };
             let texts = round.candidates.iter().map(|&answer| data.answer(answer)).collect();
             asked.push((question, texts));
             places.push(place);
@@ -165,14 +210,14 @@ impl AnswerRanker {
         for (question, candidates) in questions {
             let candidates =
                 candidates.iter().map(|text| words(text)).collect::<Result<Vec<_>>>()?;
-            prepared.push((self.turn(question)?, candidates));
+            prepared.push((self.turn(question)?, self.image(question)?, candidates));
         }
         let asked: Vec<Asked> = prepared
             .iter()
-            .map(|(turn, candidates)| {
+            .map(|(turn, image, candidates)| {
                 let candidates: Vec<&[u32]> = candidates.iter().map(Vec::as_slice).collect();
                 let counted = self.counts.features(turn, &candidates);
-                Asked { turn, candidates, counted }
+                Asked { turn, image, candidates, counted }
             })
             .collect();
         let network = scores(&self.model, &asked, name, &self.device)?;
@@ -188,4 +233,9 @@ impl AnswerRanker {
         };
         Ok(asked.iter().zip(network).map(|(asked, network)| counted(asked, network)).collect())
     }
+}
+
+fn no_features() -> crate::Error {
+    let expected = "features of the images, which the ranker learnt from beside text (--images)";
+    InvalidField::new("image", "none", expected).into()
 }

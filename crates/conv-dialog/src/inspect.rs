@@ -1,5 +1,6 @@
 //! What is in a ranker's folder.
 
+use crate::data::ImageSource;
 use crate::{Config, Decoder, Encoder, Result};
 use conv_hub::{Inspection, ModelConfig, ModelFolder};
 use serde::Serialize;
@@ -32,6 +33,7 @@ impl fmt::Display for ModelInspection {
         let Config {
             encoder,
             decoder,
+            image,
             vocabulary,
             known,
             dimension,
@@ -46,6 +48,9 @@ impl fmt::Display for ModelInspection {
             Encoder::Memory => "memory network",
         };
         writeln!(f, "{:<16} {encoder}", "encoder")?;
+        if let Some(ImageSource { size, network, layer, .. }) = image {
+            writeln!(f, "{:<16} {size} numbers, layer {layer} of {network}", "image")?;
+        }
         writeln!(f, "{:<16} {vocabulary}, {known} with vectors of {dimension}", "words")?;
         writeln!(f, "{:<16} {units} units each over question, history and answer", "recurrent")?;
         writeln!(f, "{:<16} {history} words", "history")?;

@@ -24,7 +24,7 @@
 //! ```no_run
 //! use conv_dialog::{AnswerRanker, Question};
 //! let ranker = AnswerRanker::open("data/models/visdial".as_ref(), &candle_core::Device::Cpu)?;
-//! let question = Question { caption: "a dog in the snow", history: &[], text: "what color is the dog?" };
+//! let question = Question { caption: "a dog in the snow", history: &[], text: "what color is the dog?", image: None };
 //! println!("{:?}", ranker.scores(&question, &["yes", "brown", "2"])?.network);
 //! # Ok::<(), conv_dialog::Error>(())
 //! ```
@@ -43,6 +43,8 @@ mod inspect;
 pub mod metrics;
 mod model;
 mod recipe;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod stored;
 mod submission;
 pub mod toy;

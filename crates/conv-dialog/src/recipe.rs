@@ -1,5 +1,6 @@
 //! The settings of a ranker's run, as they stand in a configuration file.
 
+use crate::data::ImageSource;
 use crate::{Config, Decoder, Encoder, Result};
 use conv_hub::InvalidField;
 use conv_train::batch::{BatchSize, Batching};
@@ -95,12 +96,18 @@ impl Recipe {
         Ok(self.fit.check()?)
     }
 
-    pub(crate) fn network(&self, vocabulary: usize, known: usize) -> Config {
+    pub(crate) fn network(
+        &self,
+        image: Option<ImageSource>,
+        vocabulary: usize,
+        known: usize,
+    ) -> Config {
         let Self { encoder, decoder, dimension, units, history, counting_units, dropout, .. } =
             *self;
         Config {
             encoder,
             decoder,
+            image,
             vocabulary,
             known,
             dimension,

@@ -22,6 +22,7 @@ pub struct RankedRound {
 /// # Errors
 /// A score that is not finite, by dialog and round.
 pub fn submission(ranker: &AnswerRanker, data: &VisDial) -> Result<Vec<RankedRound>> {
+    ranker.check_images(data)?;
     let mut rounds = Vec::new();
     for number in 0..data.dialogs.len() {
         for (place, scores) in ranker.scores_of_dialog(data, number)? {

@@ -2,7 +2,7 @@
 
 use crate::candidates::{candidates, popular};
 use crate::counts::{Counts, FEATURES};
-use crate::data::TextDialog;
+use crate::data::{ImageFeatures, TextDialog};
 use crate::metrics::{Placed, Ranking};
 use crate::model::{Asked, Batch, Network, Statistics, network, scores};
 use crate::words::{Answered, rounds};
@@ -17,10 +17,13 @@ use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A round with its candidates, the true answer first, and what counting says of each.
 struct Example {
     round: Answered,
+    /// Features of the image, none for text alone.
+    image: Arc<[f32]>,
     candidates: Vec<Vec<u32>>,
     counted: Vec<[f32; FEATURES]>,
     /// The dialog's file and line, and the round.
@@ -32,10 +35,19 @@ impl Example {
     fn asked(&self, places: impl Iterator<Item = usize> + Clone) -> Asked<'_> {
         Asked {
             turn: &self.round.turn,
+            image: &self.image,
             candidates: places.clone().map(|place| &self.candidates[place][..]).collect(),
             counted: places.map(|place| self.counted[place]).collect(),
         }
     }
+}
+
+/// A round, where it is, and its image.
+#[derive(Clone)]
+struct Named {
+    name: String,
+    image: Arc<[f32]>,
+    round: Answered,
 }
 
 /// A network, its dialogs and what is learnt from which: what [`conv_train::fit`] trains.
@@ -50,21 +62,36 @@ pub struct Training<'a> {
     lengths: Vec<usize>,
     dialogs: [usize; 2],
     negatives: usize,
+    images: Option<ImageFeatures>,
     fingerprint: u64,
     device: Device,
 }
 
 impl<'a> Training<'a> {
-    /// Prepares the dialogs and builds the network with its first values. Dialogs are drawn for the dev part by the recipe's seed.
+    /// Prepares the dialogs and builds the network with its first values, which sees features of
+    /// the dialogs' images where some are given. Dialogs are drawn for the dev part by the recipe's
+    /// seed.
     ///
     /// # Errors
-    /// A recipe out of range, too few dialogs for the folds or the candidates, or a metric to watch and nothing to measure it on.
-    pub fn new(recipe: &'a Recipe, dialogs: &[TextDialog], device: &Device) -> Result<Self> {
+    /// A recipe out of range, too few dialogs for the folds or the candidates, a metric to watch and nothing to measure it on, or an
+    /// image without features.
+    pub fn new(
+        recipe: &'a Recipe,
+        dialogs: &[TextDialog],
+        images: Option<ImageFeatures>,
+        device: &Device,
+    ) -> Result<Self> {
         recipe.check()?;
+        if let Some(images) = &images {
+            images.check(dialogs.iter().map(|dialog| dialog.image_id))?;
+        }
         let mut order: Vec<&TextDialog> = dialogs.iter().collect();
         let mut fingerprint = Fingerprint::default();
-        for TextDialog { caption, rounds, .. } in &order {
+        for TextDialog { caption, rounds, image_id, .. } in &order {
             fingerprint.bytes(caption.as_bytes());
+            if images.is_some() {
+                fingerprint.bytes(&image_id.to_le_bytes());
+            }
             rounds.iter().flatten().for_each(|text| fingerprint.bytes(text.as_bytes()));
         }
         order.shuffle(&mut seeded(recipe.fit.seed, "parts"));
@@ -83,11 +110,17 @@ impl<'a> Training<'a> {
         // Words stand in the order of their frequency, behind padding and the unknown word.
         let rare =
             counted.iter().skip(2).take_while(|&&count| count >= recipe.least.max(1)).count();
-        let config = recipe.network(tokenizer.vocabulary().len(), 2 + rare);
+        let source = images.as_ref().map(|images| images.source().clone());
+        let config = recipe.network(source, tokenizer.vocabulary().len(), 2 + rare);
         config.check()?;
 
-        let named = |dialogs: &[&TextDialog]| -> Result<Vec<(String, Answered)>> {
+        let named = |dialogs: &[&TextDialog]| -> Result<Vec<Named>> {
             let rounds = rounds(dialogs, &tokenizer)?;
+            let image = |dialog: &&TextDialog| match &images {
+                Some(images) => images.of(dialog.image_id),
+                None => Ok(Arc::new([]) as Arc<[f32]>),
+            };
+            let seen = dialogs.iter().map(image).collect::<Result<Vec<_>>>()?;
             let mut number = 0;
             let mut last = usize::MAX;
             Ok(rounds
@@ -95,28 +128,30 @@ impl<'a> Training<'a> {
                 .map(|round| {
                     number = if round.dialog == last { number + 1 } else { 1 };
                     last = round.dialog;
-                    (format!("{}, round {number}", dialogs[round.dialog].name), round)
+                    let name = format!("{}, round {number}", dialogs[round.dialog].name);
+                    Named { name, image: seen[round.dialog].clone(), round }
                 })
                 .collect())
         };
         let (train_rounds, dev_rounds) = (named(train)?, named(dev)?);
         let seed = recipe.fit.seed;
-        let all: Vec<&Answered> = train_rounds.iter().map(|(_, round)| round).collect();
+        let all: Vec<&Answered> = train_rounds.iter().map(|named| &named.round).collect();
         let most_popular = popular(all.iter().copied());
         let counts = Counts::of(all.iter().copied());
-        let examples = |rounds: Vec<&(String, Answered)>, counts: &Counts| -> Vec<Example> {
-            let fold: Vec<&Answered> = rounds.iter().map(|(_, round)| round).collect();
+        let examples = |rounds: Vec<&Named>, counts: &Counts| -> Vec<Example> {
+            let fold: Vec<&Answered> = rounds.iter().map(|named| &named.round).collect();
             let lists = candidates(&fold, &most_popular, recipe.candidates, seed);
-            let example = |((name, round), candidates): (&(String, Answered), Vec<Vec<u32>>)| {
+            let example = |(named, candidates): (&Named, Vec<Vec<u32>>)| {
+                let Named { name, image, round } = named.clone();
                 let of: Vec<&[u32]> = candidates.iter().map(Vec::as_slice).collect();
                 let counted = counts.features(&round.turn, &of);
-                Example { round: round.clone(), candidates, counted, name: name.clone() }
+                Example { round, image, candidates, counted, name }
             };
             rounds.into_iter().zip(lists).map(example).collect()
         };
         let mut train_examples = Vec::new();
         for fold in 0..recipe.folds {
-            let is_in = |round: &&(String, Answered)| round.1.dialog % recipe.folds == fold;
+            let is_in = |named: &&Named| named.round.dialog % recipe.folds == fold;
             let others = all.iter().copied().filter(|round| round.dialog % recipe.folds != fold);
             train_examples
                 .extend(examples(train_rounds.iter().filter(is_in).collect(), &Counts::of(others)));
@@ -146,6 +181,7 @@ impl<'a> Training<'a> {
             train: train_examples,
             dev: dev_examples,
             dialogs: [train.len(), dev.len()],
+            images,
             negatives: recipe.negatives.min(fewest - 1),
             fingerprint: fingerprint.value(),
             device: device.clone(),
@@ -158,6 +194,7 @@ impl<'a> Training<'a> {
             self.model.clone(),
             self.tokenizer.clone(),
             self.counts.clone(),
+            self.images.clone(),
             &self.device,
         )
     }

@@ -40,7 +40,7 @@ impl Pictures {
 }
 
 /// The image that a file is a picture of.
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     let (stem, kind) = name.rsplit_once('.')?;
     let is_picture = ["jpg", "jpeg", "png"].iter().any(|known| kind.eq_ignore_ascii_case(known));
     let digits = stem.rsplit(|c: char| !c.is_ascii_digit()).next()?;
@@ -63,7 +63,7 @@ impl fmt::Display for Pictures {
         };
         write!(
             f,
-            "; {} are missing: no file {}{more} (nor .jpeg, .png). Nothing here needs them: answers are ranked by text alone",
+            "; {} are missing: no file {}{more} (nor .jpeg, .png). Answers are ranked by text alone without them",
             missing.len(),
             named.join(", ")
         )

@@ -1,11 +1,13 @@
 //! Files of dialogs: VisDial as published, its dense annotations, and dialogs as plain text.
 
 mod dense;
+mod features;
 mod images;
 mod text;
 mod visdial;
 
 pub use dense::Dense;
+pub use features::{ImageFeatures, ImageSource};
 pub use images::Pictures;
 pub use text::{TextDialog, read_text, without_images};
 pub use visdial::{CANDIDATES, Dialog, ROUNDS, ReadOptions, Round, VisDial};

@@ -3,10 +3,11 @@
 use super::agents::{ABot, AgentsConfig, QBot, Scale, agents};
 use super::batch::Told;
 use super::play::{Dialogs, Imagined};
-use super::scene::{FEATURES, Object, Scene};
-use super::talk::{Question, caption, text};
+use super::pool::{ScenePool, percentile};
+use super::scene::Object;
+use super::talk::{Question, caption, text, typed};
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use conv_hub::Stored;
 use conv_nn::Parameters;
 use conv_nn::rng::seeded;
@@ -15,8 +16,6 @@ use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 
-/// Scenes of the pool that a round shows.
-const SHOWN: usize = 4;
 /// Times that a question which was asked before is drawn anew.
 const TRIES: usize = 12;
 
@@ -67,6 +66,8 @@ pub struct Played {
 /// A scene near what Q-Bot imagines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Nearest {
+    /// Its place in the pool.
+    pub place: usize,
     /// Its name.
     pub scene: String,
     /// What is in it.
@@ -93,37 +94,40 @@ impl Agents {
         Self { questioner, answerer, scale, device: device.clone() }
     }
 
-    /// Features of scenes as they are, `[N, F]`.
-    fn features(&self, scenes: &[Scene]) -> Result<Tensor> {
-        let values: Vec<f32> = scenes.iter().flat_map(Scene::features).collect();
-        Ok(Tensor::from_vec(values, (scenes.len(), FEATURES), &self.device)?)
-    }
-
     /// Both agents and their scale.
     pub(super) fn parts(&self) -> (&QBot, &ABot, &Scale) {
         (&self.questioner, &self.answerer, &self.scale)
     }
 
-    /// Games about scenes, each with its own random stream, and what Q-Bot imagines after each fact.
+    /// Games about the scenes at `targets`, each with its own random stream, and what Q-Bot
+    /// imagines after each fact. Q-Bot asks, or whoever says what is `asked` in a round.
     pub(super) fn talk(
         &self,
-        scenes: Vec<Scene>,
+        pool: &ScenePool,
+        targets: &[usize],
         rounds: usize,
         mut rngs: Vec<ChaCha8Rng>,
+        asked: Option<&[Vec<u32>]>,
     ) -> Result<(Vec<Told>, Vec<Imagined>)> {
-        let seen = self.features(&scenes)?;
-        let told = |(scene, rng): (Scene, &mut ChaCha8Rng)| {
-            let caption = caption(&scene, rng);
-            Told { scene, caption, rounds: Vec::new() }
-        };
-        let mut games: Vec<Told> = scenes.into_iter().zip(&mut rngs).map(told).collect();
-        let captions: Vec<Vec<u32>> = games.iter().map(|game| game.caption.clone()).collect();
-        let mut dialogs = Dialogs::new(&self.questioner, &self.answerer, &captions, &self.device)?;
-        for _ in 0..rounds {
+        let mut games = Vec::new();
+        for (&target, rng) in targets.iter().zip(&mut rngs) {
+            let scene = pool.scene(target)?.clone();
+            games.push(Told { caption: caption(&scene, rng), scene, rounds: Vec::new() });
+        }
+        let seen = pool.features_of(targets, &self.device)?;
+        let mut dialogs = self.dialogs(&games)?;
+        for round in 0..rounds {
             let is_known = |game: usize, question: &[u32]| {
                 games[game].rounds.iter().any(|(before, _)| before == question)
             };
-            let questions = dialogs.ask(&mut rngs, TRIES, is_known)?;
+            let questions = match asked.and_then(|asked| asked.get(round)) {
+                None => dialogs.ask(&mut rngs, TRIES, is_known)?,
+                Some(question) => {
+                    let questions = vec![question.clone(); games.len()];
+                    dialogs.hear(&questions)?;
+                    questions
+                }
+            };
             let answers = dialogs.answer(&questions, &seen, None)?;
             for ((game, question), answer) in games.iter_mut().zip(questions).zip(answers) {
                 game.rounds.push((question, answer));
@@ -133,10 +137,15 @@ impl Agents {
         Ok((games, imagined))
     }
 
+    /// Dialogs in which Q-Bot has heard the captions.
+    fn dialogs(&self, games: &[Told]) -> Result<Dialogs<'_>> {
+        let captions: Vec<Vec<u32>> = games.iter().map(|game| game.caption.clone()).collect();
+        Dialogs::new(&self.questioner, &self.answerer, &captions, &self.device)
+    }
+
     /// What Q-Bot imagines after each fact of games that were played.
     pub(super) fn imagine(&self, games: &[Told]) -> Result<Vec<Imagined>> {
-        let captions: Vec<Vec<u32>> = games.iter().map(|game| game.caption.clone()).collect();
-        let mut dialogs = Dialogs::new(&self.questioner, &self.answerer, &captions, &self.device)?;
+        let mut dialogs = self.dialogs(games)?;
         for round in 0..games.first().map_or(0, |game| game.rounds.len()) {
             let said = games.iter().map(|game| game.rounds[round].clone());
             let (questions, answers): (Vec<_>, Vec<_>) = said.unzip();
@@ -145,16 +154,11 @@ impl Agents {
         dialogs.imagined()
     }
 
-    /// How the pool is ranked, scene by scene.
-    pub(super) fn pool(&self, scenes: &[Scene]) -> Result<Pool> {
-        Ok(Pool(self.scale.ordered(&self.features(scenes)?)?.to_vec2::<f32>()?))
-    }
-
     /// Plays about scene `target` of `pool`. Questions are drawn as Q-Bot has them likely, from the seed; A-Bot says the likeliest word.
     ///
     /// # Errors
     /// No such scene, or networks whose numbers are not finite.
-    pub fn play(&self, pool: &[Scene], target: usize, rounds: usize, seed: u64) -> Result<Game> {
+    pub fn play(&self, pool: &ScenePool, target: usize, rounds: usize, seed: u64) -> Result<Game> {
         let mut games = self.play_all(pool, &[target], rounds, seed)?;
         Ok(games.swap_remove(0))
     }
@@ -165,28 +169,52 @@ impl Agents {
     /// As there.
     pub fn play_all(
         &self,
-        pool: &[Scene],
+        pool: &ScenePool,
         targets: &[usize],
         rounds: usize,
         seed: u64,
     ) -> Result<Vec<Game>> {
-        if let Some(target) = targets.iter().find(|&&target| target >= pool.len()) {
-            let found = format!("scene {target} of {}", pool.len());
-            return Err(Error::Empty {
-                place: "the pool".into(),
-                found,
-                expected: "a scene of the pool",
-            });
-        }
+        self.games(pool, targets, rounds, seed, None)
+    }
+
+    /// A person asks in Q-Bot's place: A-Bot answers by its network, and Q-Bot listens and
+    /// imagines. With no question yet it has heard the caption alone, which is that of
+    /// [`Agents::play`].
+    ///
+    /// # Errors
+    /// As there; a question with a word that the agents do not know, or with too many.
+    pub fn answer(
+        &self,
+        pool: &ScenePool,
+        target: usize,
+        questions: &[String],
+        seed: u64,
+    ) -> Result<Game> {
+        let words = |question: &String| {
+            let wrong = |reason| Error::Question { question: question.clone(), reason };
+            typed(question).map_err(wrong)
+        };
+        let asked = questions.iter().map(words).collect::<Result<Vec<_>>>()?;
+        let mut games = self.games(pool, &[target], asked.len(), seed, Some(&asked))?;
+        Ok(games.swap_remove(0))
+    }
+
+    fn games(
+        &self,
+        pool: &ScenePool,
+        targets: &[usize],
+        rounds: usize,
+        seed: u64,
+        asked: Option<&[Vec<u32>]>,
+    ) -> Result<Vec<Game>> {
         let rngs = targets.iter().map(|target| seeded(seed, &format!("game {target}"))).collect();
-        let scenes = targets.iter().map(|&target| pool[target].clone()).collect();
-        let (games, imagined) = self.talk(scenes, rounds, rngs)?;
-        let ranked = self.pool(pool)?;
+        let (games, imagined) = self.talk(pool, targets, rounds, rngs, asked)?;
+        let ranked = pool.ranked(&self.scale, &self.device)?;
         let game =
             |((Told { scene, caption, rounds }, imagined), &target): ((Told, Imagined), &usize)| {
                 let guess = |round: usize| {
                     let distances = ranked.distances(&imagined[round]);
-                    (percentile(&distances, target), nearest(&distances, pool, target))
+                    (percentile(&distances, target), pool.nearest(&distances, target))
                 };
                 let played = rounds.iter().enumerate().map(|(round, (question, answer))| {
                     let (percentile, nearest) = guess(round + 1);
@@ -201,7 +229,7 @@ impl Agents {
                 });
                 let (percentile, nearest) = guess(0);
                 Game {
-                    pool: pool.len(),
+                    pool: pool.scenes().len(),
                     caption: text(&caption),
                     percentile,
                     nearest,
@@ -212,39 +240,6 @@ impl Agents {
             };
         Ok(games.into_iter().zip(imagined).zip(targets).map(game).collect())
     }
-}
-
-/// The features of a pool's scenes, put in order.
-pub(super) struct Pool(Vec<Vec<f32>>);
-
-impl Pool {
-    /// Of each scene, how far it is from an imagined one.
-    pub fn distances(&self, imagined: &[f32]) -> Vec<f32> {
-        let distance = |features: &Vec<f32>| -> f32 {
-            features.iter().zip(imagined).map(|(a, b)| (a - b) * (a - b)).sum()
-        };
-        self.0.iter().map(distance).collect()
-    }
-}
-
-/// The share of the other scenes that are farther than the right one, in percent.
-pub(super) fn percentile(distances: &[f32], target: usize) -> f64 {
-    let own = distances[target];
-    let farther = distances.iter().filter(|&&other| other > own).count() as f64;
-    // Scenes as far as the right one, itself left out: it comes in the middle of them.
-    let equal = distances.iter().filter(|&&other| other == own).count() as f64 - 1.0;
-    100.0 * (farther + equal / 2.0) / (distances.len().max(2) - 1) as f64
-}
-
-fn nearest(distances: &[f32], pool: &[Scene], target: usize) -> Vec<Nearest> {
-    let mut order: Vec<usize> = (0..pool.len()).collect();
-    order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
-    let nearest = order.into_iter().take(SHOWN).map(|place| Nearest {
-        scene: pool[place].name.clone(),
-        objects: pool[place].objects.clone(),
-        is_right: place == target,
-    });
-    nearest.collect()
 }
 
 impl fmt::Display for Game {
@@ -281,9 +276,10 @@ mod tests {
     #[test]
     fn a_played_game_heard_again_is_imagined_as_before_and_other_answers_mislead() {
         let (agents, count) = (shipped(), 60);
-        let scenes = draw_scenes(count, 4);
+        let pool = ScenePool::new(draw_scenes(count, 4));
         let rngs = (0..count as u64).map(|game| seeded(game, "game")).collect();
-        let (games, imagined) = agents.talk(scenes.clone(), 6, rngs).unwrap();
+        let all: Vec<usize> = (0..count).collect();
+        let (games, imagined) = agents.talk(&pool, &all, 6, rngs, None).unwrap();
         let again = agents.imagine(&games).unwrap();
         assert_eq!(again.concat(), imagined.concat());
 
@@ -291,7 +287,7 @@ mod tests {
         let shuffled: Vec<Told> =
             (0..count).map(|game| games[game].with_answers_of(next(game))).collect();
         assert_eq!(shuffled[3].rounds[2], (games[3].rounds[2].0.clone(), games[4].rounds[2].1));
-        let ranked = agents.pool(&scenes).unwrap();
+        let ranked = pool.ranked(&agents.scale, &agents.device).unwrap();
         let mean = |imagined: &[Imagined]| {
             let each = imagined.iter().enumerate();
             each.map(|(game, facts)| percentile(&ranked.distances(&facts[6]), game)).sum::<f64>()
@@ -299,5 +295,20 @@ mod tests {
         };
         let (heard, misled) = (mean(&imagined), mean(&agents.imagine(&shuffled).unwrap()));
         assert!(heard > misled + 10.0, "{heard}, {misled}");
+    }
+    #[test]
+    fn a_person_who_asks_what_q_bot_asked_plays_its_game() {
+        let (agents, pool) = (shipped(), ScenePool::new(draw_scenes(30, 2)));
+        let game = agents.play(&pool, 7, 4, 3).unwrap();
+        let questions: Vec<String> =
+            game.rounds.iter().map(|round| round.question.clone()).collect();
+        assert_eq!(agents.answer(&pool, 7, &questions, 3).unwrap(), game);
+        let typed = ["How many GREY things?".to_string()];
+        let game = agents.answer(&pool, 7, &typed, 3).unwrap();
+        assert_eq!(game.rounds[0].question, "how many gray things ?");
+        let wrong = ["how many dogs?".to_string()];
+        let error = agents.answer(&pool, 7, &wrong, 3).unwrap_err().to_string();
+        assert!(error.contains("how many dogs?") && error.contains("`dogs`"), "{error}");
+        assert!(agents.answer(&pool, 30, &[], 3).is_err());
     }
 }

@@ -10,8 +10,11 @@ mod batch;
 mod game;
 mod page;
 mod play;
+mod pool;
 mod reinforce;
 mod scene;
+mod seen;
+mod survey;
 mod talk;
 mod train;
 
@@ -19,5 +22,9 @@ pub use agents::{ABot, AgentsConfig, QBot};
 pub use batch::Batch;
 pub use game::{Agents, Game, Nearest, Played};
 pub use page::section;
+#[cfg(feature = "serve")]
+pub(crate) use page::{described, svg};
+pub use pool::ScenePool;
 pub use scene::{Object, Scene, draw_scenes, read_scenes};
+pub use survey::Survey;
 pub use train::{AgentsRecipe, AgentsTraining, Games, Learning, agents_card};

@@ -57,13 +57,17 @@ pub fn section(game: &Game) -> Html {
 fn figure(name: &str, objects: &[Object], is_right: bool) -> String {
     let class = if is_right { " class=\"right\"" } else { "" };
     let name = Html::text(name);
-    let described: Vec<String> = objects.iter().map(ToString::to_string).collect();
-    let described = Html::text(&described.join(", "));
-    format!("<figure{class}>{}<figcaption>{name}</figcaption></figure>", drawn(objects, &described))
+    format!("<figure{class}>{}<figcaption>{name}</figcaption></figure>", svg(objects))
+}
+
+/// Objects in words.
+pub(crate) fn described(objects: &[Object]) -> String {
+    objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A scene as a picture: each object by its shape, size and colour; metal shines.
-fn drawn(objects: &[Object], described: &Html) -> String {
+pub(crate) fn svg(objects: &[Object]) -> String {
+    let described = Html::text(&described(objects));
     let (width, height) = (PLACE * ROW, PLACE * objects.len().div_ceil(ROW).max(1));
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{described}\">"

@@ -39,7 +39,7 @@ impl<'a> Dialogs<'a> {
     }
 
     /// Q-Bot hears these words, of each dialog its own or none.
-    fn hear(&mut self, words: &[Vec<u32>]) -> Result<()> {
+    pub fn hear(&mut self, words: &[Vec<u32>]) -> Result<()> {
         let (words, lengths) = padded(words, self.device)?;
         let (_, state) =
             self.questioner.read(&words, Some(&lengths), Some(&self.state), &mut Mode::Eval)?;

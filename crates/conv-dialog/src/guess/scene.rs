@@ -55,17 +55,7 @@ impl Scene {
     }
 
     pub(crate) fn features(&self) -> Vec<f32> {
-        let mut features = vec![self.objects.len() as f32];
-        features.extend((0..VALUES.len()).map(|value| self.count(&[value]) as f32));
-        for (place, (_, begin, end)) in ATTRIBUTES.iter().enumerate() {
-            for (_, other, last) in &ATTRIBUTES[place + 1..] {
-                for value in *begin..*end {
-                    features
-                        .extend((*other..*last).map(|other| self.count(&[value, other]) as f32));
-                }
-            }
-        }
-        features
+        features_of(self.objects.len(), |values| self.count(values) as f32)
     }
 
     /// 3 to 10 objects, each value of each attribute as likely.
@@ -78,6 +68,21 @@ impl Scene {
             (0..count).map(|_| object(&mut |begin, end| rng.random_range(begin..end))).collect();
         Self { name, objects }
     }
+}
+
+/// A scene's features: how many objects there are, and what `count` says of each value and of each
+/// pair of values of two attributes.
+pub(crate) fn features_of(objects: usize, count: impl Fn(&[usize]) -> f32) -> Vec<f32> {
+    let mut features = vec![objects as f32];
+    features.extend((0..VALUES.len()).map(|value| count(&[value])));
+    for (place, (_, begin, end)) in ATTRIBUTES.iter().enumerate() {
+        for (_, other, last) in &ATTRIBUTES[place + 1..] {
+            for value in *begin..*end {
+                features.extend((*other..*last).map(|other| count(&[value, other])));
+            }
+        }
+    }
+    features
 }
 
 /// So many scenes, which depend on the seed alone.

@@ -61,6 +61,35 @@ pub(crate) fn text(words: &[u32]) -> String {
     words.iter().map(|&word| name(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a question as a person types it, its end among them: case, `?` and British
+/// spelling do not matter. What is wrong with it otherwise.
+pub(crate) fn typed(text: &str) -> Result<Vec<u32>, String> {
+    let mut words = Vec::new();
+    for word in text.split(|c: char| c.is_whitespace() || matches!(c, '?' | '.' | ',' | '!')) {
+        let word = match &word.to_lowercase()[..] {
+            "" => continue,
+            "colour" => "color".into(),
+            "grey" => "gray".into(),
+            word => word.to_string(),
+        };
+        // Neither the signs at its beginning, nor anything that a question has no use for.
+        let spoken = (STOP + 1..VOCABULARY as u32).find(|&known| name(known) == word);
+        let known = spoken.ok_or_else(|| {
+            let examples = "how many red cubes, any small metal things, what size is the sphere";
+            format!("the agents do not know the word `{word}`, expected such as: {examples}")
+        })?;
+        words.push(known);
+        if words.len() == LONGEST {
+            return Err(format!("expected at most {} words", LONGEST - 1));
+        }
+    }
+    if words.is_empty() {
+        return Err("no words, expected a question".into());
+    }
+    words.push(ASKED);
+    Ok(words)
+}
+
 fn name(word: u32) -> &'static str {
     match word {
         TEN => "ten",

@@ -2,8 +2,9 @@
 
 use super::agents::{AgentsConfig, Scale, agents};
 use super::batch::{Batch, Told};
-use super::game::{Agents, percentile};
+use super::game::Agents;
 use super::play::Imagined;
+use super::pool::{ScenePool, percentile};
 use super::reinforce::{Played, advantages, play_on};
 use super::scene::{FEATURES, Scene};
 use super::talk::{Question, VOCABULARY};
@@ -201,17 +202,18 @@ impl<'a> AgentsTraining<'a> {
         for (value, loss) in value.iter_mut().zip(&losses(&self.agents, &batch, &mut Mode::Eval)?) {
             *value = f64::from(loss.to_scalar::<f32>()?);
         }
-        let pool: Vec<Scene> =
-            (0..POOL).map(|scene| Told::draw(seed, &format!("pool {scene}"), 0).scene).collect();
+        let scene = |number| Told::draw(seed, &format!("pool {number}"), 0).scene;
+        let pool = ScenePool::new((0..POOL).map(scene).collect());
         let rngs = (0..PLAYED).map(|game| seeded(seed, &format!("game {game}"))).collect();
-        let scenes = pool[..PLAYED].to_vec();
-        let (games, imagined) = self.agents.talk(scenes, self.recipe.rounds, rngs)?;
+        let targets: Vec<usize> = (0..PLAYED).collect();
+        let (games, imagined) =
+            self.agents.talk(&pool, &targets, self.recipe.rounds, rngs, None)?;
         // Each game hears what A-Bot said in the next one, round by round.
         let shuffled: Vec<Told> = (0..games.len())
             .map(|game| games[game].with_answers_of(&games[(game + 1) % games.len()]))
             .collect();
         let misled = self.agents.imagine(&shuffled)?;
-        let ranked = self.agents.pool(&pool)?;
+        let ranked = pool.ranked(self.agents.parts().2, &self.device)?;
         let at = |imagined: &[Imagined], round: usize| {
             let percentiles = imagined
                 .iter()

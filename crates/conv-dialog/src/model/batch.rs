@@ -4,6 +4,7 @@ use crate::counts::FEATURES;
 use crate::words::Turn;
 use crate::{Config, Decoder, Encoder, Result};
 use candle_core::{Device, Tensor};
+use conv_hub::InvalidField;
 use conv_text::tokenizer::{PAD, UNK};
 use std::collections::HashMap;
 
@@ -82,6 +83,8 @@ pub(super) enum Answers {
 #[derive(Debug, Clone)]
 pub struct Batch {
     pub(super) question: Sequences,
+    /// Features of each round's image, `[B, I]`, for a network that sees some.
+    pub(super) image: Option<Tensor>,
     pub(super) history: History,
     pub(super) answers: Answers,
 }
@@ -89,6 +92,8 @@ pub struct Batch {
 /// A round to be put into a batch: its turn, its candidates and what counting says of each.
 pub(crate) struct Asked<'a> {
     pub turn: &'a Turn,
+    /// Features of the image, empty for text alone.
+    pub image: &'a [f32],
     pub candidates: Vec<&'a [u32]>,
     pub counted: Vec<[f32; FEATURES]>,
 }
@@ -121,7 +126,16 @@ impl Batch {
             }
             Decoder::Generative => said(candidates(), known, each, device)?,
         };
-        Ok(Self { question: Sequences::new(&questions, known, device)?, history, answers })
+        let size = config.image_size();
+        if let Some(other) = rounds.iter().find(|round| round.image.len() != size) {
+            let found = other.image.len();
+            let expected = format!("{size} numbers of each image, as config.json says");
+            return Err(InvalidField::new("image", found, expected).into());
+        }
+        let seen = || rounds.iter().flat_map(|round| round.image).copied().collect::<Vec<f32>>();
+        let image = (size > 0).then(|| Tensor::from_vec(seen(), (rounds.len(), size), device));
+        let question = Sequences::new(&questions, known, device)?;
+        Ok(Self { question, image: image.transpose()?, history, answers })
     }
 }
 

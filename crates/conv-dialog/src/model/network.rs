@@ -1,4 +1,5 @@
-//! Encoders and decoders of Das et al. (2017), "Visual Dialog", sections 4.1 and 4.2, on text alone.
+//! Encoders and decoders of Das et al. (2017), "Visual Dialog", sections 4.1 and 4.2, on text, and on
+//! features of the image where there are some.
 
 use super::batch::{Answers, Batch, History, Sequences, Shared};
 use crate::counts::FEATURES;
@@ -29,6 +30,10 @@ pub(crate) struct Statistics {
 ///   before it, where facts are the caption and then each question with its answer;
 /// - memory network: e = q + W Σ a\_s h\_s + b, a = softmax of q · h\_s over the facts.
 ///
+/// Where the network sees the image, of features v, late fusion has \[q; h; v\], the hierarchical layer hears \[q\_s; h\_s; v\], and the
+/// memory network has tanh(W\_q \[q; v\] + b\_q) in the place of q. The paper's hierarchical encoder has the image beside each word of the
+/// question instead.
+///
 /// The discriminative decoder scores a candidate by e · r, where r is the last state of a layer over the answer, and adds what a small
 /// network makes of the counted features c: v · tanh(U c). The generative one scores it by the log-likelihood of its words and its end in a
 /// recurrent language model that begins in the state e.
@@ -51,7 +56,7 @@ pub struct Network {
 enum Joined {
     Fusion(Linear),
     Dialog(Lstm),
-    Context(Linear),
+    Context { context: Linear, query: Option<Linear> },
 }
 
 /// What comes behind the layer over answers.
@@ -64,8 +69,8 @@ enum Scored {
 /// Builds the network.
 ///
 /// Parameters: `words.weight` `[known, D]`, with a row more for the sign at both ends of an answer that is said word by word; `question.…`,
-/// `history.…` and `answer.…` as [`Lstm`] has them; `fusion.weight` `[H, 2H]` and `bias`, or `dialog.…`, or `context.weight` `[H, H]` and
-/// `bias`; for the discriminative decoder buffers `counting.mean` and `counting.deviation` `[19]`, `counting.hidden.weight` and `bias`,
+/// `history.…` and `answer.…` as [`Lstm`] has them; `fusion.weight` `[H, 2H + I]` and `bias`, or `dialog.…`, or `context.weight` `[H, H]` and
+/// `bias`, with `query.weight` `[H, H + I]` and `bias` where there is an image; for the discriminative decoder buffers `counting.mean` and `counting.deviation` `[19]`, `counting.hidden.weight` and `bias`,
 /// `counting.score.weight` and `bias`, for the generative one `next.weight` `[known + 1, H]` and `bias`.
 ///
 /// # Errors
@@ -77,6 +82,7 @@ pub(crate) fn network(
 ) -> Result<Network> {
     config.check()?;
     let Config { known, dimension, units, counting_units, .. } = *config;
+    let seen = config.image_size();
     let reader = |name: &str| lstm(dimension, units, LstmConfig::default(), vb.pp(name));
     let of_counting = vb.pp("counting");
     let buffer = |name: &str, given: Option<&Vec<f32>>, constant| {
@@ -87,11 +93,15 @@ pub(crate) fn network(
         of_counting.get_with_hints(FEATURES, name, Init::Buffer(Box::new(init)))
     };
     let joined = match config.encoder {
-        Encoder::LateFusion => Joined::Fusion(linear(2 * units, units, vb.pp("fusion"))?),
+        Encoder::LateFusion => Joined::Fusion(linear(2 * units + seen, units, vb.pp("fusion"))?),
         Encoder::Hierarchical => {
-            Joined::Dialog(lstm(2 * units, units, LstmConfig::default(), vb.pp("dialog"))?)
+            Joined::Dialog(lstm(2 * units + seen, units, LstmConfig::default(), vb.pp("dialog"))?)
         }
-        Encoder::Memory => Joined::Context(linear(units, units, vb.pp("context"))?),
+        Encoder::Memory => {
+            let query = || linear(units + seen, units, vb.pp("query"));
+            let query = (seen > 0).then(query).transpose()?;
+            Joined::Context { context: linear(units, units, vb.pp("context"))?, query }
+        }
     };
     let scored = match config.decoder {
         Decoder::Discriminative => Scored::Counting {
@@ -160,12 +170,16 @@ impl Network {
     fn encode(&self, batch: &Batch, mode: &mut Mode) -> Result<Tensor> {
         let precision = precision(mode);
         let rounds = batch.question.lengths.len();
+        if batch.image.is_some() != self.config.image.is_some() {
+            return Err(other_batch());
+        }
+        let image = batch.image.clone();
         match (&self.joined, &batch.history) {
             (Joined::Fusion(layer), History::Whole(history)) => {
                 let question = self.read(&self.question, &batch.question, mode)?;
                 let history = self.read(&self.history, history, mode)?;
-                let both = Tensor::cat(&[question, history], 1)?;
-                Ok(layer.at(precision).forward(&both)?.tanh()?)
+                let all: Vec<Tensor> = [question, history].into_iter().chain(image).collect();
+                Ok(layer.at(precision).forward(&Tensor::cat(&all, 1)?)?.tanh()?)
             }
             (
                 Joined::Dialog(layer),
@@ -173,12 +187,25 @@ impl Network {
             ) => {
                 let questions = self.read_shared(&self.question, questions, rounds, mode)?;
                 let facts = self.read_shared(&self.history, facts, rounds, mode)?;
-                let both = Tensor::cat(&[questions, facts], 2)?;
-                let (_, state) = layer.forward(&both, Some(counts), None, mode)?;
+                let facts_of_each = facts.dim(1)?;
+                let image = image.map(|image| {
+                    let (rounds, size) = image.dims2()?;
+                    image.unsqueeze(1)?.expand((rounds, facts_of_each, size))?.contiguous()
+                });
+                let all: Vec<Tensor> =
+                    [questions, facts].into_iter().chain(image.transpose()?).collect();
+                let (_, state) = layer.forward(&Tensor::cat(&all, 2)?, Some(counts), None, mode)?;
                 Ok(state.h.squeeze(0)?)
             }
-            (Joined::Context(layer), History::Facts { facts, counts, .. }) => {
+            (Joined::Context { context: layer, query }, History::Facts { facts, counts, .. }) => {
                 let question = self.read(&self.question, &batch.question, mode)?;
+                let question = match (query, image) {
+                    (Some(query), Some(image)) => {
+                        let both = Tensor::cat(&[question, image], 1)?;
+                        query.at(precision).forward(&both)?.tanh()?
+                    }
+                    _ => question,
+                };
                 let facts = self.read_shared(&self.history, facts, rounds, mode)?;
                 let alike = facts.broadcast_mul(&question.unsqueeze(1)?)?.sum(D::Minus1)?;
                 let attention = softmax_of_first(&alike, counts)?;

@@ -8,7 +8,7 @@ import json
 import torch
 from torch import nn
 
-KNOWN, D, H, K, FEATURES, COUNTING, HISTORY = 9, 3, 4, 3, 19, 2, 8
+KNOWN, D, H, K, FEATURES, COUNTING, HISTORY, IMAGE = 9, 3, 4, 3, 19, 2, 8, 2
 ENCODERS, DECODERS = ("late-fusion", "hierarchical", "memory"), ("discriminative", "generative")
 
 
@@ -18,18 +18,22 @@ def last(layer, words, texts):
 
 
 class Network(nn.Module):
-    def __init__(self):
+    def __init__(self, image):
         super().__init__()
+        self.image = image
         self.words = nn.Embedding(KNOWN + 1, D, padding_idx=0)
         for name in ("question", "history", "answer"):
             setattr(self, name, nn.LSTM(D, H, batch_first=True))
-        self.dialog = nn.LSTM(2 * H, H, batch_first=True)
-        self.fusion = nn.Linear(2 * H, H)
+        self.dialog = nn.LSTM(2 * H + image, H, batch_first=True)
+        self.fusion = nn.Linear(2 * H + image, H)
         self.context = nn.Linear(H, H)
+        if image:
+            self.query = nn.Linear(H + image, H)
         self.counting = nn.ModuleDict({"hidden": nn.Linear(FEATURES, COUNTING), "score": nn.Linear(COUNTING, 1)})
         self.next = nn.Linear(H, KNOWN + 1)
 
     def encode(self, encoder, turn):
+        image = torch.tensor(turn["image"][: self.image])
         question = last(self.question, self.words, [turn["question"]])[0]
         rounds = [asked + answered for asked, answered in turn["rounds"]]
         if encoder == "late-fusion":
@@ -37,12 +41,15 @@ class Network(nn.Module):
             before = sum(rounds, [])
             heard = heard + before[max(0, len(before) - (HISTORY - len(heard))) :]
             history = last(self.history, self.words, [heard])[0]
-            return torch.tanh(self.fusion(torch.cat([question, history])))
+            return torch.tanh(self.fusion(torch.cat([question, history, image])))
         facts = last(self.history, self.words, [fact[:HISTORY] for fact in [turn["caption"]] + rounds])
         if encoder == "hierarchical":
             asked = [question for question, _ in turn["rounds"]] + [turn["question"]]
             questions = last(self.question, self.words, asked)
-            return self.dialog(torch.cat([questions, facts], 1)[None])[1][0][0, 0]
+            seen = image.expand(len(facts), -1)
+            return self.dialog(torch.cat([questions, facts, seen], 1)[None])[1][0][0, 0]
+        if self.image:
+            question = torch.tanh(self.query(torch.cat([question, image])))
         attention = torch.softmax(facts @ question, 0)
         return question + self.context(attention @ facts)
 
@@ -61,17 +68,22 @@ class Network(nn.Module):
         return torch.stack(scores)
 
 
-def rounded(tensor):
-    return [float(f"{number:.6g}") for number in tensor.flatten().tolist()]
+def rounded(tensor, digits=5):
+    return [round(number, digits) for number in tensor.flatten().tolist()]
+
+
+def drawn(image):
+    network = Network(image)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.tensor(rounded(parameter, 3)).view_as(parameter))
+    return network
 
 
 def main():
     torch.manual_seed(1)
     torch.set_default_dtype(torch.float64)
-    network = Network()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.tensor(rounded(parameter)).view_as(parameter))
+    networks = [drawn(0), drawn(IMAGE)]
 
     def text(most):
         return torch.randint(1, KNOWN, (int(torch.randint(1, most + 1, ())),)).tolist()
@@ -83,10 +95,20 @@ def main():
                 "caption": text(5),
                 "rounds": [[text(4), text(3)] for _ in range(before)],
                 "question": text(4),
+                "image": [round(float(x), 3) for x in torch.randn(IMAGE)],
                 "candidates": [text(3) for _ in range(K)],
                 "counted": [[round(float(x), 3) for x in torch.randn(FEATURES)] for _ in range(K)],
             }
         )
+    print(json.dumps({"sizes": sizes(), "turns": turns, "networks": [cases(n, turns) for n in networks]}, separators=(",", ":")))
+
+
+def sizes():
+    return {"known": KNOWN, "dimension": D, "units": H, "counting_units": COUNTING, "history": HISTORY}
+
+
+def cases(network, turns):
+    """Every encoder with every decoder of a network."""
     cases = []
     for encoder in ENCODERS:
         for decoder in DECODERS:
@@ -110,9 +132,8 @@ def main():
                     "gradients": gradients,
                 }
             )
-    sizes = {"known": KNOWN, "dimension": D, "units": H, "counting_units": COUNTING, "history": HISTORY}
-    parameters = {name: rounded(p.data) for name, p in network.named_parameters()}
-    print(json.dumps({"sizes": sizes, "parameters": parameters, "turns": turns, "cases": cases}, separators=(",", ":")))
+    parameters = {name: rounded(p.data, 3) for name, p in network.named_parameters()}
+    return {"image": network.image, "parameters": parameters, "cases": cases}
 
 
 main()
