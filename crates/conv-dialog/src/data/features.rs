@@ -5,7 +5,6 @@ use crate::{Error, Result};
 use candle_core::{DType, Tensor};
 use conv_vision::Features;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +45,7 @@ impl ImageFeatures {
     /// A file that is none; no such layer; a name without number, two pictures of an image, numbers
     /// that are not finite or not as many as the others', by picture.
     pub fn read(path: &Path, layer: Option<&str>) -> Result<Self> {
-        let features = Features::<Value>::read(path)?;
+        let features = Features::read(path)?;
         let wrong = |reason: String| Error::Features { path: path.into(), reason };
         let made_by = features.made_by();
         let layer = match (layer, &made_by.layers[..]) {

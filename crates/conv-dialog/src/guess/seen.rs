@@ -5,7 +5,6 @@ use super::scene::{ATTRIBUTES, Scene, VALUES, features_of};
 use crate::{Error, Result};
 use candle_core::Tensor;
 use conv_vision::Features;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -20,11 +19,7 @@ impl ScenePool {
     /// # Errors
     /// Features of other things than CLEVR's objects, by layer or picture; two pictures of a name;
     /// no scene with a picture, with the first names that were looked for.
-    pub fn seen(
-        scenes: Vec<Scene>,
-        path: &Path,
-        features: &Features<Value>,
-    ) -> Result<(Self, usize)> {
+    pub fn seen(scenes: Vec<Scene>, path: &Path, features: &Features) -> Result<(Self, usize)> {
         let orders = orders(path, features)?;
         let mut pictures = HashMap::new();
         for image in features.images() {
@@ -58,7 +53,7 @@ impl ScenePool {
 }
 
 /// Of each attribute, which of its values each of the detector's numbers is of.
-fn orders(path: &Path, features: &Features<Value>) -> Result<[Vec<usize>; 4]> {
+fn orders(path: &Path, features: &Features) -> Result<[Vec<usize>; 4]> {
     let order = |(attribute, begin, end): (&str, usize, usize)| {
         let names = features.made_by().names.get(attribute).map_or(&[][..], Vec::as_slice);
         let place = |name: &String| (begin..end).find(|&value| VALUES[value] == name);
@@ -80,7 +75,7 @@ fn orders(path: &Path, features: &Features<Value>) -> Result<[Vec<usize>; 4]> {
 /// The features of a picture's scene.
 fn expected(
     path: &Path,
-    features: &Features<Value>,
+    features: &Features,
     image: &str,
     orders: &[Vec<usize>; 4],
 ) -> Result<Vec<f32>> {
@@ -134,7 +129,7 @@ mod tests {
     use conv_vision::FeaturesMadeBy;
 
     /// What a detector that is sure and right says of scenes, its values in an order of its own.
-    fn sure(scenes: &[Scene]) -> Features<Value> {
+    fn sure(scenes: &[Scene]) -> Features {
         let order = |begin: usize, end: usize| (begin..end).rev();
         let names = ATTRIBUTES.map(|(name, begin, end)| {
             (name.to_string(), order(begin, end).map(|value| VALUES[value].to_string()).collect())
@@ -143,7 +138,7 @@ mod tests {
             network: "mask-rcnn".into(),
             layers: ATTRIBUTES.map(|(name, ..)| name.to_string()).into(),
             weights: "0".into(),
-            preprocessing: Value::Null,
+            preprocessing: serde_json::Value::Null,
             names: names.into(),
         };
         let tensors = scenes.iter().flat_map(|scene| {
@@ -167,7 +162,7 @@ mod tests {
         // A picture on which nothing was found.
         scenes[3].objects.clear();
         sure(&scenes[..4]).write(&path).unwrap();
-        let features = Features::<Value>::read(&path).unwrap();
+        let features = Features::read(&path).unwrap();
         let (pool, left_out) = ScenePool::seen(scenes.clone(), &path, &features).unwrap();
         assert_eq!((pool.scenes(), left_out), (&scenes[..4], 1));
         let all = [0, 1, 2, 3];
@@ -187,10 +182,10 @@ mod tests {
     fn other_features_are_named() {
         let scenes = draw_scenes(1, 1);
         let path = Path::new("a.safetensors");
-        let read = |features: &Features<Value>| {
+        let read = |features: &Features| {
             ScenePool::seen(scenes.clone(), path, features).unwrap_err().to_string()
         };
-        let with = |change: &dyn Fn(&mut FeaturesMadeBy<Value>), layer: Tensor| {
+        let with = |change: &dyn Fn(&mut FeaturesMadeBy), layer: Tensor| {
             let whole = sure(&scenes);
             let mut made_by = whole.made_by().clone();
             change(&mut made_by);
@@ -204,7 +199,7 @@ mod tests {
         let tensor =
             |value: f32, axes: [usize; 2]| Tensor::full(value, &axes, &Device::Cpu).unwrap();
         let count = scenes[0].objects.len();
-        let pink = |made_by: &mut FeaturesMadeBy<Value>| {
+        let pink = |made_by: &mut FeaturesMadeBy| {
             made_by.names.get_mut("color").unwrap()[0] = "pink".into();
         };
         let error = with(&pink, tensor(0.1, [count, 8]));
