@@ -110,3 +110,39 @@ fn lists_folders_noises_rooms_and_encoders_are_taken() {
     assert_eq!(evaluation["wer"], trained["metrics"]["dev WER"]);
     assert!(evaluation["without_language_model"]["wer"].is_number());
 }
+
+/// A network of phones is trained with CTC, and another frame by frame from its alignments, whose
+/// encoder a third one of letters begins with. Features of the first are kept for the second.
+#[test]
+fn phones_are_learnt_and_then_frames_of_them() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write_data(folder);
+    fs::write(folder.join("words.dic"), "A  AH\nA(2)  EY\nBB  B IY\n").unwrap();
+    let train = |more: &[&str]| {
+        let phones = ["--phones", "words.dic", "--cache", "kept", "--epochs", "40"];
+        let mut command = speech(folder, &[&["train"], &DATA[..], &phones[..], more].concat());
+        let output = command.assert().success().get_output().clone();
+        let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (said(output.stdout), said(output.stderr))
+    };
+    let (_, notes) = train(&["--out", "phones"]);
+    assert!(notes.contains("features of 0 recordings were in kept, 30 are new"), "{notes}");
+    let model = json(folder, &["inspect", "phones/model"]);
+    assert_eq!(model["config"]["letters"], "ABC");
+    let (_, notes) = train(&["--frames-of", "phones/model", "--delay", "3", "--out", "frames"]);
+    assert!(notes.contains("features of 30 recordings were in kept, 0 are new"), "{notes}");
+    let log = fs::read_to_string(folder.join("frames/metrics.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    let error = last["metrics"]["frame error"].as_f64().unwrap();
+    assert!(error < 0.2, "{last}");
+    let arguments = [&["train"], &DATA[..], &["--init", "frames/model", "--dry-run"]].concat();
+    let notes = speech(folder, &arguments).assert().success().get_output().stderr.clone();
+    let notes = String::from_utf8(notes).unwrap();
+    assert!(notes.contains("are those of model: convolutions.0"), "{notes}");
+
+    fs::write(folder.join("words.dic"), "A  AH\n").unwrap();
+    let arguments = [&["train"], &DATA[..], &["--phones", "words.dic", "--dry-run"]].concat();
+    let message = self::error(folder, &arguments);
+    assert!(message.contains("\"BB\" in its text, expected words of the dictionary"), "{message}");
+}
