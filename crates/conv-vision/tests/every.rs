@@ -35,14 +35,13 @@ fn assert_close(what: &str, found: &Tensor, expected: &[f32], tolerance: f64) {
 fn equals(architecture: Architecture) {
     let id = architecture.torchvision().unwrap();
     // The classifier of VGG takes pictures of 224 pixels alone.
-    let graph = match id.starts_with("vgg") {
-        true => {
-            let graph = architecture.graph();
-            let is_pool = |layer: &&conv_vision::Layer| layer.name.starts_with("features.");
-            let last = graph.layers().iter().rfind(is_pool).unwrap().name.clone();
-            graph.until(&last)
-        }
-        false => architecture.graph(),
+    let graph = if id.starts_with("vgg") {
+        let graph = architecture.graph();
+        let is_pool = |layer: &&conv_vision::Layer| layer.name.starts_with("features.");
+        let last = graph.layers().iter().rfind(is_pool).unwrap().name.clone();
+        graph.until(&last)
+    } else {
+        architecture.graph()
     };
     let mut weights = seeded::weights(architecture);
     if id.starts_with("vgg") {

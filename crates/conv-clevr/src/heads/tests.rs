@@ -52,6 +52,7 @@ fn maps_of() -> MapsOf {
         layers: vec!["layer".into()],
         weights: "0".into(),
         preprocessing: serde_json::Value::Null,
+        names: Default::default(),
     };
     MapsOf { made_by, shape: MAPS, mean: vec![0.1, -0.2, 0.3], deviation: vec![0.5, 0.8, 1.1] }
 }
@@ -90,9 +91,10 @@ fn parameters(config: &Config, dtype: DType) -> Parameters {
     head(config, &parameters.builder(dtype, &Device::Cpu)).unwrap();
     let mut values = parameters.tensors();
     for (name, value) in &mut values {
-        *value = match parameters.is_buffer(name) {
-            true => value.copy().unwrap(),
-            false => weight(name, value.dims()).to_dtype(dtype).unwrap(),
+        *value = if parameters.is_buffer(name) {
+            value.copy().unwrap()
+        } else {
+            weight(name, value.dims()).to_dtype(dtype).unwrap()
         };
     }
     parameters.restore(&values).unwrap();
@@ -269,10 +271,10 @@ fn a_small_world_is_learnt_by_what_looks_and_opened_again() {
         }
         let figures = training.measure().unwrap();
         let accuracy = figures["accuracy"];
-        match architecture.looks() {
-            true => assert_eq!(accuracy, 1.0, "{architecture}"),
-            // It cannot tell one picture from another.
-            false => assert!((0.5..1.0).contains(&accuracy), "{architecture}: {accuracy}"),
+        if architecture.looks() {
+            assert_eq!(accuracy, 1.0, "{architecture}")
+        } else {
+            assert!((0.5..1.0).contains(&accuracy), "{architecture}: {accuracy}")
         }
         let model = run.join("model");
         task::save(&training, &model, &card(training.config(), "here", figures), false).unwrap();
