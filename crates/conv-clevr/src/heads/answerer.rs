@@ -101,9 +101,9 @@ impl Answerer {
         Ok(read.into_iter().map(|read| read.and_then(|_| likely())).collect())
     }
 
-    /// Where the head looks in each of its steps for a question, `[steps, H, W]`, each a distribution
-    /// over the places; `None` for one that does not attend. Of FiLM: where the largest of its
-    /// channels are.
+    /// Where the head looks in each of its steps for a question, `[steps, H, W]`, each a
+    /// distribution over the places; `None` for one that does not attend. Of FiLM: where the
+    /// largest of its channels are.
     ///
     /// # Errors
     /// As [`Answerer::answers`].

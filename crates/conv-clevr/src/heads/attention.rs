@@ -1,6 +1,6 @@
 //! Stacked attention (Yang et al. 2016, "Stacked Attention Networks for Image Question Answering").
 
-use super::layers::{Classifier, Reader, Stem, places};
+use super::layers::{self, Classifier, Reader, Stem, places};
 use super::{Asked, Config, Head};
 use crate::Result;
 use candle_core::{D, Module, Tensor};
@@ -11,7 +11,8 @@ use conv_nn::{Linear, Mode, VarBuilder, linear, linear_no_bias, softmax};
 struct Glimpse {
     of_place: Linear,
     of_question: Linear,
-    score: Linear,
+    /// `[1, inner]`; a bias would change no softmax.
+    score: Tensor,
 }
 
 /// The question looks at the map some times, each time knowing what it saw before; what it has
@@ -37,7 +38,7 @@ impl StackedAttention {
             glimpses.push(Glimpse {
                 of_place: linear_no_bias(units, inner, vb.pp("of_place"))?,
                 of_question: linear(units, inner, vb.pp("of_question"))?,
-                score: linear(inner, 1, vb.pp("score"))?,
+                score: linear_no_bias(inner, 1, vb.pp("score"))?.weight().clone(),
             });
         }
         let [_, rows, columns] = config.maps.as_ref().map_or([0; 3], |maps| maps.shape);
@@ -56,13 +57,14 @@ impl StackedAttention {
         let (_, mut question) = self.reader.forward(asked, mode)?;
         let seen = places(&self.stem.forward(asked, mode)?)?;
         let seen = self.project.forward(&seen)?.tanh()?;
-        let of_question = seen.index_select(&asked.of_map, 0)?;
         let mut looked = Vec::new();
         for Glimpse { of_place, of_question: of, score } in &self.glimpses {
             let places = of_place.forward(&seen)?.index_select(&asked.of_map, 0)?;
             let hidden = places.broadcast_add(&of.forward(&question)?.unsqueeze(1)?)?.tanh()?;
-            let attention = softmax(&score.forward(&hidden)?.squeeze(2)?, D::Minus1)?;
-            let glimpse = attention.unsqueeze(1)?.matmul(&of_question)?.squeeze(1)?;
+            let (count, places, inner) = hidden.dims3()?;
+            let scores = hidden.reshape((count * places, inner))?.matmul(&score.t()?)?;
+            let attention = softmax(&scores.reshape((count, places))?, D::Minus1)?;
+            let glimpse = layers::read(asked, &attention, &seen)?;
             question = (question + glimpse)?;
             looked.push(attention);
         }

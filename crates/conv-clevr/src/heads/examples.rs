@@ -5,6 +5,7 @@ use crate::program::Program;
 use crate::{Error, Function, Question, Result};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Questions about some pictures.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Asked {
     pub maps: Option<Tensor>,
     /// The map that each is about, `[N]` of u32.
     pub of_map: Tensor,
+    /// Questions side by side that are about the same map: its number, and theirs.
+    pub(super) groups: Vec<(usize, Range<usize>)>,
 }
 
 /// A question as numbers.
@@ -47,12 +50,18 @@ impl Asked {
             words.iter().copied().chain(padding).collect::<Vec<u32>>()
         };
         let words: Vec<u32> = questions.iter().flat_map(padded).collect();
+        let mut groups = Vec::new();
+        for alike in of_map.chunk_by(|a, b| a == b) {
+            let start = groups.last().map_or(0, |(_, before): &(usize, Range<usize>)| before.end);
+            groups.push((alike[0] as usize, start..start + alike.len()));
+        }
         Ok(Self {
             words: Tensor::from_vec(words, (questions.len(), longest), device)?,
             lengths,
             functions: questions.iter().map(|(_, function)| *function).collect(),
             maps,
             of_map: Tensor::new(of_map, device)?,
+            groups,
         })
     }
 

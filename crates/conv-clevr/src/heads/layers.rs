@@ -9,6 +9,7 @@ use conv_nn::{
     BatchNorm, BatchNormConfig, Conv2d, Embedding, EmbeddingConfig, Init, Linear, Lstm, LstmConfig,
     Mode, VarBuilder, batch_norm, conv2d, dropout, embedding, linear, lstm, relu,
 };
+use std::ops::Range;
 
 /// The bias of forget gates at first. Questions have up to some 45 words; with none a word is half
 /// forgotten at each of those behind it (Jozefowicz et al. 2015, section 5).
@@ -133,6 +134,17 @@ pub(super) fn with_coordinates(x: &Tensor) -> Result<Tensor> {
 /// Maps `[P, D, H, W]` as rows of their places, `[P, H·W, D]`.
 pub(super) fn places(x: &Tensor) -> Result<Tensor> {
     Ok(x.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
+}
+
+/// What each question reads of its picture's places, `[P, S, D]`, by its attention `[N, S]`: `[N,
+/// D]`. Questions about a picture are multiplied together, so that nothing of the places' size is
+/// made for each.
+pub(super) fn read(asked: &Asked, attention: &Tensor, places: &Tensor) -> Result<Tensor> {
+    let of = |(map, questions): &(usize, Range<usize>)| {
+        attention.narrow(0, questions.start, questions.len())?.matmul(&places.get(*map)?)
+    };
+    let read = asked.groups.iter().map(of).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&read, 0)?)
 }
 
 /// Batch normalisation without weight and bias, which what comes behind it has.

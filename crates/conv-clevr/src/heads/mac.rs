@@ -1,7 +1,7 @@
 //! Memory, attention and composition (Hudson and Manning 2018, "Compositional Attention Networks
 //! for Machine Reasoning").
 
-use super::layers::{Classifier, Reader, Stem, places};
+use super::layers::{self, Classifier, Reader, Stem, places};
 use super::{Asked, Config, Head};
 use crate::Result;
 use candle_core::{D, Module, Tensor};
@@ -23,7 +23,8 @@ pub(super) struct Mac {
     /// The question as each step sees it (equation c1).
     positions: Vec<Linear>,
     control: Linear,
-    control_score: Linear,
+    /// How much of each number counts, `[1, d]`; a bias would change no softmax.
+    control_score: Tensor,
     first_control: Tensor,
     first_memory: Tensor,
     /// Of the memory and the places, whose product says how they are related (r1).
@@ -32,7 +33,7 @@ pub(super) struct Mac {
     /// Of that product and of the places themselves (r2).
     related: Linear,
     itself: Linear,
-    read_score: Linear,
+    read_score: Tensor,
     /// Of what was read and the memory before (w1).
     write: [Linear; 2],
     classifier: Classifier,
@@ -59,14 +60,14 @@ impl Mac {
             question: linear(both, d, vb.pp("of_question"))?,
             positions: positions.collect::<candle_core::Result<_>>()?,
             control: linear(2 * d, d, vb.pp("control"))?,
-            control_score: linear(d, 1, vb.pp("control_score"))?,
+            control_score: linear_no_bias(d, 1, vb.pp("control_score"))?.weight().clone(),
             first_control: first("first_control")?,
             first_memory: first("first_memory")?,
             of_memory: layer("of_memory")?,
             of_place: layer("of_place")?,
             related: bare("related")?,
             itself: layer("itself")?,
-            read_score: linear(d, 1, vb.pp("read_score"))?,
+            read_score: linear_no_bias(d, 1, vb.pp("read_score"))?.weight().clone(),
             write: [layer("write.read")?, bare("write.before")?],
             classifier: Classifier::new(2 * d, config, vb)?,
             dropout: config.dropout,
@@ -83,25 +84,23 @@ impl Mac {
         let places = self.knowledge.forward(&places)?.elu(1.0)?;
         let of = |x: Tensor| x.index_select(&asked.of_map, 0);
         let (of_place, itself) = (self.of_place.forward(&places)?, self.itself.forward(&places)?);
-        let [places, of_place, itself] = [of(places)?, of(of_place)?, of(itself)?];
+        let [of_place, itself] = [of(of_place)?, of(itself)?];
         let all = |first: &Tensor| first.broadcast_as((asked.len(), first.dim(1)?))?.contiguous();
         let (mut control, mut memory) = (all(&self.first_control)?, all(&self.first_memory)?);
         let mut read = Vec::new();
         for position in &self.positions {
             let step = position.forward(&question)?;
             let sought = self.control.forward(&Tensor::cat(&[control, step], 1)?)?;
-            let scores =
-                self.control_score.forward(&words.broadcast_mul(&sought.unsqueeze(1)?)?)?;
-            let attention = softmax_of_first(&scores.squeeze(2)?, &asked.lengths)?;
+            let scores = products(&words, &sought.broadcast_mul(&self.control_score)?)?;
+            let attention = softmax_of_first(&scores, &asked.lengths)?;
             control = attention.unsqueeze(1)?.matmul(&words)?.squeeze(1)?;
 
             let known = self.of_memory.forward(&dropout(&memory, self.dropout, mode)?)?;
             let related = of_place.broadcast_mul(&known.unsqueeze(1)?)?;
             let related = (self.related.forward(&related)? + &itself)?.elu(1.0)?;
-            let scores =
-                self.read_score.forward(&related.broadcast_mul(&control.unsqueeze(1)?)?)?;
-            let attention = softmax(&scores.squeeze(2)?, D::Minus1)?;
-            let found = attention.unsqueeze(1)?.matmul(&places)?.squeeze(1)?;
+            let scores = products(&related, &control.broadcast_mul(&self.read_score)?)?;
+            let attention = softmax(&scores, D::Minus1)?;
+            let found = layers::read(asked, &attention, &places)?;
             read.push(attention);
 
             let [of_read, before] = &self.write;
@@ -109,6 +108,11 @@ impl Mac {
         }
         Ok((Tensor::cat(&[question, memory], 1)?, read))
     }
+}
+
+/// The products of rows `[N, S, d]` with their question's vector `[N, d]`: `[N, S]`.
+fn products(rows: &Tensor, vector: &Tensor) -> Result<Tensor> {
+    Ok(rows.matmul(&vector.unsqueeze(2)?)?.squeeze(2)?)
 }
 
 impl Head for Mac {

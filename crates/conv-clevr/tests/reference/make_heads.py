@@ -119,7 +119,7 @@ def attention(w, maps):
         for step in range(STEPS):
             name = f"glimpses.{step}"
             h = (w.linear(v, f"{name}.of_place", CHANNELS, bias=False) + w.linear(u, f"{name}.of_question", CHANNELS)).tanh()
-            p = w.linear(h, f"{name}.score", 1)[:, 0].softmax(0)
+            p = w.linear(h, f"{name}.score", 1, bias=False)[:, 0].softmax(0)
             u = u + p @ v
         logits.append(w.classify(u))
     return torch.stack(logits)
@@ -170,10 +170,10 @@ def mac(w, maps):
         for step in range(STEPS):
             here = w.linear(q, f"positions.{step}", d)
             sought = w.linear(torch.cat([control, here]), "control", d)
-            control = w.linear(sought * words, "control_score", 1)[:, 0].softmax(0) @ words
+            control = w.linear(sought * words, "control_score", 1, bias=False)[:, 0].softmax(0) @ words
             interaction = w.linear(memory, "of_memory", d) * w.linear(k, "of_place", d)
             related = F.elu(w.linear(interaction, "related", d, bias=False) + w.linear(k, "itself", d))
-            found = w.linear(control * related, "read_score", 1)[:, 0].softmax(0) @ k
+            found = w.linear(control * related, "read_score", 1, bias=False)[:, 0].softmax(0) @ k
             memory = w.linear(found, "write.read", d) + w.linear(memory, "write.before", d, bias=False)
         logits.append(w.classify(torch.cat([q, memory])))
     return torch.stack(logits)
