@@ -3,6 +3,7 @@
 use super::{Direction, Objective, Part, pixels};
 use crate::{Error, Result, Subject};
 use candle_core::Tensor;
+use conv_hub::InvalidField;
 use conv_nn::Mode;
 use conv_vision::{Address, Network};
 
@@ -23,6 +24,9 @@ impl Values {
         layers: Vec<Address>,
     ) -> Result<Self> {
         let values = subject.values(x, &layers, redirected)?;
+        // A network of one's own may not do what it is asked.
+        let expected = format!("{}, one a layer", layers.len());
+        InvalidField::unless(values.len() == layers.len(), "values", &values.len(), &expected)?;
         Ok(Self { layers, values })
     }
 
