@@ -17,15 +17,19 @@ pub struct Style {
 }
 
 impl Style {
-    /// Opens a painting; the style is called as the file without its extension, with `_` for what no name may hold.
+    /// Opens a painting, whose style is called by [`Style::name_of`].
     ///
     /// # Errors
     /// A file that is no picture.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
+        Ok(Self { name: Self::name_of(path), picture: Picture::open(path, limits)? })
+    }
+
+    /// What the style of a painting is called: as the file without its extension, with `_` for what no name may hold.
+    pub fn name_of(path: &Path) -> String {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-        let name = stem.chars().map(plain).take(64).collect();
-        Ok(Self { name, picture: Picture::open(path, limits)? })
+        stem.chars().map(plain).take(64).collect()
     }
 }
 

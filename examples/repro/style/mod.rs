@@ -195,7 +195,7 @@ impl Experiment for Pairs<'_> {
         for (photograph, painting) in self.pairs()? {
             for way in [Way::Bank, Way::Single, Way::Gatys] {
                 let name = file_name(&photograph);
-                let style = style_name(&painting);
+                let style = Style::name_of(&painting);
                 let Some((weights, model)) = self.painter(way, &style) else { continue };
                 if !self.again && self.kept(way, &name, &style, Some(&weights)).is_some() {
                     continue;
@@ -239,19 +239,11 @@ fn file_name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// As [`Style::open`] calls it.
-fn style_name(path: &Path) -> String {
-    file_name(path)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-        .collect()
-}
-
 impl Pairs<'_> {
     /// The paintings whose styles the bank has.
     fn paintings(&self, data: &Path) -> Result<Vec<PathBuf>> {
         let place = data.join(PAINTINGS);
-        let known = |path: &PathBuf| self.bank.styles.contains(&style_name(path));
+        let known = |path: &PathBuf| self.bank.styles.contains(&Style::name_of(path));
         let found: Vec<PathBuf> = find(&[&place]).into_iter().filter(known).collect();
         if found.is_empty() {
             bail!("{}: no painting of {}", place.display(), self.bank.styles.join(", "));
@@ -293,7 +285,7 @@ impl Pairs<'_> {
         painting: &Path,
         model: Option<PathBuf>,
     ) -> Result<Request> {
-        let names = [file_name(photograph), style_name(painting), way.file().into()].join("-");
+        let names = [file_name(photograph), Style::name_of(painting), way.file().into()].join("-");
         Ok(Request {
             way,
             photograph: photograph.into(),
