@@ -38,6 +38,8 @@ fn tables_are_printed_from_the_kept_results_alone() {
     assert!(table.contains("Kim (2014), Table 2"), "{table}");
     let table = output(root(), &["maskrcnn", "--print"]);
     assert!(table.contains("| box AP50 | 97.0 |"), "{table}");
+    let table = output(root(), &["alexnet", "--print"]);
+    assert!(table.contains("| AlexNet for 32 × 32 |"), "{table}");
     let table = output(root(), &["convs2s", "--print"]);
     for expected in ["34.14", "36.52", "41.70", "| de-en | small | 35 |", "| no-smoothing |"] {
         assert!(table.contains(expected), "{expected}: {table}");

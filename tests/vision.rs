@@ -3,11 +3,14 @@
 
 use assert_cmd::Command;
 use candle_core::{DType, Device, Tensor};
+use convoke::vision::retrieval::Index;
 use convoke::vision::{Architecture, Picture};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process;
+use std::time::Instant;
 
 fn program(name: &str, folder: &Path, arguments: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
@@ -162,6 +165,33 @@ fn likes_are_found() {
     let found: Value = serde_json::from_str(&output("retrieve", folder, &eval).0).unwrap();
     assert_eq!((&found["map"], &found["p_at_1"]), (&1.0.into(), &1.0.into()));
 
+    // Views, and neighbours that are taken in.
+    let more = ["--whole", "--mirrored", "--sizes", "64,80", "--expand", "1", "--augment", "1"];
+    let eval = [&eval[..], &more, &["--pooling", "gem"]].concat();
+    let found: Value = serde_json::from_str(&output("retrieve", folder, &eval).0).unwrap();
+    assert_eq!((&found["map"], &found["expansion"]["query"]), (&1.0.into(), &1.into()));
+    let refused = [&search[..], &["--expand", "1"]].concat();
+    let text = error("retrieve", folder, &refused);
+    assert!(text.contains("metric is euclidean, expected cosine"), "{text}");
+
+    // The index changes with its photographs.
+    let changed = |arguments: &[&str]| -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        serde_json::from_str(&output("retrieve", folder, &arguments).0).unwrap()
+    };
+    let found = changed(&["add", "photos.index", "photos", "tree/blue"]);
+    let figures = |found: &Value| {
+        ["new", "renewed", "unchanged", "removed", "images"].map(|name| found[name].clone())
+    };
+    assert_eq!(figures(&found), [2, 0, 3, 0, 5].map(Value::from));
+    fs::remove_file(folder.join("tree/blue/d.png")).unwrap();
+    let found = changed(&["remove", "photos.index", "--gone"]);
+    assert_eq!(figures(&found), [0, 0, 0, 1, 4].map(Value::from));
+    let found = changed(&["remove", "photos.index", "tree"]);
+    assert_eq!(figures(&found), [0, 0, 0, 1, 3].map(Value::from));
+    let text = error("retrieve", folder, &["remove", "photos.index"]);
+    assert!(text.contains("nothing to remove"), "{text}");
+
     // The weights are changed: the index is of others.
     let weights = folder.join("weights.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
@@ -169,6 +199,34 @@ fn likes_are_found() {
     fs::write(&weights, bytes).unwrap();
     let text = error("retrieve", folder, &search);
     assert!(text.contains("was made with weights"), "{text}");
+}
+
+/// Whatever moment it is killed at, there is an index that opens: the old one or the new one.
+#[test]
+fn an_index_survives_a_kill() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    prepare(folder);
+    let index = ["index", "photos/n00000007_a.jpg", "--out", "photos.index"];
+    let started = Instant::now();
+    output("retrieve", folder, &[&index[..], &MODEL].concat());
+    let took = started.elapsed();
+    let old = fs::read(folder.join("photos.index")).unwrap();
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().with_file_name("examples").join("retrieve");
+    let (moments, mut sizes) = (12, Vec::new());
+    for moment in 0..moments {
+        fs::write(folder.join("photos.index"), &old).unwrap();
+        let mut command = process::Command::new(&program);
+        command.current_dir(folder).args(["add", "photos.index", "photos"]);
+        let nothing = process::Stdio::null;
+        let mut child = command.stdout(nothing()).stderr(nothing()).spawn().unwrap();
+        std::thread::sleep(took * moment / (moments - 2));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        sizes.push(Index::open(&folder.join("photos.index")).unwrap().paths().len());
+    }
+    assert!(sizes.iter().all(|size| [1, 3].contains(size)), "{sizes:?}");
 }
 
 /// Twelve pictures each of two colours, a folder a colour, and a file that is none.
@@ -218,6 +276,10 @@ fn a_folder_of_pictures_becomes_a_model_that_the_other_verbs_open() {
     let of_blue = |one: &Value| one["path"].as_str().unwrap().contains("/blue/");
     assert!(found["neighbours"].as_array().unwrap().iter().all(of_blue), "{found}");
 
+    let export = ["export", "--out", "x.safetensors"];
+    let text = error("classify", folder, &[&export[..], &model].concat());
+    assert!(text.contains("torchvision has no Conv-4"), "{text}");
+
     let (text, _) = output("classify", folder, &[&train[..], &["--dry-run"]].concat());
     assert!(text.contains("fc5.weight"), "{text}");
     let wrong = ["train", "--data", "data", "--side", "0", "--out", "b"];
@@ -226,6 +288,25 @@ fn a_folder_of_pictures_becomes_a_model_that_the_other_verbs_open() {
     fs::write(folder.join("data.csv"), "data/red/1.png\n").unwrap();
     let text = error("classify", folder, &["train", "--data", "data.csv", "--out", "c"]);
     assert!(text.contains("data.csv: line 1: has the columns"), "{text}");
+}
+
+/// What `exported.py` of conv-vision compares with torchvision's own answers.
+#[test]
+fn a_model_for_torchvision_opens_here_too() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    two_colours(folder);
+    let train = ["train", "--data", "data", "--architecture", "resnet18", "--side", "32"];
+    let more = ["--batch-size", "8", "--epochs", "1", "--out", "run", "--threads", "1"];
+    output("classify", folder, &[&train[..], &more].concat());
+    let export = ["export", "--model", "run/model", "--out", "x.safetensors"];
+    let (text, _) = output("classify", folder, &export);
+    assert_eq!(text.trim(), "torchvision.models.resnet18(num_classes=2): x.safetensors");
+    let answer = |model: &str| {
+        let predict = ["predict", "data/red/3.png", "--json", "--model", model];
+        output("classify", folder, &predict).0
+    };
+    assert_eq!(answer("run/model"), answer("x.safetensors"));
 }
 
 #[test]

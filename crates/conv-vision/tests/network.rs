@@ -184,6 +184,17 @@ fn alexnet_equals_pytorch() {
 }
 
 #[test]
+fn small_alexnets_equal_pytorch() {
+    equals_pytorch(Architecture::AlexNet32, "alexnet32.safetensors", 32);
+    equals_pytorch(Architecture::AlexNet32Bn, "alexnet32_bn.safetensors", 32);
+    for architecture in [Architecture::AlexNet32, Architecture::AlexNet32Bn] {
+        let report = architecture.graph().report(&[3, 32, 32]).unwrap();
+        let cost: u64 = report.iter().map(|layer| layer.multiply_adds).sum();
+        assert!(cost < 60_000_000, "{cost}");
+    }
+}
+
+#[test]
 fn vgg_equals_pytorch() {
     equals_pytorch(Architecture::Vgg16Features, "vgg16_conv5_1.safetensors", 75);
 }

@@ -3,6 +3,7 @@ absolute value and 64 of its elements, evenly spread; the weights are numbers by
 
 import json
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ def alexnet():
     }
 
 
+def alexnet32(norm=False):
+    shapes = {
+        "conv1": (64, 3, 5, 5), "conv2": (96, 32, 5, 5), "conv3": (192, 96, 3, 3),
+        "conv4": (192, 96, 3, 3), "conv5": (128, 96, 3, 3),
+        "fc6": (512, 2048), "fc7": (512, 512), "fc8": (1000, 512),
+    }
+    norms = {"bn" + name[4:]: shape[:1] for name, shape in shapes.items() if name.startswith("conv")}
+    return shapes | norms if norm else shapes
+
+
 def vgg16_conv5_1():
     shapes, from_ = {}, 3
     for block, (convolutions, channels) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (1, 512)), 1):
@@ -105,14 +116,19 @@ def write(path, tensors):
 
 
 def main():
+    """Those that are named, or all."""
     for name, shapes, twin, side, last, middle in [
         ("googlenet", googlenet(), twins.googlenet, 224, "loss3/classifier", "inception_4c/output/pre_relu"),
         ("squeezenet1_1", squeezenet(), twins.squeezenet, 227, "pool10", "fire4/concat/pre_relu"),
         ("alexnet", alexnet(), twins.alexnet, 227, "fc8", "conv3/pre_relu"),
+        ("alexnet32", alexnet32(), twins.alexnet32, 32, "fc8", "conv3/pre_relu"),
+        ("alexnet32_bn", alexnet32(norm=True), twins.alexnet32, 32, "fc8", "bn3/pre_relu"),
         ("conv4", conv4(), twins.conv4, 53, "fc5", "bn3/pre_relu"),
         # Smaller than it is made for: the convolutions take any size, and this one is odd.
         ("vgg16_conv5_1", vgg16_conv5_1(), twins.vgg16_conv5_1, 75, "conv5_1", "conv3_2/pre_relu"),
     ]:
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         x = torch.from_numpy((seeded.numbers("picture", (1, 3, side, side)) * 120).astype(np.float32))
         x.requires_grad_()
         values = twin(x, weights(shapes))

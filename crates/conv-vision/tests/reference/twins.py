@@ -22,8 +22,8 @@ class Run:
         y = self.keep(name + "/pre_relu", F.conv2d(x, weight, bias, stride, padding, 1, groups))
         return self.keep(name, F.relu(y))
 
-    def normalised(self, x, conv, norm):
-        x = self.keep(conv, F.conv2d(x, self.weights[conv + ".weight"], None, 1, 1))
+    def normalised(self, x, conv, norm, padding=1, groups=1):
+        x = self.keep(conv, F.conv2d(x, self.weights[conv + ".weight"], None, 1, padding, 1, groups))
         of = lambda part: self.weights[f"{norm}.{part}"]
         x = F.batch_norm(x, of("running_mean"), of("running_var"), of("weight"), of("bias"), False, 0.1, 1e-5)
         return self.keep(norm, F.relu(self.keep(norm + "/pre_relu", x)))
@@ -90,6 +90,22 @@ def alexnet(x, weights):
     x = run.conv(x, "conv3", 1, 1)
     x = run.conv(run.conv(x, "conv4", 1, 1, 2), "conv5", 1, 1, 2)
     x = run.pool(x, "pool5")
+    for number in "67":
+        x = run.keep(f"fc{number}/pre_relu", run.linear(x, f"fc{number}"))
+        x = run.keep(f"drop{number}", run.keep(f"fc{number}", F.relu(x)))
+    return run.finish(run.linear(x, "fc8"), "fc8")
+
+
+def alexnet32(x, weights):
+    run = Run(x, weights)
+    for number, groups in (("1", 1), ("2", 2), ("3", 1), ("4", 2), ("5", 2)):
+        conv, padding = "conv" + number, 2 if number in "12" else 1
+        if f"bn{number}.weight" in weights:
+            x = run.normalised(x, conv, "bn" + number, padding, groups)
+        else:
+            x = run.conv(x, conv, 1, padding, groups)
+            x = run.norm(x, "norm" + number) if number in "12" else x
+        x = run.pool(x, "pool" + number) if number in "125" else x
     for number in "67":
         x = run.keep(f"fc{number}/pre_relu", run.linear(x, f"fc{number}"))
         x = run.keep(f"drop{number}", run.keep(f"fc{number}", F.relu(x)))
