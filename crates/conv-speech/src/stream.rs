@@ -217,7 +217,9 @@ impl Stream<'_> {
             (Path::Ctc(path), _) => rows.iter().for_each(|row| path.push(row, &config.letters)),
             (Path::Rnnt(_), _) => unreachable!("a path is of its own network"),
         }
-        (self.state, self.stepped) = (state, until);
+        // Without it each state would remember all before it, where weights are still in training.
+        let detached = |state: LstmState| LstmState { h: state.h.detach(), c: state.c.detach() };
+        (self.state, self.stepped) = (state.map(detached), until);
         // What the next step sees to its left, from a step's first frame on.
         let kept = (self.stepped * reduction).saturating_sub(around.next_multiple_of(reduction));
         self.features.drain(..kept.saturating_sub(first));

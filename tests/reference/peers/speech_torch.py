@@ -2,7 +2,7 @@
 
     python speech_torch.py --case cldnn|raw|bilstm-packed|bilstm-padded|ctc|rnnt [--threads 2] [--seconds 5]
 """
-import argparse, json, time
+import argparse, json, sys, time
 import torch, torch.nn as nn, torch.nn.functional as F
 
 
@@ -112,7 +112,10 @@ def ctc():
 
 
 def rnnt():
-    import torchaudio
+    try:
+        import torchaudio
+    except ImportError:
+        sys.exit("torchaudio is not installed")
     logits = (torch.rand(8, 68, 31, 53) * 2 - 1).requires_grad_()
     targets, steps, counts = letters(8, 30, 53), torch.full((8,), 68, dtype=torch.int32), torch.full((8,), 30, dtype=torch.int32)
 
@@ -135,11 +138,13 @@ if __name__ == "__main__":
     start_kib = resident("VmRSS:")
     f = CASES[options.case]()
     f()
+    before = time.process_time()
     times, start = [], time.perf_counter()
     while len(times) < 5 or time.perf_counter() - start < options.seconds:
         begin = time.perf_counter()
         f()
         times.append((time.perf_counter() - begin) * 1e3)
+    cpu = (time.process_time() - before) * 1e3 / len(times)
     times.sort()
-    print(json.dumps({"median": times[len(times) // 2], "best": times[0], "calls": len(times),
+    print(json.dumps({"median": times[len(times) // 2], "best": times[0], "cpu": cpu, "calls": len(times),
                       "start_kib": start_kib, "peak_kib": resident("VmHWM:")}))
