@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release --example dialog -- toy
 //!     cargo run --release --example dialog -- eval --data visdial_1.0_val.json
+//!     cargo run --release --features serve --example dialog -- serve
 
 mod answer;
 mod eval;

@@ -65,6 +65,9 @@ enum Side {
 pub(super) struct Timed {
     stream: TcpStream,
     side: Side,
+    /// Whether the server has more to say than the client takes: that it goes on sending meanwhile
+    /// begins no turn of its own.
+    is_waiting: bool,
     left: Pin<Box<Sleep>>,
     turn: Duration,
     _place: OwnedSemaphorePermit,
@@ -72,7 +75,8 @@ pub(super) struct Timed {
 
 impl Timed {
     fn new(stream: TcpStream, turn: Duration, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, side: Side::Client, left: Box::pin(sleep(turn)), turn, _place: place }
+        let left = Box::pin(sleep(turn));
+        Self { stream, side: Side::Client, is_waiting: false, left, turn, _place: place }
     }
 
     /// Something came of that side.
@@ -101,7 +105,7 @@ impl AsyncRead for Timed {
         self.in_time(context)?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
+        if buffer.filled().len() > before && !self.is_waiting {
             self.moved(Side::Client);
         }
         Poll::Ready(Ok(()))
@@ -116,7 +120,9 @@ impl AsyncWrite for Timed {
     ) -> Poll<io::Result<usize>> {
         self.moved(Side::Server);
         self.in_time(context)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.is_waiting = written.is_pending();
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
