@@ -42,7 +42,8 @@ pub struct RecurrentConfig {
     pub dimension: usize,
     /// Games of a step.
     pub batch: usize,
-    /// Steps at most, of all agents that are drawn; training ends before that where every task is done on every seen object.
+    /// Steps at most, of all agents that are drawn; training ends before that where every task is
+    /// done on every seen object.
     pub steps: usize,
     /// The share of a batch that is of objects on which some task is not done yet.
     pub hard: f64,
@@ -50,11 +51,13 @@ pub struct RecurrentConfig {
     pub learning_rate: f64,
     /// What the entropy of each choice counts at least, beside a reward of 1.
     pub entropy: f64,
-    /// What it counts beyond that times the square of the share of tasks that are done: the more they can do, the more it takes to move them.
+    /// What it counts beyond that times the square of the share of tasks that are done: the more
+    /// they can do, the more it takes to move them.
     pub heat: f64,
     /// That falls to 0 along a line in so many steps, then begins anew.
     pub cooling: usize,
-    /// After so many steps agents that do less than [`RecurrentConfig::enough`] of the tasks are drawn anew.
+    /// After so many steps agents that do less than [`RecurrentConfig::enough`] of the tasks are
+    /// drawn anew.
     pub trial: usize,
     /// The share of tasks on seen objects that is enough then; 0 lets all agents be.
     pub enough: f64,
@@ -125,9 +128,9 @@ impl RecurrentConfig {
     }
 }
 
-/// Both agents. Q-Bot's recurrent layer hears the task and then, by turns, its own symbol and A-Bot's; its state goes on into another
-/// layer that hears the task twice and names a value each time. A-Bot's layer hears a symbol beside the object's values, of which each has
-/// a vector.
+/// Both agents. Q-Bot's recurrent layer hears the task and then, by turns, its own symbol and
+/// A-Bot's; its state goes on into another layer that hears the task twice and names a value each
+/// time. A-Bot's layer hears a symbol beside the object's values, of which each has a vector.
 #[derive(Clone)]
 pub struct Recurrent {
     pub(super) config: RecurrentConfig,
@@ -153,7 +156,8 @@ impl fmt::Debug for Recurrent {
     }
 }
 
-/// A matrix drawn from a normal distribution, `gain` times as large as Glorot and Bengio (2010) have it.
+/// A matrix drawn from a normal distribution, `gain` times as large as Glorot and Bengio (2010)
+/// have it.
 fn matrix([rows, columns]: [usize; 2], gain: f64, name: &str, vb: &VarBuilder) -> Result<Tensor> {
     let std = gain * (2.0 / (rows + columns) as f64).sqrt();
     Ok(vb.get_with_hints((rows, columns), name, Init::Normal { mean: 0.0, std })?)
@@ -163,8 +167,8 @@ fn zeros(size: usize, name: &str, vb: &VarBuilder) -> Result<Tensor> {
     Ok(vb.get_with_hints(size, name, Init::Const(0.0))?)
 }
 
-/// At first standard normal. Drawn as small as the matrices are, what A-Bot says depends little on what it was asked, and two symbols come to
-/// mean the same and stay so.
+/// At first standard normal. Drawn as small as the matrices are, what A-Bot says depends little on
+/// what it was asked, and two symbols come to mean the same and stay so.
 fn table(rows: usize, columns: usize, vb: &VarBuilder) -> Result<Embedding> {
     Ok(embedding(rows, columns, EmbeddingConfig::default(), vb.clone())?)
 }
@@ -173,8 +177,9 @@ fn output(input: usize, output: usize, vb: &VarBuilder) -> Result<Linear> {
     Ok(Linear::new(matrix([output, input], 1.0, "weight", vb)?, Some(zeros(output, "bias", vb)?)))
 }
 
-/// A layer whose gates are far from linear at first: with small matrices what A-Bot says is a sum of what it sees and of what it was asked, and
-/// answering each question with another attribute, which is no sum, comes late or never.
+/// A layer whose gates are far from linear at first: with small matrices what A-Bot says is a sum
+/// of what it sees and of what it was asked, and answering each question with another attribute,
+/// which is no sum, comes late or never.
 fn layer(input: usize, units: usize, vb: &VarBuilder) -> Result<Lstm> {
     let weights = LayerWeights {
         weight_ih: matrix([4 * units, input], 3.0, "weight_ih_l0", vb)?,
@@ -186,7 +191,8 @@ fn layer(input: usize, units: usize, vb: &VarBuilder) -> Result<Lstm> {
 }
 
 impl Recurrent {
-    /// Agents with the values of `parameters`, which are drawn where it has none, under `qbot` and `abot`.
+    /// Agents with the values of `parameters`, which are drawn where it has none, under `qbot` and
+    /// `abot`.
     pub(super) fn new(
         config: &RecurrentConfig,
         parameters: Parameters,

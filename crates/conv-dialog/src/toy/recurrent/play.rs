@@ -73,7 +73,8 @@ impl Games {
         std::array::from_fn(|choice| self.0[choice].of_game[game].1)
     }
 
-    /// Σ over games of weight · log p(what was chosen): with rewards as weights its gradient is REINFORCE's (Williams 1992).
+    /// Σ over games of weight · log p(what was chosen): with rewards as weights its gradient is
+    /// REINFORCE's (Williams 1992).
     pub fn weighted_log_likelihood(&self, weights: &[f32]) -> Result<Tensor> {
         let mut terms = Vec::new();
         for Chosen { log_shares, of_game } in &self.0 {
@@ -184,7 +185,8 @@ impl Recurrent {
         Ok(games)
     }
 
-    /// All tasks on each object, each agent saying what it has likeliest: objects, tasks and the games.
+    /// All tasks on each object, each agent saying what it has likeliest: objects, tasks and the
+    /// games.
     fn greedy(&self, objects: &[usize]) -> Result<(Vec<[usize; 2]>, Games)> {
         let pairs: Vec<[usize; 2]> = objects
             .iter()

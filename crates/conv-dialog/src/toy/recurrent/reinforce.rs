@@ -46,7 +46,8 @@ impl Learning {
         })
     }
 
-    /// One step on drawn games of each object with its task; the entropy of choices counts `entropy`.
+    /// One step on drawn games of each object with its task; the entropy of choices counts
+    /// `entropy`.
     fn step(&mut self, games: &[(usize, usize)], entropy: f64, rng: &mut ChaCha8Rng) -> Result<()> {
         let (objects, tasks): (Vec<usize>, Vec<usize>) = games.iter().copied().unzip();
         let played = self.agents.games(&objects, &tasks, Choice::Drawn(rng))?;
@@ -68,15 +69,19 @@ impl Learning {
 }
 
 impl Recurrent {
-    /// Trains agents on the objects that are seen, by REINFORCE (Williams 1992). A game earns 1 where both values are right, less what the same
-    /// task on the same object earned of late; to the gradient of Σ over games of that · log p(all that was said and named) comes that of the
-    /// entropy of the choices. Every fifth step every task is played on each seen object; those not done make up the hard part of the next
-    /// batches. Training ends when there are none. Agents that do too little after a trial are drawn anew, and where the steps are used up the best
+    /// Trains agents on the objects that are seen, by REINFORCE (Williams 1992). A game earns 1
+    /// where both values are right, less what the same task on the same object earned of late; to
+    /// the gradient of Σ over games of that · log p(all that was said and named) comes that of the
+    /// entropy of the choices. Every fifth step every task is played on each seen object; those not
+    /// done make up the hard part of the next batches. Training ends when there are none. Agents
+    /// that do too little after a trial are drawn anew, and where the steps are used up the best
     /// that were drawn are returned. The same seed gives the same agents.
     ///
-    /// The paper has neither baseline nor entropy nor another draw, and −10 where something is wrong: of 1,000 games nearly all then say no more
-    /// than that, and agents come to a halt where two questions mean the same. What gets some out is entropy that counts the more the more tasks are
-    /// done: enough to keep every habit open, and less where the language melts, since then fewer are done.
+    /// The paper has neither baseline nor entropy nor another draw, and −10 where something is
+    /// wrong: of 1,000 games nearly all then say no more than that, and agents come to a halt where
+    /// two questions mean the same. What gets some out is entropy that counts the more the more
+    /// tasks are done: enough to keep every habit open, and less where the language melts, since
+    /// then fewer are done.
     ///
     /// # Errors
     /// A setting out of its range, or those of the tensor library.

@@ -42,8 +42,9 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     length(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()) / length(b)
 }
 
-/// On two objects and tasks, every game that can be is played: 2 · 2 · 2 · 2 dialogs and 144 pairs of names. The expected reward is then a
-/// sum, and its gradient, through the shares themselves, is what REINFORCE's must be in expectation and near to with many drawn games.
+/// On two objects and tasks, every game that can be is played: 2 · 2 · 2 · 2 dialogs and 144 pairs
+/// of names. The expected reward is then a sum, and its gradient, through the shares themselves, is
+/// what REINFORCE's must be in expectation and near to with many drawn games.
 #[test]
 fn the_policy_gradient_is_that_of_the_expected_reward_by_enumeration() {
     for memory in [false, true] {
