@@ -61,7 +61,7 @@ impl Table {
             pictures: world.pictures(),
             test_pictures: world.test_pictures(),
             rows: heads.iter().map(row).collect(),
-            hours: cells.iter().map(|cell| cell.seconds).sum::<f64>() / 3600.0,
+            hours: cells.iter().fold(0.0, |sum, cell| sum + cell.seconds) / 3600.0,
         }
     }
 
