@@ -78,13 +78,14 @@ impl Errors {
 }
 
 /// The words of two texts beside each other, as few of them differing as can be: what was said and
-/// what was written of it, of which one is missing where a word is left out or was never said.
+/// what was written of it, of which one is missing where a word is left out or was never said. Of
+/// alignments with equally few, the one that changes a word first.
 ///
 /// ```
 /// use conv_speech::metrics::beside;
-/// let pairs = beside("GO TO X", "GO X Y");
-/// let expected = [(Some("GO"), Some("GO")), (Some("TO"), None), (Some("X"), Some("X")), (None, Some("Y"))];
-/// assert_eq!(pairs, expected);
+/// let pairs = beside("GO TO X Y", "GO X Y Z");
+/// assert_eq!(pairs[..2], [(Some("GO"), Some("GO")), (Some("TO"), None)]);
+/// assert_eq!(pairs[2..], [(Some("X"), Some("X")), (Some("Y"), Some("Y")), (None, Some("Z"))]);
 /// ```
 pub fn beside<'t>(said: &'t str, written: &'t str) -> Vec<(Option<&'t str>, Option<&'t str>)> {
     let [said, written] =
