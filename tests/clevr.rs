@@ -66,7 +66,8 @@ fn questions_are_answered_as_they_are_typed() {
     let typed = "How many things are there?\nHow many unicorns are there?\nAre there any things?\n";
     let assert = program(&["ask", "--image", SCENE]).write_stdin(typed).assert().success();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (said, notes) = (text(&assert.get_output().stdout), text(&assert.get_output().stderr));
+    let said = text(&assert.get_output().stdout);
+    let notes = text(&assert.get_output().stderr);
     assert_eq!(said.matches("\nanswer    ").count(), 2, "{said}");
     assert!(said.ends_with("answer    yes\n"), "{said}");
     assert!(notes.contains("a word that is not known: unicorns"), "{notes}");
@@ -107,7 +108,8 @@ fn what_is_no_question_or_no_scene_is_refused_by_name() {
     assert!(text.contains("cut.png: ") && text.lines().count() == 1, "{text}");
 }
 
-/// A folder with the sample picture, two questions that have answers, one about another picture, and a test split without.
+/// A folder with the sample picture, two questions that have answers, one about another picture,
+/// and a test split without.
 fn prepare(folder: &Path) -> [String; 3] {
     let name = "scene.png";
     fs::create_dir_all(folder.join("images")).unwrap();
@@ -266,7 +268,8 @@ fn a_parser_learns_from_templates() {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
     fs::write(path("small.toml"), "embedding = 32\noutput_embedding = 32\nencoder_layers = \"[(32, 3)]\"\ndecoder_layers = \"[(32, 3)]\"\n\
         dropout = 0.0\n[fit]\nlearning_rate = 0.02\n[fit.batching]\nsize = { tokens = 400 }\n[fit.schedule]\nwarmup_steps = 20\n").unwrap();
-    let (templates, run) = (path("templates"), path("run"));
+    let templates = path("templates");
+    let run = path("run");
     let train = [
         "train",
         "--templates",

@@ -29,8 +29,10 @@ fn a_head_learns_from_kept_maps_and_answers_from_them_or_from_pictures() {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name).to_str().unwrap().to_string();
     let world = path("world");
-    let (scenes, images) = (path("world/scenes.json"), path("world/images"));
-    let (asked, maps) = (path("world/questions.json"), path("maps.safetensors"));
+    let scenes = path("world/scenes.json");
+    let images = path("world/images");
+    let asked = path("world/questions.json");
+    let maps = path("maps.safetensors");
     json(&[
         "scenes", "--out", &world, "--count", "8", "--least", "3", "--most", "3", "--width", "160",
         "--height", "120",
@@ -68,7 +70,8 @@ fn a_head_learns_from_kept_maps_and_answers_from_them_or_from_pictures() {
     assert!(kept["types"].as_object().unwrap().len() > 2 && kept["objects"]["3"].is_object());
 
     // One question, and where the head looked.
-    let (model, page) = (format!("{}/model", path("film")), path("looked.html"));
+    let model = format!("{}/model", path("film"));
+    let page = path("looked.html");
     let image = path("world/images/CLEVR_new_000003.png");
     let question = ["--question", "How many things are there?"];
     let flags = ["answer", "--head", &model, "--image", &image, "--page", &page];

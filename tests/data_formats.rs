@@ -1,4 +1,5 @@
-//! Every example of docs/data-formats.md: its files are written, its commands run, and its settings have every key that there is.
+//! Every example of docs/data-formats.md: its files are written, its commands run, and its settings
+//! have every key that there is.
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
@@ -102,7 +103,8 @@ fn the_settings_have_every_key() {
         let (_, _, text) =
             blocks.iter().find(|block| (block.0, block.1) == ("toml", name)).unwrap();
         let page: toml::Table = text.parse().unwrap();
-        let (mut shown, mut there) = (BTreeSet::new(), BTreeSet::new());
+        let mut shown = BTreeSet::new();
+        let mut there = BTreeSet::new();
         keys(&json!(page), "", &mut shown);
         keys(&settings, "", &mut there);
         there.retain(|key| !elsewhere.iter().any(|elsewhere| key.starts_with(elsewhere)));

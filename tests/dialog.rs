@@ -1,4 +1,5 @@
-//! The program `dialog`: a language, a ranker from training to figures on made-up dialogs, and a game of the shipped agents.
+//! The program `dialog`: a language, a ranker from training to figures on made-up dialogs, and a
+//! game of the shipped agents.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use assert_cmd::Command;
@@ -55,7 +56,8 @@ fn a_language_is_printed_with_what_to_expect() {
     let found = json(place.path(), &["toy", "--seed", "3"]);
     assert_eq!((found["seen"].as_f64(), found["unseen"].as_f64()), (Some(1.0), None));
     assert!(found["seconds"].as_f64().unwrap() > 0.0);
-    // Recurrent agents: the three settings, on a drawn split where the published one is not at hand.
+    // Recurrent agents: the three settings, on a drawn split where the published one is not at
+    // hand.
     let toy = ["toy", "--agents", "lstm", "--steps", "3"];
     for (setting, published) in
         [("over-complete", "25.6 %"), ("attribute-value", "38.5 %"), ("memoryless", "74.4 %")]
@@ -182,7 +184,8 @@ fn from_training_to_figures_beside_those_of_counting() {
         (gain["mean"].as_f64().unwrap() - (figure("mrr") - figure("mrr_three_words"))).abs() < 1e-9
     );
 
-    // Case V7: how many candidates there are is part of a figure's name, and another number than 100 is remarked on.
+    // Case V7: how many candidates there are is part of a figure's name, and another number than
+    // 100 is remarked on.
     let relevance = json!([{ "image_id": 3, "round_id": 1, "gt_relevance": [0, 0, 0, 1, 0.2, 0] }]);
     fs::write(folder.join("dense.json"), relevance.to_string()).unwrap();
     let text = output(folder, &[&eval[..], &["--dense", "dense.json"]].concat());
@@ -194,7 +197,8 @@ fn from_training_to_figures_beside_those_of_counting() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // Case V1: ranks of every round, or of the last one of each dialog of the test split, whose true answers nobody tells.
+    // Case V1: ranks of every round, or of the last one of each dialog of the test split, whose
+    // true answers nobody tells.
     let submit = |data: &str, out: &str| {
         let submit = ["submit", "--model", "run/model", "--data", data, "--candidates", "6"];
         let text = output(folder, &[&submit[..], &["--out", out]].concat());
@@ -382,7 +386,8 @@ fn a_bot_answers_by_what_a_detector_sees_on_pictures() {
     assert!(String::from_utf8(output).unwrap().contains("--data"));
 }
 
-/// The bar of the shipped ranker: an MRR of .33 on the 76 real dialogs, and no loss against counting by three words.
+/// The bar of the shipped ranker: an MRR of .33 on the 76 real dialogs, and no loss against
+/// counting by three words.
 #[test]
 fn the_shipped_ranker_beats_counting_on_real_dialogs() {
     let Some(data) = std::env::var_os("CONVOKE_DATA") else {

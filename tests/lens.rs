@@ -46,7 +46,8 @@ fn a_unit_is_rendered_and_compared() {
         "{text}"
     );
     let open = |name: &str| Picture::open(&folder.join(name), &Limits::default()).unwrap();
-    let (strip, last) = (open("strip.png"), open("last.png"));
+    let strip = open("strip.png");
+    let last = open("last.png");
     assert_eq!((strip.width(), strip.height(), last.width()), (3 * 48 + 8, 48, 48));
     let page = fs::read_to_string(folder.join("runs/lens.html")).unwrap();
     assert!(page.contains("after 4 steps") && !page.contains("http:"), "a page of its own");
@@ -143,7 +144,8 @@ fn several_are_rendered_below_each_other() {
     let others = both["others"].as_array().unwrap();
     assert_eq!((others.len(), &others[0]["objective"]), (3, &"-(bn3:5)".into()));
     run(&["bn3:5", "--picture", "alone.png", "--out", "x.png"]);
-    let (alone, first) = (open("alone.png"), sheet.pixels());
+    let alone = open("alone.png");
+    let first = sheet.pixels();
     for row in 0..32 {
         let from = 3 * (row * sheet.width() + 36);
         assert_eq!(&first[from..from + 96], &alone.pixels()[96 * row..][..96]);

@@ -1,4 +1,5 @@
-//! The program `repro`: tables from kept results, and a small run of translation on made-up sentences.
+//! The program `repro`: tables from kept results, and a small run of translation on made-up
+//! sentences.
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
@@ -61,8 +62,8 @@ fn tables_are_printed_from_the_kept_results_alone() {
     assert!(table.contains("Sainath et al. (2015)") && table.contains("| D6 |"), "{table}");
 }
 
-/// Seeds are averaged, what two runs differ by is of the same speakers in pairs, and cells of another
-/// reduction are not mixed in.
+/// Seeds are averaged, what two runs differ by is of the same speakers in pairs, and cells of
+/// another reduction are not mixed in.
 #[test]
 fn losses_of_speech_are_compared_by_speaker() {
     let place = tempfile::tempdir().unwrap();
@@ -151,7 +152,8 @@ fn styles_are_compared_pair_by_pair() {
     assert!(empty.contains("| Gatys et al. | 0 | – |") && empty.contains("not run"), "{empty}");
     let found: Value =
         serde_json::from_str(&output(place.path(), &[&print[..], &["--json"]].concat())).unwrap();
-    let (losses, weights) = (found["losses"].clone(), found["weights"].clone());
+    let losses = found["losses"].clone();
+    let weights = found["weights"].clone();
     let cell = |way: &str,
                 photograph: &str,
                 losses: &Value,
@@ -196,7 +198,9 @@ fn styles_are_compared_pair_by_pair() {
 fn heads_are_run_cell_by_cell() {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name).to_str().unwrap().to_string();
-    let (kept, world, out) = (path("cells.jsonl"), path("world"), path("heads"));
+    let kept = path("cells.jsonl");
+    let world = path("world");
+    let out = path("heads");
     let sizes = ["--pictures", "40", "--test-pictures", "5", "--epochs", "1"];
     let folders = ["--cells", &kept, "--world", &world, "--out", &out];
     let run = |heads: &str, more: &[&str]| {
@@ -309,7 +313,8 @@ fn write_data(folder: &Path) {
     fs::create_dir_all(&folder).unwrap();
     let things = [("hund", "dog"), ("ball", "ball"), ("zug", "train"), ("mann", "man")];
     let deeds = [("sieht", "sees"), ("sucht", "seeks"), ("hat", "has"), ("kennt", "knows")];
-    let (mut german, mut english) = (Vec::new(), Vec::new());
+    let mut german = Vec::new();
+    let mut english = Vec::new();
     for (deed, doing) in deeds {
         for (subject, who) in things {
             for (object, what) in things {

@@ -55,7 +55,8 @@ fn write_data(folder: &Path) {
         }
     }
     fs::write(folder.join("remarks.csv"), csv).unwrap();
-    // Faster than the paper's on so little data, of which four sentences for dev are too few to watch their accuracy.
+    // Faster than the paper's on so little data, of which four sentences for dev are too few to
+    // watch their accuracy.
     let recipe = "[fit]\nlearning_rate = 0.02\noptimizer = { kind = \"adam\" }\n\
                   monitor = { metric = \"loss\", direction = \"minimize\" }\n";
     fs::write(folder.join("adam.toml"), recipe).unwrap();
@@ -105,7 +106,8 @@ fn from_training_to_prediction() {
     let predict = [&["predict"], &model[..]].concat();
     let lines = output(folder, &[&predict[..], &["the film is good", ""]].concat());
     assert_eq!(lines.lines().count(), 2);
-    // Each class's windows and bias are all of its logit: their difference is the logarithm of the odds.
+    // Each class's windows and bias are all of its logit: their difference is the logarithm of the
+    // odds.
     let answer = |thresholds: &[&str]| {
         json(folder, &[&predict[..], &["the film is good", "--evidence"], thresholds].concat())
     };
@@ -122,7 +124,8 @@ fn from_training_to_prediction() {
     let escaped = output(folder, &[&predict[..], &["a\tb\nc \u{1b}[31md\u{2028}"]].concat());
     assert!(escaped.ends_with("\ta\\tb\\nc \\u{1b}[31md\\u{2028}\n"), "{escaped:?}");
 
-    // A stream keeps its order and its empty lines, and a line's answer does not depend on the others.
+    // A stream keeps its order and its empty lines, and a line's answer does not depend on the
+    // others.
     let stream: String =
         (0..300).map(|at| if at % 7 == 0 { "\n" } else { "a scene is dull\n" }).collect();
     let assert =

@@ -218,7 +218,8 @@ fn a_style_is_added_and_the_others_keep_every_bit() {
     }
     for (name, style) in [("a", "stripes=1"), ("b", "stripes=0.5,the_checks=0.5")] {
         let painted = ["run", "more"].map(|run| {
-            let (model, out) = (format!("{run}/model"), format!("{name}-{run}.png"));
+            let model = format!("{run}/model");
+            let out = format!("{name}-{run}.png");
             let to = ["--model", &model, "--mix", style, "--out", &out];
             output(folder, &[&["apply", "photos/2.png"], &to[..]].concat());
             fs::read(folder.join(out)).unwrap()

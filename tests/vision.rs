@@ -1,4 +1,5 @@
-//! The programs `classify` and `retrieve` from outside, on weights by no training and pictures made here.
+//! The programs `classify` and `retrieve` from outside, on weights by no training and pictures made
+//! here.
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
@@ -34,7 +35,8 @@ fn error(name: &str, folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
-/// SqueezeNet whose answer is its biases: class 7, then 3, and a folder of three pictures and a text.
+/// SqueezeNet whose answer is its biases: class 7, then 3, and a folder of three pictures and a
+/// text.
 fn prepare(folder: &Path) {
     let zeros = |(name, shape): (String, Vec<usize>)| {
         let zeros = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
@@ -318,7 +320,8 @@ fn the_tour_names_pictures_and_finds_their_like() {
     let found: Value = serde_json::from_str(&tour(&["--json"])).unwrap();
     assert!(found.get("sentences").is_none() && found.get("translations").is_none());
     let pictures = &found["pictures"];
-    let (right, crops) = (pictures["right"].as_u64().unwrap(), pictures["crops"].as_u64().unwrap());
+    let right = pictures["right"].as_u64().unwrap();
+    let crops = pictures["crops"].as_u64().unwrap();
     assert!(crops == 48 && right > 40, "{right} of {crops}");
     let rows = pictures["neighbours"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["neighbours"].as_array().unwrap().len() == 6));

@@ -16,7 +16,8 @@ pub struct Options {
     photos: PathBuf,
     #[command(flatten)]
     model: Model,
-    /// The layers, with commas, such as inception_4e,pool5/7x7_s1; `inspect` lists them. LAYER@COLUMNSxROWS is its mean over a grid's cells
+    /// The layers, with commas, such as inception_4e,pool5/7x7_s1; `inspect` lists them.
+    /// LAYER@COLUMNSxROWS is its mean over a grid's cells
     #[arg(long, required = true, value_delimiter = ',')]
     layers: Vec<String>,
     /// The file, .safetensors: a tensor `PHOTO LAYER` for each
@@ -28,12 +29,14 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let model = options.model.open(device)?;
     let Options { photos, layers, out, .. } = options;
     let root = if photos.is_dir() { photos } else { photos.parent().unwrap_or(Path::new("")) };
-    let (files, limits) = (find(&[photos]), Limits::default());
+    let files = find(&[photos]);
+    let limits = Limits::default();
     let (features, skipped) =
         Features::of(&model, (&files, root), layers, &limits, DType::F32, device)?;
     features.write(out)?;
     skipped.iter().for_each(|file| conv_cli::note(format_args!("  {file}")));
-    let (images, skipped) = (features.images().len(), skipped.len());
+    let images = features.images().len();
+    let skipped = skipped.len();
     conv_cli::print(
         common.json,
         &Kept { images, skipped, layers: layers.clone(), out: out.clone() },

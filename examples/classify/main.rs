@@ -37,7 +37,8 @@ enum Verb {
     Features(features::Options),
     /// Writes a network as torchvision's state dict
     Export(export::Options),
-    /// Lists a network's layers with their shapes, receptive fields and costs, and what its weights want done to a picture
+    /// Lists a network's layers with their shapes, receptive fields and costs, and what its weights
+    /// want done to a picture
     Inspect(inspect::Options),
 }
 

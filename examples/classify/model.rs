@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder as `train` leaves it, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder as `train` leaves it, or weights with the names of Caffe or torchvision,
+    /// .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// short-side keeps the aspect, squash does not [default: what the weights want, see inspect]
@@ -20,7 +21,8 @@ pub struct Model {
 pub struct Named {
     #[command(flatten)]
     model: Model,
-    /// The classes' names, a line each [default: the model folder's, or synset_words.txt beside the weights]
+    /// The classes' names, a line each [default: the model folder's, or synset_words.txt beside the
+    /// weights]
     #[arg(long)]
     labels: Option<PathBuf>,
 }

@@ -33,7 +33,8 @@ const ON_PAGE: usize = 500;
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let classifier = options.model.open(device)?;
-    let (mut page, mut shown) = (Classified::default(), 0);
+    let mut page = Classified::default();
+    let mut shown = 0;
     let default = (!common.json).then(|| PathBuf::from("runs/classify.html"));
     let target = options.page.clone().or(default);
     let mut skipped: Vec<Skipped> = Vec::new();

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder with a folder of pictures for each class, or a .csv or .tsv of a path and a class a row
+    /// A folder with a folder of pictures for each class, or a .csv or .tsv of a path and a class a
+    /// row
     #[arg(long)]
     data: PathBuf,
     /// The like, to choose the best weights by [default: a tenth of each class]
@@ -34,7 +35,8 @@ pub struct Options {
     /// either
     #[arg(long, value_name = "LAYER")]
     freeze: Option<String>,
-    /// Sides of the square that the network sees, in pixels; the shorter side of a picture becomes as long
+    /// Sides of the square that the network sees, in pixels; the shorter side of a picture becomes
+    /// as long
     #[arg(long)]
     side: Option<usize>,
     /// Pictures a batch
@@ -43,7 +45,8 @@ pub struct Options {
     /// Mirror every second picture in training
     #[arg(long)]
     flip: bool,
-    /// Cut out a random part in training, of at least this share of the area (0.08 in the papers on photographs)
+    /// Cut out a random part in training, of at least this share of the area (0.08 in the papers on
+    /// photographs)
     #[arg(long, value_name = "SHARE")]
     smallest_area: Option<f64>,
     /// Share of the target that is spread over all classes

@@ -32,7 +32,8 @@ pub struct Options {
     /// Where the picture with what each step selected goes, as HTML
     #[arg(long, conflicts_with = "images")]
     page: Option<PathBuf>,
-    /// A head's model folder, or the name of one that ships, in the place of parser and executor; the page shows where it looked
+    /// A head's model folder, or the name of one that ships, in the place of parser and executor;
+    /// the page shows where it looked
     #[arg(long, conflicts_with = "images")]
     head: Option<String>,
     /// A classifier's weights, where the head looks at one of its layers and not at the detector's
@@ -72,7 +73,8 @@ fn by_head(
     device: &Device,
 ) -> Result<()> {
     let Options { image, question, page, network, models, .. } = options;
-    let (image, question) = (image.as_deref().unwrap_or(Path::new("")), question.as_deref());
+    let image = image.as_deref().unwrap_or(Path::new(""));
+    let question = question.as_deref();
     let question = question.unwrap_or_default();
     let head = eval_head::open(head, device)?;
     let picture = Picture::open(image, &Limits::default())?;

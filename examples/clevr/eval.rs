@@ -14,13 +14,15 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder of pictures; questions about others are left out. Without it the scenes are taken as if seen without a fault
+    /// A folder of pictures; questions about others are left out. Without it the scenes are taken
+    /// as if seen without a fault
     #[arg(long)]
     images: Option<PathBuf>,
     /// Files of questions
     #[arg(long, required = true, num_args = 1..)]
     questions: Vec<PathBuf>,
-    /// Files of scenes, by which errors are told apart [default: those beside the questions, named …scenes.json]
+    /// Files of scenes, by which errors are told apart [default: those beside the questions, named
+    /// …scenes.json]
     #[arg(long, num_args = 1..)]
     scenes: Vec<PathBuf>,
     /// Every wrong answer, one a line of JSON, goes here

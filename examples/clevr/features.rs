@@ -75,7 +75,9 @@ impl Source {
         layer: &str,
         device: &Device,
     ) -> Result<(Features, Vec<Skipped>)> {
-        let (layers, limits, half) = ([layer.to_owned()], Limits::default(), DType::F16);
+        let layers = [layer.to_owned()];
+        let limits = Limits::default();
+        let half = DType::F16;
         Ok(match self {
             Self::Detector(source) => {
                 Features::of(&**source, (files, root), &layers, &limits, half, device)?
@@ -94,8 +96,11 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     features.write(out)?;
     skipped.iter().for_each(|file| conv_cli::note(format_args!("  {file}")));
     let maps = Maps::new(features, &images.display().to_string())?;
-    let (images, skipped) = (maps.len(), skipped.len());
-    let (layer, shape, out) = (layer.clone(), maps.shape(), out.clone());
+    let images = maps.len();
+    let skipped = skipped.len();
+    let layer = layer.clone();
+    let shape = maps.shape();
+    let out = out.clone();
     conv_cli::print(common.json, &Kept { images, skipped, layer, shape, out })
 }
 

@@ -21,7 +21,8 @@ mod train_head;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Reasoning about CLEVR's pictures: detector to scene graph, question to program, program to answer.
+/// Reasoning about CLEVR's pictures: detector to scene graph, question to program, program to
+/// answer.
 #[derive(Parser)]
 #[command(name = "clevr", version, arg_required_else_help = true)]
 struct Arguments {

@@ -31,7 +31,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
             &One { text: program.to_string(), program, probability },
         );
     }
-    let (mut exact, mut refused, mut wrong) = (Share::default(), 0, Vec::new());
+    let mut exact = Share::default();
+    let mut refused = 0;
+    let mut wrong = Vec::new();
     for path in &options.questions {
         let questions = QuestionFile::read(path)?.questions;
         let texts: Vec<&str> =

@@ -69,7 +69,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 
 /// The share of questions whose program is exactly the one that they were made from.
 fn exact(parser: &Parser, files: &PairFiles) -> Result<f64> {
-    let (mut questions, mut programs) = (Vec::new(), Vec::new());
+    let mut questions = Vec::new();
+    let mut programs = Vec::new();
     for pair in files.open()? {
         let pair = pair?;
         let functions = pair.target.split(' ').map(str::parse).collect::<Result<Vec<_>, String>>();

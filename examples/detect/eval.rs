@@ -18,7 +18,8 @@ pub struct Options {
     /// or a file of COCO's annotations or its folder
     #[arg(long)]
     data: PathBuf,
-    /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are held out of every training
+    /// all pictures; train or held-out, by their number: those that leave 4 when divided by 5 are
+    /// held out of every training
     #[arg(long, default_value = "all")]
     part: Part,
     /// Where a page goes with curves, pictures, the largest objects that are missed and the surest

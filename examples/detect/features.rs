@@ -39,7 +39,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let images = kept.images();
     let count = |image: &&str| kept.get(image, SCORES).map_or(0, |scores| scores.elem_count());
     let instances = images.iter().map(count).sum();
-    let (images, skipped) = (images.len(), skipped.len());
+    let images = images.len();
+    let skipped = skipped.len();
     conv_cli::print(common.json, &Kept { images, instances, skipped, out: out.clone() })
 }
 

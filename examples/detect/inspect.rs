@@ -88,7 +88,8 @@ fn look(detector: &Detector, picture: &Picture, example: &Example, name: &str) -
         proposals.iter().any(|proposal| is_own(&proposal))
     };
     let found = (0..objects.len()).filter(|&object| found(object)).count();
-    let (count, known) = (proposals.len(), objects.len());
+    let count = proposals.len();
+    let known = objects.len();
     let text = format!(
         "{name}: {count} proposals, {taught} of them taught an object, background grey; {found} of {known} objects have one"
     );

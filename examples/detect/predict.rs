@@ -38,7 +38,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let files = find(&options.pictures);
     let Some(mut out) = Target::new(options, &files)? else { bail!("no picture to look at") };
     let detector = options.model.open(device)?;
-    let (mut results, mut skipped, mut seen) = (Vec::new(), Vec::new(), 0);
+    let mut results = Vec::new();
+    let mut skipped = Vec::new();
+    let mut seen = 0;
     for (at, path) in files.iter().enumerate() {
         let picture = match Picture::open(path, &Limits::default()) {
             Ok(picture) => picture,
@@ -141,7 +143,9 @@ impl fmt::Display for Seen<'_> {
         write!(f, "{}: {}", self.path.display(), self.instances.len())?;
         for instance in &self.instances {
             let [left, top, right, bottom] = instance.bounding_box.corners();
-            let (score, name, area) = (instance.score, instance.name(), instance.mask.area());
+            let score = instance.score;
+            let name = instance.name();
+            let area = instance.mask.area();
             write!(
                 f,
                 "\n  {score:.2}  {name:<30} {left:6.1} {top:6.1} {right:6.1} {bottom:6.1}  {area} pixels"
@@ -154,7 +158,8 @@ impl fmt::Display for Seen<'_> {
 /// A line of COCO's results, with what the network says besides.
 #[derive(Serialize)]
 struct Coco {
-    /// The digits at the end of the file's name, as COCO's pictures have them; else its place among the pictures.
+    /// The digits at the end of the file's name, as COCO's pictures have them; else its place among
+    /// the pictures.
     image_id: u64,
     /// As the training data had it; else from 1.
     category_id: u64,

@@ -93,7 +93,8 @@ impl Options {
         let dialog = dialog.with_context(|| {
             format!("--image {image}: no dialog of {} is about it", path.display())
         })?;
-        let (mut said, mut rounds) = (Vec::new(), Vec::new());
+        let mut said = Vec::new();
+        let mut rounds = Vec::new();
         for round in &dialog.rounds {
             let question = data.question(round.question).to_string();
             let truth = round.answer.map(|answer| data.answer(answer).to_string());

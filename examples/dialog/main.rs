@@ -1,4 +1,5 @@
-//! Visual dialog (Das et al. 2017): trains and measures rankers of answers, and shows agents that learn to cooperate.
+//! Visual dialog (Das et al. 2017): trains and measures rankers of answers, and shows agents that
+//! learn to cooperate.
 //!
 //!     cargo run --release --example dialog -- toy
 //!     cargo run --release --example dialog -- eval --data visdial_1.0_val.json
@@ -31,7 +32,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Trains two agents on a world of 64 objects, in seconds, and prints the language that they invent
+    /// Trains two agents on a world of 64 objects, in seconds, and prints the language that they
+    /// invent
     Toy(toy::Options),
     /// Trains a ranker of answers on dialogs as text
     Train(Box<train::Options>),

@@ -20,7 +20,8 @@ const SHIPPED: &str = "data/models/guess-agents";
 /// Agents, and the scenes that they play about.
 #[derive(Debug, Args)]
 pub struct Game {
-    /// A model folder, or an id on the hub; its default learnt from scenes and dialogs that the program draws
+    /// A model folder, or an id on the hub; its default learnt from scenes and dialogs that the
+    /// program draws
     #[arg(long, default_value = SHIPPED)]
     model: String,
     /// Scene graphs of CLEVR; several files make one pool

@@ -15,7 +15,8 @@ pub struct Options {
     /// A model folder, or an id on the hub; its default learnt from 983 dialogs as text
     #[arg(long, default_value = super::eval::SHIPPED)]
     model: String,
-    /// A VisDial file; of the test split the last round of each dialog is ranked, of any other every round
+    /// A VisDial file; of the test split the last round of each dialog is ranked, of any other
+    /// every round
     #[arg(long)]
     data: PathBuf,
     /// Where the ranks go, as JSON

@@ -19,8 +19,9 @@ pub struct Options {
     /// How many symbols recurrent agents have, and whether A-Bot remembers [default: memoryless]
     #[arg(long)]
     setting: Option<SettingName>,
-    /// A split of the objects into seen and unseen ones, as JSON [default: tabular agents see all; recurrent ones have the split of
-    /// Kottur et al. (2017) below $CONVOKE_DATA, else one drawn from --seed]
+    /// A split of the objects into seen and unseen ones, as JSON [default: tabular agents see all;
+    /// recurrent ones have the split of Kottur et al. (2017) below $CONVOKE_DATA, else one drawn
+    /// from --seed]
     #[arg(long)]
     data: Option<PathBuf>,
     /// A-Bot forgets the first round in the second
@@ -84,7 +85,8 @@ impl Options {
         let mut config =
             if self.memoryless { TabularConfig::memoryless() } else { TabularConfig::default() };
         conv_cli::settings::set(&mut config.episodes, self.episodes);
-        let (mut runs, mut language) = (Vec::new(), None);
+        let mut runs = Vec::new();
+        let mut language = None;
         for seed in self.seeds(common) {
             let begun = Instant::now();
             let agents = Tabular::train(&config, &world, seed);
@@ -119,7 +121,8 @@ impl Options {
             (None, Some(path)) => (World::read(&path)?, "Kottur et al. (2017)".into()),
             (None, None) => (World::drawn(common.seed()), format!("seed {}", common.seed())),
         };
-        let (mut runs, mut language) = (Vec::new(), None);
+        let mut runs = Vec::new();
+        let mut language = None;
         for seed in self.seeds(common) {
             let begun = Instant::now();
             let trained = Recurrent::train(&config, &world, seed)?;
@@ -131,7 +134,8 @@ impl Options {
                 [unseen.map(|Accuracy { both, .. }| both), unseen.map(|Accuracy { one, .. }| one)];
             let percent = 100.0 * seen;
             conv_cli::note(format_args!("seed {seed}: seen {percent:.1} %, {seconds:.0} s"));
-            let (steps, draws) = (Some(trained.steps), Some(trained.draws));
+            let steps = Some(trained.steps);
+            let draws = Some(trained.draws);
             runs.push(Run { seed, seen, unseen, unseen_one, seconds, steps, draws });
             if language.is_none() {
                 language = Some(Language::of_recurrent(agents, &world.seen)?);
@@ -187,7 +191,8 @@ impl Expected {
         Self { seen: Some([least, 1.0]), unseen: Some([0.0, 0.2]), text }
     }
 
-    /// Of memoryless recurrent agents seven seeds were measured, of the others none; the rest are the paper's figures.
+    /// Of memoryless recurrent agents seven seeds were measured, of the others none; the rest are
+    /// the paper's figures.
     fn recurrent(setting: Setting) -> Self {
         let (both, one) = match setting {
             Setting::OverComplete => (25.6, 79.5),

@@ -1,4 +1,5 @@
-//! What to paste into a bug report: versions, processor, threads, devices, and which data and models are found.
+//! What to paste into a bug report: versions, processor, threads, devices, and which data and
+//! models are found.
 
 use clap::Parser;
 use conv_sentence::data::KimSet;

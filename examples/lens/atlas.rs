@@ -27,10 +27,12 @@ pub struct Options {
     /// Units that are shown instead, as LAYER:CHANNEL with commas
     #[arg(long, value_delimiter = ',')]
     chosen: Vec<String>,
-    /// Layers, with commas [default: of GoogLeNet inception_3a to inception_5b, otherwise all joints or rectified layers]
+    /// Layers, with commas [default: of GoogLeNet inception_3a to inception_5b, otherwise all
+    /// joints or rectified layers]
     #[arg(long, value_delimiter = ',')]
     layers: Vec<String>,
-    /// A folder of photographs: units that none of them excites are not drawn, and the best of them stands below each picture
+    /// A folder of photographs: units that none of them excites are not drawn, and the best of them
+    /// stands below each picture
     #[arg(long)]
     photos: Option<PathBuf>,
     #[arg(long, default_value = "256")]

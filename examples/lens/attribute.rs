@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 pub struct Options {
     /// A photograph; of integrated also a folder of them, of which the gaps are told
     photo: PathBuf,
-    /// What is asked about, such as class("traffic light") or inception_4c:12 [default: the network's first guess]
+    /// What is asked about, such as class("traffic light") or inception_4c:12 [default: the
+    /// network's first guess]
     #[arg(long)]
     of: Option<String>,
     #[arg(long, value_enum, default_value = "gradient")]
@@ -38,7 +39,8 @@ pub struct Options {
     /// Cut the way of integrated in equal parts, instead of Gauss–Legendre's
     #[arg(long)]
     riemann: bool,
-    /// Sides of the square that occlusion covers, in pixels [default: a seventh of the photograph's]
+    /// Sides of the square that occlusion covers, in pixels [default: a seventh of the
+    /// photograph's]
     #[arg(long)]
     window: Option<usize>,
     /// Pixels from one place of the square to the next [default: half of it]
@@ -47,7 +49,8 @@ pub struct Options {
     /// Channels that are named
     #[arg(long, default_value = "8")]
     channels: usize,
-    /// The photograph as the network sees it, and beside it what carried the answer, red for and blue against, as PNG
+    /// The photograph as the network sees it, and beside it what carried the answer, red for and
+    /// blue against, as PNG
     #[arg(long)]
     out: PathBuf,
     #[command(flatten)]
@@ -173,7 +176,8 @@ impl Options {
                 carried.channels.into_iter().enumerate().map(of_channel).collect();
             channels.sort_by(|a, b| b.value.total_cmp(&a.value));
             channels.truncate(self.channels);
-            let (map, value) = (carried.positions, Some(carried.value));
+            let map = carried.positions;
+            let value = Some(carried.value);
             Found { map, layer: Some(layer()), channels, gap: None, value }
         };
         Ok(match self.method {
@@ -184,7 +188,8 @@ impl Options {
             Method::Integrated => {
                 let rule = self.rule();
                 let found = integrated_gradients(model, objective, photo, rule, self.steps)?;
-                let (gap, value) = (Some(found.gap()), Some(found.value));
+                let gap = Some(found.gap());
+                let value = Some(found.value);
                 Found { map: found.pixels, layer: None, channels: Vec::new(), gap, value }
             }
             Method::Occlusion => {

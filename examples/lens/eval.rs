@@ -21,7 +21,8 @@ pub struct Options {
     /// Units that are rendered, spread over the layers
     #[arg(long, default_value = "200")]
     units: usize,
-    /// Layers, with commas [default: of GoogLeNet conv2/3x3 and inception_3a to inception_5b, otherwise all joints or rectified layers]
+    /// Layers, with commas [default: of GoogLeNet conv2/3x3 and inception_3a to inception_5b,
+    /// otherwise all joints or rectified layers]
     #[arg(long, value_delimiter = ',')]
     layers: Vec<String>,
     #[arg(long, default_value = "128")]

@@ -24,7 +24,8 @@ pub struct Options {
     /// Parts in a row
     #[arg(long, default_value = "8")]
     count: usize,
-    /// Sides of the middle square that is looked at, in pixels [default: what the network is made for]
+    /// Sides of the middle square that is looked at, in pixels [default: what the network is made
+    /// for]
     #[arg(long)]
     size: Option<usize>,
     #[command(flatten)]

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering;
 pub struct Options {
     /// A class, such as "traffic light"
     class: String,
-    /// A folder of photographs whose names or folders tell their classes (n06874185_traffic_light.jpg)
+    /// A folder of photographs whose names or folders tell their classes
+    /// (n06874185_traffic_light.jpg)
     #[arg(long)]
     photos: PathBuf,
     /// The layer [default: the last one that has positions]
@@ -52,7 +53,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let side = model.preprocessing.crop;
     let found = Contributions::measure(&model, number, &layer, &options.photos, side)?;
     let rendering = options.ascent.rendering(&model, options.steps, Vec::new(), common.seed());
-    let (mut units, mut climbs) = (Vec::new(), Vec::new());
+    let mut units = Vec::new();
+    let mut climbs = Vec::new();
     for unit in found.units.iter().take(options.units) {
         let objective = Objective::unit(&format!("{layer}:{}", unit.channel), None, &model)?;
         units.push(Unit { unit: objective.units()[0].to_string(), value: unit.value });

@@ -44,7 +44,8 @@ pub fn other_units(model: &Pretrained) -> &'static str {
 /// How pictures climb.
 #[derive(Debug, Args)]
 pub struct AscentFlags {
-    /// Sides of the picture in pixels [default: 128, of grid 64, or what the network is made for if that is less]
+    /// Sides of the picture in pixels [default: 128, of grid 64, or what the network is made for if
+    /// that is less]
     #[arg(long)]
     size: Option<usize>,
     /// Climb on pixels instead of waves
@@ -62,7 +63,8 @@ pub struct AscentFlags {
     /// How far it is turned at most, either way, in degrees
     #[arg(long, default_value = "0")]
     rotate: f64,
-    /// Show the network the middle of what was moved, in the picture's size, as fully connected layers need it
+    /// Show the network the middle of what was moved, in the picture's size, as fully connected
+    /// layers need it
     #[arg(long)]
     fixed_size: bool,
     /// First steps whose gradient also goes through closed rectifiers

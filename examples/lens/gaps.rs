@@ -34,8 +34,10 @@ pub fn run(
     common: &conv_cli::Common,
 ) -> Result<()> {
     let begun = Instant::now();
-    let (files, stop) = (find(&[settings.folder]), conv_cli::stop_on_signal()?);
-    let (mut each, mut drawn) = (Vec::new(), Vec::new());
+    let files = find(&[settings.folder]);
+    let stop = conv_cli::stop_on_signal()?;
+    let mut each = Vec::new();
+    let mut drawn = Vec::new();
     for path in files {
         if each.len() == settings.limit || stop.load(Ordering::SeqCst) {
             break;
@@ -100,7 +102,8 @@ struct Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, of, value, baseline, sum, gap } = self;
-        let (path, difference) = (path.display(), value - baseline);
+        let path = path.display();
+        let difference = value - baseline;
         write!(
             f,
             "{path}: {of} differs by {difference:.3}, the sum is {sum:.3}: {:+.2} %",

@@ -41,7 +41,8 @@ enum Verb {
     Find(Box<find::Options>),
     /// One page of many units, a section a layer
     Atlas(Box<atlas::Options>),
-    /// Renders random units of all layers, and says how many pictures excite them more than every photograph
+    /// Renders random units of all layers, and says how many pictures excite them more than every
+    /// photograph
     Eval(Box<eval::Options>),
 }
 

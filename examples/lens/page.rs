@@ -1,4 +1,5 @@
-//! The page of `render`: the pictures on the way, the photographs that excite the unit most, and the course of the ascent.
+//! The page of `render`: the pictures on the way, the photographs that excite the unit most, and
+//! the course of the ascent.
 
 use crate::flags::other_units;
 use crate::render::Row;

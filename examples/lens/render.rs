@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What is raised: a unit as LAYER:CHANNEL, or a sum such as "inception_4c:12 - 0.5*inception_4c:40 + 10*tv"; of several a row each
+    /// What is raised: a unit as LAYER:CHANNEL, or a sum such as "inception_4c:12 -
+    /// 0.5*inception_4c:40 + 10*tv"; of several a row each
     #[arg(required = true)]
     objectives: Vec<String>,
     /// The pictures on the way and the last one beside each other, as PNG
@@ -42,13 +43,15 @@ pub struct Options {
     /// Where the ascent is saved, every minute and at the end
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// Go on from --checkpoint: the same pictures as if it had never been left. --steps counts those before
+    /// Go on from --checkpoint: the same pictures as if it had never been left. --steps counts
+    /// those before
     #[arg(long, requires = "checkpoint")]
     resume: bool,
     /// A folder of photographs to compare with
     #[arg(long)]
     photos: Option<PathBuf>,
-    /// Where the pictures with the course of the ascent go [default: runs/lens.html, with --json none]
+    /// Where the pictures with the course of the ascent go [default: runs/lens.html, with --json
+    /// none]
     #[arg(long)]
     page: Option<PathBuf>,
     #[command(flatten)]
@@ -175,7 +178,8 @@ impl Options {
             None => None,
         };
         let seeds: Vec<u64> = (0..self.pictures as u64).map(|k| seed.wrapping_add(k)).collect();
-        let (mut texts, mut climbs) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
+        let mut climbs = Vec::new();
         for text in &self.objectives {
             let objective = Objective::parse(text, model)?;
             let mut both = vec![(text.clone(), objective.clone())];

@@ -1,5 +1,5 @@
-//! Results kept in the repository, one JSON line a cell, so that a table is printed from what has been run and a run goes on
-//! where it was interrupted.
+//! Results kept in the repository, one JSON line a cell, so that a table is printed from what has
+//! been run and a run goes on where it was interrupted.
 
 use anyhow::{Context, Result};
 use serde::{Serialize, de::DeserializeOwned};

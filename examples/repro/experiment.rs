@@ -20,7 +20,8 @@ pub struct Flags {
     /// A small version, run here and now
     #[arg(long)]
     pub quick: bool,
-    /// Where results are kept [default: docs/results/NAME.jsonl, with --quick runs/NAME-quick.jsonl]
+    /// Where results are kept [default: docs/results/NAME.jsonl, with --quick
+    /// runs/NAME-quick.jsonl]
     #[arg(long)]
     cells: Option<PathBuf>,
     /// Write what the PyTorch twin needs to train the same to this folder, and train nothing
@@ -56,7 +57,8 @@ pub trait Experiment {
     /// Times so many steps.
     fn speed(&self, steps: u64) -> Result<Self::Speed>;
 
-    /// Runs what is missing and keeps each result as it comes. `stop` becomes true when it is to stop.
+    /// Runs what is missing and keeps each result as it comes. `stop` becomes true when it is to
+    /// stop.
     fn complete(&mut self, stop: &'static AtomicBool) -> Result<()>;
 
     /// The table of what is kept.

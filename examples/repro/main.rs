@@ -32,7 +32,8 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Papers' tables, from one command each: it runs what kept results lack, then prints; --print only prints.
+/// Papers' tables, from one command each: it runs what kept results lack, then prints; --print only
+/// prints.
 #[derive(Parser)]
 #[command(name = "repro", version, arg_required_else_help = true)]
 struct Arguments {
@@ -56,13 +57,16 @@ enum Experiment {
     /// Krizhevsky et al. (2012): AlexNet for 32 × 32, with and without batch norm, on a subset of
     /// CIFAR-10
     Alexnet(alexnet::Options),
-    /// Johnson et al. (2016) and successors: heads, from the blind to the relational, in a small world
+    /// Johnson et al. (2016) and successors: heads, from the blind to the relational, in a small
+    /// world
     Clevr(clevr::Options),
     /// Das et al. (2017): what reinforcement gains in the guessing game
     Dialog(dialog::Options),
-    /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the ascent is for
+    /// Olah et al. (2017): random units of GoogLeNet beside photographs, and what each part of the
+    /// ascent is for
     Lens(lens::Options),
-    /// Gatys et al. (2016), Chen et al. (2017) and Johnson et al. (2016) on the same photographs and paintings
+    /// Gatys et al. (2016), Chen et al. (2017) and Johnson et al. (2016) on the same photographs
+    /// and paintings
     Style(style::Options),
     /// Battenberg et al. (2017): CTC, RNN-T and attention on one encoder, on AN4
     NeuralTransducers(transducers::Options),

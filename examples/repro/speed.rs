@@ -51,8 +51,8 @@ fn resident(line: &str) -> Option<u64> {
     number.strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Takes [`WARM_UP`] training steps and then `steps` as [`fit`] takes them, without an evaluation: the seconds of the latter, and the
-/// loss of each of all.
+/// Takes [`WARM_UP`] training steps and then `steps` as [`fit`] takes them, without an evaluation:
+/// the seconds of the latter, and the loss of each of all.
 pub fn train(
     learner: &impl Learner,
     config: &FitConfig,
@@ -60,7 +60,9 @@ pub fn train(
     memory: &mut Memory,
 ) -> Result<(f64, Vec<f64>)> {
     let stop = AtomicBool::new(false);
-    let (mut began, mut seconds, mut losses) = (Instant::now(), 0.0, Vec::new());
+    let mut began = Instant::now();
+    let mut seconds = 0.0;
+    let mut losses = Vec::new();
     let mut observe = |event: &Event| {
         let Event::Step(step) = event else { return };
         losses.push(step.loss);

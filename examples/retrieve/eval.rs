@@ -24,7 +24,8 @@ pub struct Options {
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let describer = options.model.open(device)?;
-    let (metric, limits) = (options.metric, Limits::default());
+    let metric = options.metric;
+    let limits = Limits::default();
     let expansion = options.taken.expansion(metric)?;
     let evaluation = evaluate(&describer, &options.data, metric, expansion, &limits)?;
     conv_cli::print(common.json, &evaluation)?;

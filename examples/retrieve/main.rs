@@ -1,4 +1,5 @@
-//! Photographs like another (Krizhevsky et al. 2012, section 6.1): the nearest in what the last hidden layer makes of them.
+//! Photographs like another (Krizhevsky et al. 2012, section 6.1): the nearest in what the last
+//! hidden layer makes of them.
 //!
 //!     cargo run --release --example retrieve -- index photos --model googlenet.safetensors --out photos.index
 //!     cargo run --release --example retrieve -- search photos.index photo.jpg

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder of `classify train`, or weights with the names of Caffe or torchvision, .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
+    /// A model folder of `classify train`, or weights with the names of Caffe or torchvision,
+    /// .safetensors or .pth [default: GoogLeNet's below $CONVOKE_DATA]
     #[arg(long)]
     model: Option<PathBuf>,
     /// The layer whose values stand for a photograph [default: the last hidden one]

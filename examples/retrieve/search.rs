@@ -31,7 +31,8 @@ pub struct Options {
     /// Find the K nearest; a photograph is not its own neighbour
     #[arg(long, value_name = "K", default_value = "6")]
     top: NonZeroUsize,
-    /// Where the photographs with their neighbours go [default: runs/retrieve.html, with --json none]
+    /// Where the photographs with their neighbours go [default: runs/retrieve.html, with --json
+    /// none]
     #[arg(long)]
     page: Option<PathBuf>,
 }
@@ -48,7 +49,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let describer = index.describer(model, &options.index, device)?;
     let default = (!common.json).then(|| PathBuf::from("runs/retrieve.html"));
     let target = options.page.clone().or(default);
-    let (mut page, mut shown, mut skipped) = (Neighbours::default(), 0, Vec::new());
+    let mut page = Neighbours::default();
+    let mut shown = 0;
+    let mut skipped = Vec::new();
     let limits = Limits::default();
     let expanded = (!expansion.is_none()).then(|| index.expanded(expansion));
     for files in find(&options.photos).chunks(TOGETHER) {
@@ -58,7 +61,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
         let descriptors = describer.describe(&pictures)?;
         for ((at, picture), descriptor) in places.into_iter().zip(&pictures).zip(descriptors) {
             let path = &files[at];
-            let (itself, most) = (path.canonicalize().ok(), options.top.get() + 1);
+            let itself = path.canonicalize().ok();
+            let most = options.top.get() + 1;
             let mut neighbours = match &expanded {
                 Some(expanded) => expanded.search(&descriptor, itself.as_deref(), most)?,
                 None => index.search(&descriptor, options.metric, most)?,

@@ -12,7 +12,8 @@ pub struct Reading {
     /// tsv, csv, jsonl or fasttext [default: by the file's extension]
     #[arg(long)]
     format: Option<Format>,
-    /// What stands between the columns, one character such as ; or the word tab [default: a tab in tsv, a comma in csv]
+    /// What stands between the columns, one character such as ; or the word tab [default: a tab in
+    /// tsv, a comma in csv]
     #[arg(long)]
     separator: Option<Separator>,
     /// utf8 or latin1
@@ -62,7 +63,8 @@ pub struct Sets {
 }
 
 impl Sets {
-    /// The set that `name` names; none for a file, also for one that happens to be called as a set is.
+    /// The set that `name` names; none for a file, also for one that happens to be called as a set
+    /// is.
     pub fn find(&self, name: &Path) -> Result<Option<KimData>> {
         let set = name.to_str().and_then(|name| name.parse::<KimSet>().ok());
         let (Some(set), false) = (set, name.exists()) else {
@@ -136,7 +138,8 @@ impl Sources {
             let read = |path: &PathBuf| Corpus::read(path, &options, Some(train.labels()));
             Ok(path.as_ref().map(read).transpose()?)
         };
-        let (dev, test) = (part(&self.dev)?, part(&self.test)?);
+        let dev = part(&self.dev)?;
+        let test = part(&self.test)?;
         let remark = self.reading.glued(&self.data, train.labels());
         let dataset = Dataset::join(train, dev, test, seed)?;
         Ok(Loaded { dataset, remark, set: None, name: file_name(&self.data) })

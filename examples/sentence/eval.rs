@@ -16,7 +16,8 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// A file of labelled sentences, or one of Kim's sets, of which the test part (or all, where it has none) is taken
+    /// A file of labelled sentences, or one of Kim's sets, of which the test part (or all, where it
+    /// has none) is taken
     #[arg(long)]
     data: PathBuf,
     /// k of P@k and R@k

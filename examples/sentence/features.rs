@@ -45,7 +45,8 @@ impl Vectors {
 pub struct Features {
     #[command(flatten)]
     model: Model,
-    /// Whole feature maps: `values[i]` is for the window that begins at word i + `start`, which in the padding is below 0
+    /// Whole feature maps: `values[i]` is for the window that begins at word i + `start`, which in
+    /// the padding is below 0
     #[arg(long)]
     maps: bool,
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! Sentences to classify: from the command line, a file, or standard input as they come, at constant memory.
+//! Sentences to classify: from the command line, a file, or standard input as they come, at
+//! constant memory.
 
 use crate::data::Reading;
 use anyhow::{Result, bail};
@@ -23,9 +24,9 @@ pub struct Input {
 const TOGETHER: usize = 128;
 
 impl Input {
-    /// Calls `take` with all sentences in their order, as many at a time as are there: a line that waits alone is not
-    /// kept waiting for others. A line that is no sentence, since it is too long or no text, is told why in its
-    /// turn, and the others go on.
+    /// Calls `take` with all sentences in their order, as many at a time as are there: a line that
+    /// waits alone is not kept waiting for others. A line that is no sentence, since it is too long
+    /// or no text, is told why in its turn, and the others go on.
     ///
     /// # Errors
     /// At the end, that there were such lines.
@@ -57,7 +58,8 @@ impl Input {
                     &options,
                 ),
             };
-            // Where the reader ends with it, an error is the last item: it is told like one of a line.
+            // Where the reader ends with it, an error is the last item: it is told like one of a
+            // line.
             let line = |record: conv_text::Result<Record>| Ok(record.map(|record| record.text));
             Ok(records?.map(line))
         };

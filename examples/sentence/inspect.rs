@@ -68,7 +68,8 @@ pub fn run(options: &Options, common: &conv_cli::Common) -> Result<()> {
     conv_cli::print(common.json, &inspect(&sources, style, known)?)
 }
 
-/// Whether a path can only be an id on the hub, `owner/name`: nothing is there, and no data file is called so.
+/// Whether a path can only be an id on the hub, `owner/name`: nothing is there, and no data file is
+/// called so.
 fn hub_id(path: &Path) -> bool {
     let may_be_data = path.extension().is_some() && Format::of(path).is_ok();
     !path.exists() && path.components().count() == 2 && !may_be_data

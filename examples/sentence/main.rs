@@ -1,4 +1,5 @@
-//! Sentence classification (Kim 2014): trains, measures, explains and uses classifiers of sentences.
+//! Sentence classification (Kim 2014): trains, measures, explains and uses classifiers of
+//! sentences.
 //!
 //!     cargo run --release --example sentence -- predict "A warm, funny and wonderful film."
 //!     cargo run --release --example sentence -- train --data reviews.csv --out runs/reviews

@@ -9,7 +9,8 @@ const SHIPPED: &str = "data/models/sentiment";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder, or an id on the hub; its default tells negative from positive remarks on films
+    /// A model folder, or an id on the hub; its default tells negative from positive remarks on
+    /// films
     #[arg(long, default_value = SHIPPED)]
     model: String,
 }

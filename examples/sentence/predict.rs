@@ -93,7 +93,8 @@ impl<'a> Answer<'a> {
         Ok(Self { text, prediction, evidence })
     }
 
-    /// `label TAB probability` for the answer and the next probable classes, then the text, on one line.
+    /// `label TAB probability` for the answer and the next probable classes, then the text, on one
+    /// line.
     fn print(&self, classifier: &Classifier, top: usize, out: &mut impl Write) -> io::Result<()> {
         let Prediction { class, probabilities, .. } = &self.prediction;
         let others = self.prediction.ranking().into_iter().filter(|other| other != class);

@@ -35,7 +35,8 @@ pub struct Flags {
     /// Weigh rare classes more
     #[arg(long)]
     balanced: bool,
-    /// How text becomes words: kim (ASCII alone), kim-cased or unicode (any script) [default: kim, and unicode with
+    /// How text becomes words: kim (ASCII alone), kim-cased or unicode (any script) [default: kim,
+    /// and unicode with
     /// --segmenter or where one's own data have letters that are not English]
     #[arg(long)]
     style: Option<Style>,
@@ -65,7 +66,8 @@ impl Flags {
             recipe.filters.clone_from(&self.filters);
         }
         recipe.segmenter = self.segmenter.or(recipe.segmenter);
-        // The paper's style would drop every word that a segmenter finds, and letters that are not English.
+        // The paper's style would drop every word that a segmenter finds, and letters that are not
+        // English.
         if !is_styled && (recipe.segmenter.is_some() || set.is_none() && foreign > 0) {
             recipe.style = Style::Unicode;
         }

@@ -23,7 +23,8 @@ pub struct Options {
     /// Pre-trained word vectors: word2vec .bin or .txt, or GloVe .txt
     #[arg(long, conflicts_with = "warm_start")]
     vectors: Option<PathBuf>,
-    /// Start from what another model has learnt: its words' vectors, its filters, its last layer if the labels are the same
+    /// Start from what another model has learnt: its words' vectors, its filters, its last layer if
+    /// the labels are the same
     #[arg(long)]
     warm_start: Option<String>,
     /// Cross-validate with K folds and keep no model
@@ -50,7 +51,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     // What is held out decides on nothing.
     let learnt = loaded.dataset.split.train.iter().map(|&at| dropped(at as usize)).sum();
     let recipe = options.flags.recipe(loaded.set, learnt_vectors, learnt, common)?;
-    let (split, style, segmenter) = (&loaded.dataset.split, recipe.style, recipe.segmenter);
+    let split = &loaded.dataset.split;
+    let style = recipe.style;
+    let segmenter = recipe.segmenter;
     let sentences = match (loaded.set, options.folds) {
         // Kim's way: words of the test part are in the vocabulary. It is his sets' alone; of folds
         // of one's own data each makes those words unknown again (`folds.rs`).

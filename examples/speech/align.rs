@@ -68,7 +68,8 @@ impl Options {
         let (Some(file), Some(text)) = (&self.file, &self.text) else {
             bail!("neither a recording with --text nor --data");
         };
-        let (name, text) = (file.display().to_string(), text.clone());
+        let name = file.display().to_string();
+        let text = text.clone();
         Ok(vec![Recording { name, audio: Audio::read(file)?, text, speaker: None }])
     }
 }

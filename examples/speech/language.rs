@@ -67,7 +67,8 @@ impl Options {
             ),
         };
         model.put_into(&self.model, decoding)?;
-        let (order, words) = (model.order(), model.words().count());
+        let order = model.order();
+        let words = model.words().count();
         conv_cli::print(common.json, &Put { order, words, decoding, dev_wer })
     }
 

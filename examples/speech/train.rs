@@ -30,7 +30,8 @@ pub struct Options {
     /// Start from what another model has learnt, as far as names and sizes agree
     #[arg(long)]
     init: Option<String>,
-    /// Write only words that the training texts have, by the best of all their spellings: for few words [always with yesno]
+    /// Write only words that the training texts have, by the best of all their spellings: for few
+    /// words [always with yesno]
     #[arg(long)]
     lexicon: bool,
     /// A pronouncing dictionary: write phones in place of letters
@@ -89,7 +90,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let start = options.init.as_ref().map(|start| conv_hub::resolve(start)).transpose()?;
     let surroundings = options.surroundings.read(train.rate, recipe.fit.seed)?;
     let cache = options.cache.as_ref().map(|path| FeatureCache::open(path)).transpose()?;
-    let (dev_list, kept) = (dev.as_ref(), cache.as_ref());
+    let dev_list = dev.as_ref();
+    let kept = cache.as_ref();
     let training = Training::with_cache(&recipe, &train, dev_list, start.as_deref(), kept, device)?;
     if let Some(cache) = &cache {
         conv_cli::note(cache);

@@ -42,7 +42,8 @@ enum Format {
 }
 
 impl Options {
-    /// A file that cannot be written down does not keep the others from it; in the end it is an error.
+    /// A file that cannot be written down does not keep the others from it; in the end it is an
+    /// error.
     pub fn run(&self, common: &conv_cli::Common, device: &Device) -> Result<()> {
         let recognizer = self.model.open(device)?;
         let input = Path::new("-");

@@ -16,7 +16,8 @@ pub struct Options {
     /// The paintings; a style is called as its file
     #[arg(required = true)]
     paintings: Vec<PathBuf>,
-    /// The bank that they are added to: a model folder as train leaves it. It stays as it is; the bank with more styles is in --out
+    /// The bank that they are added to: a model folder as train leaves it. It stays as it is; the
+    /// bank with more styles is in --out
     #[arg(long)]
     model: PathBuf,
     #[command(flatten)]
@@ -46,7 +47,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let losses = LossNetwork::new(&model, recipe.losses.clone())?;
     let limits = Limits::default();
     let training = Training::adding(&base, recipe, losses, contents, styles, limits, device)?;
-    let (name, before) = (learning.name(), base.styles().join(", "));
+    let name = learning.name();
+    let before = base.styles().join(", ");
     let styles = training.config().styles.clone();
     let added = styles[base.styles().len()..].join(", ");
     let subtitle = format!(

@@ -33,16 +33,19 @@ pub struct Options {
     /// Another style where a mask is white, as wave=mask.png. Again for each region
     #[arg(long, value_name = "STYLE=MASK")]
     region: Vec<String>,
-    /// Regions by k-means on what the encoder sees, a style each, with commas: the first for the largest
+    /// Regions by k-means on what the encoder sees, a style each, with commas: the first for the
+    /// largest
     #[arg(long, value_name = "STYLES", value_delimiter = ',', conflicts_with_all = ["region", "mix", "style"])]
     clusters: Vec<String>,
     /// The longer side of the picture in pixels [default: the photograph's]
     #[arg(long)]
     size: Option<usize>,
-    /// Paint in tiles of so many pixels a side [default: 512 for more than 1.5 million pixels, else in one piece]
+    /// Paint in tiles of so many pixels a side [default: 512 for more than 1.5 million pixels, else
+    /// in one piece]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(16..=4096))]
     tile: Option<usize>,
-    /// The picture that is made, as PNG; of a folder of frames the folder of pictures, with the frames' names
+    /// The picture that is made, as PNG; of a folder of frames the folder of pictures, with the
+    /// frames' names
     #[arg(long)]
     out: PathBuf,
 }
@@ -125,7 +128,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let (picture, seconds) = paint(&options.photo)?;
     write_atomic(&options.out, &picture.to_png()?)?;
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     let answer = Answer { picture: &options.out, width, height, mixture: manner.told, seconds };
     conv_cli::print(common.json, &answer)
 }

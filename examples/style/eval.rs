@@ -1,4 +1,5 @@
-//! `eval`: a StyleBank beside the descent of Gatys et al., and beside networks of one style, on the same pairs.
+//! `eval`: a StyleBank beside the descent of Gatys et al., and beside networks of one style, on the
+//! same pairs.
 
 use crate::apply::SHIPPED;
 use crate::losses::{Losses, told};
@@ -29,8 +30,8 @@ pub struct Options {
     /// A model folder as train leaves it
     #[arg(long, default_value = SHIPPED)]
     model: String,
-    /// A model folder of one style alone, as train --single leaves it, whose pictures in that style are
-    /// compared with too. Again for each
+    /// A model folder of one style alone, as train --single leaves it, whose pictures in that style
+    /// are compared with too. Again for each
     #[arg(long, value_name = "FOLDER")]
     single: Vec<PathBuf>,
     /// The longer side of the pictures in pixels
@@ -127,7 +128,8 @@ fn pictures<T>(
     place: &Path,
     open: impl Fn(&Path) -> Result<T, conv_style::Error>,
 ) -> Result<Vec<(PathBuf, T)>> {
-    let (mut found, mut reasons) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
+    let mut reasons = Vec::new();
     for path in find(&[place]) {
         match open(&path) {
             Ok(picture) => found.push((path, picture)),
@@ -236,7 +238,8 @@ struct Answer {
     fall: f64,
     /// The bank's style term as a multiple of Gatys'.
     style_ratio: f64,
-    /// The bank's style term as a multiple of that of the networks of one style, over the pairs that have one.
+    /// The bank's style term as a multiple of that of the networks of one style, over the pairs
+    /// that have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     style_of_single: Option<f64>,
     single_pairs: usize,

@@ -58,7 +58,8 @@ impl Losses {
     }
 }
 
-/// What a report says of the weights: which they are, and that VGG's at hand are not the original ones.
+/// What a report says of the weights: which they are, and that VGG's at hand are not the original
+/// ones.
 pub fn told(model: &Pretrained) -> String {
     let name = model.path.file_name().unwrap_or(model.path.as_os_str()).to_string_lossy();
     let network = model.network.name();

@@ -38,7 +38,8 @@ enum Verb {
     Add(Box<add::Options>),
     /// Paints a photograph in a style of a StyleBank, or a mixture of them
     Apply(Box<apply::Options>),
-    /// Puts photographs in every style of a StyleBank on a page, with a slider between two styles and regions
+    /// Puts photographs in every style of a StyleBank on a page, with a slider between two styles
+    /// and regions
     Show(show::Options),
     /// Compares a StyleBank with the descent of Gatys et al. on the same photographs and paintings
     Eval(Box<eval::Options>),

@@ -35,7 +35,8 @@ pub fn write(
             ("style term: textures of the lower layers".into(), stroke.style),
             ("total variation term".into(), stroke.total_variation),
         ]);
-        let (step, seconds) = (stroke.step as u64, stroke.seconds);
+        let step = stroke.step as u64;
+        let seconds = stroke.seconds;
         Record::Evaluation(EvaluationRecord { step, epoch: 0, metrics, improved: false, seconds })
     };
     let mut records: Vec<Record> = painted.strokes.iter().map(record).collect();

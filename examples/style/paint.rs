@@ -29,7 +29,8 @@ pub struct Options {
     /// How much each painting counts beside the others, with commas [default: all the same]
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',')]
     style_weights: Option<Vec<f64>>,
-    /// Where each painting is to be: a picture of the photograph's shape, white where, black where not. Again for each of the paintings
+    /// Where each painting is to be: a picture of the photograph's shape, white where, black where
+    /// not. Again for each of the paintings
     #[arg(long)]
     mask: Vec<PathBuf>,
     /// The picture that is made, as PNG
@@ -76,7 +77,8 @@ pub struct Options {
     /// Print sizes and memory, and paint nothing
     #[arg(long)]
     dry_run: bool,
-    /// Where the pictures with the course of the losses go [default: runs/style.html, with --json none]
+    /// Where the pictures with the course of the losses go [default: runs/style.html, with --json
+    /// none]
     #[arg(long)]
     page: Option<PathBuf>,
 }
@@ -213,7 +215,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 /// Step by step, with lines, pictures and checkpoints on the way.
 fn descend(mut canvas: Canvas, options: &Options, out: &Path) -> Result<Painted> {
     let stop = conv_cli::stop_on_signal()?;
-    let (mut line, mut saved) = (Instant::now(), Instant::now());
+    let mut line = Instant::now();
+    let mut saved = Instant::now();
     let end = loop {
         if let Some(end) = canvas.step()? {
             break end;
@@ -285,7 +288,8 @@ impl fmt::Display for Answer<'_> {
         write!(f, "{}: {width} × {height} pixels", picture.display())?;
         if let (Some(start), Some(end)) = (start, end) {
             let Stroke { step, evaluations, loss, content, seconds, .. } = end;
-            let (from, share) = (start.loss, 100.0 * content / loss);
+            let from = start.loss;
+            let share = 100.0 * content / loss;
             write!(
                 f,
                 "\nloss {from:.4e} to {loss:.4e} ({share:.0} % content) in {step} steps, {evaluations} evaluations, {seconds:.1} s"

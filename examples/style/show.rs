@@ -1,4 +1,5 @@
-//! `show`: what a StyleBank does, on one page: photographs in every style, a slider from one style to another, regions.
+//! `show`: what a StyleBank does, on one page: photographs in every style, a slider from one style
+//! to another, regions.
 
 use crate::apply::SHIPPED;
 use anyhow::{Context, Result, bail};
@@ -36,7 +37,8 @@ pub struct Options {
 /// Positions of the slider.
 const POSITIONS: usize = 9;
 
-/// How the slider looks: of its pictures the one that is chosen is there. It needs no script, and answers to the arrow keys.
+/// How the slider looks: of its pictures the one that is chosen is there. It needs no script, and
+/// answers to the arrow keys.
 const STYLE: &str = "<style>.slider img{display:none;max-width:100%}.slider label{font-size:12px;padding:0 .4rem}.slider div{margin-top:.6rem}";
 
 pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Result<()> {
@@ -81,7 +83,9 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
 
 /// A photograph from one style to the other, a position at a time.
 fn slider(painter: &Painter, photo: &Picture, [from, to]: [&String; 2]) -> Result<String> {
-    let (mut style, mut inputs, mut pictures) = (STYLE.to_string(), String::new(), String::new());
+    let mut style = STYLE.to_string();
+    let mut inputs = String::new();
+    let mut pictures = String::new();
     for at in 0..POSITIONS {
         let share = at as f64 / (POSITIONS - 1) as f64;
         let text = format!("{from}={},{to}={share}", 1.0 - share);
@@ -95,7 +99,8 @@ fn slider(painter: &Painter, photo: &Picture, [from, to]: [&String; 2]) -> Resul
         )?;
         write!(pictures, "<img alt=\"{text}\" src=\"{}\">", data_url(&painted)?)?;
     }
-    let (from, to) = (Html::text(from), Html::text(to));
+    let from = Html::text(from);
+    let to = Html::text(to);
     Ok(format!(
         "<h2>From {from} to {to}</h2>{style}</style><div class=\"slider\"><label>{from}</label>{inputs}<label>{to}</label><div>{pictures}</div></div>"
     ))

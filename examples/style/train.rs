@@ -22,7 +22,8 @@ pub struct Options {
     /// How much the auto-encoder's loss counts
     #[arg(long)]
     reconstruction_weight: Option<f64>,
-    /// Train a network of one style, as that of Johnson et al. (2016): the same network, by painting steps alone
+    /// Train a network of one style, as that of Johnson et al. (2016): the same network, by
+    /// painting steps alone
     #[arg(long, conflicts_with = "reconstruction_weight")]
     single: bool,
     #[command(flatten)]

@@ -48,7 +48,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Made, Re
     let ground = Ground::read(&data.join("models/clevr").join(conv_clevr::reason::GROUND))?;
     let sight = Sight::new(&detector, &ground, &picture, &scene.image_filename)?;
     let templates = Templates::read(&data.join("templates/clevr"))?;
-    let (mut answers, mut shown) = (Vec::new(), None);
+    let mut answers = Vec::new();
+    let mut shown = None;
     for question in templates.about(std::slice::from_ref(&scene), ASKED, 1)? {
         let program = question.program().transpose()?.context("a question without a program")?;
         let expected = question.answer.map_or_else(String::new, |answer| answer.to_string());
@@ -86,7 +87,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Made, Re
             right as f64 / answers.len() as f64,
         )])
         .section("A scene that was drawn and rendered", Html::trusted(body));
-    let (objects, found) = (scene.objects.len(), sight.objects.len());
+    let objects = scene.objects.len();
+    let found = sight.objects.len();
     Ok((Made { objects, found, seconds, answers, right, shown: shown.to_string() }, report))
 }
 

@@ -1,5 +1,5 @@
-//! Instances: He et al. (2017) on rendered scenes. Their figures show a colour an instance, with mask, box, class and score; so does the
-//! report.
+//! Instances: He et al. (2017) on rendered scenes. Their figures show a colour an instance, with
+//! mask, box, class and score; so does the report.
 
 use anyhow::Result;
 use candle_core::Device;
@@ -35,7 +35,9 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Scenes, 
     let detector = Detector::open(&data.join("models/clevr-objects"), device)?;
     let limits = Limits::default();
     let samples = Dataset::open(&data.join("samples/scenes"), &limits)?;
-    let (mut scenes, mut drawings, mut found) = (Vec::new(), String::new(), 0);
+    let mut scenes = Vec::new();
+    let mut drawings = String::new();
+    let mut found = 0;
     for example in &samples.examples {
         let picture = Picture::open(&example.path, &limits)?;
         let mut instances = detector.detect(&picture)?;
@@ -63,7 +65,8 @@ impl fmt::Display for Scenes {
             writeln!(f, "  {file}, {objects} objects")?;
             for instance in instances {
                 let [left, top, right, bottom] = instance.bounding_box.corners();
-                let (score, words) = (instance.score, instance.name());
+                let score = instance.score;
+                let words = instance.name();
                 writeln!(
                     f,
                     "    {score:.2}  {words:<28} ({left:.0}, {top:.0}) to ({right:.0}, {bottom:.0})"

@@ -1,4 +1,5 @@
-//! Seeing inside: what three units of the shipped classifier respond to (Olah et al. 2017), beside the crops that excite them.
+//! Seeing inside: what three units of the shipped classifier respond to (Olah et al. 2017), beside
+//! the crops that excite them.
 
 use anyhow::Result;
 use candle_core::Device;
@@ -41,7 +42,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Units, R
     let model = Pretrained::open(&data.join("models/clevr-crops"), device)?;
     let crops = data.join("samples/crops");
     let size = model.preprocessing.crop;
-    let (mut units, mut rows) = (Vec::new(), String::new());
+    let mut units = Vec::new();
+    let mut rows = String::new();
     for text in UNITS {
         let objective = Objective::parse(text, &model)?;
         let rendering = Rendering { size, steps: STEPS, keep: vec![0, 4], ..Rendering::default() };

@@ -37,7 +37,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Reasonin
     let samples = data.join("samples/reasoning");
     let picture = Picture::open(&samples.join("scene.png"), &Limits::default())?;
     let sight = reasoner.look(&picture, "scene.png")?;
-    let (mut answers, mut shown) = (Vec::new(), None);
+    let mut answers = Vec::new();
+    let mut shown = None;
     for question in QuestionFile::read(&samples.join("questions.json"))?.questions {
         let expected = question.answer.map_or_else(String::new, |answer| answer.to_string());
         let text = question.question;

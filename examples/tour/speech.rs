@@ -31,12 +31,15 @@ struct Answer {
     transcript: Transcript,
 }
 
-/// Writes down the sample recordings, compares, and adds them and what was heard in some to the report.
+/// Writes down the sample recordings, compares, and adds them and what was heard in some to the
+/// report.
 pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Speech, Report)> {
     let recognizer = Recognizer::open(&data.join("models/spoken-digits"), device)?;
     let manifest = Manifest::read(&data.join("samples/speech/samples.tsv"))?;
     let read = Recordings::read(&manifest, Some(recognizer.config().rate))?;
-    let (mut recordings, mut tally, mut pictures) = (Vec::new(), Tally::default(), String::new());
+    let mut recordings = Vec::new();
+    let mut tally = Tally::default();
+    let mut pictures = String::new();
     for (utterance, recording) in manifest.utterances.iter().zip(&read.recordings) {
         let heard = recognizer.hear(&recording.audio)?;
         tally.add(&recording.text, &heard.transcript.text);
@@ -46,7 +49,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Speech, 
             let text = Html::text(&format!("{file}, voice {speaker}: {}", recording.text));
             pictures += &format!("<p>{text}</p>{}", picture(&heard, &recording.text));
         }
-        let (reference, transcript) = (recording.text.clone(), heard.transcript);
+        let reference = recording.text.clone();
+        let transcript = heard.transcript;
         recordings.push(Answer { file, reference, speaker, transcript });
     }
     let columns = ["recording", "voice", "said", "written"].map(Html::text);
@@ -63,7 +67,8 @@ pub fn section(data: &Path, device: &Device, report: Report) -> Result<(Speech, 
     let report = report
         .metrics([("word error rate on the sample recordings", tally.words.rate())])
         .section("Sample recordings", Html::trusted(body));
-    let (words, errors) = (tally.words.reference, tally.words.count());
+    let words = tally.words.reference;
+    let errors = tally.words.count();
     let found = Speech { recordings, words, words_right: words.saturating_sub(errors) };
     Ok((found, report))
 }

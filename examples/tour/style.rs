@@ -1,4 +1,5 @@
-//! Style: a picture drawn here, in two styles of the shipped StyleBank and half way between them (Chen et al. 2017).
+//! Style: a picture drawn here, in two styles of the shipped StyleBank and half way between them
+//! (Chen et al. 2017).
 
 use anyhow::Result;
 use candle_core::Device;
@@ -68,7 +69,8 @@ fn scene() -> Result<Picture> {
     let mut pixels = Vec::with_capacity(3 * WIDTH * HEIGHT);
     for row in 0..HEIGHT {
         for column in 0..WIDTH {
-            let (x, y) = (column as f64 / HEIGHT as f64, row as f64 / HEIGHT as f64);
+            let x = column as f64 / HEIGHT as f64;
+            let y = row as f64 / HEIGHT as f64;
             pixels.extend(colour(x, y).map(|part| part.clamp(0.0, 255.0) as u8));
         }
     }

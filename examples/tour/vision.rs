@@ -1,5 +1,5 @@
-//! Pictures: Krizhevsky et al. (2012) in small. Their figure 4 has photographs with five labels and bars, and queries with the
-//! six nearest in the last hidden layer; so has the report.
+//! Pictures: Krizhevsky et al. (2012) in small. Their figure 4 has photographs with five labels and
+//! bars, and queries with the six nearest in the last hidden layer; so has the report.
 
 use anyhow::{Context, Result};
 use candle_core::Device;

@@ -23,8 +23,9 @@ impl TestSet {
     }
 }
 
-/// The files of `part` (`train`, `val`, …): of a folder those that begin so and end in the pair's languages; else a table of
-/// `source<TAB>target`, or what two files have in common before their languages.
+/// The files of `part` (`train`, `val`, …): of a folder those that begin so and end in the pair's
+/// languages; else a table of `source<TAB>target`, or what two files have in common before their
+/// languages.
 pub fn files(data: &Path, part: &str, pair: &Languages) -> Result<PairFiles> {
     if data.is_dir() {
         return Ok(PairFiles::Two(pair.files(&data.join(part))?));

@@ -34,7 +34,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     let config = options.search.config(None, common.seed())?;
     let files = options.test.files()?;
     let translator = options.model.open(device)?;
-    let (mut sentences, mut references) = (Vec::new(), Vec::new());
+    let mut sentences = Vec::new();
+    let mut references = Vec::new();
     let (mut left_out, mut not_translated) = (0, 0);
     for pair in files.open()?.go_on() {
         match pair {

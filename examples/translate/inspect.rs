@@ -7,7 +7,8 @@ use conv_translate::ModelInspection;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A model folder, an id on the Hugging Face hub, or a checkpoint of fairseq's with its dictionaries beside it
+    /// A model folder, an id on the Hugging Face hub, or a checkpoint of fairseq's with its
+    /// dictionaries beside it
     model: String,
 }
 

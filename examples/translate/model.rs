@@ -10,8 +10,9 @@ const SHIPPED: &str = "data/models/german-english";
 
 #[derive(Debug, Args)]
 pub struct Model {
-    /// A model folder, an id on the Hugging Face hub, or a checkpoint of fairseq's (.pt) with its dict.LANGUAGE.txt beside it, which
-    /// takes ready-made tokens; several, with `:` between them, are one ensemble. Its default translates German to English
+    /// A model folder, an id on the Hugging Face hub, or a checkpoint of fairseq's (.pt) with its
+    /// dict.LANGUAGE.txt beside it, which takes ready-made tokens; several, with `:` between them,
+    /// are one ensemble. Its default translates German to English
     #[arg(long = "model", default_value = SHIPPED, value_delimiter = ':', value_name = "MODEL")]
     models: Vec<String>,
 }

@@ -11,14 +11,16 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// The paper's recipe for a network of the reference's: fconv, fconv_iwslt_de_en, fconv_wmt_en_ro, fconv_wmt_en_de or fconv_wmt_en_fr
+    /// The paper's recipe for a network of the reference's: fconv, fconv_iwslt_de_en,
+    /// fconv_wmt_en_ro, fconv_wmt_en_de or fconv_wmt_en_fr
     /// [default: one for some ten thousand pairs]
     #[arg(long, conflicts_with = "init")]
     preset: Option<Preset>,
     #[command(flatten)]
     fit: FitFlags,
-    /// Go on from a trained model, with its vocabularies: a model folder or hub id, or a checkpoint of fairseq's (.pt) with its
-    /// dict.LANGUAGE.txt beside it, for which the text must be tokens split as they were
+    /// Go on from a trained model, with its vocabularies: a model folder or hub id, or a checkpoint
+    /// of fairseq's (.pt) with its dict.LANGUAGE.txt beside it, for which the text must be tokens
+    /// split as they were
     #[arg(long, value_name = "MODEL")]
     pub init: Option<String>,
     /// A tokenizer.json of your own for both languages

@@ -14,13 +14,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A folder with train and val files, what train.de and train.en have in common, or a table of source<TAB>target
+    /// A folder with train and val files, what train.de and train.en have in common, or a table of
+    /// source<TAB>target
     #[arg(long)]
     data: PathBuf,
     /// The languages, source first, as the files' names end
     #[arg(long, default_value = "de-en")]
     pair: String,
-    /// Held-out pairs: as --data, or a folder with files of `val`, `valid` or `dev`; where --data is such a folder, its own
+    /// Held-out pairs: as --data, or a folder with files of `val`, `valid` or `dev`; where --data
+    /// is such a folder, its own
     #[arg(long)]
     dev: Option<PathBuf>,
     #[command(flatten)]

@@ -21,7 +21,8 @@ pub struct Asked {
     /// Write for an unknown token of the translation the source token that was read most
     #[arg(long, visible_alias = "replace-unk")]
     replace_unknown: bool,
-    /// The same, by a file with a source token, a tab or blank, and its translation on each line; what it lacks is copied
+    /// The same, by a file with a source token, a tab or blank, and its translation on each line;
+    /// what it lacks is copied
     #[arg(long, value_name = "FILE")]
     replacements: Option<PathBuf>,
     /// Write pairs of places SOURCE-TARGET, of tokens from 0, behind a tab
@@ -33,11 +34,13 @@ pub struct Asked {
     /// Behind each sentence stand a tab and the words that its translation begins with
     #[arg(long)]
     prefixes: bool,
-    /// Behind each sentence (and its prefix) stand phrases whose pieces its translation must contain, each behind a tab
+    /// Behind each sentence (and its prefix) stand phrases whose pieces its translation must
+    /// contain, each behind a tab
     #[arg(long, value_name = "ORDER", num_args = 0..=1, require_equals = true, default_missing_value = "unordered")]
     constraints: Option<Order>,
-    /// What becomes of a sentence with more tokens than the model knows positions: its beginning is translated, its
-    /// translation is blank, or it is translated in parts; without this it is told so and the exit status is 1
+    /// What becomes of a sentence with more tokens than the model knows positions: its beginning is
+    /// translated, its translation is blank, or it is translated in parts; without this it is told
+    /// so and the exit status is 1
     #[arg(long, value_name = "HOW")]
     long: Option<Long>,
     #[command(flatten)]
@@ -55,8 +58,8 @@ enum Long {
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Sentences; without any, or with `-`, they are the lines of --input or of standard input. A blank one has a blank
-    /// translation
+    /// Sentences; without any, or with `-`, they are the lines of --input or of standard input. A
+    /// blank one has a blank translation
     sentences: Vec<String>,
     /// A file with a sentence on each line, gzipped or not; `-` for standard input
     #[arg(long, conflicts_with = "sentences")]
@@ -65,7 +68,8 @@ pub struct Options {
     #[arg(long, visible_alias = "buffer-size", value_name = "N", default_value_t = 64,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     buffer: usize,
-    /// Draw what was read of the sentence for each token of its translation, as an SVG; of one sentence
+    /// Draw what was read of the sentence for each token of its translation, as an SVG; of one
+    /// sentence
     #[arg(long, value_name = "FILE", conflicts_with = "input", requires = "sentences")]
     attention: Option<PathBuf>,
     #[command(flatten)]
@@ -184,7 +188,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     }
     let name =
         options.input.as_ref().map_or("standard input".into(), |path| path.display().to_string());
-    let (mut place, mut refusals) = (0, Refusals::new(common.json));
+    let mut place = 0;
+    let mut refusals = Refusals::new(common.json);
     conv_cli::each(lines(options.input.clone()), options.buffer, |lines: Vec<_>| {
         let mut ready = Vec::new();
         for line in lines {
@@ -203,7 +208,8 @@ pub fn run(options: &Options, common: &conv_cli::Common, device: &Device) -> Res
     refusals.end()
 }
 
-/// Translates what is typed, a line at a time; what cannot be translated is said, and the next line is waited for.
+/// Translates what is typed, a line at a time; what cannot be translated is said, and the next line
+/// is waited for.
 pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) -> Result<()> {
     let session = asked.begin(common, device)?;
     let prompt = stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -232,7 +238,8 @@ pub fn interactive(asked: &Asked, common: &conv_cli::Common, device: &Device) ->
     })
 }
 
-/// The lines of a file or of standard input, each for itself: one that is no text leaves the others.
+/// The lines of a file or of standard input, each for itself: one that is no text leaves the
+/// others.
 fn lines(
     input: Option<PathBuf>,
 ) -> impl FnOnce() -> Result<Box<dyn Iterator<Item = Result<conv_hub::Result<String>>>>> {

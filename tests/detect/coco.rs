@@ -16,20 +16,25 @@ fn write(folder: &Path) {
     for part in ["annotations", "squares"] {
         fs::create_dir_all(folder.join(part)).unwrap();
     }
-    let (mut images, mut annotations) = (Vec::new(), Vec::new());
+    let mut images = Vec::new();
+    let mut annotations = Vec::new();
     for number in 0..20 {
         let mut pixels = vec![110u8; 3 * SIDES.0 * SIDES.1];
-        let (left, top, side) = (8 + number * 3, 6 + number, 24);
+        let left = 8 + number * 3;
+        let top = 6 + number;
+        let side = 24;
         let is_red = number % 3 == 0;
         if number % 4 > 0 {
             for at in (0..SIDES.0 * SIDES.1).filter(|at| {
-                let (x, y) = (at % SIDES.0, at / SIDES.0);
+                let x = at % SIDES.0;
+                let y = at / SIDES.0;
                 (left..left + side).contains(&x) && (top..top + side).contains(&y)
             }) {
                 let colour = if is_red { [220, 40, 30] } else { [30, 50, 220] };
                 pixels[3 * at..][..3].copy_from_slice(&colour);
             }
-            let (right, bottom) = (left + side, top + side);
+            let right = left + side;
+            let bottom = top + side;
             let polygon = json!([[left, top, right, top, right, bottom, left, bottom]]);
             let before = left * SIDES.1 + top;
             let mut counts = vec![before, side];

@@ -49,7 +49,8 @@ fn write_scenes(folder: &Path, count: usize) {
         for at in 0..number % 5 % 3 {
             let is_cube = (number / 5 + at) % 2 == 0;
             let half = 6 + (number * 5 + at * 3) % 6;
-            let (x, y) = (20 + at * 44 + (number * 7) % 12, 18 + (number * 11 + at * 5) % 28);
+            let x = 20 + at * 44 + (number * 7) % 12;
+            let y = 18 + (number * 11 + at * 5) % 28;
             let inside = |dx: usize, dy: usize| {
                 if is_cube { dx <= half && dy <= half } else { dx * dx + dy * dy <= half * half }
             };

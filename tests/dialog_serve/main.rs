@@ -80,7 +80,8 @@ impl Server {
     }
 
     fn post(&self, path: &str, body: &str, more: &str) -> (u16, Value) {
-        let (host, length) = (&self.address, body.len());
+        let host = &self.address;
+        let length = body.len();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n"
         );

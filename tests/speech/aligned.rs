@@ -56,7 +56,9 @@ fn lists_folders_noises_rooms_and_encoders_are_taken() {
     let list = fs::read_to_string(folder.join("dev.tsv")).unwrap();
     let objects = list.lines().skip(1).map(|line| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let (speaker, text, path) = (fields[0], fields[1], format!("../{}", fields[3]));
+        let speaker = fields[0];
+        let text = fields[1];
+        let path = format!("../{}", fields[3]);
         serde_json::json!({ "path": path, "text": text, "speaker": speaker }).to_string() + "\n"
     });
     fs::create_dir(folder.join("set")).unwrap();

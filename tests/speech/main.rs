@@ -235,7 +235,8 @@ fn a_stream_is_heard_as_the_file_is_and_its_times_do_not_drift() {
     assert_eq!(words.len(), count * copies);
     let start = |word: &Value| word["start"].as_f64().unwrap();
     for (at, word) in words.iter().enumerate().take(count * (copies - 1)).skip(count) {
-        let (copy, like) = (at / count - 1, &words[count + at % count]);
+        let copy = at / count - 1;
+        let like = &words[count + at % count];
         let apart = start(word) - start(like) - copy as f64 * seconds;
         assert!(word["text"] == like["text"] && apart.abs() < 1e-6, "{at}: {word} {like}");
     }

@@ -1,4 +1,5 @@
-//! The program `translate` from training to translation, on made-up languages, and with what fairseq made.
+//! The program `translate` from training to translation, on made-up languages, and with what
+//! fairseq made.
 #![allow(clippy::unwrap_used)]
 
 mod fairseq;
@@ -47,7 +48,8 @@ fn lines(folder: &Path, arguments: &[&str]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The one line on standard error of a command that fails, and the lines before it that were for the user to know.
+/// The one line on standard error of a command that fails, and the lines before it that were for
+/// the user to know.
 fn failure(folder: &Path, arguments: &[&str], code: i32) -> String {
     let assert = translate(folder, arguments).assert().code(code);
     let text = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
@@ -58,7 +60,8 @@ fn failure(folder: &Path, arguments: &[&str], code: i32) -> String {
     line.into()
 }
 
-/// All sentences of two languages of which the second has the verb first and the adjective last: of each ten one is held out.
+/// All sentences of two languages of which the second has the verb first and the adjective last: of
+/// each ten one is held out.
 fn write_corpus(folder: &Path) {
     let articles = [("ein", "a"), ("Der", "the"), ("kein", "no")];
     let adjectives = [("", ""), ("kleiner", "small"), ("großer", "big"), ("alter", "old")];

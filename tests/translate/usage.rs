@@ -147,7 +147,8 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     fs::write(folder.join("long.de"), text).unwrap();
     let file = [&MODEL[..], &["--input", "long.de"]].concat();
     let assert = translate(folder, &file).assert().code(1);
-    let (said, error) = (&assert.get_output().stdout, &assert.get_output().stderr);
+    let said = &assert.get_output().stdout;
+    let error = &assert.get_output().stderr;
     let said = String::from_utf8_lossy(said);
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!((lines.len(), lines[0], lines[1], lines[4]), (5, "runs a dog .", "", lines[0]));
@@ -198,7 +199,8 @@ fn what_is_too_long_has_an_answer_of_its_own() {
     };
     assert_eq!(read("skip"), "\nruns a dog .\n");
     // A word has four tokens, so that nine of them have room.
-    let (full, rest) = ("Hund ".repeat(9), "Hund ".repeat(5));
+    let full = "Hund ".repeat(9);
+    let rest = "Hund ".repeat(5);
     assert_eq!(read("cut"), whole(&[full.trim()]));
     assert_eq!(read("split"), whole(&[&[full.trim(); 5][..], &[rest.trim()]].concat()));
     // At the prompt it is said, and the next line answered.

@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
 
-/// An answer. In files it is a string, as in v1.0, or what the generator writes: a boolean or a number.
+/// An answer. In files it is a string, as in v1.0, or what the generator writes: a boolean or a
+/// number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Answer {
     /// Yes or no.

@@ -1,10 +1,12 @@
-//! The closed vocabulary of CLEVR (Johnson et al. 2016, section 3.1): what an object is like, and how two lie to each other.
+//! The closed vocabulary of CLEVR (Johnson et al. 2016, section 3.1): what an object is like, and
+//! how two lie to each other.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A closed set of words: the variants in the order of the original's `metadata.json`, each with its word.
+/// A closed set of words: the variants in the order of the original's `metadata.json`, each with
+/// its word.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $expected:literal: $($(#[$of:meta])* $variant:ident $word:literal),+) => {
         $(#[$doc])*

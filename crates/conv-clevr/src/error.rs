@@ -1,4 +1,5 @@
-//! What can go wrong between a question and its answer: each error names its file, step or word, and what was expected.
+//! What can go wrong between a question and its answer: each error names its file, step or word,
+//! and what was expected.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,12 @@
-//! CLEVR after Johnson et al. (2016), "CLEVR: A Diagnostic Dataset for Compositional Language and Elementary Visual Reasoning".
+//! CLEVR after Johnson et al. (2016), "CLEVR: A Diagnostic Dataset for Compositional Language and
+//! Elementary Visual Reasoning".
 //!
 //! A scene holds a few objects of closed vocabularies (three shapes, two sizes, two materials,
 //! eight colours) on a plane. A question about it is a program of small functions: filter by an
 //! attribute, take the only one, go to what lies left of it, count (section 3.2). Executed on the
 //! scene graph the program gives the answer, and shows what each step selected. Scenes are read, or
-//! drawn by
-//! [`sample::Sampler`] and rendered by [`render::Stage`]; questions are read, or made by [`Templates`].
+//! drawn by [`sample::Sampler`] and rendered by [`render::Stage`]; questions are read, or made by
+//! [`Templates`].
 //!
 //! ```
 //! use conv_clevr::{Graph, Material, Color, Program, Shape, Size, Traits};

@@ -1,4 +1,5 @@
-//! A page to look at: the picture with what each step selected drawn on it. One file that refers to nothing outside itself.
+//! A page to look at: the picture with what each step selected drawn on it. One file that refers to
+//! nothing outside itself.
 
 use crate::heads::Likely;
 use crate::reason::{Answered, Traced};
@@ -16,7 +17,8 @@ const STYLE: &str = "<style>.trace{display:flex;flex-wrap:wrap;gap:1rem}.trace f
 .trace rect.place{fill:#000;stroke:none}\
 .trace text{font:600 11px system-ui,sans-serif;fill:#fff;stroke:#000;stroke-width:2.5px;paint-order:stroke}</style>\n";
 
-/// The answer to a question about a picture as a section of a report: the scene as it was seen, then each step with what it selected.
+/// The answer to a question about a picture as a section of a report: the scene as it was seen,
+/// then each step with what it selected.
 ///
 /// # Errors
 /// Only those of encoding the picture.
@@ -49,7 +51,8 @@ pub fn section(picture: &Picture, answered: &Answered) -> Result<Html> {
 /// As [`section`].
 pub fn looked(picture: &Picture, question: &str, likely: &Likely, maps: &Tensor) -> Result<Html> {
     let read = as_read(picture)?;
-    let (width, height) = (read.width() as f32, read.height() as f32);
+    let width = read.width() as f32;
+    let height = read.height() as f32;
     let said = format!("{:.0} % sure", 100.0 * likely.probability);
     let mut body = opened(&read, question, &said, &likely.answer.to_string())?;
     for (at, map) in maps.to_vec3::<f32>()?.iter().enumerate() {
@@ -58,7 +61,8 @@ pub fn looked(picture: &Picture, question: &str, likely: &Likely, maps: &Tensor)
         let _ =
             write!(body, "<figure><svg viewBox=\"0 0 {width} {height}\"><use href=\"#scene\"/>");
         for (row, values) in map.iter().enumerate() {
-            let (down, across) = (height / rows, width / values.len() as f32);
+            let down = height / rows;
+            let across = width / values.len() as f32;
             for (column, value) in values.iter().enumerate() {
                 let [x, y] = [column as f32 * across, row as f32 * down];
                 // What is not looked at is dark.
@@ -82,7 +86,9 @@ pub fn looked(picture: &Picture, question: &str, likely: &Likely, maps: &Tensor)
 
 /// The style, the picture once for all steps, and what was asked and answered.
 fn opened(read: &Picture, question: &str, said: &str, answer: &str) -> Result<String> {
-    let (width, height, image) = (read.width(), read.height(), page::data_url(read)?);
+    let width = read.width();
+    let height = read.height();
+    let image = page::data_url(read)?;
     let [question, said] = [question, said].map(Html::text);
     Ok(format!(
         "{STYLE}<p><strong>{question}</strong><br>{said}<br>Answer: <strong>{answer}</strong></p><svg width=\"0\" height=\"0\" style=\"position:absolute\"><defs>\

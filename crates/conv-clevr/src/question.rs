@@ -1,4 +1,5 @@
-//! Files of questions: those of v1.0, those that the released generator writes, and test splits, which hold neither answer nor program.
+//! Files of questions: those of v1.0, those that the released generator writes, and test splits,
+//! which hold neither answer nor program.
 
 use crate::program::RawStep;
 use crate::{Answer, Error, Program, Result, json};
@@ -7,8 +8,8 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::Path;
 
-/// The files of the original's templates with the number of templates in each, in the order in which v1.0 numbers its 90 families
-/// (dataset-gen's issue 14).
+/// The files of the original's templates with the number of templates in each, in the order in
+/// which v1.0 numbers its 90 families (dataset-gen's issue 14).
 const FAMILIES: [(&str, u64); 9] = [
     ("compare_integer.json", 9),
     ("comparison.json", 16),
@@ -91,7 +92,8 @@ impl Question {
         self.steps.as_deref().map(Program::new)
     }
 
-    /// The template that it was made by: file and number are as the generator writes them; a number alone is v1.0's, of all 90.
+    /// The template that it was made by: file and number are as the generator writes them; a number
+    /// alone is v1.0's, of all 90.
     pub fn family(&self) -> Family {
         let Some(mut index) = self.question_family_index else { return Family::Unknown };
         if let Some(file) = &self.template_filename {

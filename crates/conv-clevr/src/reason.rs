@@ -1,4 +1,5 @@
-//! The whole of it: picture and question in, program, trace and answer out (neuro-symbolic, as Yi et al. 2018, "Neural-Symbolic VQA").
+//! The whole of it: picture and question in, program, trace and answer out (neuro-symbolic, as Yi
+//! et al. 2018, "Neural-Symbolic VQA").
 
 use crate::see::{Ground, See, Seen, Sight};
 use crate::{Answer, Error, Output, Parsed, Parser, Program, Result};
@@ -50,7 +51,8 @@ impl Reasoner {
     /// A question's answer on a scene.
     ///
     /// # Errors
-    /// A text that is no question of CLEVR's, or one that speaks of an object that the scene does not have, or has twice.
+    /// A text that is no question of CLEVR's, or one that speaks of an object that the scene does
+    /// not have, or has twice.
     pub fn answer(&self, question: &str, sight: Sight) -> Result<Answered> {
         let Parsed { program, probability } = self.parser.parse(question)?;
         let execution = program.execute(&sight.graph)?;

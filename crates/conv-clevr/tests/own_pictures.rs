@@ -34,7 +34,9 @@ fn three_questions_are_answered_on_pictures_made_for_them() {
     ] {
         let parsed = reasoner.parser().parse(question).unwrap().program;
         assert_eq!(parsed.to_string(), program);
-        let (mut asked, mut right, mut answers) = (0, 0, std::collections::BTreeSet::new());
+        let mut asked = 0;
+        let mut right = 0;
+        let mut answers = std::collections::BTreeSet::new();
         for index in 0.. {
             let sampled = sampler.scene(index).unwrap();
             let Ok(expected) = parsed.execute(&sampled.scene.graph().unwrap()) else { continue };

@@ -19,7 +19,8 @@ fn scenes(count: u64) -> Vec<Scene> {
 /// or difference is said that the program does not have.
 #[test]
 fn every_family_asks_and_is_answered() {
-    let (templates, scenes) = (templates(), scenes(60));
+    let templates = templates();
+    let scenes = scenes(60);
     assert_eq!(templates.len(), 90);
     let questions = templates.about(&scenes, 30, 1).unwrap();
     let graphs: BTreeMap<_, _> =
@@ -56,7 +57,8 @@ fn every_family_asks_and_is_answered() {
 /// about as often (dataset-gen's issue 13).
 #[test]
 fn families_are_balanced_within_each_picture() {
-    let (templates, scenes) = (templates(), scenes(90));
+    let templates = templates();
+    let scenes = scenes(90);
     let questions = templates.about(&scenes, 10, 1).unwrap();
     assert!(questions.len() > 890, "{}", questions.len());
     assert!(
@@ -81,14 +83,16 @@ fn families_are_balanced_within_each_picture() {
     for (family, answers) in answers.iter().filter(|(_, answers)| {
         answers.keys().all(|answer| matches!(answer, conv_clevr::Answer::Bool(_)))
     }) {
-        let (most, least) = (answers.values().max().unwrap(), answers.values().min().unwrap());
+        let most = answers.values().max().unwrap();
+        let least = answers.values().min().unwrap();
         assert!(answers.len() == 1 && *most <= 2 || *most <= least + 1, "{family}: {answers:?}");
     }
 }
 
 #[test]
 fn questions_do_not_depend_on_threads() {
-    let (templates, scenes) = (templates(), scenes(40));
+    let templates = templates();
+    let scenes = scenes(40);
     // Blocks of pictures are made side by side: as many as several of them have.
     let many: Vec<Scene> = scenes.iter().cycle().take(600).cloned().collect();
     let with = |threads: usize| {

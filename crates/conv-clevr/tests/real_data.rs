@@ -20,13 +20,15 @@ fn data() -> Option<PathBuf> {
     data
 }
 
-/// The published scenes come back byte for byte; those of another order of fields with equal values.
+/// The published scenes come back byte for byte; those of another order of fields with equal
+/// values.
 #[test]
 fn scenes_are_written_as_they_were_read() {
     let Some(data) = data() else { return };
     let folder = tempfile::tempdir().unwrap();
     for (scenes, _, count, _) in PARTS {
-        let (path, written) = (data.join(scenes), folder.path().join("scenes.json"));
+        let path = data.join(scenes);
+        let written = folder.path().join("scenes.json");
         let file = SceneFile::read(&path).unwrap();
         assert_eq!(file.scenes.len(), count);
         file.write(&written).unwrap();
@@ -78,8 +80,9 @@ fn every_question_has_the_stored_answer() {
     assert_eq!(right, 18_670);
 }
 
-/// The original's templates about rendered scenes: no two questions of a picture by one template, and over ninety pictures every template as often as any
-/// other, but for those that few scenes allow.
+/// The original's templates about rendered scenes: no two questions of a picture by one template,
+/// and over ninety pictures every template as often as any other, but for those that few scenes
+/// allow.
 #[test]
 fn questions_are_balanced() {
     let Some(data) = data() else { return };
@@ -87,7 +90,9 @@ fn questions_are_balanced() {
     assert_eq!(templates.len(), 90);
     let scenes = SceneFile::read(&data.join("rendered/scenes.json")).unwrap().scenes;
     let mut generator = Generator::new(&templates, conv_nn::rng::seeded(1, "questions")).unwrap();
-    let (mut families, mut answers, mut all) = (BTreeMap::new(), BTreeMap::new(), 0);
+    let mut families = BTreeMap::new();
+    let mut answers = BTreeMap::new();
+    let mut all = 0;
     for scene in &scenes[..90] {
         let graph = scene.graph().unwrap();
         let questions = generator.scene(scene, 10).unwrap();
@@ -140,7 +145,8 @@ fn every_published_scene_has_its_camera() {
 fn pictures_are_as_bright_and_coloured_as_the_originals() {
     let Some(data) = data() else { return };
     let scenes = SceneFile::read(&data.join("real/CLEVR_train_scenes.json")).unwrap().scenes;
-    let (images, folder) = (data.join("real/images"), tempfile::tempdir().unwrap());
+    let images = data.join("real/images");
+    let folder = tempfile::tempdir().unwrap();
     let there = scenes.iter().filter(|scene| images.join(&scene.image_filename).is_file());
     let there: Vec<_> = there.take(12).collect();
     for scene in &there {

@@ -32,7 +32,8 @@ pub fn detections(
     limits: &Limits,
 ) -> Result<(Features, Vec<Skipped>)> {
     let attributes = &detector.config().attributes;
-    let (mut tensors, mut skipped) = (Vec::new(), Vec::new());
+    let mut tensors = Vec::new();
+    let mut skipped = Vec::new();
     for file in files {
         let (mut read, failed) = load(std::slice::from_ref(file), limits);
         skipped.extend(failed);

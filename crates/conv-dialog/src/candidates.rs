@@ -1,8 +1,9 @@
-//! Candidates for training, made as VisDial's were (Das et al. 2017, "Visual Dialog", section 3): the true answer, 50 answers of similar
-//! questions, the 30 most popular, and others at random.
+//! Candidates for training, made as VisDial's were (Das et al. 2017, "Visual Dialog", section 3):
+//! the true answer, 50 answers of similar questions, the 30 most popular, and others at random.
 //!
-//! All but the popular ones come from the rounds of the same fold, and the counts that are an input of the network from the others: a wrong
-//! answer is then as often one that was never counted as the true one is, as it is in the published files.
+//! All but the popular ones come from the rounds of the same fold, and the counts that are an input
+//! of the network from the others: a wrong answer is then as often one that was never counted as
+//! the true one is, as it is in the published files.
 
 use crate::words::Answered;
 use conv_nn::rng::seeded;
@@ -27,7 +28,8 @@ pub(crate) fn popular<'a>(rounds: impl IntoIterator<Item = &'a Answered>) -> Vec
     counts.into_iter().take(POPULAR).map(|(answer, _)| answer.to_vec()).collect()
 }
 
-/// Up to `most` candidates for each round of a fold, the true answer first; fewer where the fold has no more answers.
+/// Up to `most` candidates for each round of a fold, the true answer first; fewer where the fold
+/// has no more answers.
 pub(crate) fn candidates(
     fold: &[&Answered],
     popular: &[Vec<u32>],

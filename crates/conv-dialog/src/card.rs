@@ -3,7 +3,8 @@
 use conv_hub::Card;
 use std::collections::BTreeMap;
 
-/// The card of a ranker that learnt from `data`, in the words that hold for any; each part may be replaced.
+/// The card of a ranker that learnt from `data`, in the words that hold for any; each part may be
+/// replaced.
 pub fn card(data: &str, metrics: BTreeMap<String, f64>) -> Card {
     Card {
         title: format!("Answer ranker from {data}"),

@@ -43,16 +43,18 @@ pub struct Config {
     pub image: Option<ImageSource>,
     /// V: words of the tokenizer.
     pub vocabulary: usize,
-    /// Words with a vector of their own, the frequent ones; the others share that of the unknown word.
+    /// Words with a vector of their own, the frequent ones; the others share that of the unknown
+    /// word.
     pub known: usize,
     /// D: numbers of a word's vector.
     pub dimension: usize,
     /// H: units of each recurrent layer, and numbers of an encoded question or answer.
     pub units: usize,
-    /// Words of caption and history that late fusion hears: the caption, and the latest ones. The other encoders hear so many words of
-    /// each fact.
+    /// Words of caption and history that late fusion hears: the caption, and the latest ones. The
+    /// other encoders hear so many words of each fact.
     pub history: usize,
-    /// Units between what counting says of an answer and its part of the score; the generative decoder has none.
+    /// Units between what counting says of an answer and its part of the score; the generative
+    /// decoder has none.
     pub counting_units: usize,
     /// The share that is dropped of words' vectors and encodings in training.
     pub dropout: f64,

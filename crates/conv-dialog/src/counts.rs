@@ -1,5 +1,6 @@
-//! What counting says of an answer before any network is asked: how frequent it is, by itself, after how the question begins, and beside
-//! each of its words. On some thousand rounds of text this is most of what can be learnt, so it is an input of the network.
+//! What counting says of an answer before any network is asked: how frequent it is, by itself,
+//! after how the question begins, and beside each of its words. On some thousand rounds of text
+//! this is most of what can be learnt, so it is an input of the network.
 
 use crate::words::{Answered, Turn};
 use crate::{Error, Result};
@@ -11,7 +12,8 @@ pub(crate) const FEATURES: usize = 19;
 /// Words of a question's beginning that are counted, at most.
 const START: usize = 3;
 
-/// How often an event was seen in rounds of dialogs. An event is a list of numbers: its kind, then the words it is of.
+/// How often an event was seen in rounds of dialogs. An event is a list of numbers: its kind, then
+/// the words it is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     rounds: u32,
@@ -65,7 +67,8 @@ impl Key {
 
 impl Counts {
     pub fn of<'a>(rounds: impl IntoIterator<Item = &'a Answered>) -> Self {
-        let (mut counts, mut key) = (Self::default(), Key::default());
+        let mut counts = Self::default();
+        let mut key = Key::default();
         for Answered { turn, answer, .. } in rounds {
             let question = &turn.question;
             counts.rounds += 1;
@@ -104,7 +107,8 @@ impl Counts {
         self.get(&mut Key::default(), kind::ANSWER, &[answer])
     }
 
-    /// How often it was given to a question with the same first three words; where that says nothing, how often at all.
+    /// How often it was given to a question with the same first three words; where that says
+    /// nothing, how often at all.
     pub fn three_words(&self, question: &[u32], answer: &[u32]) -> f64 {
         let after = self.get(
             &mut Key::default(),
@@ -114,8 +118,9 @@ impl Counts {
         after + self.frequency(answer) / (f64::from(self.rounds) + 1.0)
     }
 
-    /// The features of each of some candidates: logarithms of smoothed probabilities, each backing off to the one before, lifts beside the
-    /// question's words, lengths and shares of words that were said before.
+    /// The features of each of some candidates: logarithms of smoothed probabilities, each backing
+    /// off to the one before, lifts beside the question's words, lengths and shares of words that
+    /// were said before.
     pub fn features(&self, turn: &Turn, candidates: &[&[u32]]) -> Vec<[f32; FEATURES]> {
         let (asked, total, mut key) =
             (distinct(&turn.question), f64::from(self.rounds), Key::default());
@@ -150,7 +155,10 @@ impl Counts {
                 (most, sum) = (most.max(lift), sum + lift);
             }
             features.extend([most, sum]);
-            let (mut most, mut sum, mut frequency, mut unseen) = (0f64, 0.0, 0.0, 0.0);
+            let mut most = 0f64;
+            let mut sum = 0.0;
+            let mut frequency = 0.0;
+            let mut unseen = 0.0;
             for word in &said {
                 let seen = self.get(&mut key, kind::ANSWER_WORD, &[&[*word]]);
                 let base = (seen + 0.1) / (total + 10.0);

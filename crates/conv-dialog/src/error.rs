@@ -1,4 +1,5 @@
-//! What can go wrong with dialogs: each error names its file, dialog, round or field and what was expected.
+//! What can go wrong with dialogs: each error names its file, dialog, round or field and what was
+//! expected.
 
 use conv_hub::text::Place;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,8 @@ use conv_train::metrics::{Estimate, bootstrap};
 use serde::Serialize;
 use std::fmt;
 
-/// What [`evaluate`] finds. Reciprocal ranks of counting alone stand beside the ranker's, with the gain over them.
+/// What [`evaluate`] finds. Reciprocal ranks of counting alone stand beside the ranker's, with the
+/// gain over them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     /// MRR, recall at 1, 5 and 10, mean rank.
@@ -19,7 +20,8 @@ pub struct Evaluation {
     pub mrr_three_words: f64,
     /// The ranker's MRR, with its 95 % interval over dialogs.
     pub mrr_interval: Estimate,
-    /// The ranker's MRR less that of frequency, paired by round, with its 95 % interval over dialogs.
+    /// The ranker's MRR less that of frequency, paired by round, with its 95 % interval over
+    /// dialogs.
     pub gain_over_frequency: Estimate,
     /// The same of three words.
     pub gain_over_three_words: Estimate,
@@ -39,10 +41,12 @@ pub struct Evaluation {
     pub rounds: usize,
 }
 
-/// Ranks the candidates of each round whose true answer is known. What was said before are the true answers.
+/// Ranks the candidates of each round whose true answer is known. What was said before are the true
+/// answers.
 ///
 /// # Errors
-/// A file that says no true answer, such as the test split, or a score that is not finite, by dialog and round.
+/// A file that says no true answer, such as the test split, or a score that is not finite, by
+/// dialog and round.
 pub fn evaluate(
     ranker: &AnswerRanker,
     data: &VisDial,
@@ -52,7 +56,8 @@ pub fn evaluate(
     let known = data.dialogs.iter().flat_map(|dialog| &dialog.rounds);
     let rounds = known.clone().filter(|round| round.truth.is_some()).count();
     let Some(first) = known.clone().find(|round| round.truth.is_some()) else {
-        let (place, found) = (data.name.clone(), "no round whose true answer is known".into());
+        let place = data.name.clone();
+        let found = "no round whose true answer is known".into();
         return Err(Error::Empty {
             place,
             found,
@@ -61,8 +66,11 @@ pub fn evaluate(
     };
     ranker.check_images(data)?;
     let candidates = first.candidates.len();
-    let (mut network, mut frequency, mut three_words) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut gains, mut three_gains) = (Vec::new(), Vec::new());
+    let mut network = Vec::new();
+    let mut frequency = Vec::new();
+    let mut three_words = Vec::new();
+    let mut gains = Vec::new();
+    let mut three_gains = Vec::new();
     for (number, dialog) in data.dialogs.iter().enumerate() {
         let mut of_dialog = [const { Vec::new() }; 3];
         for (place, scores) in ranker.scores_of_dialog(data, number)? {

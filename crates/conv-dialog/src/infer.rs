@@ -36,14 +36,16 @@ pub struct AnswerRanker {
     device: Device,
 }
 
-/// The scores of some candidates, the higher the better: those of the network, and of counting alone.
+/// The scores of some candidates, the higher the better: those of the network, and of counting
+/// alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
     /// The network's.
     pub network: Vec<f32>,
     /// How often each answer was given in what was trained on.
     pub frequency: Vec<f32>,
-    /// How often it was given to questions with the same first three words; the frequency breaks ties.
+    /// How often it was given to questions with the same first three words; the frequency breaks
+    /// ties.
     pub three_words: Vec<f32>,
 }
 
@@ -60,7 +62,8 @@ impl AnswerRanker {
     /// Opens a model folder.
     ///
     /// # Errors
-    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by
+    /// name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let (model, tokenizer, counts) = stored::open(folder, device)?;
         Ok(Self::new(model, tokenizer, counts, None, device))
@@ -141,7 +144,8 @@ impl AnswerRanker {
         for (name, size) in [("width", beam.width), ("longest", beam.longest)] {
             InvalidField::unless((1..=1000).contains(&size), name, &size, "1 to 1000")?;
         }
-        let (turn, image) = (self.turn(question)?, self.image(question)?);
+        let turn = self.turn(question)?;
+        let image = self.image(question)?;
         let asked =
             Asked { turn: &turn, image: &image, candidates: Vec::new(), counted: Vec::new() };
         let batch = Batch::new(&[asked], self.config(), &self.device)?;
@@ -165,8 +169,8 @@ impl AnswerRanker {
         Ok(Turn { caption: words(caption)?, rounds, question: words(text)? })
     }
 
-    /// Scores the candidates of each round of a dialog that has some: the round's place, and the scores. What was said before are the true
-    /// answers.
+    /// Scores the candidates of each round of a dialog that has some: the round's place, and the
+    /// scores. What was said before are the true answers.
     pub(crate) fn scores_of_dialog(
         &self,
         data: &VisDial,
@@ -179,12 +183,14 @@ impl AnswerRanker {
             .iter()
             .map(|round| [data.question(round.question), answer(round)])
             .collect();
-        let (mut asked, mut places) = (Vec::new(), Vec::new());
+        let mut asked = Vec::new();
+        let mut places = Vec::new();
         for (place, round) in dialog.rounds.iter().enumerate() {
             if round.candidates.is_empty() {
                 continue;
             }
-            let (caption, history) = (&dialog.caption[..], &said[..place]);
+            let caption = &dialog.caption[..];
+            let history = &said[..place];
             let image = Some(dialog.image_id);
             let question = Question { caption, history, text: said[place][0], image };
             let texts = round.candidates.iter().map(|&answer| data.answer(answer)).collect();
@@ -192,7 +198,9 @@ impl AnswerRanker {
             places.push(place);
         }
         let name = |at: usize| {
-            let (file, image, round) = (&data.name, dialog.image_id, places[at] + 1);
+            let file = &data.name;
+            let image = dialog.image_id;
+            let round = places[at] + 1;
             format!("{file}, dialog {} (image {image}), round {round}", number + 1)
         };
         let scores = self.scores_of_all(&asked, name)?;

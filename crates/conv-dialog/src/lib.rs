@@ -1,13 +1,16 @@
-//! Visual dialog, after Das et al. (2017), "Visual Dialog" and "Learning Cooperative Visual Dialog Agents with Deep Reinforcement
-//! Learning", and Kottur et al. (2017), "Natural Language Does Not Emerge 'Naturally' in Multi-Agent Dialog".
+//! Visual dialog, after Das et al. (2017), "Visual Dialog" and "Learning Cooperative Visual Dialog
+//! Agents with Deep Reinforcement Learning", and Kottur et al. (2017), "Natural Language Does Not
+//! Emerge 'Naturally' in Multi-Agent Dialog".
 //!
-//! A dialog is about an image that one side sees. Three things are done with it here. [`toy`]: two agents without a word in common, one
-//! of which sees an object, are rewarded when the other names what it was asked for; tables of values are enough for a language to come
-//! about, in a second, and recurrent networks learn one by policy gradients. [`AnswerRanker`]: a question of a real dialog comes with 100
-//! candidate answers; an [`Encoder`] of question and history with a [`Decoder`] of answers scores each, and is measured by the true one's
-//! rank ([`metrics`]), or written as the challenge takes it ([`submission()`]). It works on text alone, beside what mere counting says of an
-//! answer. [`guess`]: Q-Bot asks about a scene that only A-Bot sees, and imagines its features; a pool of scenes is ranked by their
-//! distance to that after each answer.
+//! A dialog is about an image that one side sees. Three things are done with it here. [`toy`]: two
+//! agents without a word in common, one of which sees an object, are rewarded when the other names
+//! what it was asked for; tables of values are enough for a language to come about, in a second,
+//! and recurrent networks learn one by policy gradients. [`AnswerRanker`]: a question of a real
+//! dialog comes with 100 candidate answers; an [`Encoder`] of question and history with a
+//! [`Decoder`] of answers scores each, and is measured by the true one's rank ([`metrics`]), or
+//! written as the challenge takes it ([`submission()`]). It works on text alone, beside what mere
+//! counting says of an answer. [`guess`]: Q-Bot asks about a scene that only A-Bot sees, and
+//! imagines its features; a pool of scenes is ranked by their distance to that after each answer.
 //!
 //! ```
 //! use conv_dialog::toy::{Language, Tabular, TabularConfig, World};

@@ -1,7 +1,9 @@
-//! How well answers are ranked: mean reciprocal rank, recall at k, mean rank and NDCG, as VisDial's challenge has them.
+//! How well answers are ranked: mean reciprocal rank, recall at k, mean rank and NDCG, as VisDial's
+//! challenge has them.
 //!
-//! There a tie is broken by the order in which candidates happen to stand. Here equal scores get the mean over their places: a scorer
-//! that says the same of each of 100 candidates earns chance, an MRR of .0519, wherever the true one stands.
+//! There a tie is broken by the order in which candidates happen to stand. Here equal scores get
+//! the mean over their places: a scorer that says the same of each of 100 candidates earns chance,
+//! an MRR of .0519, wherever the true one stands.
 
 use serde::Serialize;
 
@@ -34,7 +36,8 @@ impl Placed {
         self.places().map(f64::recip).sum::<f64>() / self.equal as f64
     }
 
-    /// Whether it is among the first `k`, 0 or 1; of equal scores the share of their places that are.
+    /// Whether it is among the first `k`, 0 or 1; of equal scores the share of their places that
+    /// are.
     pub fn within(self, k: usize) -> f64 {
         k.saturating_sub(self.better).min(self.equal) as f64 / self.equal as f64
     }
@@ -45,8 +48,8 @@ impl Placed {
     }
 }
 
-/// Normalised discounted cumulative gain of one round: of the first k places, k being how many candidates are relevant at all.
-/// `None` where none is.
+/// Normalised discounted cumulative gain of one round: of the first k places, k being how many
+/// candidates are relevant at all. `None` where none is.
 pub fn ndcg(scores: &[f32], relevance: &[f32]) -> Option<f64> {
     let k = relevance.iter().filter(|&&value| value > 0.0).count();
     let discount = |place: usize| if place < k { 1.0 / ((place + 2) as f64).log2() } else { 0.0 };
@@ -107,7 +110,8 @@ mod tests {
             assert!((ranking.mrr - 0.0519).abs() < 1e-4, "{ranking:?}");
             assert_eq!((ranking.r1, ranking.r10, ranking.mean_rank), (0.01, 0.1, 50.5));
         }
-        // Of a constant scorer each place is as likely: the mean discount of the first two, of five places.
+        // Of a constant scorer each place is as likely: the mean discount of the first two, of five
+        // places.
         let expected = (1.0 + 1.0 / 3f64.log2()) / 5.0 * 1.5 / (1.0 + 0.5 / 3f64.log2());
         let found = ndcg(&[1.0; 5], &[0.0, 1.0, 0.0, 0.5, 0.0]).unwrap_or_default();
         assert!((found - expected).abs() < 1e-12);

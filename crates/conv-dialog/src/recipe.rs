@@ -30,7 +30,8 @@ pub struct Recipe {
     pub dropout: f64,
     /// Share of the dialogs that the best weights are chosen by, 0 for none.
     pub dev: f64,
-    /// Parts of the training dialogs: what counting says of a part's rounds is counted in the others.
+    /// Parts of the training dialogs: what counting says of a part's rounds is counted in the
+    /// others.
     pub folds: usize,
     /// Candidates of a round on which the dev part is measured, the true answer among them.
     pub candidates: usize,

@@ -16,7 +16,8 @@ pub(crate) const COUNTS: &str = "counts.json";
 pub(crate) fn open(path: &Path, device: &Device) -> Result<(Network, Tokenizer, Counts)> {
     let conv_hub::Stored { folder, config, tensors } = conv_hub::Stored::<Config>::open(path)?;
     let tokenizer = Tokenizer::load(&folder.file(folder::TOKENIZER)?)?;
-    let (found, words) = (config.vocabulary, tokenizer.vocabulary().len());
+    let found = config.vocabulary;
+    let words = tokenizer.vocabulary().len();
     let expected = format!("{words}, the words of tokenizer.json");
     InvalidField::unless(found == words, "vocabulary", &found, &expected)?;
     let counts = Counts::read(&folder.file(COUNTS)?, words)?;

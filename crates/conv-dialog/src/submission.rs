@@ -1,4 +1,5 @@
-//! The file that VisDial's challenge takes: the rank of every candidate of every round that is asked.
+//! The file that VisDial's challenge takes: the rank of every candidate of every round that is
+//! asked.
 
 use crate::data::VisDial;
 use crate::{AnswerRanker, Result};
@@ -11,13 +12,15 @@ pub struct RankedRound {
     pub image_id: u64,
     /// The round, from 1.
     pub round_id: usize,
-    /// The rank of each candidate, in the order in which the file has them: each of 1 to their number once.
+    /// The rank of each candidate, in the order in which the file has them: each of 1 to their
+    /// number once.
     pub ranks: Vec<usize>,
 }
 
-/// Ranks the candidates of each round that has some: every round of a training or validation split, the last one of each dialog of the test
-/// split, whose true answers nobody is told. What was said before are the true answers. Of equal scores the earlier candidate comes first,
-/// as each rank may be given once only.
+/// Ranks the candidates of each round that has some: every round of a training or validation split,
+/// the last one of each dialog of the test split, whose true answers nobody is told. What was said
+/// before are the true answers. Of equal scores the earlier candidate comes first, as each rank may
+/// be given once only.
 ///
 /// # Errors
 /// A score that is not finite, by dialog and round.

@@ -73,8 +73,8 @@ impl<'a> Training<'a> {
     /// seed.
     ///
     /// # Errors
-    /// A recipe out of range, too few dialogs for the folds or the candidates, a metric to watch and nothing to measure it on, or an
-    /// image without features.
+    /// A recipe out of range, too few dialogs for the folds or the candidates, a metric to watch
+    /// and nothing to measure it on, or an image without features.
     pub fn new(
         recipe: &'a Recipe,
         dialogs: &[TextDialog],
@@ -133,7 +133,8 @@ impl<'a> Training<'a> {
                 })
                 .collect())
         };
-        let (train_rounds, dev_rounds) = (named(train)?, named(dev)?);
+        let train_rounds = named(train)?;
+        let dev_rounds = named(dev)?;
         let seed = recipe.fit.seed;
         let all: Vec<&Answered> = train_rounds.iter().map(|named| &named.round).collect();
         let most_popular = popular(all.iter().copied());
@@ -246,7 +247,9 @@ fn texts(dialog: &TextDialog) -> Vec<&str> {
 }
 
 fn statistics(examples: &[Example]) -> Statistics {
-    let (mut sums, mut squares, mut count) = ([0f64; FEATURES], [0f64; FEATURES], 0f64);
+    let mut sums = [0f64; FEATURES];
+    let mut squares = [0f64; FEATURES];
+    let mut count = 0f64;
     for features in examples.iter().flat_map(|example| &example.counted) {
         for (at, &value) in features.iter().enumerate() {
             sums[at] += f64::from(value);
@@ -349,7 +352,8 @@ impl Task for Training<'_> {
         ])
     }
 
-    /// Vectors, gates and states of the words of history and question, and of four words of each candidate.
+    /// Vectors, gates and states of the words of history and question, and of four words of each
+    /// candidate.
     fn activations(&self, [examples, longest]: [usize; 2]) -> usize {
         let Config { dimension, units, .. } = self.config();
         let words = longest + 4 * (1 + self.negatives);

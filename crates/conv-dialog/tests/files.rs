@@ -120,7 +120,8 @@ fn what_is_wrong_is_named_by_dialog_and_round() {
     assert!(error.ends_with("dialog 1 (image 7), round 1: 4 candidates, expected 100"), "{error}");
 }
 
-/// Case V1, as far as reading goes: the test split has candidates in the last round only, and says no true answer there.
+/// Case V1, as far as reading goes: the test split has candidates in the last round only, and says
+/// no true answer there.
 #[test]
 fn the_test_split_is_read_with_its_last_round_open() {
     let place = tempfile::tempdir().unwrap();
@@ -213,7 +214,8 @@ fn dialogs_as_text_are_named_by_their_line() {
     }
 }
 
-/// The real files: 76 dialogs of 100 candidates, and 983 of 1,000 dialogs as text that are about other images.
+/// The real files: 76 dialogs of 100 candidates, and 983 of 1,000 dialogs as text that are about
+/// other images.
 #[test]
 fn dialogs_about_the_measured_images_are_not_trained_on() {
     let Some(folder) =

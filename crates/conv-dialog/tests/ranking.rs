@@ -1,4 +1,5 @@
-//! Metrics against the definitions of VisDial's challenge in plain Python (`reference/make_ranking.py`).
+//! Metrics against the definitions of VisDial's challenge in plain Python
+//! (`reference/make_ranking.py`).
 #![allow(clippy::unwrap_used)]
 
 use conv_dialog::metrics::{Placed, Ranking, ndcg};

@@ -50,7 +50,8 @@ fn a_turn_is_over_in_time_however_many_bytes_it_comes_in() {
     // Who takes nothing of what it asked for is not waited for either.
     let mut deaf = TcpStream::connect(address).unwrap();
     deaf.set_write_timeout(Some(TURN)).unwrap();
-    let (asked, times) = (format!("GET /page.js HTTP/1.1\r\nHost: {address}\r\n\r\n"), 6000);
+    let asked = format!("GET /page.js HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let times = 6000;
     let _ = deaf.write_all(asked.repeat(times).as_bytes());
     std::thread::sleep(TURN * 4);
     let said = end(&mut deaf, Duration::from_secs(20));

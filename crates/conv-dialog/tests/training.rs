@@ -135,7 +135,8 @@ fn a_ranker_answers_from_the_image_what_no_text_tells() {
     let folder = place.path().join("model");
     conv_train::task::save(&training, &folder, &card("made-up dialogs", figures), false).unwrap();
     let open = || AnswerRanker::open(&folder, &Device::Cpu).unwrap();
-    let (history, candidates) = ([["is it a dog ?", "no"]], ["red", "blue", "green"]);
+    let history = [["is it a dog ?", "no"]];
+    let candidates = ["red", "blue", "green"];
     let asked = |image| Question {
         caption: "a cat",
         history: &history,

@@ -50,10 +50,12 @@ impl<'a> Ascent<'a> {
         Ok(Self { subject, climbs, rendering, groups, step: 0, begun: Instant::now() })
     }
 
-    /// A step of all that still climb, in the order of the climbs; `None` where all steps are taken or nothing climbs any more.
+    /// A step of all that still climb, in the order of the climbs; `None` where all steps are taken
+    /// or nothing climbs any more.
     ///
     /// # Errors
-    /// A picture that is too small for a layer. An objective that turns infinite is none: its picture climbs no more.
+    /// A picture that is too small for a layer. An objective that turns infinite is none: its
+    /// picture climbs no more.
     pub fn step(&mut self) -> Result<Option<Vec<Step>>> {
         if self.step == self.rendering.steps {
             return Ok(None);

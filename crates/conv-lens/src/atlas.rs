@@ -1,4 +1,5 @@
-//! One page of many units: a section a layer, with search and keys. It is one file that refers to nothing outside itself.
+//! One page of many units: a section a layer, with search and keys. It is one file that refers to
+//! nothing outside itself.
 
 use crate::Result;
 use conv_train::report::Html;
@@ -39,7 +40,8 @@ impl Section {
     }
 }
 
-/// What the units of GoogLeNet's layers are mostly like, after the sections of Olah et al. (2017), whose network is another one.
+/// What the units of GoogLeNet's layers are mostly like, after the sections of Olah et al. (2017),
+/// whose network is another one.
 fn kind(layer: &str) -> &'static str {
     let stage = layer.strip_prefix("inception_").and_then(|rest| rest.split('/').next());
     match stage {
@@ -59,7 +61,8 @@ fn kind(layer: &str) -> &'static str {
 const HEAD: &str = include_str!("atlas/head.html");
 const SCRIPT: &str = include_str!("atlas/atlas.js");
 
-/// The page. `strip` stands above all sections: a few pictures with a word each, from the input to the output. `note` is said below it.
+/// The page. `strip` stands above all sections: a few pictures with a word each, from the input to
+/// the output. `note` is said below it.
 ///
 /// # Errors
 /// A picture that cannot be encoded.
@@ -76,7 +79,8 @@ pub fn html(
         "<h1>{title}</h1>\n<div class=\"strip\" role=\"list\" aria-label=\"From input to output\">"
     );
     for (word, picture) in strip {
-        let (word, source) = (Html::text(word), data_url(picture)?);
+        let word = Html::text(word);
+        let source = data_url(picture)?;
         let _ = write!(
             page,
             "<figure role=\"listitem\"><img src=\"{source}\" alt=\"{word}\"><figcaption>{word}</figcaption></figure>"
@@ -112,7 +116,9 @@ fn of_layer(number: usize, section: &Section) -> Result<String> {
         "<section aria-labelledby=\"s{number}\"><h2 id=\"s{number}\" tabindex=\"-1\">{layer} <small>{words}</small></h2>\n<div class=\"units\">"
     );
     for Entry { unit, picture, words } in &section.entries {
-        let (unit, words, source) = (Html::text(unit), Html::text(words), data_url(picture)?);
+        let unit = Html::text(unit);
+        let words = Html::text(words);
+        let source = data_url(picture)?;
         let _ = write!(
             text,
             "<figure tabindex=\"0\"><img loading=\"lazy\" src=\"{source}\" alt=\"What excites {unit}\"><figcaption>{unit}<br>{words}</figcaption></figure>"

@@ -4,11 +4,13 @@ use crate::{Error, Result};
 use conv_vision::Pretrained;
 use conv_vision::data::Label;
 
-/// The number of the class that is called `text`: by its label (`n06874185`), its whole name, or one of the names in it, between commas
-/// (`traffic light` of `traffic light, traffic signal, stoplight`); capitals do not matter.
+/// The number of the class that is called `text`: by its label (`n06874185`), its whole name, or
+/// one of the names in it, between commas (`traffic light` of
+/// `traffic light, traffic signal, stoplight`); capitals do not matter.
 ///
 /// # Errors
-/// Weights without names of classes; a name that no class has, with those that contain it; a name that several have.
+/// Weights without names of classes; a name that no class has, with those that contain it; a name
+/// that several have.
 pub fn class(model: &Pretrained, text: &str) -> Result<usize> {
     let wrong = |hint: String| Error::NoClass { found: text.into(), hint };
     let Some(labels) = &model.labels else {

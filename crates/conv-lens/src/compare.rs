@@ -8,7 +8,8 @@ use conv_vision::data::Skipped;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The objective's value for a picture as it is, without being moved about; of `picture` read back from its 8-bit pixels.
+/// The objective's value for a picture as it is, without being moved about; of `picture` read back
+/// from its 8-bit pixels.
 ///
 /// # Errors
 /// A picture that is too small for a layer; weights that give numbers that are not finite.
@@ -37,7 +38,8 @@ pub struct Photographs {
 }
 
 impl Photographs {
-    /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`; the larger value counts.
+    /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`;
+    /// the larger value counts.
     ///
     /// # Errors
     /// A folder without a photograph; else as [`excitement`].

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 pub struct Contribution {
     /// Its channel.
     pub channel: usize,
-    /// Activation × gradient of the class's logit, summed over positions, in the mean over photographs.
+    /// Activation × gradient of the class's logit, summed over positions, in the mean over
+    /// photographs.
     pub value: f64,
 }
 
@@ -29,11 +30,12 @@ pub struct Contributions {
 }
 
 impl Contributions {
-    /// Of the photographs in `folder` and below it that are of the class, by their names or folders ([`truth`]); the middle square of each,
-    /// with sides of `side` pixels.
+    /// Of the photographs in `folder` and below it that are of the class, by their names or folders
+    /// ([`truth`]); the middle square of each, with sides of `side` pixels.
     ///
     /// # Errors
-    /// Weights without names of classes; no photograph of the class; else as [`gradient_times_activation`].
+    /// Weights without names of classes; no photograph of the class; else as
+    /// [`gradient_times_activation`].
     pub fn measure(
         model: &Pretrained,
         class: usize,

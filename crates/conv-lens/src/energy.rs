@@ -4,20 +4,23 @@ use crate::{Result, waves};
 use candle_core::{DType, Device};
 use conv_vision::Picture;
 
-/// The share of a picture's energy, from 0 to 1, in frequencies above half the Nyquist frequency: waves
-/// of fewer than four pixels, in whatever direction. Energy is the sum of the squares of the waves of red,
-/// green and blue, without each colour's mean; a picture of one colour has none, and a share of 0.
+/// The share of a picture's energy, from 0 to 1, in frequencies above half the Nyquist frequency:
+/// waves of fewer than four pixels, in whatever direction. Energy is the sum of the squares of the
+/// waves of red, green and blue, without each colour's mean; a picture of one colour has none, and
+/// a share of 0.
 ///
 /// # Errors
 /// Only what the tensor library refuses.
 pub fn high_frequencies(picture: &Picture) -> Result<f64> {
-    let (height, width) = (picture.height(), picture.width());
+    let height = picture.height();
+    let width = picture.width();
     let pixels = picture.tensor(&Device::Cpu)?.squeeze(0)?.to_dtype(DType::F64)?;
     let waves = waves(&pixels)?.flatten_all()?.to_vec1::<f64>()?;
     let half = width / 2 + 1;
     let (mut high, mut all, mut means) = (0.0, 0.0, 0.0);
     for (at, wave) in waves.chunks_exact(2).enumerate() {
-        let (k, j) = (at % half, at / half % height);
+        let k = at % half;
+        let j = at / half % height;
         if (j, k) == (0, 0) {
             means += wave[0] * wave[0];
             continue;
@@ -31,7 +34,8 @@ pub fn high_frequencies(picture: &Picture) -> Result<f64> {
             high += energy;
         }
     }
-    // What rounding leaves of a single colour is none; a grey level in a picture of any size is more.
+    // What rounding leaves of a single colour is none; a grey level in a picture of any size is
+    // more.
     Ok(if all > 1e-20 * means { high / all } else { 0.0 })
 }
 

@@ -1,4 +1,5 @@
-//! What can go wrong with looking inside: each error names its character, layer, field or file, what was found and what was expected.
+//! What can go wrong with looking inside: each error names its character, layer, field or file,
+//! what was found and what was expected.
 
 use std::path::PathBuf;
 

@@ -55,9 +55,10 @@ pub struct Share {
     pub maximum_beats: f64,
 }
 
-/// The units to be rendered: `count` of them spread evenly over the surveyed layers, those that come first having one more where it does not
-/// divide. Of each layer they are drawn by (`seed`, layer) from the channels that a photograph excites at all (its maximum is above 0), so
-/// that a larger count has the units of a smaller one that divides as well.
+/// The units to be rendered: `count` of them spread evenly over the surveyed layers, those that
+/// come first having one more where it does not divide. Of each layer they are drawn by (`seed`,
+/// layer) from the channels that a photograph excites at all (its maximum is above 0), so that a
+/// larger count has the units of a smaller one that divides as well.
 pub fn draw(survey: &Survey, count: usize, seed: u64) -> Vec<(String, usize)> {
     let layers = survey.layers.len().max(1);
     let mut drawn = Vec::new();
@@ -92,7 +93,8 @@ pub fn random(
     Ok(drawn)
 }
 
-/// Renders units as [`render_unit`] does and measures what is written; `done` sees each, and ends it by `false`.
+/// Renders units as [`render_unit`] does and measures what is written; `done` sees each, and ends
+/// it by `false`.
 ///
 /// # Errors
 /// As [`render_unit`]; a unit of a layer that was not surveyed.
@@ -120,7 +122,8 @@ pub fn measure(
 /// What a unit makes of a picture of 8 bits, beside the best that photographs make of it.
 ///
 /// # Errors
-/// A unit of a layer that was not surveyed; a picture that is too small for the layer; answers that are not finite.
+/// A unit of a layer that was not surveyed; a picture that is too small for the layer; answers that
+/// are not finite.
 pub fn measure_picture(
     subject: &dyn Subject,
     survey: &Survey,
@@ -152,8 +155,8 @@ fn of_unit(unit: &Unit, layer: &str, found: Answer, best: Answer) -> Measured {
 
 /// The 8-bit picture of a unit, read back from what is written.
 ///
-/// Its seed is drawn from (the rendering's seed, the unit's name), so that the picture depends on no other unit. One that already lies in
-/// `folder` is not rendered again.
+/// Its seed is drawn from (the rendering's seed, the unit's name), so that the picture depends on
+/// no other unit. One that already lies in `folder` is not rendered again.
 ///
 /// # Errors
 /// As [`render`]; a picture in `folder` that cannot be read, or cannot be written there.

@@ -26,7 +26,8 @@ pub struct Excerpt {
     pub picture: Picture,
 }
 
-/// The photographs of a folder that excite a unit most and least, at the place of each where they do.
+/// The photographs of a folder that excite a unit most and least, at the place of each where they
+/// do.
 #[derive(Debug, Clone)]
 pub struct Excerpts {
     /// The largest values first.
@@ -42,13 +43,16 @@ pub struct Excerpts {
 }
 
 impl Excerpts {
-    /// Looks through the middle square of each photograph in `folder` and below it, resized to `side` pixels; each photograph counts once
-    /// among the `count` that excite the unit most, and once among those that do least.
+    /// Looks through the middle square of each photograph in `folder` and below it, resized to
+    /// `side` pixels; each photograph counts once among the `count` that excite the unit most, and
+    /// once among those that do least.
     ///
-    /// What lies before the unit's rectifier is looked at, so that those that excite it least are told apart.
+    /// What lies before the unit's rectifier is looked at, so that those that excite it least are
+    /// told apart.
     ///
     /// # Errors
-    /// A folder without a photograph; a picture that is too small for the layer; values that are not finite.
+    /// A folder without a photograph; a picture that is too small for the layer; values that are
+    /// not finite.
     pub fn measure(
         model: &Pretrained,
         unit: &Unit,
@@ -61,7 +65,8 @@ impl Excerpts {
         let before = format!("{}/pre_relu", unit.layer);
         unit.address.before_rectifier = graph.find(&before, model.network.name()).is_ok();
         let field = graph.receptive_fields()[unit.address.layer];
-        let (mut most, mut least) = (Vec::new(), Vec::new());
+        let mut most = Vec::new();
+        let mut least = Vec::new();
         let (photographs, skipped) = each(folder, |path, picture| {
             let picture = square(picture, side)?;
             let [largest, smallest] = extremes(model, &unit, &picture)?;
@@ -81,7 +86,8 @@ impl Excerpts {
     }
 }
 
-/// The largest and the smallest value of a unit over a picture's positions, and where they are; of equals the first.
+/// The largest and the smallest value of a unit over a picture's positions, and where they are; of
+/// equals the first.
 fn extremes(
     model: &Pretrained,
     unit: &Unit,
@@ -94,7 +100,8 @@ fn extremes(
     let columns = if map.rank() == 4 { map.dim(3)? } else { 1 };
     let values = map.flatten_all()?.to_vec1::<f32>()?;
     if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
-        let (value, path) = (f64::from(value), model.path.clone());
+        let value = f64::from(value);
+        let path = model.path.clone();
         return Err(conv_vision::Error::NotFinite { value, path }.into());
     }
     let first = |better: fn(f32, f32) -> bool| {
@@ -118,7 +125,8 @@ fn sees(
         Some(field) => {
             let start = field.start + (at * field.stride) as isize;
             let within = |place: isize| place.clamp(0, side as isize) as usize;
-            let (first, end) = (within(start), within(start + field.size as isize));
+            let first = within(start);
+            let end = within(start + field.size as isize);
             // A position that sees nothing but padding is shown the pixel beside it.
             let first = first.min(side - 1);
             (first, end.max(first + 1))

@@ -1,4 +1,5 @@
-//! A photograph as a layer sees it: a picture a place (Olah et al. 2018, "The Building Blocks of Interpretability", activation grids).
+//! A photograph as a layer sees it: a picture a place (Olah et al. 2018, "The Building Blocks of
+//! Interpretability", activation grids).
 
 use crate::objective::Values;
 use crate::{Layer, Objective, Rendering, Result, Subject, column, render, row};
@@ -8,9 +9,10 @@ use conv_nn::rng::seeded;
 use conv_vision::Picture;
 use rand::Rng;
 
-/// What a layer makes of a photograph, in `cells` × `cells` pictures: each raises the direction that the layer's channels have there in the
-/// mean, times its cosine with it. A cell where nothing answers is grey. `done` sees how many are rendered, and ends it by `false`: what is
-/// missing then is grey too.
+/// What a layer makes of a photograph, in `cells` × `cells` pictures: each raises the direction
+/// that the layer's channels have there in the mean, times its cosine with it. A cell where nothing
+/// answers is grey. `done` sees how many are rendered, and ends it by `false`: what is missing then
+/// is grey too.
 ///
 /// # Errors
 /// More cells than the layer has positions, or none; else as [`render`].
@@ -38,7 +40,8 @@ pub fn grid(
     let range = |cell: usize, side: usize| cell * side / cells..(cell + 1) * side / cells;
     let mut climbs = Vec::new();
     for (down, across) in (0..cells * cells).map(|cell| (cell / cells, cell % cells)) {
-        let (rows_of, columns_of) = (range(down, rows), range(across, columns));
+        let rows_of = range(down, rows);
+        let columns_of = range(across, columns);
         let mean = |channel: usize| {
             let place = |row: usize, column: usize| (channel * rows + row) * columns + column;
             let all =

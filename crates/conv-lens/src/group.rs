@@ -26,8 +26,8 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// The groups of a climb: where its pictures are not kept apart, each is a group of its own, so that its bits are those that it would
-    /// have alone.
+    /// The groups of a climb: where its pictures are not kept apart, each is a group of its own, so
+    /// that its bits are those that it would have alone.
     pub(crate) fn of(climb: &'a Climb, rendering: &Rendering) -> Result<Vec<Self>> {
         InvalidField::unless(!climb.seeds.is_empty(), "seeds", &0, "at least 1")?;
         let parts = climb.objective.parts();
@@ -74,7 +74,8 @@ impl<'a> Group<'a> {
         self.climbers.into_iter().map(finish).collect()
     }
 
-    /// Moves its pictures a step, and says what they were worth before it; nothing where they cannot go on.
+    /// Moves its pictures a step, and says what they were worth before it; nothing where they
+    /// cannot go on.
     pub(crate) fn step(
         &mut self,
         subject: &dyn Subject,
@@ -82,7 +83,8 @@ impl<'a> Group<'a> {
         step: usize,
         begun: Instant,
     ) -> Result<Vec<Step>> {
-        let (mut pixels, mut seen) = (Vec::new(), Vec::new());
+        let mut pixels = Vec::new();
+        let mut seen = Vec::new();
         for climber in &mut self.climbers {
             if rendering.keep.contains(&step) {
                 climber.frames.push(Frame { step, picture: climber.image.picture()? });

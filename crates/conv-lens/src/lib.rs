@@ -1,18 +1,23 @@
 //! What a unit of a convolutional network responds to.
 //!
-//! Olah, Mordvintsev and Schubert (2017), "Feature Visualization", Distill, turn a network round: its weights stand still, and a picture
-//! climbs from noise towards whatever raises one unit's answer. Plain ascent on pixels finds noise that excites the unit and shows nobody anything;
-//! three things make it a picture. Its numbers are those of a **spectrum** scaled by frequency, so that a step moves large forms as
-//! readily as pixels ([`spectrum`]); its colours are mixed from directions that are independent in photographs; and before each look it is
-//! moved about a little ([`Transformation`]), so that only what survives that counts. And while nothing excites the unit at all, the gradient is led
-//! through its closed rectifiers ([`conv_nn::redirected_relu`]).
+//! Olah, Mordvintsev and Schubert (2017), "Feature Visualization", Distill, turn a network round:
+//! its weights stand still, and a picture climbs from noise towards whatever raises one unit's
+//! answer. Plain ascent on pixels finds noise that excites the unit and shows nobody anything;
+//! three things make it a picture. Its numbers are those of a **spectrum** scaled by frequency, so
+//! that a step moves large forms as readily as pixels ([`spectrum`]); its colours are mixed from
+//! directions that are independent in photographs; and before each look it is moved about a little
+//! ([`Transformation`]), so that only what survives that counts. And while nothing excites the unit
+//! at all, the gradient is led through its closed rectifiers ([`conv_nn::redirected_relu`]).
 //!
-//! What is raised is an [`Objective`]: channels, single neurons, layers and classes, added, subtracted and multiplied. [`render`] climbs;
-//! [`excitement`] says what a photograph makes of the same unit, [`Photographs`] what a folder of them does, [`Excerpts`] which parts of
-//! them excite it most and least, and [`evaluate`] for how many units a rendered picture is above them all. [`attribute`] asks the other
-//! way round: which places and channels carried an answer; [`Contributions`] which units make a class, [`grid()`] what a layer makes of a
-//! photograph. A network of one's own is looked into through [`Subject`]. GoogLeNet's channels here are those of Caffe's weights: **other units than those of the paper's Inception**, so that
-//! `mixed4c:12` of a published picture is not `inception_4c:12`.
+//! What is raised is an [`Objective`]: channels, single neurons, layers and classes, added,
+//! subtracted and multiplied. [`render`] climbs; [`excitement`] says what a photograph makes of the
+//! same unit, [`Photographs`] what a folder of them does, [`Excerpts`] which parts of them excite
+//! it most and least, and [`evaluate`] for how many units a rendered picture is above them all.
+//! [`attribute`] asks the other way round: which places and channels carried an answer;
+//! [`Contributions`] which units make a class, [`grid()`] what a layer makes of a photograph. A
+//! network of one's own is looked into through [`Subject`]. GoogLeNet's channels here are those of
+//! Caffe's weights: **other units than those of the paper's Inception**, so that `mixed4c:12` of a
+//! published picture is not `inception_4c:12`.
 //!
 //! ```no_run
 //! use candle_core::Device;

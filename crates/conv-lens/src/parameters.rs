@@ -1,4 +1,5 @@
-//! The picture that climbs, as numbers: pixels or waves, of colours that are independent in photographs.
+//! The picture that climbs, as numbers: pixels or waves, of colours that are independent in
+//! photographs.
 
 use crate::Result;
 use crate::spectrum::{scales, spectrum, waves};
@@ -36,7 +37,8 @@ impl Colours {
     /// How much of red, green and blue (rows) each plane (columns) has.
     fn matrix(self) -> Vec<[f64; 3]> {
         match self {
-            // The root of the covariance of ImageNet's colours, as Olah et al. have it, over its longest column.
+            // The root of the covariance of ImageNet's colours, as Olah et al. have it, over its
+            // longest column.
             Colours::Decorrelated => {
                 let root = [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]];
                 let column = |k: usize| root.iter().map(|row| row[k] * row[k]).sum::<f64>().sqrt();
@@ -76,7 +78,8 @@ const NOISE: f64 = 0.01;
 
 /// A picture of numbers that an optimiser moves.
 ///
-/// Numbers → waves to pixels, for [`Kind::Spectrum`] → colours → `255 · 1/(1 + e^−x)`: any numbers give pixels from 0 to 255.
+/// Numbers → waves to pixels, for [`Kind::Spectrum`] → colours → `255 · 1/(1 + e^−x)`: any numbers
+/// give pixels from 0 to 255.
 #[derive(Clone)]
 pub struct Image {
     parameters: Parameters,
@@ -98,12 +101,14 @@ impl Image {
         Self::with(kind, colours, sides, seed, Init::Normal { mean: 0.0, std: NOISE })
     }
 
-    /// The numbers that give a picture: to the grey level, but for [`Colours::Grey`], which gives its mean of red, green and blue.
+    /// The numbers that give a picture: to the grey level, but for [`Colours::Grey`], which gives
+    /// its mean of red, green and blue.
     ///
     /// # Errors
     /// Only what the tensor library refuses.
     pub fn of_picture(kind: Kind, colours: Colours, picture: &Picture) -> Result<Self> {
-        let (height, width) = (picture.height(), picture.width());
+        let height = picture.height();
+        let width = picture.width();
         let planes = colours.planes();
         let mut numbers = vec![0f64; planes * height * width];
         for (at, pixel) in picture.pixels().chunks_exact(3).enumerate() {
@@ -137,7 +142,8 @@ impl Image {
         for side in [height, width] {
             conv_hub::InvalidField::unless(side > 0, "size", &side, "at least 1")?;
         }
-        let (device, planes) = (Device::Cpu, colours.planes());
+        let device = Device::Cpu;
+        let planes = colours.planes();
         let parameters = Parameters::new(seed);
         let vb = parameters.builder(DType::F32, &device);
         let (numbers, scale) = match kind {

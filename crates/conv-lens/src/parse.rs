@@ -8,7 +8,8 @@ const DEEPEST: usize = 64;
 const MOST: usize = 256;
 
 impl Objective {
-    /// Reads `inception_4c:12 - 0.5*inception_4c:40 + 1e-3*tv`: parts with `+`, `-`, `*` and parentheses, `*` before the others.
+    /// Reads `inception_4c:12 - 0.5*inception_4c:40 + 1e-3*tv`: parts with `+`, `-`, `*` and
+    /// parentheses, `*` before the others.
     ///
     /// | part | what it is |
     /// |---|---|
@@ -23,11 +24,13 @@ impl Objective {
     /// | `tv`, `l1`, `l2`, `blur` | [`Part::Smoothness`], [`Part::L1`], [`Part::L2`], [`Part::Blur`]: of the picture alone |
     /// | `0.5`, `1e-3` | a number |
     ///
-    /// Layers are named as [`conv_vision::Address`] has it, so that `LAYER/pre_relu:CHANNEL` is what goes into a rectifier; `mixed4c` and
-    /// `mixed4c_3x3_pre_relu` stand for `inception_4c` and `inception_4c/3x3/pre_relu`, as lucid writes them.
+    /// Layers are named as [`conv_vision::Address`] has it, so that `LAYER/pre_relu:CHANNEL` is
+    /// what goes into a rectifier; `mixed4c` and `mixed4c_3x3_pre_relu` stand for `inception_4c`
+    /// and `inception_4c/3x3/pre_relu`, as lucid writes them.
     ///
     /// # Errors
-    /// [`Error::Objective`] names the character; [`Error::Constant`] where nothing depends on the picture.
+    /// [`Error::Objective`] names the character; [`Error::Constant`] where nothing depends on the
+    /// picture.
     pub fn parse(text: &str, subject: &dyn Subject) -> Result<Self> {
         let characters: Vec<char> = text.chars().collect();
         let mut reader = Reader { text, characters, at: 0, parts: 0, subject };

@@ -8,12 +8,14 @@ use std::path::Path;
 /// Photographs that are opened together.
 const TOGETHER: usize = 16;
 
-/// Hands on every photograph in `folder` and below it, and says how many they were and which files were left out.
+/// Hands on every photograph in `folder` and below it, and says how many they were and which files
+/// were left out.
 pub(crate) fn each(
     folder: &Path,
     mut take: impl FnMut(&Path, &Picture) -> Result<()>,
 ) -> Result<(usize, Vec<Skipped>)> {
-    let (mut photographs, mut skipped) = (0, Vec::new());
+    let mut photographs = 0;
+    let mut skipped = Vec::new();
     for files in find(&[folder]).chunks(TOGETHER) {
         let (read, failed) = load(files, &Limits::default());
         skipped.extend(failed);

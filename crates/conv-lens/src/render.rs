@@ -24,7 +24,8 @@ pub struct Rendering {
     pub transformation: Transformation,
     /// How far Adam moves a number in a step, above 0.
     pub learning_rate: f64,
-    /// First steps whose gradient also goes through closed rectifiers ([`conv_nn::redirected_relu`]).
+    /// First steps whose gradient also goes through closed rectifiers
+    /// ([`conv_nn::redirected_relu`]).
     pub redirected: usize,
     /// The seed of noise and jitter.
     pub seed: u64,
@@ -94,7 +95,8 @@ pub enum End {
         /// Steps taken before.
         step: usize,
     },
-    /// The objective, or a gradient, was infinite or no number. The last picture is that of the step before.
+    /// The objective, or a gradient, was infinite or no number. The last picture is that of the
+    /// step before.
     NotFinite {
         /// Steps taken before.
         step: usize,
@@ -145,8 +147,8 @@ impl Climb {
     }
 }
 
-/// Climbs from noise to a picture that raises `objective`; `watch` sees each step, and ends it by `false`. An objective that turns infinite
-/// is no error: what was reached is returned.
+/// Climbs from noise to a picture that raises `objective`; `watch` sees each step, and ends it by
+/// `false`. An objective that turns infinite is no error: what was reached is returned.
 ///
 /// # Errors
 /// A setting out of its range; a picture that is too small for a layer, which is named.
@@ -161,9 +163,11 @@ pub fn render(
     Ok(rendered.remove(0))
 }
 
-/// As [`render`], several pictures step by step: those of the first climb, in the order of its seeds, then those of the next. Each comes out
-/// to the byte as it would alone, but for [`Part::Diversity`](crate::Part), by which the pictures of a climb see each other. `watch` sees a
-/// step of all that still climb, in that order; the rendering's own seed is not used. [`Ascent`] is the same step by step, and can be saved.
+/// As [`render`], several pictures step by step: those of the first climb, in the order of its
+/// seeds, then those of the next. Each comes out to the byte as it would alone, but for
+/// [`Part::Diversity`](crate::Part), by which the pictures of a climb see each other. `watch` sees
+/// a step of all that still climb, in that order; the rendering's own seed is not used. [`Ascent`]
+/// is the same step by step, and can be saved.
 ///
 /// # Errors
 /// As [`render`]; a climb without a seed.
@@ -204,8 +208,10 @@ pub(crate) fn value(
 pub(crate) fn square(picture: &Picture, side: usize) -> Result<Picture> {
     let shorter = picture.width().min(picture.height());
     let scaled = |length: usize| (length * side).div_ceil(shorter).max(side);
-    let (width, height) = (scaled(picture.width()), scaled(picture.height()));
-    let (left, top) = ((width - side) / 2, (height - side) / 2);
+    let width = scaled(picture.width());
+    let height = scaled(picture.height());
+    let left = (width - side) / 2;
+    let top = (height - side) / 2;
     let region = conv_vision::Region { left, top, width: side, height: side };
     Ok(picture.resize_region((width, height), region, Filter::Bilinear)?)
 }

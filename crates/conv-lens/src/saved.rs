@@ -25,7 +25,8 @@ struct Header {
     groups: Vec<OfGroup>,
 }
 
-/// What there is of a group beside numbers: of each of its pictures the steps, and after which it was kept.
+/// What there is of a group beside numbers: of each of its pictures the steps, and after which it
+/// was kept.
 #[derive(Serialize, Deserialize)]
 struct OfGroup {
     step: usize,
@@ -69,7 +70,8 @@ impl<'a> Ascent<'a> {
     /// A file that cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let wrong = |reason: String| Error::Saved { path: path.into(), reason };
-        let (mut tensors, mut groups) = (BTreeMap::new(), Vec::new());
+        let mut tensors = BTreeMap::new();
+        let mut groups = Vec::new();
         for (number, group) in self.groups.iter().enumerate() {
             for (at, climber) in group.climbers.iter().enumerate() {
                 let prefix = prefix(number, at);
@@ -108,8 +110,8 @@ impl<'a> Ascent<'a> {
         write_safetensors(path, &tensors).map_err(|error| wrong(error.to_string()))
     }
 
-    /// Goes on from what [`Ascent::save`] left: the same bits as if it had never been left. It may take other steps in all, but not fewer
-    /// than it has taken.
+    /// Goes on from what [`Ascent::save`] left: the same bits as if it had never been left. It may
+    /// take other steps in all, but not fewer than it has taken.
     ///
     /// # Errors
     /// A file that is missing, damaged or of another ascent; else as [`Ascent::new`].

@@ -1,4 +1,5 @@
-//! Pictures as sums of waves, so that a step moves large forms as readily as single pixels (Olah et al. 2017, "Preconditioning").
+//! Pictures as sums of waves, so that a step moves large forms as readily as single pixels (Olah et
+//! al. 2017, "Preconditioning").
 
 use crate::Result;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, bail};
@@ -6,14 +7,17 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 use rustfft::{FftNum, FftPlanner};
 
-/// The picture of a half spectrum: of waves `[C, H, W/2 + 1, 2]`, the real and the imaginary part of each, the pixels `[C, H, W]`; the
-/// last axis halves as in numpy's `irfft2`, whose result this is.
+/// The picture of a half spectrum: of waves `[C, H, W/2 + 1, 2]`, the real and the imaginary part
+/// of each, the pixels `[C, H, W]`; the last axis halves as in numpy's `irfft2`, whose result this
+/// is.
 ///
-/// `x(r, c) = 1/(HW) · Σ w(k) · (Re S(j, k) cos θ − Im S(j, k) sin θ)`, θ = 2π (jr/H + kc/W), w = 1 for k = 0 and k = W/2, else 2. Its
-/// gradient: `w(k)/(HW)` times the real and the imaginary part of the transform of the pixels' gradient.
+/// `x(r, c) = 1/(HW) · Σ w(k) · (Re S(j, k) cos θ − Im S(j, k) sin θ)`, θ = 2π (jr/H + kc/W), w = 1
+/// for k = 0 and k = W/2, else 2. Its gradient: `w(k)/(HW)` times the real and the imaginary part
+/// of the transform of the pixels' gradient.
 ///
 /// # Errors
-/// Another shape than a picture of that width has; other types than f32 and f64; a device that is not the CPU.
+/// Another shape than a picture of that width has; other types than f32 and f64; a device that is
+/// not the CPU.
 pub fn spectrum(waves: &Tensor, width: usize) -> Result<Tensor> {
     let shape = match *waves.dims() {
         [channels, height, half, 2] if half == width / 2 + 1 && width > 0 => {
@@ -32,8 +36,8 @@ pub fn spectrum(waves: &Tensor, width: usize) -> Result<Tensor> {
     Ok(waves.contiguous()?.apply_op1(Inverse { shape })?)
 }
 
-/// The half spectrum of pixels `[C, H, W]`, `[C, H, W/2 + 1, 2]`, as numpy's `rfft2`: [`spectrum`] makes the pixels of it again. No gradient
-/// is led through it.
+/// The half spectrum of pixels `[C, H, W]`, `[C, H, W/2 + 1, 2]`, as numpy's `rfft2`: [`spectrum`]
+/// makes the pixels of it again. No gradient is led through it.
 ///
 /// # Errors
 /// Another shape; other types than f32 and f64; a device that is not the CPU.
@@ -54,8 +58,9 @@ pub fn waves(pixels: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// What each wave of a picture of (height, width) is multiplied by, row by row of `[H, W/2 + 1]`: `√(HW) / max(f, 1/max(H, W)) / 4`, f being
-/// its frequency in cycles a pixel. A spectrum of equal deviations then has the 1/f of photographs.
+/// What each wave of a picture of (height, width) is multiplied by, row by row of `[H, W/2 + 1]`:
+/// `√(HW) / max(f, 1/max(H, W)) / 4`, f being its frequency in cycles a pixel. A spectrum of equal
+/// deviations then has the 1/f of photographs.
 pub fn scales(height: usize, width: usize) -> Vec<f64> {
     let (h, w) = (height as f64, width as f64);
     let least = 1.0 / h.max(w);

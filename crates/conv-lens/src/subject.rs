@@ -5,9 +5,11 @@ use candle_core::Tensor;
 use conv_nn::Mode;
 use conv_vision::{Address, Operation, Pretrained};
 
-/// A network that is looked into. [`Pretrained`] is one; a network of one's own says how its layers are called and what they make of a
-/// picture, and is then rendered, compared with photographs and surveyed as any other. What follows a value through a network
-/// ([`attribute`](crate::attribute), [`Excerpts`](crate::Excerpts), [`Contributions`](crate::Contributions)) needs its graph, and so a `Pretrained`.
+/// A network that is looked into. [`Pretrained`] is one; a network of one's own says how its layers
+/// are called and what they make of a picture, and is then rendered, compared with photographs and
+/// surveyed as any other. What follows a value through a network ([`attribute`](crate::attribute),
+/// [`Excerpts`](crate::Excerpts), [`Contributions`](crate::Contributions)) needs its graph, and so
+/// a `Pretrained`.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -69,9 +71,11 @@ pub trait Subject {
     /// A picture that it cannot read.
     fn read(&self, pixels: &Tensor) -> Result<Tensor>;
 
-    /// What each of `layers`, which stand for all their channels, makes of what [`Subject::read`] gave: `[B, C, H, W]`, or `[B, C]` of a
-    /// layer without positions. A gradient goes to what was read; none need go to weights. Where `redirected` is asked for, rectifiers
-    /// that let nothing through are to be [redirected](conv_nn::redirected_relu); a network that cannot do that ignores it.
+    /// What each of `layers`, which stand for all their channels, makes of what [`Subject::read`]
+    /// gave: `[B, C, H, W]`, or `[B, C]` of a layer without positions. A gradient goes to what was
+    /// read; none need go to weights. Where `redirected` is asked for, rectifiers that let nothing
+    /// through are to be [redirected](conv_nn::redirected_relu); a network that cannot do that
+    /// ignores it.
     ///
     /// # Errors
     /// A picture that is too small for a layer.
@@ -106,7 +110,8 @@ pub trait Subject {
         Err(Error::NoClass { found: name.into(), hint })
     }
 
-    /// Of a layer that joins others, where a channel comes from: the layer's name, and its number there.
+    /// Of a layer that joins others, where a channel comes from: the layer's name, and its number
+    /// there.
     ///
     /// # Errors
     /// It cannot be told.
@@ -180,7 +185,8 @@ impl Subject for Pretrained {
     }
 }
 
-/// As lucid writes GoogLeNet's layers: `mixed4c`, `mixed4c_3x3`, `mixed4c_pre_relu`, each also with a channel.
+/// As lucid writes GoogLeNet's layers: `mixed4c`, `mixed4c_3x3`, `mixed4c_pre_relu`, each also with
+/// a channel.
 fn of_lucid(text: &str) -> Option<String> {
     let (name, channel) = match text.split_once(':') {
         Some((name, channel)) => (name, format!(":{channel}")),

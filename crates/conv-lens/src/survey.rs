@@ -1,4 +1,5 @@
-//! What photographs make of every channel of some layers: each photograph goes through the network once, for all of them.
+//! What photographs make of every channel of some layers: each photograph goes through the network
+//! once, for all of them.
 
 use crate::objective::Values;
 use crate::photographs::each;
@@ -9,8 +10,9 @@ use conv_vision::data::Skipped;
 use conv_vision::{Address, Graph, Operation, Picture};
 use std::path::Path;
 
-/// The layers of a network that are looked at one after the other: where branches are joined, the joints and the rectified convolution
-/// before the first of them; otherwise every rectified layer that has positions.
+/// The layers of a network that are looked at one after the other: where branches are joined, the
+/// joints and the rectified convolution before the first of them; otherwise every rectified layer
+/// that has positions.
 ///
 /// Of GoogLeNet `conv2/3x3` and `inception_3a/output` to `inception_5b/output`.
 pub fn stages(graph: &Graph) -> Vec<String> {
@@ -21,7 +23,8 @@ pub fn stages(graph: &Graph) -> Vec<String> {
     let Some(first) = (0..layers.len()).find(joins) else {
         return (0..layers.len()).filter(rectified).map(|at| layers[at].name.clone()).collect();
     };
-    // What the branches begin with is before the first joint too, and they stand on what comes before all of them.
+    // What the branches begin with is before the first joint too, and they stand on what comes
+    // before all of them.
     let mut at = layers[first].inputs.first().copied();
     let mut branch = first;
     while let Some(here) = at.filter(|at| layers[*at].rectified) {
@@ -55,7 +58,8 @@ impl Answer {
 /// The best that photographs make of every channel of some layers.
 #[derive(Debug, Clone)]
 pub struct Survey {
-    /// The layers as they were asked for, and a channel's best answer each: its mean and its maximum may be of two photographs.
+    /// The layers as they were asked for, and a channel's best answer each: its mean and its
+    /// maximum may be of two photographs.
     pub layers: Vec<(String, Vec<Answer>)>,
     /// Photographs that were measured.
     pub photographs: usize,
@@ -70,10 +74,12 @@ impl Survey {
         best.get(channel).copied()
     }
 
-    /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`; the larger value counts.
+    /// Measures the middle square of each photograph in `folder` and below it, at each of `sides`;
+    /// the larger value counts.
     ///
     /// # Errors
-    /// A layer that there is not; a folder without a photograph; a picture that is too small for a layer; answers that are not finite.
+    /// A layer that there is not; a folder without a photograph; a picture that is too small for a
+    /// layer; answers that are not finite.
     pub fn measure(
         subject: &dyn Subject,
         layers: &[String],

@@ -1,4 +1,5 @@
-//! Moving a picture about before each look, so that only what survives that is drawn (Olah et al. 2017, "Transformation Robustness").
+//! Moving a picture about before each look, so that only what survives that is drawn (Olah et al.
+//! 2017, "Transformation Robustness").
 
 use crate::Result;
 use candle_core::Tensor;
@@ -6,20 +7,23 @@ use conv_hub::InvalidField;
 use conv_nn::rng::seeded;
 use rand::Rng;
 
-/// How a picture is moved about before each look, in this order: padded, jittered, scaled and rotated, cropped. Lengths are shares of the
-/// picture's shorter side, so that a small picture is not moved by more than it shows.
+/// How a picture is moved about before each look, in this order: padded, jittered, scaled and
+/// rotated, cropped. Lengths are shares of the picture's shorter side, so that a small picture is
+/// not moved by more than it shows.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transformation {
     /// Grey on each side: 12 of 128 pixels in the paper's code.
     pub pad: f64,
-    /// How far the picture is moved at most, in both directions together: 8 of 128 pixels there. So much of the padded picture is not seen.
+    /// How far the picture is moved at most, in both directions together: 8 of 128 pixels there. So
+    /// much of the padded picture is not seen.
     pub jitter: f64,
     /// How much larger or smaller it is seen at most: 0.1 for 0.9 to 1.1 times.
     pub scale: f64,
     /// How far it is turned at most, either way, in degrees.
     pub rotate: f64,
-    /// Whether the network sees the middle alone, in the picture's own size, as a network with fully connected layers needs it.
+    /// Whether the network sees the middle alone, in the picture's own size, as a network with
+    /// fully connected layers needs it.
     pub fixed_size: bool,
 }
 
@@ -51,8 +55,9 @@ impl Transformation {
         check((0.0..=180.0).contains(&self.rotate), "rotate", &self.rotate, "0 to 180")
     }
 
-    /// What the network sees in `step`, `[B, 3, H', W']` of pixels `[B, 3, H, W]`: where and how is drawn from (`seed`, `step`). A
-    /// gradient reaches the pixels. The size is the same in all steps.
+    /// What the network sees in `step`, `[B, 3, H', W']` of pixels `[B, 3, H, W]`: where and how is
+    /// drawn from (`seed`, `step`). A gradient reaches the pixels. The size is the same in all
+    /// steps.
     ///
     /// # Errors
     /// Only what the tensor library refuses.
@@ -77,7 +82,8 @@ impl Transformation {
         if self.fixed_size {
             for (dim, side) in [(2, height), (3, width)] {
                 let found = x.dim(dim)?;
-                let (more, less) = (side.saturating_sub(found), found.saturating_sub(side));
+                let more = side.saturating_sub(found);
+                let less = found.saturating_sub(side);
                 x = x.pad_with_zeros(dim, more / 2, more - more / 2)?;
                 x = x.narrow(dim, less / 2, side)?;
             }
@@ -93,31 +99,37 @@ fn pad(x: &Tensor, border: usize) -> Result<Tensor> {
     Ok(x.pad_with_zeros(2, border, border)?.pad_with_zeros(3, border, border)?)
 }
 
-/// A picture `[B, C, H, W]` seen `factor` times as large and turned against the clock by `angle` around its middle; 0 from outside.
-/// A pixel is the mean of the four around the place that it shows, weighted by nearness (bilinear).
+/// A picture `[B, C, H, W]` seen `factor` times as large and turned against the clock by `angle`
+/// around its middle; 0 from outside. A pixel is the mean of the four around the place that it
+/// shows, weighted by nearness (bilinear).
 ///
 /// # Errors
 /// Only what the tensor library refuses.
 pub fn turned(x: &Tensor, factor: f64, angle: f64) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
-    let (sin, cos) = (angle.sin() / factor, angle.cos() / factor);
+    let sin = angle.sin() / factor;
+    let cos = angle.cos() / factor;
     let middle = |side: usize| (side as f64 - 1.0) / 2.0;
     let flat = x.reshape((batch * channels, height * width))?;
-    // Of the four neighbours, from the one above on the left: which they are and how much they count, for all pixels.
+    // Of the four neighbours, from the one above on the left: which they are and how much they
+    // count, for all pixels.
     let mut sum: Option<Tensor> = None;
     for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        let (mut from, mut weights) = (Vec::new(), Vec::new());
+        let mut from = Vec::new();
+        let mut weights = Vec::new();
         for at in 0..height * width {
             let (y, x) =
                 ((at / width) as f64 - middle(height), (at % width) as f64 - middle(width));
             let (row, column) =
                 (cos * y + sin * x + middle(height), cos * x - sin * y + middle(width));
-            let (above, left) = (row.floor(), column.floor());
+            let above = row.floor();
+            let left = column.floor();
             let near = |place: f64, first: f64, next: usize| match next {
                 0 => 1.0 - (place - first),
                 _ => place - first,
             };
-            let (row_at, column_at) = (above + down as f64, left + right as f64);
+            let row_at = above + down as f64;
+            let column_at = left + right as f64;
             let inside = |at: f64, side: usize| at >= 0.0 && at < side as f64;
             if inside(row_at, height) && inside(column_at, width) {
                 from.push((row_at as usize * width + column_at as usize) as u32);

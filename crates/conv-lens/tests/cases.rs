@@ -39,7 +39,8 @@ fn stripes(width: usize, height: usize) -> Picture {
     Picture::new(width, height, (0..3 * width * height).map(level).collect()).unwrap()
 }
 
-/// tensorflow/lucid #101: a class's logit as the objective, and padding changes the size that the last layer expects.
+/// tensorflow/lucid #101: a class's logit as the objective, and padding changes the size that the
+/// last layer expects.
 #[test]
 fn l1_a_class_is_climbed_at_any_size_or_the_size_is_named() {
     let model = conv4();
@@ -98,8 +99,9 @@ fn l3_an_ascent_starts_from_a_picture() {
     }
 }
 
-/// meta-pytorch/captum PR #552, tensorflow/lucid #136: a mean or a sum, raised or lowered? All that stands in a documentation is in
-/// `objectives.rs`; here, that an ascent raises, and that the sign turns it round.
+/// meta-pytorch/captum PR #552, tensorflow/lucid #136: a mean or a sum, raised or lowered? All that
+/// stands in a documentation is in `objectives.rs`; here, that an ascent raises, and that the sign
+/// turns it round.
 #[test]
 fn l5_an_objective_is_raised_and_its_negative_lowered() {
     let model = conv4();
@@ -127,7 +129,8 @@ fn l6_a_grey_picture_is_rendered_grey() {
             Rendering { size: 28, steps: 16, parameters, colours, ..Rendering::default() };
         let rendered = render(&model, &objective, &rendering, |_| true).unwrap();
         let worth = |picture: &Picture| excitement(&model, &objective, picture).unwrap();
-        let (noise, picture) = (&rendered.frames[0].picture, rendered.picture());
+        let noise = &rendered.frames[0].picture;
+        let picture = rendered.picture();
         assert!(picture.pixels().chunks(3).all(|p| p[0] == p[1] && p[1] == p[2]));
         assert!(worth(picture) > worth(noise));
     }

@@ -43,7 +43,8 @@ fn reductions_are_those_of_the_documentation() {
     let (_, _, rows, columns) = layer.dims4().unwrap();
     close(value(&model, "bn3:5@centre"), at(rows / 2, columns / 2));
     // * before + and −, signs, parentheses.
-    let (a, b) = (value(&model, "bn3:5"), value(&model, "bn2:1"));
+    let a = value(&model, "bn3:5");
+    let b = value(&model, "bn2:1");
     close(value(&model, "bn3:5 - 0.5*bn2:1*2 + 1e-1"), a - b + 0.1);
     close(value(&model, "-(bn3:5 + bn2:1) * bn2:1"), -(a + b) * b);
     // A class is its logit.
@@ -54,7 +55,8 @@ fn reductions_are_those_of_the_documentation() {
     assert!(value(&model, "tv") < 0.0);
     let smooth = Objective::parse("tv", &model).unwrap();
     assert_eq!(excitement(&model, &smooth, &grey).unwrap(), 0.0);
-    // The others of the picture alone are at most 0 too, and lower for what is farther from grey or from its neighbours.
+    // The others of the picture alone are at most 0 too, and lower for what is farther from grey or
+    // from its neighbours.
     let black = Picture::new(8, 6, vec![0; 144]).unwrap();
     for (text, expected) in [("l1", -0.5), ("l2", -0.25), ("blur", 0.0)] {
         let objective = Objective::parse(text, &model).unwrap();
@@ -62,7 +64,8 @@ fn reductions_are_those_of_the_documentation() {
         assert!(value(&model, text) < 0.0, "{text}");
     }
     // A direction is the sum of its channels; its cosine is within 1, and that of nothing is 0.
-    let (a, b) = (value(&model, "bn3:5"), value(&model, "bn3:7"));
+    let a = value(&model, "bn3:5");
+    let b = value(&model, "bn3:7");
     close(value(&model, "direction(bn3, 5:1, 7:-0.5)"), a - 0.5 * b);
     let cosine = value(&model, "cosine(bn3, 5:1, 7:-0.5)");
     assert!(cosine.abs() <= 1.0 && cosine != 0.0, "{cosine}");
@@ -96,7 +99,8 @@ fn pictures_that_climb_together_can_be_kept_apart() {
         let value = diversity.value(&model, false, &x, &pixels).unwrap();
         value.to_vec1::<f32>().unwrap()
     };
-    let (alike, other) = (apart(&climb("bn3:5")), apart(&climb("bn3:5 + 20*diversity(bn2)")));
+    let alike = apart(&climb("bn3:5"));
+    let other = apart(&climb("bn3:5 + 20*diversity(bn2)"));
     assert_eq!(alike[0], alike[1]);
     assert!(alike[0] < 0.0 && other[0] > alike[0] + 0.05, "{alike:?}, {other:?}");
 }
@@ -236,7 +240,8 @@ fn what_cannot_climb_is_told_and_what_there_is_is_kept() {
 fn a_picture_is_the_same_alone_and_in_a_batch() {
     let model = model();
     let rendering = Rendering { size: 40, steps: 20, keep: vec![4], ..Rendering::default() };
-    // Of several layers, with a class, with one that turns infinite after a while and one that a layer alone makes.
+    // Of several layers, with a class, with one that turns infinite after a while and one that a
+    // layer alone makes.
     let texts = ["bn4:101", "bn3:5 - 0.5*bn3:7", "fc5:3 + 0.1*tv", "bn4:17 * 1e300 * 1e300", "bn2"];
     let climb = |(seed, text)| Climb::new(Objective::parse(text, &model).unwrap(), vec![seed]);
     let climbs: Vec<Climb> = (3..).zip(texts).map(climb).collect();

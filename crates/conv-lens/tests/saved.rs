@@ -97,12 +97,13 @@ fn an_ascent_goes_on_with_the_same_bits() {
     assert!(refused(&climbs, &rendering).contains("it holds no ascent"));
 }
 
-/// What the picture of `bn4:101` after 24 steps hashes to, by the best instruction set that the processor
-/// has; kernels use it unless the environment's `CONVOKE_ISA` asks for another.
+/// What the picture of `bn4:101` after 24 steps hashes to, by the best instruction set that the
+/// processor has; kernels use it unless the environment's `CONVOKE_ISA` asks for another.
 const GOLDEN: [(&str, InstructionSet, u64); 1] =
     [("x86_64", InstructionSet::Avx512, 0x540e_f881_a9ab_6372)];
 
-/// A change of it is a change of what every seed gives: it is to be meant, and to stand in the changelog.
+/// A change of it is a change of what every seed gives: it is to be meant, and to stand in the
+/// changelog.
 #[test]
 fn a_seed_gives_what_it_gave() {
     let model = model();
@@ -112,7 +113,8 @@ fn a_seed_gives_what_it_gave() {
     let mut hash = Fingerprint::default();
     hash.bytes(rendered.picture().pixels());
     let found = hash.value();
-    let (arch, set) = (std::env::consts::ARCH, InstructionSet::in_use());
+    let arch = std::env::consts::ARCH;
+    let set = InstructionSet::in_use();
     let best = InstructionSet::available().max();
     let known = GOLDEN.iter().find(|(of, best, _)| *of == arch && *best == set);
     match known.filter(|_| best == Some(set)) {

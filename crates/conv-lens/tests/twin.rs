@@ -89,7 +89,8 @@ fn attributions_equal_pytorch() {
     let expected = |name: &str| numbers(&twin[name]);
     let found = gradient_times_activation(&model, &objective, &photo(), "bn2").unwrap();
     let name = "gradient_times_activation";
-    let (positions, channels) = (format!("{name}/positions"), format!("{name}/channels"));
+    let positions = format!("{name}/positions");
+    let channels = format!("{name}/channels");
     assert_close(&positions, &found.positions.values, &expected(&positions), 1e-4);
     assert_close(&channels, &found.channels, &expected(&channels), 1e-4);
     let found = grad_cam(&model, &objective, &photo(), "bn2").unwrap();
@@ -108,7 +109,8 @@ fn attributions_equal_pytorch() {
 fn what_is_carried_adds_up() {
     let model = model();
     let objective = Objective::parse("fc5:3 - 0.5*fc5:7 + tv", &model).unwrap();
-    // The last layer behind which everything is linear: activation × gradient is the logit less its bias.
+    // The last layer behind which everything is linear: activation × gradient is the logit less its
+    // bias.
     let class = Objective::parse("fc5:3", &model).unwrap();
     let carried = gradient_times_activation(&model, &class, &photo(), "bn4").unwrap();
     let sum: f64 = carried.positions.values.iter().sum();

@@ -6,9 +6,10 @@ use crate::search::of_ctc;
 use crate::{Alphabet, Error, Recognizer, Result, Word};
 use conv_nn::ctc_frames;
 
-/// The steps at which the classes `target` are said: of each the first one, and the one behind its last. It is the best of all alignments
-/// of CTC (Graves et al. 2006); none where the text does not fit. Of equal ways to a state it is the one that was there before, then the one
-/// from the state below, then the one that leaves out a blank; of equal ends it is the one at the last class.
+/// The steps at which the classes `target` are said: of each the first one, and the one behind its
+/// last. It is the best of all alignments of CTC (Graves et al. 2006); none where the text does not
+/// fit. Of equal ways to a state it is the one that was there before, then the one from the state
+/// below, then the one that leaves out a blank; of equal ends it is the one at the last class.
 ///
 /// ```
 /// // Blank and two classes; the second is said at steps 1 and 2.
@@ -115,7 +116,8 @@ impl Recognizer {
             return unaligned(found, "fewer, as of a part of it".into());
         }
         let Some(spans) = align(&shares, &target) else {
-            let (needed, letters) = (ctc_frames(&target), target.len());
+            let needed = ctc_frames(&target);
+            let letters = target.len();
             let found = format!("{letters} letters and {} repeats", needed - letters);
             return unaligned(found, format!("no more than its {} steps", shares.len()));
         };
@@ -140,7 +142,10 @@ mod tests {
     fn best(posteriors: &[Vec<f32>], target: &[u32]) -> Option<f64> {
         let classes = posteriors.first().map_or(1, Vec::len);
         let scores = (0..classes.pow(posteriors.len() as u32)).filter_map(|path| {
-            let (mut rest, mut said, mut last, mut score) = (path, Vec::new(), 0, 0.0);
+            let mut rest = path;
+            let mut said = Vec::new();
+            let mut last = 0;
+            let mut score = 0.0;
             for row in posteriors {
                 let class = rest % classes;
                 rest /= classes;

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The letters that a network writes, the blank between words among them. Class 0 is the blank of CTC; letter i is class i + 1.
+/// The letters that a network writes, the blank between words among them. Class 0 is the blank of
+/// CTC; letter i is class i + 1.
 ///
-/// A letter that is said by its name, as in *U N E S C O*, sounds as in no word. An alphabet may have spelled letters besides: classes
-/// behind the others, for words of one letter. Since such a word is whole, no blank stands around it.
+/// A letter that is said by its name, as in *U N E S C O*, sounds as in no word. An alphabet may
+/// have spelled letters besides: classes behind the others, for words of one letter. Since such a
+/// word is whole, no blank stands around it.
 ///
 /// ```
 /// use conv_speech::Alphabet;
@@ -74,9 +76,11 @@ impl Alphabet {
         Self { letters: letters.into_iter().collect(), spelled: String::new() }
     }
 
-    /// The same with words of one letter apart: a letter that is in no longer word has no other class.
+    /// The same with words of one letter apart: a letter that is in no longer word has no other
+    /// class.
     pub fn with_spelled<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
-        let (mut letters, mut spelled) = (BTreeSet::new(), BTreeSet::new());
+        let mut letters = BTreeSet::new();
+        let mut spelled = BTreeSet::new();
         for text in texts {
             let mut before = None;
             for word in text.split_whitespace() {
@@ -119,7 +123,8 @@ impl Alphabet {
             return of_letters(text);
         }
         let first = self.letters.chars().count() as u32 + 1;
-        let (mut classes, mut is_open) = (Vec::new(), false);
+        let mut classes = Vec::new();
+        let mut is_open = false;
         for word in text.split_whitespace() {
             let spelled = single(word).and_then(|letter| {
                 self.spelled.chars().position(|own| own == letter).map(|at| at as u32 + first)
@@ -174,7 +179,8 @@ impl Alphabet {
         text.chars().filter(|letter| !is_known(letter)).collect()
     }
 
-    /// Whether a word can be written with all its letters: a letter may be known as a spelled one alone.
+    /// Whether a word can be written with all its letters: a letter may be known as a spelled one
+    /// alone.
     pub(crate) fn has(&self, word: &str) -> bool {
         self.decode(&self.encode(word)) == word
     }

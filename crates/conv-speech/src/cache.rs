@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A folder of log-mel energies, a file a recording. It is called by a fingerprint of what the
 /// energies come from, samples and settings both, so that a recording that was changed, or is heard
-/// otherwise, is another file; and a file that was damaged is none. The folder may be deleted at any
-/// time, and several runs may share it.
+/// otherwise, is another file; and a file that was damaged is none. The folder may be deleted at
+/// any time, and several runs may share it.
 #[derive(Debug)]
 pub struct FeatureCache {
     folder: PathBuf,

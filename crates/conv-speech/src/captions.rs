@@ -3,7 +3,8 @@
 use crate::Word;
 use std::fmt::Write;
 
-/// Characters of a caption at most, and how long it stands and how long a pause within it may be, in seconds.
+/// Characters of a caption at most, and how long it stands and how long a pause within it may be,
+/// in seconds.
 const LONGEST: usize = 42;
 const SECONDS: f64 = 6.0;
 const PAUSE: f64 = 1.0;
@@ -34,7 +35,9 @@ fn captions(words: &[Word]) -> Vec<&[Word]> {
 
 fn time(seconds: f64, point: char) -> String {
     let ms = (seconds * 1e3).round() as u64;
-    let (s, m, h) = (ms / 1000 % 60, ms / 60_000 % 60, ms / 3_600_000);
+    let s = ms / 1000 % 60;
+    let m = ms / 60_000 % 60;
+    let h = ms / 3_600_000;
     format!("{h:02}:{m:02}:{s:02}{point}{:03}", ms % 1000)
 }
 

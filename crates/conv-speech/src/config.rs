@@ -39,14 +39,16 @@ fn is_one(count: &usize) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecurrentConfig {
-    /// Layers of long short-term memory; 0 is a network of convolutions alone, which knows nothing beyond what its filters see (Collobert
-    /// et al. 2016, "Wav2Letter").
+    /// Layers of long short-term memory; 0 is a network of convolutions alone, which knows nothing
+    /// beyond what its filters see (Collobert et al. 2016, "Wav2Letter").
     pub layers: usize,
     /// Units of each, in each direction.
     pub units: usize,
-    /// Whether each layer also reads the utterance from its end, which is then to be heard as a whole.
+    /// Whether each layer also reads the utterance from its end, which is then to be heard as a
+    /// whole.
     pub bidirectional: bool,
-    /// Numbers that each direction's output is projected to, fewer than the units (Sak et al. 2014).
+    /// Numbers that each direction's output is projected to, fewer than the units (Sak et al.
+    /// 2014).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<usize>,
 }
@@ -62,11 +64,12 @@ pub struct Config {
     /// Convolutions over frequency and time.
     pub convolutions: Vec<ConvolutionConfig>,
     /// Neighbouring frames of the convolutions that become one step together, those behind the end
-    /// being zeros (Sak et al. 2015, "Fast and Accurate Recurrent Neural Network Acoustic Models for
-    /// Speech Recognition").
+    /// being zeros (Sak et al. 2015, "Fast and Accurate Recurrent Neural Network Acoustic Models
+    /// for Speech Recognition").
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub stack: usize,
-    /// Numbers to which the maps of a step are reduced by a linear layer before the recurrent ones; they take all without it.
+    /// Numbers to which the maps of a step are reduced by a linear layer before the recurrent ones;
+    /// they take all without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduction: Option<usize>,
     /// The recurrent layers.
@@ -74,7 +77,8 @@ pub struct Config {
     /// Units of each of the dense layers behind the recurrent ones, with a rectifier behind each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dense: Vec<usize>,
-    /// Probability with which a number is dropped in training, before, between and behind the recurrent layers.
+    /// Probability with which a number is dropped in training, before, between and behind the
+    /// recurrent layers.
     pub dropout: f64,
     /// What the last layer is trained for.
     #[serde(default)]
@@ -106,8 +110,8 @@ impl Config {
         self.convolutions.iter().map(|convolution| convolution.stride[1]).product()
     }
 
-    /// T': steps of the network for so many frames of the front end. Each convolution rounds up, and
-    /// so does stacking.
+    /// T': steps of the network for so many frames of the front end. Each convolution rounds up,
+    /// and so does stacking.
     pub fn steps(&self, frames: usize) -> usize {
         let shorter = |frames: usize, convolution: &ConvolutionConfig| {
             frames.div_ceil(convolution.stride[1].max(1))
@@ -211,7 +215,8 @@ impl ModelConfig for Config {
             check(SIZES.contains(units), "dense", units, RANGE)?;
         }
         let there = |is_there: bool| if is_there { "there" } else { "not there" };
-        let (is_there, is_asked) = (self.transducer.is_some(), self.objective == Objective::Rnnt);
+        let is_there = self.transducer.is_some();
+        let is_asked = self.objective == Objective::Rnnt;
         let expected = "there for the objective rnnt, and for no other";
         check(is_there == is_asked, "transducer", &there(is_there), expected)?;
         self.transducer.as_ref().map_or(Ok(()), TransducerConfig::check)?;

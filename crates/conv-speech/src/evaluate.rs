@@ -37,7 +37,8 @@ pub struct Evaluation {
     pub words: Errors,
     /// Of characters.
     pub characters: Errors,
-    /// Where the error rate of words lies with 95 %, from speakers drawn anew (of fewer than two, from utterances).
+    /// Where the error rate of words lies with 95 %, from speakers drawn anew (of fewer than two,
+    /// from utterances).
     pub interval: [f64; 2],
     /// Of each speaker that the list names, in the order of their names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -113,7 +114,8 @@ pub(crate) fn written(
 ) -> Result<Vec<Written>> {
     let one = |(recording, steps): (&Recording, &Vec<Vec<f32>>)| {
         let hypothesis = recognizer.read_with(guides, steps, 0.0)?.transcript.text;
-        let (name, reference) = (recording.name.clone(), recording.text.clone());
+        let name = recording.name.clone();
+        let reference = recording.text.clone();
         Ok(Written { name, reference, hypothesis })
     };
     let all: Vec<Result<Written>> =
@@ -165,7 +167,8 @@ impl fmt::Display for Evaluation {
         let Self { utterances, right, words, characters, seconds, .. } = self;
         for (name, errors) in [("WER", words), ("CER", characters)] {
             let Errors { substitutions, deletions, insertions, reference } = errors;
-            let (percent, count) = (100.0 * errors.rate(), errors.count());
+            let percent = 100.0 * errors.rate();
+            let count = errors.count();
             writeln!(
                 f,
                 "{name:<16} {percent:.2} %: {count} errors in {reference}, {substitutions} substitutions, {deletions} deletions, \

@@ -1,4 +1,5 @@
-//! What filters over the waveform hear: their centre frequencies and bandwidths, beside the mel scale's.
+//! What filters over the waveform hear: their centre frequencies and bandwidths, beside the mel
+//! scale's.
 
 use crate::frontend::{LogMelConfig, mel_corners};
 use crate::{Cldnn, Result};
@@ -36,7 +37,8 @@ pub fn filters(model: &Cldnn) -> Result<Option<Vec<Band>>> {
 fn of(filter: &[f32], rate: u32) -> Band {
     let size = (FINE * filter.len()).next_power_of_two();
     let transform = RealFftPlanner::<f32>::new().plan_fft_forward(size);
-    let (mut padded, mut spectrum) = (transform.make_input_vec(), transform.make_output_vec());
+    let mut padded = transform.make_input_vec();
+    let mut spectrum = transform.make_output_vec();
     padded[..filter.len()].copy_from_slice(filter);
     let done = transform.process(&mut padded, &mut spectrum);
     debug_assert!(done.is_ok(), "the transform's own vectors fit");
@@ -89,7 +91,9 @@ pub fn filters_picture(heard: &[Band], rate: u32) -> Html {
     });
     let _ = write!(svg, "<path d=\"{line}\" fill=\"none\" stroke=\"#3b82c4\" stroke-width=\"2\"/>");
     for (number, Band { centre, bandwidth }) in heard.iter().enumerate() {
-        let (x, low, high) = (x(number), y(centre - bandwidth / 2.0), y(centre + bandwidth / 2.0));
+        let x = x(number);
+        let low = y(centre - bandwidth / 2.0);
+        let high = y(centre + bandwidth / 2.0);
         let _ = write!(
             svg,
             "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"#d6610a\" stroke-opacity=\"0.6\"/>\

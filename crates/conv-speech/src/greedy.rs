@@ -10,8 +10,8 @@ pub struct Word {
     pub text: String,
     /// Where its first letter appears, in seconds.
     pub start: f64,
-    /// Where its last letter ends, in seconds. Both are to within a step of the network; CTC puts a letter where it is sure of it, which
-    /// may be later than where it is heard.
+    /// Where its last letter ends, in seconds. Both are to within a step of the network; CTC puts a
+    /// letter where it is sure of it, which may be later than where it is heard.
     pub end: f64,
     /// The mean probability of its letters at the steps where they appear, 0 to 1.
     pub confidence: f64,
@@ -72,7 +72,8 @@ pub(crate) fn words(letters: &[Letter], config: &Config) -> Vec<Word> {
     // A spelled letter is a word by itself, whatever stands beside it.
     let parts = parts.flat_map(|part| part.chunk_by(|a, b| !is_apart(a) && !is_apart(b)));
     let word = |letters: &[Letter]| {
-        let (first, last) = (letters.first()?, letters.last()?);
+        let first = letters.first()?;
+        let last = letters.last()?;
         let sum: f64 = letters.iter().map(|letter| f64::from(letter.probability)).sum();
         Some(Word {
             text: letters.iter().map(|letter| letter.unit.letter()).collect(),

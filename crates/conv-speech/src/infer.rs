@@ -23,7 +23,8 @@ pub struct Transcript {
     pub seconds: f64,
 }
 
-/// A recording on its way to a transcript, for pictures: what the network saw, and what it made of each step.
+/// A recording on its way to a transcript, for pictures: what the network saw, and what it made of
+/// each step.
 #[derive(Debug, Clone)]
 pub struct Heard {
     /// Features `[F, T]`, of mean 0 and deviation 1 over the training set.
@@ -52,7 +53,8 @@ impl Recognizer {
     /// Opens a model folder.
     ///
     /// # Errors
-    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by
+    /// name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let model = stored::open(folder, device)?;
         let language = Language::open(folder, model.config())?;
@@ -166,7 +168,8 @@ impl Recognizer {
             resampled = audio.clone().at_rate(*rate)?;
             &resampled.samples
         };
-        let (found, least) = (samples.len(), front_end.window(*rate));
+        let found = samples.len();
+        let least = front_end.window(*rate);
         if found < least {
             return Err(Error::Short { name: name.into(), found, least, rate: *rate });
         }
@@ -232,7 +235,8 @@ const THE_AUDIO: &str = "the audio";
 /// Frames in a batch at most, padding included, or one utterance.
 const FRAMES_AT_ONCE: usize = 8192;
 
-/// As [`Recognizer::posteriors`]. Utterances of like length share a batch; each result is the same as alone.
+/// As [`Recognizer::posteriors`]. Utterances of like length share a batch; each result is the same
+/// as alone.
 pub(crate) fn posteriors(
     model: &Cldnn,
     preparation: &Preparation,

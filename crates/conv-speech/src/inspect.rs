@@ -16,7 +16,8 @@ pub struct ModelInspection {
     pub time_reduction: usize,
     /// The shortest audio that it takes, in ms.
     pub shortest_ms: f64,
-    /// How long after a sound it is written at the earliest, in ms; nothing where the network hears an utterance from its end too.
+    /// How long after a sound it is written at the earliest, in ms; nothing where the network hears
+    /// an utterance from its end too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub look_ahead_ms: Option<f64>,
 }

@@ -1,5 +1,6 @@
-//! Speech recognition with the convolutional, long short-term memory, deep network of Sainath et al. (2015), "Learning the Speech
-//! Front-end With Raw Waveform CLDNNs", trained with connectionist temporal classification (Graves et al. 2006).
+//! Speech recognition with the convolutional, long short-term memory, deep network of Sainath et
+//! al. (2015), "Learning the Speech Front-end With Raw Waveform CLDNNs", trained with connectionist
+//! temporal classification (Graves et al. 2006).
 //!
 //! Sound becomes a row of features every 10 ms: logarithms of mel filters' energies, which are made
 //! by hand, or the largest outputs of filters over the waveform, which start as the ear's and are
@@ -14,7 +15,8 @@
 //! ([`Objective::Attention`]), which looks at all steps anew for each. A network that reads forward
 //! only writes while it listens ([`Stream`]).
 //!
-//! A trained model is a folder, and its use some lines; a [`Recognizer`] is `Send + Sync`, so one serves many threads:
+//! A trained model is a folder, and its use some lines; a [`Recognizer`] is `Send + Sync`, so one
+//! serves many threads:
 //!
 //! ```no_run
 //! use conv_speech::{Recognizer, data::Audio};
@@ -24,8 +26,8 @@
 //! # Ok::<(), conv_speech::Error>(())
 //! ```
 //!
-//! To train one: [`data`] reads lists of recordings, [`Training`] is what [`conv_train::fit`] trains and [`conv_train::task::save`]
-//! writes.
+//! To train one: [`data`] reads lists of recordings, [`Training`] is what [`conv_train::fit`]
+//! trains and [`conv_train::task::save`] writes.
 //!
 //! ```
 //! use conv_speech::data::{Audio, Recording, Recordings};

@@ -6,7 +6,8 @@ use conv_hub::InvalidField;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Bands of frequency and stretches of time that are set to the mean of the training set, drawn anew for each utterance and step.
+/// Bands of frequency and stretches of time that are set to the mean of the training set, drawn
+/// anew for each utterance and step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Masks {

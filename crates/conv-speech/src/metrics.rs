@@ -3,7 +3,8 @@
 use serde::Serialize;
 use std::ops::AddAssign;
 
-/// The fewest substitutions, deletions and insertions that make a reference into a hypothesis (Levenshtein 1966).
+/// The fewest substitutions, deletions and insertions that make a reference into a hypothesis
+/// (Levenshtein 1966).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Errors {
     /// Words or characters that are others.
@@ -17,7 +18,8 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Of two sequences. Where several alignments have as few errors, it is one with the most substitutions.
+    /// Of two sequences. Where several alignments have as few errors, it is one with the most
+    /// substitutions.
     ///
     /// ```
     /// use conv_speech::metrics::Errors;
@@ -70,8 +72,8 @@ impl Errors {
         self.substitutions + self.deletions + self.insertions
     }
 
-    /// Errors a word or character of the reference; above 1 where more is written than was said. Of an empty reference each insertion
-    /// counts as one whole.
+    /// Errors a word or character of the reference; above 1 where more is written than was said. Of
+    /// an empty reference each insertion counts as one whole.
     pub fn rate(&self) -> f64 {
         self.count() as f64 / self.reference.max(1) as f64
     }
@@ -105,7 +107,9 @@ pub fn beside<'t>(said: &'t str, written: &'t str) -> Vec<(Option<&'t str>, Opti
             };
         }
     }
-    let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
+    let mut i = 0;
+    let mut j = 0;
+    let mut pairs = Vec::new();
     while i < said.len() || j < written.len() {
         let pair = match (said.get(i), written.get(j)) {
             (Some(a), Some(b))
@@ -184,7 +188,8 @@ mod tests {
             let text = |numbers: &[u8]| {
                 numbers.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
             };
-            let (said, written) = (text(&a), text(&b));
+            let said = text(&a);
+            let written = text(&b);
             let pairs = beside(&said, &written);
             let differing = pairs.iter().filter(|(a, b)| a != b).count();
             prop_assert_eq!(differing as u64, errors.count());

@@ -1,4 +1,5 @@
-//! The network: front end, convolutions over frequency and time, recurrent layers, one linear layer.
+//! The network: front end, convolutions over frequency and time, recurrent layers, one linear
+//! layer.
 
 use crate::attention::{Attention, attention};
 use crate::config::{ConvolutionConfig, RecurrentConfig};
@@ -34,10 +35,11 @@ pub struct Statistics {
     pub deviation: Tensor,
 }
 
-/// The convolutional, long short-term memory, deep network of Sainath et al. (2015), which with log-mel features and strides in time is
-/// the encoder of Battenberg et al. (2017) too.
+/// The convolutional, long short-term memory, deep network of Sainath et al. (2015), which with
+/// log-mel features and strides in time is the encoder of Battenberg et al. (2017) too.
 ///
-/// A sample of a batch gives what it gives alone: each layer sees zeros behind its end, as it does behind an utterance without others.
+/// A sample of a batch gives what it gives alone: each layer sees zeros behind its end, as it does
+/// behind an utterance without others.
 ///
 /// # Shapes
 /// `[B, F, T]` features → `[B, T', V]` logits of CTC's blank and the letters, or `[B, T', H]` for a
@@ -65,7 +67,8 @@ pub(crate) enum Output {
     Attention(Attention, Option<Linear>),
 }
 
-/// Builds the network. `statistics` are what features are made alike by at first; stored ones take their place.
+/// Builds the network. `statistics` are what features are made alike by at first; stored ones take
+/// their place.
 ///
 /// Parameters: `frontend.filters.weight` `[P, 1, N]` of a raw front end, buffers `frontend.mean`
 /// and `frontend.deviation` `[F]`, `convolutions.{i}.weight` and `bias`, `norm.weight` and `bias`,
@@ -92,7 +95,9 @@ pub fn cldnn(config: &Config, statistics: Option<&Statistics>, vb: &VarBuilder) 
     for (i, layer) in config.convolutions.iter().enumerate() {
         let ConvolutionConfig { maps, kernel: [height, width], stride: [down, along], .. } = *layer;
         // What is around a feature; of an even number one more above it.
-        let (top, bottom, side) = ((height - 1) / 2, height / 2, width / 2);
+        let top = (height - 1) / 2;
+        let bottom = height / 2;
+        let side = width / 2;
         let padding = Padding2d { top, bottom, left: side, right: side };
         let layout = Conv2dConfig { stride: (down, along), padding, ..Conv2dConfig::default() };
         let vb = vb.pp("convolutions").pp(i);
@@ -171,8 +176,9 @@ impl Cldnn {
         batch.frames.iter().map(|&frames| self.config.steps(frames)).collect()
     }
 
-    /// Of each step what the network makes of it; behind an utterance's own [`Cldnn::steps`] it is nothing. With CTC these are logits
-    /// `[B, T', V]`, of a transducer and of attention the encoder's outputs `[B, T', H]`.
+    /// Of each step what the network makes of it; behind an utterance's own [`Cldnn::steps`] it is
+    /// nothing. With CTC these are logits `[B, T', V]`, of a transducer and of attention the
+    /// encoder's outputs `[B, T', H]`.
     ///
     /// # Errors
     /// A batch of other features than the front end's.
@@ -271,7 +277,8 @@ impl Cldnn {
         }
     }
 
-    /// Features `[B, F, T]`, of mean 0 and deviation 1 over the training set; zeros behind an utterance's end.
+    /// Features `[B, F, T]`, of mean 0 and deviation 1 over the training set; zeros behind an
+    /// utterance's end.
     ///
     /// # Errors
     /// As [`Cldnn::forward`].

@@ -1,4 +1,5 @@
-//! Recordings as other speakers would have said them: what is drawn anew for each recording and epoch.
+//! Recordings as other speakers would have said them: what is drawn anew for each recording and
+//! epoch.
 
 use crate::Result;
 use crate::data::resample;
@@ -10,11 +11,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Perturbation {
-    /// The lowest and the highest speed at which a recording is played, its own being 1. The pitch goes with it (Ko et al. 2015, "Audio
-    /// Augmentation for Speech Recognition").
+    /// The lowest and the highest speed at which a recording is played, its own being 1. The pitch
+    /// goes with it (Ko et al. 2015, "Audio Augmentation for Speech Recognition").
     pub speed: [f64; 2],
-    /// The most by which the mel filters are moved up or down, as a share of their frequency: a vocal tract that is so much shorter or
-    /// longer (Jaitly and Hinton 2013, "Vocal Tract Length Perturbation"). A front end that is learnt has no such filters.
+    /// The most by which the mel filters are moved up or down, as a share of their frequency: a
+    /// vocal tract that is so much shorter or longer (Jaitly and Hinton 2013, "Vocal Tract Length
+    /// Perturbation"). A front end that is learnt has no such filters.
     pub warp: f64,
     /// The most by which a recording is made louder or softer, in dB.
     pub gain: f64,

@@ -1,4 +1,5 @@
-//! A recording as one picture: what the network saw, what it made of each step, and the words in their places.
+//! A recording as one picture: what the network saw, what it made of each step, and the words in
+//! their places.
 
 use crate::Heard;
 use conv_train::report::Html;
@@ -15,10 +16,12 @@ const GAP: usize = 10;
 /// Shades of the spectrogram, from below the mean to well above it.
 const SHADES: usize = 12;
 
-/// Draws spectrogram, letters' probabilities and words above each other, over one axis of time. `title` says what was said.
+/// Draws spectrogram, letters' probabilities and words above each other, over one axis of time.
+/// `title` says what was said.
 pub fn picture(heard: &Heard, title: &str) -> Html {
     let frames = heard.features.first().map_or(0, Vec::len);
-    let (width, top) = (frames * FRAME, heard.features.len() * FEATURE);
+    let width = frames * FRAME;
+    let top = heard.features.len() * FEATURE;
     let height = top + GAP + PANEL + STRIP;
     let label = Html::text(&format!("{title}: spectrogram, letters and words over time"));
     let mut svg = format!(
@@ -41,7 +44,9 @@ fn spectrogram(svg: &mut String, features: &[Vec<f32>]) {
         let mut start = 0;
         for run in shades.chunk_by(|a, b| a == b) {
             if let Some(&shade) = run.first().filter(|shade| **shade > 0) {
-                let (x, y, length) = (start * FRAME, feature * FEATURE, run.len() * FRAME);
+                let x = start * FRAME;
+                let y = feature * FEATURE;
+                let length = run.len() * FRAME;
                 let _ = write!(paths[shade], "M{x} {y}h{length}v{FEATURE}h-{length}z");
             }
             start += run.len();

@@ -6,8 +6,8 @@ use conv_hub::text::Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A pronouncing dictionary. Each of its phones has a letter of its own, so that texts of phones are
-/// texts as any other: what a network is trained to write.
+/// A pronouncing dictionary. Each of its phones has a letter of its own, so that texts of phones
+/// are texts as any other: what a network is trained to write.
 ///
 /// ```
 /// use conv_speech::Pronunciations;
@@ -28,9 +28,9 @@ pub struct Pronunciations {
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 impl Pronunciations {
-    /// Reads a file as CMU's dictionaries are: a word and its phones a line, `WORD(2)` being another
-    /// way to say a word, of which the first one is taken; a line that begins with `;;;` says
-    /// nothing.
+    /// Reads a file as CMU's dictionaries are: a word and its phones a line, `WORD(2)` being
+    /// another way to say a word, of which the first one is taken; a line that begins with `;;;`
+    /// says nothing.
     ///
     /// # Errors
     /// A file that cannot be read; a word without phones, with its line; more phones than there are
@@ -62,7 +62,8 @@ impl Pronunciations {
         }
         let phones: BTreeSet<&str> = said.values().flatten().copied().collect();
         if phones.is_empty() || phones.len() > LETTERS.len() {
-            let (place, found) = (path.display().to_string(), format!("{} phones", phones.len()));
+            let place = path.display().to_string();
+            let found = format!("{} phones", phones.len());
             return Err(Error::Empty { place, found, expected: "1 to 62 phones" });
         }
         let letters: BTreeMap<&str, char> = phones.iter().copied().zip(LETTERS.chars()).collect();
@@ -73,8 +74,8 @@ impl Pronunciations {
         Ok(Self { phones: phones.into_iter().map(Into::into).collect(), words })
     }
 
-    /// A text as the letters of its phones, without anything between words; nothing if it has a word
-    /// that is not in the dictionary.
+    /// A text as the letters of its phones, without anything between words; nothing if it has a
+    /// word that is not in the dictionary.
     pub fn phones(&self, text: &str) -> Option<String> {
         text.split_whitespace().map(|word| self.words.get(word).map(String::as_str)).collect()
     }

@@ -62,11 +62,13 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// What trains on two cores: two convolutions that reduce time by 4, and a layer of long short-term memory in both directions.
+    /// What trains on two cores: two convolutions that reduce time by 4, and a layer of long
+    /// short-term memory in both directions.
     pub fn small(front_end: FrontEnd) -> Self {
         let convolution =
             |maps| ConvolutionConfig { maps, kernel: [5, 5], stride: [2, 2], pool: 1 };
-        // A filter's numbers are some hundredths: at the others' rate some steps of Adam would undo its start.
+        // A filter's numbers are some hundredths: at the others' rate some steps of Adam would undo
+        // its start.
         let slow =
             Group { prefix: "frontend.filters.".into(), rate: 0.03, weight_decay: Some(0.0) };
         let groups = if front_end.raw().is_some() { vec![slow] } else { Vec::new() };
@@ -132,7 +134,8 @@ impl Recipe {
         self
     }
 
-    /// Convolutions alone, which hear three quarters of a second around each step: for sound as it comes.
+    /// Convolutions alone, which hear three quarters of a second around each step: for sound as it
+    /// comes.
     pub fn convolutional(front_end: FrontEnd) -> Self {
         let convolution =
             |maps, width, stride| ConvolutionConfig { maps, kernel: [5, width], stride, pool: 1 };
@@ -149,8 +152,9 @@ impl Recipe {
         }
     }
 
-    /// For some hundred sentences of many speakers, and an hour of one core: three recurrent layers behind a reduction of time by 4,
-    /// spelled letters apart, and recordings changed each time as if by other speakers.
+    /// For some hundred sentences of many speakers, and an hour of one core: three recurrent layers
+    /// behind a reduction of time by 4, spelled letters apart, and recordings changed each time as
+    /// if by other speakers.
     pub fn medium(front_end: FrontEnd) -> Self {
         let small = Self::small(front_end);
         let convolution = ConvolutionConfig { maps: 32, kernel: [5, 5], stride: [2, 2], pool: 1 };
@@ -175,9 +179,10 @@ impl Recipe {
         }
     }
 
-    /// The CLDNN of Sainath et al. (2015) with fewer units of everything, which two cores train: one convolution
-    /// over frequency, three recurrent layers that read forward, one dense layer. Four frames are a
-    /// step, so that CTC has not more of them than it needs; all else as `medium`.
+    /// The CLDNN of Sainath et al. (2015) with fewer units of everything, which two cores train:
+    /// one convolution over frequency, three recurrent layers that read forward, one dense layer.
+    /// Four frames are a step, so that CTC has not more of them than it needs; all else as
+    /// `medium`.
     pub fn cldnn(front_end: FrontEnd) -> Self {
         let recurrent =
             RecurrentConfig { layers: 3, units: 224, bidirectional: false, projection: Some(128) };
@@ -216,7 +221,8 @@ impl Recipe {
         FrontEnd::Both(BothConfig { raw, ..BothConfig::default() })
     }
 
-    /// The front end over the waveform of Sainath et al. (2015), each fourth sample of which begins a filter's place.
+    /// The front end over the waveform of Sainath et al. (2015), each fourth sample of which begins
+    /// a filter's place.
     pub fn raw() -> FrontEnd {
         FrontEnd::Raw(RawConfig { stride: 4, ..RawConfig::default() })
     }

@@ -64,7 +64,8 @@ pub(crate) fn worst_places(written: &[Written]) -> Vec<usize> {
     places
 }
 
-/// What a recording is called without its folders: those of one's machine do not belong into a page.
+/// What a recording is called without its folders: those of one's machine do not belong into a
+/// page.
 fn short(name: &str) -> &str {
     let path = name.split(" (").next().unwrap_or(name);
     path.rsplit(['/', '\\']).next().unwrap_or(path)

@@ -8,8 +8,8 @@ use crate::{Config, Error, Recognizer, Result, Unit, Word};
 use candle_core::Tensor;
 use conv_nn::{LstmState, Mode, softmax};
 
-/// A recording in the making. What it writes is to the last bit what [`Recognizer::transcribe`] writes of the whole without a language
-/// model, however the samples are cut; memory does not grow.
+/// A recording in the making. What it writes is to the last bit what [`Recognizer::transcribe`]
+/// writes of the whole without a language model, however the samples are cut; memory does not grow.
 ///
 /// ```no_run
 /// # use conv_speech::Recognizer;
@@ -56,7 +56,8 @@ impl Path {
     }
 }
 
-/// Frames that are computed at a time, at most: what bounds memory where a long recording comes at once.
+/// Frames that are computed at a time, at most: what bounds memory where a long recording comes at
+/// once.
 const FRAMES_AT_ONCE: usize = 2048;
 
 impl Recognizer {
@@ -92,7 +93,8 @@ impl Recognizer {
 }
 
 impl Config {
-    /// How long after a sound its step is written at the earliest, in ms: the rest of the window and what the convolutions see behind it.
+    /// How long after a sound its step is written at the earliest, in ms: the rest of the window
+    /// and what the convolutions see behind it.
     pub fn look_ahead_ms(&self) -> f64 {
         let window = self.front_end.window(self.rate);
         let samples = window + self.around() * self.front_end.hop(self.rate);
@@ -139,8 +141,8 @@ impl Stream<'_> {
         self.compute(true)
     }
 
-    /// Letters at the beginning that no letter to come changes: those before the last blank or spelled letter. The last letter may yet
-    /// become longer.
+    /// Letters at the beginning that no letter to come changes: those before the last blank or
+    /// spelled letter. The last letter may yet become longer.
     fn finished(&mut self) -> usize {
         let letters = self.path.letters();
         let before = &letters[..letters.len().saturating_sub(1)];
@@ -179,7 +181,8 @@ impl Stream<'_> {
     /// Computes the steps whose frames are there; at the end all.
     fn step(&mut self, is_end: bool) -> Result<Vec<Vec<f32>>> {
         let config = self.recognizer.config();
-        let (reduction, around) = (config.time_reduction(), config.around());
+        let reduction = config.time_reduction();
+        let around = config.around();
         // The frames of a step to the right of its own first one have to be there.
         let until = if is_end {
             config.steps(self.framed)
@@ -189,7 +192,8 @@ impl Stream<'_> {
         if until <= self.stepped {
             return Ok(Vec::new());
         }
-        // The features that are kept begin with a step, so that the convolutions stand as over the whole.
+        // The features that are kept begin with a step, so that the convolutions stand as over the
+        // whole.
         let first = self.framed - self.features.len();
         let skipped = self.stepped - first / reduction;
         let columns = Tensor::new(self.features.clone(), self.recognizer.device())?;

@@ -11,8 +11,8 @@ use conv_nn::{
 
 /// The prediction network and the joint one of a transducer, behind any encoder.
 ///
-/// Parameters: `embedding.weight` `[V, E]`, `recurrent.…` as [`Lstm`] has them, `encoder.weight` `[J, H]`, `prediction.weight` `[J, P]`,
-/// `output.weight` `[V, J]`, and their `bias`.
+/// Parameters: `embedding.weight` `[V, E]`, `recurrent.…` as [`Lstm`] has them, `encoder.weight`
+/// `[J, H]`, `prediction.weight` `[J, P]`, `output.weight` `[V, J]`, and their `bias`.
 #[derive(Debug, Clone)]
 pub(crate) struct Transducer {
     embedding: Embedding,
@@ -50,7 +50,8 @@ pub(crate) fn transducer(
 }
 
 impl Transducer {
-    /// Logits `[B, T', U + 1, V]` of the encoder's outputs `[B, T', H]` and of texts, U being the longest one's letters.
+    /// Logits `[B, T', U + 1, V]` of the encoder's outputs `[B, T', H]` and of texts, U being the
+    /// longest one's letters.
     pub fn logits(&self, encoded: &Tensor, texts: &[Vec<u32>], mode: &mut Mode) -> Result<Tensor> {
         let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
         let padded = |text: &Vec<u32>| {
@@ -99,8 +100,8 @@ impl Transducer {
         (0..classes.len()).map(one).collect()
     }
 
-    /// The logarithms of the classes' probabilities behind each text, a row each, at a step of [`Transducer::heard`],
-    /// `[1, J]`.
+    /// The logarithms of the classes' probabilities behind each text, a row each, at a step of
+    /// [`Transducer::heard`], `[1, J]`.
     pub fn shares(&self, heard: &Tensor, behind: &[&Predicted]) -> Result<Vec<Vec<f32>>> {
         let expected: Vec<&Tensor> = behind.iter().map(|one| &one.expected).collect();
         let joint = Tensor::cat(&expected, 0)?.broadcast_add(heard)?.tanh()?;

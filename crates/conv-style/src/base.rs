@@ -10,7 +10,8 @@ use conv_train::optim::Group;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A trained StyleBank, to which styles are added while all that it has stays as it is, to the bit (Chen et al. 2017, section 3.4).
+/// A trained StyleBank, to which styles are added while all that it has stays as it is, to the bit
+/// (Chen et al. 2017, section 3.4).
 #[derive(Debug, Clone)]
 pub struct Base {
     pub(crate) config: Config,
@@ -42,8 +43,8 @@ impl Base {
         &self.config.styles
     }
 
-    /// Whether half precision holds its parameters as they are: a bank that is stored in it with a style more keeps every bit of the
-    /// others then, and otherwise rounds them.
+    /// Whether half precision holds its parameters as they are: a bank that is stored in it with a
+    /// style more keeps every bit of the others then, and otherwise rounds them.
     ///
     /// # Errors
     /// Only what the tensor library refuses.

@@ -3,8 +3,8 @@
 use conv_hub::Card;
 use std::collections::BTreeMap;
 
-/// The card of a StyleBank of `styles` that learnt from the photographs in `data`, in the words that hold for any; each part may be
-/// replaced.
+/// The card of a StyleBank of `styles` that learnt from the photographs in `data`, in the words
+/// that hold for any; each part may be replaced.
 pub fn card(data: &str, styles: &[String], metrics: BTreeMap<String, f64>) -> Card {
     let named = styles.join(", ");
     Card {

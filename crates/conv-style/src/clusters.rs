@@ -1,4 +1,5 @@
-//! Regions that a picture has by itself: k-means on what the encoder sees (Chen et al. 2017, section 4.3).
+//! Regions that a picture has by itself: k-means on what the encoder sees (Chen et al. 2017,
+//! section 4.3).
 
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -11,8 +12,9 @@ use rayon::prelude::*;
 /// Rounds at most; it ends before where no place changes its cluster.
 const ROUNDS: usize = 30;
 
-/// The masks, white in the cluster, of `count` clusters of the places of `features`, `[1, C, H, W]`: `count` pictures of W × H, the largest
-/// cluster first. First centres are drawn as k-means++ does (Arthur and Vassilvitskii 2007).
+/// The masks, white in the cluster, of `count` clusters of the places of `features`,
+/// `[1, C, H, W]`: `count` pictures of W × H, the largest cluster first. First centres are drawn as
+/// k-means++ does (Arthur and Vassilvitskii 2007).
 pub(crate) fn clusters(features: &Tensor, count: usize, seed: u64) -> Result<Vec<Picture>> {
     let (_, channels, height, width) = features.dims4()?;
     let places = height * width;

@@ -11,7 +11,8 @@ pub struct Config {
     pub channels: [usize; 3],
     /// Convolutions of a style's bank, 1 to 8.
     pub bank: usize,
-    /// The styles' names, in the order of training: letters, digits, `-` and `_`, 1 to 64 of them, each once.
+    /// The styles' names, in the order of training: letters, digits, `-` and `_`, 1 to 64 of them,
+    /// each once.
     pub styles: Vec<String>,
 }
 

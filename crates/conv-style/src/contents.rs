@@ -25,7 +25,8 @@ impl Style {
         Ok(Self { name: Self::name_of(path), picture: Picture::open(path, limits)? })
     }
 
-    /// What the style of a painting is called: as the file without its extension, with `_` for what no name may hold.
+    /// What the style of a painting is called: as the file without its extension, with `_` for what
+    /// no name may hold.
     pub fn name_of(path: &Path) -> String {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
@@ -46,7 +47,8 @@ pub struct Contents {
 /// Of how many photographs one is held out.
 const HELD_OUT: usize = 20;
 
-/// How much longer than the crop a photograph's shorter side becomes at most, so that there is something to cut.
+/// How much longer than the crop a photograph's shorter side becomes at most, so that there is
+/// something to cut.
 const LONGEST: f64 = 1.3;
 
 /// Files that are opened together.
@@ -59,7 +61,8 @@ impl Contents {
     /// Fewer than two of them.
     pub fn read(folder: &Path, limits: &Limits) -> Result<Self> {
         let files = find(&[folder]);
-        let (mut readable, mut skipped) = (Vec::new(), Vec::new());
+        let mut readable = Vec::new();
+        let mut skipped = Vec::new();
         let mut fingerprint = Fingerprint::default();
         for files in files.chunks(TOGETHER) {
             let (read, failed) = load(files, limits);
@@ -82,7 +85,8 @@ impl Contents {
                 expected: "at least 2".into(),
             });
         }
-        let (mut train, mut dev) = (Vec::new(), Vec::new());
+        let mut train = Vec::new();
+        let mut dev = Vec::new();
         for (at, path) in readable.into_iter().enumerate() {
             if at % HELD_OUT == 0 { dev.push(path) } else { train.push(path) }
         }
@@ -90,15 +94,18 @@ impl Contents {
     }
 }
 
-/// A square of a photograph: of a drawn size and place, mirrored or not; without a stream the middle.
+/// A square of a photograph: of a drawn size and place, mirrored or not; without a stream the
+/// middle.
 pub(crate) fn crop(picture: &Picture, side: usize, mut rng: Option<impl Rng>) -> Result<Picture> {
     let shorter = picture.width().min(picture.height());
     let stretch = rng.as_mut().map_or(1.0, |rng| rng.random_range(1.0..LONGEST));
     let target = (side as f64 * stretch).round();
     let scaled = |length: usize| ((length as f64 * target / shorter as f64) as usize).max(side);
-    let (width, height) = (scaled(picture.width()), scaled(picture.height()));
+    let width = scaled(picture.width());
+    let height = scaled(picture.height());
     let mut place = |room: usize| rng.as_mut().map_or(room / 2, |rng| rng.random_range(0..=room));
-    let (left, top) = (place(width - side), place(height - side));
+    let left = place(width - side);
+    let top = place(height - side);
     let region = Region { left, top, width: side, height: side };
     let crop = picture.resize_region((width, height), region, Filter::Bilinear)?;
     let is_mirrored = rng.as_mut().is_some_and(|rng| rng.random());

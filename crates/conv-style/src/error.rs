@@ -1,4 +1,5 @@
-//! What can go wrong with painting: each error names its file, layer, field or step, what was found and what was expected.
+//! What can go wrong with painting: each error names its file, layer, field or step, what was found
+//! and what was expected.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Layers that have too few positions in a picture of this size for their loss to mean anything.
+    /// Layers that have too few positions in a picture of this size for their loss to mean
+    /// anything.
     #[error(
         "{what} of {width} × {height} pixels is too small: of {}, where at least 2 positions are needed; take a larger --size, or leave these layers out",
         listed(layers)

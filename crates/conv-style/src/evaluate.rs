@@ -1,4 +1,5 @@
-//! A StyleBank beside the descent that it stands for, and beside networks of one style, on the same pairs of photographs and paintings.
+//! A StyleBank beside the descent that it stands for, and beside networks of one style, on the same
+//! pairs of photographs and paintings.
 
 use crate::{Canvas, LossNetwork, Mixture, Painter, Painting, Result, Sources, Style};
 use conv_vision::Picture;
@@ -23,7 +24,8 @@ impl Sum {
     }
 }
 
-/// A photograph in a style, by a bank and by the descent of Gatys et al. Losses are those of the pictures of 8 bits that are written.
+/// A photograph in a style, by a bank and by the descent of Gatys et al. Losses are those of the
+/// pictures of 8 bits that are written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Pair {
     /// What the photograph is called.
@@ -36,8 +38,8 @@ pub struct Pair {
     pub bank: Sum,
     /// Of the descent's.
     pub gatys: Sum,
-    /// How much of the descent's fall in loss the bank gets: (start − bank) / (start − Gatys); above 1 it is lower. Below 0 it is higher than
-    /// the photograph's own.
+    /// How much of the descent's fall in loss the bank gets: (start − bank) / (start − Gatys);
+    /// above 1 it is lower. Below 0 it is higher than the photograph's own.
     pub fall: f64,
     /// Evaluations of the descent.
     pub evaluations: usize,
@@ -66,8 +68,8 @@ pub struct Single {
     pub picture: Picture,
 }
 
-/// Paints `photograph` in a style of the painter's bank both ways, in the size and by the descent that `painting` says; and by a
-/// network of that style alone, where `single` is one.
+/// Paints `photograph` in a style of the painter's bank both ways, in the size and by the descent
+/// that `painting` says; and by a network of that style alone, where `single` is one.
 ///
 /// # Errors
 /// A style that the bank, or `single`, does not have; else as [`Canvas::new`].
@@ -91,7 +93,9 @@ pub fn compare(
     let painted = painter.paint(&content, &mixture)?;
     let bank_seconds = begun.elapsed().as_secs_f64();
     let sum = |picture: &Picture| Ok::<_, crate::Error>(Sum::of(canvas.measure(picture)?));
-    let (start, bank, gatys) = (sum(&content)?, sum(&painted)?, sum(&descended)?);
+    let start = sum(&content)?;
+    let bank = sum(&painted)?;
+    let gatys = sum(&descended)?;
     let paint = |single: &Painter| -> Result<Single> {
         let begun = Instant::now();
         let picture = single.paint(&content, &Mixture::of(&style.name, single.styles())?)?;

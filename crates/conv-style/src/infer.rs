@@ -32,7 +32,8 @@ impl Painter {
     /// Opens a model folder, as `style train` leaves it.
     ///
     /// # Errors
-    /// A missing or damaged file, a folder of another task, a size out of its range, a parameter that is missing or misshapen.
+    /// A missing or damaged file, a folder of another task, a size out of its range, a parameter
+    /// that is missing or misshapen.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let Stored { config, tensors, .. } = Stored::<Config>::open(path)?;
         let vb = Parameters::frozen_once(tensors).builder(DType::F32, device);
@@ -40,9 +41,10 @@ impl Painter {
         Ok(Self { bank, config, path: path.into(), device: device.clone(), tile: None })
     }
 
-    /// The same, which paints all pictures in tiles of `side` pixels a side, at least 16, and not only those of more than 1.5 million pixels, in
-    /// tiles of 512. Tiles use the statistics of the whole picture: the pixels are those of one piece to a grey level, in about five times the time and
-    /// about (side + 48)² KiB of memory beside the picture.
+    /// The same, which paints all pictures in tiles of `side` pixels a side, at least 16, and not
+    /// only those of more than 1.5 million pixels, in tiles of 512. Tiles use the statistics of the
+    /// whole picture: the pixels are those of one piece to a grey level, in about five times the
+    /// time and about (side + 48)² KiB of memory beside the picture.
     #[must_use]
     pub fn with_tiles(mut self, side: usize) -> Self {
         self.tile = Some(side.max(16));
@@ -80,8 +82,9 @@ impl Painter {
         Picture::from_tensor(&painted).map_err(|_| Error::NotFinite { path: self.path.clone() })
     }
 
-    /// `count` regions of the photograph that look different to the encoder, 2 to 64, by k-means: the mask of each, white in it, the largest
-    /// region first. The masks are smaller than the photograph, and fit it as [`Regions::new`] takes them.
+    /// `count` regions of the photograph that look different to the encoder, 2 to 64, by k-means:
+    /// the mask of each, white in it, the largest region first. The masks are smaller than the
+    /// photograph, and fit it as [`Regions::new`] takes them.
     ///
     /// # Errors
     /// Another count, or a photograph of fewer places than that.

@@ -1,16 +1,20 @@
 //! Photographs in the manner of paintings.
 //!
-//! Gatys, Ecker and Bethge (2016), "Image Style Transfer Using Convolutional Neural Networks", CVPR, saw that a network which was trained to
-//! name objects holds two things apart: the values of a deep layer say what is where, and which of a layer's channels answer
-//! together, wherever that is, says what brush and colour it is done with. A picture that has the one of a photograph and the other
-//! of a painting is found by descent on its pixels ([`paint`]), a few hundred passes through VGG. Chen, Yuan, Liao, Yu and Hua
-//! (2017), "StyleBank: An Explicit Representation for Neural Image Style Transfer", CVPR, train a network that does it in one pass:
-//! an encoder and a decoder that all styles share, and between them a bank of filters a style, which are the style
-//! ([`Training`], [`Painter`]). Banks mix: half of each is a picture between two paintings, everywhere or by [`Regions`]; and a style is added to
-//! a bank of which all else keeps its bits ([`Training::adding`]).
+//! Gatys, Ecker and Bethge (2016), "Image Style Transfer Using Convolutional Neural Networks",
+//! CVPR, saw that a network which was trained to name objects holds two things apart: the values of
+//! a deep layer say what is where, and which of a layer's channels answer together, wherever that
+//! is, says what brush and colour it is done with. A picture that has the one of a photograph and
+//! the other of a painting is found by descent on its pixels ([`paint`]), a few hundred passes
+//! through VGG. Chen, Yuan, Liao, Yu and Hua (2017), "StyleBank: An Explicit Representation for
+//! Neural Image Style Transfer", CVPR, train a network that does it in one pass: an encoder and a
+//! decoder that all styles share, and between them a bank of filters a style, which are the style
+//! ([`Training`], [`Painter`]). Banks mix: half of each is a picture between two paintings,
+//! everywhere or by [`Regions`]; and a style is added to a bank of which all else keeps its bits
+//! ([`Training::adding`]).
 //!
-//! [`LossNetwork`] has the losses, over any layers of any network of [`conv_vision`]; [`losses`] their equations. [`Canvas`] is the descent step
-//! by step, [`Plan`] what it will need, and [`compare`] has the bank and the descent paint the same.
+//! [`LossNetwork`] has the losses, over any layers of any network of [`conv_vision`]; [`losses`]
+//! their equations. [`Canvas`] is the descent step by step, [`Plan`] what it will need, and
+//! [`compare`] has the bank and the descent paint the same.
 //!
 //! ```no_run
 //! use candle_core::Device;

@@ -15,8 +15,9 @@ pub struct LayerWeight {
     pub weight: f64,
 }
 
-/// What a loss is the sum of: `content_weight · Σ wₗ content_l + style_weight · Σ wₗ style_l + total_variation_weight · tv`, each as
-/// [`losses`](crate::losses) has it.
+/// What a loss is the sum of:
+/// `content_weight · Σ wₗ content_l + style_weight · Σ wₗ style_l + total_variation_weight · tv`,
+/// each as [`losses`](crate::losses) has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
@@ -41,8 +42,8 @@ impl Default for LossConfig {
 }
 
 impl LossConfig {
-    /// The layers of Gatys et al. for VGG (section 3: content `conv4_2`, style `conv1_1` to `conv5_1` by a fifth each), and layers at the
-    /// like depths of other networks.
+    /// The layers of Gatys et al. for VGG (section 3: content `conv4_2`, style `conv1_1` to
+    /// `conv5_1` by a fifth each), and layers at the like depths of other networks.
     pub fn of(architecture: Architecture) -> Self {
         let (content, style): (&str, &[&str]) = match architecture {
             Architecture::GoogLeNet => (

@@ -1,8 +1,8 @@
-//! The losses as equations. Implementations differ by orders of magnitude in what they divide by; here it is this, and a loss does
-//! not depend on how large a picture is.
+//! The losses as equations. Implementations differ by orders of magnitude in what they divide by;
+//! here it is this, and a loss does not depend on how large a picture is.
 //!
-//! F is a layer's values for the picture that is painted, one row of M positions for each of N channels; P those of the
-//! photograph, A the style's.
+//! F is a layer's values for the picture that is painted, one row of M positions for each of N
+//! channels; P those of the photograph, A the style's.
 //!
 //! | | here | Gatys et al. (2016) |
 //! |---|---|---|
@@ -12,9 +12,10 @@
 //! | [`style`] | `1/(4N²) · Σᵢⱼ (Gᵢⱼ − Aᵢⱼ)²` | equation 4: `1/(4N²M²) · Σᵢⱼ (Gᵢⱼ − Aᵢⱼ)²` |
 //! | [`total_variation`] | `1/(3HW) · (Σ (x_{h+1,w} − x_{h,w})² + Σ (x_{h,w+1} − x_{h,w})²)` | none |
 //!
-//! The style loss is the paper's where both pictures have as many positions, and stays right where they have not; the content loss is the
-//! paper's divided by NM, so that the paper's α is here α · NM of its layer. x is the picture in the loss network's own units.
-//! All are means over the pictures of a batch.
+//! The style loss is the paper's where both pictures have as many positions, and stays right where
+//! they have not; the content loss is the paper's divided by NM, so that the paper's α is here α ·
+//! NM of its layer. x is the picture in the loss network's own units. All are means over the
+//! pictures of a batch.
 
 use crate::Result;
 use candle_core::Tensor;
@@ -39,8 +40,8 @@ pub fn gram(features: &Tensor) -> Result<Tensor> {
     Ok((products / (height * width) as f64)?)
 }
 
-/// [`gram`] of a part of the picture: `mask`, `[1, 1, H, W]`, says how much of each position belongs to it, from 0 to 1. A mask of ones gives
-/// the same as none.
+/// [`gram`] of a part of the picture: `mask`, `[1, 1, H, W]`, says how much of each position
+/// belongs to it, from 0 to 1. A mask of ones gives the same as none.
 ///
 /// # Errors
 /// Another shape. A mask of zeros gives no numbers.
@@ -57,8 +58,8 @@ pub fn content(features: &Tensor, photograph: &Tensor) -> Result<Tensor> {
     Ok(((features - photograph)?.sqr()?.mean_all()? * 0.5)?)
 }
 
-/// How far a layer's channels are from answering together as the painting's: one number, of a layer's [`gram`] `[B, N, N]` and the
-/// style's, `[1, N, N]` or `[B, N, N]`.
+/// How far a layer's channels are from answering together as the painting's: one number, of a
+/// layer's [`gram`] `[B, N, N]` and the style's, `[1, N, N]` or `[B, N, N]`.
 ///
 /// # Errors
 /// Shapes that differ.
@@ -91,21 +92,25 @@ mod tests {
         tensor.unwrap().to_scalar().unwrap()
     }
 
-    /// Each worked by hand: two channels of two positions, (1, 2) and (3, 4), against (0, 2) and (3, 2).
+    /// Each worked by hand: two channels of two positions, (1, 2) and (3, 4), against (0, 2) and
+    /// (3, 2).
     #[test]
     fn the_losses_are_those_of_the_equations() {
         let tensor = |values: [[f64; 2]; 2]| {
             Tensor::new(&values, &Device::Cpu).unwrap().reshape((1, 2, 1, 2)).unwrap()
         };
-        let (f, p) = (tensor([[1.0, 2.0], [3.0, 4.0]]), tensor([[0.0, 2.0], [3.0, 2.0]]));
+        let f = tensor([[1.0, 2.0], [3.0, 4.0]]);
+        let p = tensor([[0.0, 2.0], [3.0, 2.0]]);
         // (1 + 0 + 0 + 4) / (2 · 2 · 2)
         assert_eq!(number(content(&f, &p)), 0.625);
         // G = (1+4, 3+8; 11, 9+16) / 2, A = (4, 4; 4, 13) / 2.
-        let (g, a) = (gram(&f).unwrap(), gram(&p).unwrap());
+        let g = gram(&f).unwrap();
+        let a = gram(&p).unwrap();
         assert_eq!(a.to_vec3::<f64>().unwrap(), [[[2.0, 2.0], [2.0, 6.5]]]);
         // (0.5² + 3.5² + 3.5² + 6²) / (4 · 2²)
         assert_eq!(number(style(&g, &a)), 60.75 / 16.0);
-        // The first position whole and half of the second: (1·1 + ¼·4, 1·3 + ¼·8; …, 1·9 + ¼·16) / 1.25.
+        // The first position whole and half of the second: (1·1 + ¼·4, 1·3 + ¼·8; …, 1·9 + ¼·16) /
+        // 1.25.
         let mask = Tensor::new(&[[[[1f64, 0.5]]]], &Device::Cpu).unwrap();
         let guided = guided_gram(&f, &mask).unwrap();
         assert_eq!(guided.to_vec3::<f64>().unwrap(), [[[1.6, 4.0], [4.0, 10.4]]]);

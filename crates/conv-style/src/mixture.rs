@@ -6,7 +6,8 @@ use candle_core::Tensor;
 /// Parts of styles that make one whole: F̂ = Σ wₖ · Kₖ(F) (Chen et al. 2017, section 3.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
-    /// Places of styles in [`Config::styles`](crate::Config::styles), each once, and their weights: above 0, with a sum of 1.
+    /// Places of styles in [`Config::styles`](crate::Config::styles), each once, and their weights:
+    /// above 0, with a sum of 1.
     parts: Vec<(usize, f64)>,
 }
 
@@ -34,7 +35,8 @@ impl Mixture {
     /// Several, as `wave=0.25,night=0.75`.
     ///
     /// # Errors
-    /// A style that is not among `styles`; a part that is no number of at least 0; parts whose sum is not 1.
+    /// A style that is not among `styles`; a part that is no number of at least 0; parts whose sum
+    /// is not 1.
     pub fn parse(text: &str, styles: &[String]) -> Result<Self> {
         let wrong = |reason: String| Error::Mixture { found: text.into(), reason };
         let mut parts: Vec<(usize, f64)> = Vec::new();

@@ -1,4 +1,5 @@
-//! The network of Chen et al. (2017), figure 2: an encoder and a decoder for all, and a bank of filters a style.
+//! The network of Chen et al. (2017), figure 2: an encoder and a decoder for all, and a bank of
+//! filters a style.
 
 use crate::mixture::Share;
 use crate::{Config, Error, Mixture, Regions, Result};
@@ -9,8 +10,8 @@ use conv_nn::{Conv2d, GroupNorm, GroupNormConfig, Init, VarBuilder, relu};
 /// What a network's numbers from −1 to 1 stand for: half the range of a pixel.
 const HALF: f64 = 127.5;
 
-/// What the last convolution's numbers count: 2,592 of them make a pixel, and an optimiser that moves each by as much as elsewhere
-/// would move pixels by hundreds of grey levels.
+/// What the last convolution's numbers count: 2,592 of them make a pixel, and an optimiser that
+/// moves each by as much as elsewhere would move pixels by hundreds of grey levels.
 const OF_LAST: f64 = 0.1;
 
 /// Sides become multiples of this inside: two halvings.
@@ -42,8 +43,9 @@ pub(crate) struct Normalised {
 
 /// Builds it.
 ///
-/// Parameters: `encoder.N.weight` and `.bias` of the convolutions N = 1 to 3 and `encoder.N.norm.weight` and `.bias`; the like of `bank.STYLE.N`,
-/// of `decoder.1` and `.2`, and of `decoder.3`, which has no norm. First values are PyTorch's.
+/// Parameters: `encoder.N.weight` and `.bias` of the convolutions N = 1 to 3 and
+/// `encoder.N.norm.weight` and `.bias`; the like of `bank.STYLE.N`, of `decoder.1` and `.2`, and of
+/// `decoder.3`, which has no norm. First values are PyTorch's.
 ///
 /// # Errors
 /// Stored weights of another shape.
@@ -143,14 +145,15 @@ impl StyleBank {
         layers.iter().try_fold(features.clone(), |x, layer| layer.forward(&x))
     }
 
-    /// Pictures of (height, width), `[B, 3, height, width]` of pixels from 0 to 255, from what [`StyleBank::encode`] or
-    /// [`StyleBank::bank`] gave of pictures of that size.
+    /// Pictures of (height, width), `[B, 3, height, width]` of pixels from 0 to 255, from what
+    /// [`StyleBank::encode`] or [`StyleBank::bank`] gave of pictures of that size.
     ///
     /// # Errors
     /// Another shape.
     pub fn decode(&self, features: &Tensor, (height, width): (usize, usize)) -> Result<Tensor> {
-        // The paper's transposed convolutions of 3 × 3 and stride 2 paint a grid of four pixels (Odena et al. 2016), which takes long
-        // to unlearn: each pixel four times, and a convolution, have as many parameters and none.
+        // The paper's transposed convolutions of 3 × 3 and stride 2 paint a grid of four pixels
+        // (Odena et al. 2016), which takes long to unlearn: each pixel four times, and a
+        // convolution, have as many parameters and none.
         let widen = |x: Tensor, layer: &Normalised| layer.forward(&widened(&x)?);
         let x = self.widening.iter().try_fold(features.clone(), widen)?;
         Ok(self.output_of(&x)?.narrow(2, 0, height)?.narrow(3, 0, width)?)

@@ -32,7 +32,8 @@ pub struct StyleTarget {
     pub grams: Vec<Tensor>,
     /// How much of the style loss is about it.
     pub weight: f64,
-    /// Where it is to be: for each style layer how much of each position, as [`losses::guided_gram`] has it; everywhere without.
+    /// Where it is to be: for each style layer how much of each position, as
+    /// [`losses::guided_gram`] has it; everywhere without.
     pub masks: Option<Vec<Tensor>>,
 }
 
@@ -111,7 +112,8 @@ impl LossNetwork {
         &self.hash
     }
 
-    /// The layers' values for `pixels`, `[B, 3, H, W]` from 0 to 255: those of the content layers, then those of the style layers.
+    /// The layers' values for `pixels`, `[B, 3, H, W]` from 0 to 255: those of the content layers,
+    /// then those of the style layers.
     fn features(&self, x: &Tensor, wanted: &[Address]) -> Result<Vec<Tensor>> {
         Ok(self.network.values(x, wanted, &mut Mode::Eval)?)
     }

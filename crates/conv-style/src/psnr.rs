@@ -3,13 +3,15 @@
 use crate::Result;
 use candle_core::{DType, Tensor};
 
-/// The peak signal-to-noise ratio of two pictures in dB: 10 · log₁₀(255² / mean squared difference).
+/// The peak signal-to-noise ratio of two pictures in dB: 10 · log₁₀(255² / mean squared
+/// difference).
 pub(crate) fn psnr(found: &Tensor, expected: &Tensor) -> Result<f64> {
     let error = (found - expected)?.sqr()?.mean_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     Ok(10.0 * (255.0f64.powi(2) / error.max(1e-9)).log10())
 }
 
-/// `found` with each channel's mean and deviation set to `like`'s: what instance normalisation forgets.
+/// `found` with each channel's mean and deviation set to `like`'s: what instance normalisation
+/// forgets.
 pub(crate) fn levelled(found: &Tensor, like: &Tensor) -> Result<Tensor> {
     let moments = |x: &Tensor| -> Result<(Tensor, Tensor)> {
         let mean = x.mean_keepdim((2, 3))?;

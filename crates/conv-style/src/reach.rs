@@ -1,20 +1,23 @@
-//! What the layers of a loss network have of a picture: positions, reach, masks, and what that costs.
+//! What the layers of a loss network have of a picture: positions, reach, masks, and what that
+//! costs.
 
 use crate::{Error, LossNetwork, Result};
 use candle_core::{Device, Tensor};
 use conv_vision::{Address, Filter, Picture};
 
-/// Copies of a layer's values that a style loss keeps for its way back: the matrix that the Gram matrix is a product of.
+/// Copies of a layer's values that a style loss keeps for its way back: the matrix that the Gram
+/// matrix is a product of.
 const OF_STYLE: usize = 1;
 /// Those of a content loss: the difference, and its square.
 const OF_CONTENT: usize = 2;
-/// Blocks of the largest layer's size that are there at a time on the way back: gradients, their sums, what a convolution works in, and what the
-/// allocator keeps; measured with VGG and SqueezeNet from 128 to 800 pixels.
+/// Blocks of the largest layer's size that are there at a time on the way back: gradients, their
+/// sums, what a convolution works in, and what the allocator keeps; measured with VGG and
+/// SqueezeNet from 128 to 800 pixels.
 const ON_THE_WAY: usize = 15;
 
 impl LossNetwork {
-    /// Whether all layers have at least two positions in a picture of (width, height): with one, or none, a loss is no loss. `what` is
-    /// what an error calls the picture.
+    /// Whether all layers have at least two positions in a picture of (width, height): with one, or
+    /// none, a loss is no loss. `what` is what an error calls the picture.
     ///
     /// # Errors
     /// [`Error::TooSmall`] names the layers.
@@ -36,7 +39,8 @@ impl LossNetwork {
         }
     }
 
-    /// How much of each position of the style layers belongs to the white part of `mask`, for a picture of its size.
+    /// How much of each position of the style layers belongs to the white part of `mask`, for a
+    /// picture of its size.
     ///
     /// # Errors
     /// A mask of which nothing is left in a layer; a picture that is too small.
@@ -66,8 +70,8 @@ impl LossNetwork {
         Error::Mask { reason: format!("{layer} has no positions that it could be of") }
     }
 
-    /// Layers that see more of a picture than it has, each with the side of what it sees in pixels, the widest last: their statistics are
-    /// largely about the border.
+    /// Layers that see more of a picture than it has, each with the side of what it sees in pixels,
+    /// the widest last: their statistics are largely about the border.
     pub fn wider_than(&self, (width, height): (usize, usize)) -> Vec<(String, usize)> {
         let fields = self.network.graph().receptive_fields();
         let layers = self.network.graph().layers();
@@ -81,7 +85,8 @@ impl LossNetwork {
         wider
     }
 
-    /// What an evaluation of a picture of (width, height) and of its gradient holds at a time, in bytes: an estimate.
+    /// What an evaluation of a picture of (width, height) and of its gradient holds at a time, in
+    /// bytes: an estimate.
     pub(crate) fn bytes(&self, (width, height): (usize, usize)) -> Result<usize> {
         let addresses = || self.content.iter().chain(&self.style);
         let count = addresses().map(|address| address.layer + 1).max().unwrap_or(0);

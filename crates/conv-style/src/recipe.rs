@@ -14,10 +14,11 @@ pub struct Recipe {
     pub crop: usize,
     /// The longer side of the paintings in pixels, 16 to 4,096.
     pub style_size: usize,
-    /// T: painting steps between two of the auto-encoder, at least 1 (section 3.3 of the paper, where it is 2).
+    /// T: painting steps between two of the auto-encoder, at least 1 (section 3.3 of the paper,
+    /// where it is 2).
     pub painting_steps: usize,
-    /// The weight of the auto-encoder's loss, at least 0; with 0 every step paints. With one painting that is a single-style network, as
-    /// that of Johnson et al. (2016).
+    /// The weight of the auto-encoder's loss, at least 0; with 0 every step paints. With one
+    /// painting that is a single-style network, as that of Johnson et al. (2016).
     pub reconstruction_weight: f64,
     /// What a painted picture is to be like.
     pub losses: LossConfig,
@@ -53,7 +54,8 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The settings that a model was trained with, where its folder says so in a way that is understood.
+    /// The settings that a model was trained with, where its folder says so in a way that is
+    /// understood.
     pub fn of_model(folder: &ModelFolder) -> Option<Self> {
         #[derive(Deserialize)]
         struct Told {

@@ -11,8 +11,9 @@ use conv_vision::{Filter, Picture};
 pub struct Regions(Vec<(usize, Share)>);
 
 impl Regions {
-    /// Of a picture of (width, height): in each of `regions` its mixture, where its mask, of any size, is white; `rest` where no mask is.
-    /// Where masks lie over each other their mixtures are mixed, where they are grey they fade.
+    /// Of a picture of (width, height): in each of `regions` its mixture, where its mask, of any
+    /// size, is white; `rest` where no mask is. Where masks lie over each other their mixtures are
+    /// mixed, where they are grey they fade.
     ///
     /// # Errors
     /// A mask that is all black.
@@ -21,7 +22,8 @@ impl Regions {
         rest: &Mixture,
         regions: &[(Picture, Mixture)],
     ) -> Result<Self> {
-        let (columns, rows) = (width.div_ceil(MULTIPLE), height.div_ceil(MULTIPLE));
+        let columns = width.div_ceil(MULTIPLE);
+        let rows = height.div_ceil(MULTIPLE);
         let mut masks: Vec<Vec<f64>> = Vec::new();
         for (mask, _) in regions {
             if mask.pixels().iter().all(|&byte| byte == 0) {

@@ -1,9 +1,11 @@
 //! A picture of any size in bounded memory: tile by tile, with the statistics of the whole.
 //!
-//! Instance normalisation looks at the whole picture, so that a tile by itself comes out in other colours than its neighbours. Here the mean
-//! and variance of each layer are gathered over all tiles, layer by layer, with the statistics of the layers before; then each tile is
-//! painted with those of the whole. The tiles overlap by more than a pixel's reach, and what the overlap got wrong is left out: the pixels are those
-//! of the picture in one piece, but for the rounding of sums. Every layer is one more pass over the picture, each deeper than the one before.
+//! Instance normalisation looks at the whole picture, so that a tile by itself comes out in other
+//! colours than its neighbours. Here the mean and variance of each layer are gathered over all
+//! tiles, layer by layer, with the statistics of the layers before; then each tile is painted with
+//! those of the whole. The tiles overlap by more than a pixel's reach, and what the overlap got
+//! wrong is left out: the pixels are those of the picture in one piece, but for the rounding of
+//! sums. Every layer is one more pass over the picture, each deeper than the one before.
 
 use crate::mixture::Share;
 use crate::model::{EPSILON, MULTIPLE, Normalised, input_of, mixed, widened};
@@ -14,8 +16,9 @@ use conv_vision::Picture;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Pixels on each side of a tile that are computed with it and left out: how far a wrong border comes in, layer by layer 4, 6, 8, 4 more for
-/// each convolution of a bank, 2, 1 and 4 more, as a multiple of what is whole inside.
+/// Pixels on each side of a tile that are computed with it and left out: how far a wrong border
+/// comes in, layer by layer 4, 6, 8, 4 more for each convolution of a bank, 2, 1 and 4 more, as a
+/// multiple of what is whole inside.
 fn overlap(bank: usize) -> usize {
     (15 + 4 * bank).next_multiple_of(MULTIPLE)
 }
@@ -26,14 +29,16 @@ struct Normalisation {
     offset: Tensor,
 }
 
-/// The part of a picture that a tile is for, and what is computed for it: pixels, the ends where the picture ends inside.
+/// The part of a picture that a tile is for, and what is computed for it: pixels, the ends where
+/// the picture ends inside.
 struct Tile {
     core: [Range<usize>; 2],
     whole: [Range<usize>; 2],
 }
 
 impl Tile {
-    /// The tiles of a picture of (height, width), each of at most `side` pixels a side beside its overlap.
+    /// The tiles of a picture of (height, width), each of at most `side` pixels a side beside its
+    /// overlap.
     fn all((height, width): (usize, usize), side: usize, overlap: usize) -> Vec<Self> {
         let along = |length: usize| -> Vec<(Range<usize>, Range<usize>)> {
             let length = length.next_multiple_of(MULTIPLE);
@@ -44,7 +49,8 @@ impl Tile {
             };
             (0..length).step_by(side).map(range).collect()
         };
-        let (rows, columns) = (along(height), along(width));
+        let rows = along(height);
+        let columns = along(width);
         let pair =
             |row: &(Range<usize>, Range<usize>), column: &(Range<usize>, Range<usize>)| Self {
                 core: [row.0.clone(), column.0.clone()],
@@ -58,7 +64,8 @@ impl Tile {
         let [rows, columns] = &self.whole;
         // The picture may end before the tile, by less than what is whole inside.
         let inside = |range: &Range<usize>, end: usize| range.start..range.end.min(end);
-        let (rows, columns) = (inside(rows, picture.height()), inside(columns, picture.width()));
+        let rows = inside(rows, picture.height());
+        let columns = inside(columns, picture.width());
         let mut pixels = Vec::with_capacity(3 * rows.len() * columns.len());
         for row in rows.clone() {
             let from = 3 * (row * picture.width() + columns.start);
@@ -115,8 +122,10 @@ impl Sums {
     }
 
     fn normalisation(&self, layer: &Normalised) -> Result<Normalisation> {
-        let (weight, bias) = (layer.affine.0.to_vec1::<f32>()?, layer.affine.1.to_vec1::<f32>()?);
-        let (mut factors, mut offsets) = (Vec::new(), Vec::new());
+        let weight = layer.affine.0.to_vec1::<f32>()?;
+        let bias = layer.affine.1.to_vec1::<f32>()?;
+        let mut factors = Vec::new();
+        let mut offsets = Vec::new();
         for (&[sum, squares], (weight, bias)) in self.of.iter().zip(weight.iter().zip(&bias)) {
             let mean = sum / self.count;
             let variance = (squares / self.count - mean * mean).max(0.0);
@@ -140,7 +149,8 @@ impl Normalisation {
 
 /// How far a tile gets with the statistics that are known.
 enum Reached {
-    /// To a layer whose statistics are not: its values, of which one stands for so many pixels a side, of each part's bank.
+    /// To a layer whose statistics are not: its values, of which one stands for so many pixels a
+    /// side, of each part's bank.
     Layer(Vec<Tensor>, usize),
     /// To the end: pixels from 0 to 255.
     Pixels(Tensor),
@@ -163,7 +173,8 @@ impl StyleBank {
         known: &[Vec<Normalisation>],
     ) -> Result<Reached> {
         let layers = self.layers(parts);
-        let (encoder, decoder) = (self.encoder.len(), layers.len() - self.widening.len());
+        let encoder = self.encoder.len();
+        let decoder = layers.len() - self.widening.len();
         let (mut xs, mut scale) = (vec![x], 1);
         for (at, layers) in layers.iter().enumerate() {
             if at == encoder {
@@ -195,7 +206,8 @@ impl StyleBank {
     ) -> Result<Picture> {
         let side = side.max(1).next_multiple_of(MULTIPLE);
         let overlap = overlap(self.banks.first().map_or(0, Vec::len));
-        let (height, width) = (picture.height(), picture.width());
+        let height = picture.height();
+        let width = picture.width();
         let tiles = Tile::all((height, width), side, overlap);
         let layers = self.layers(parts);
         let mut known: Vec<Vec<Normalisation>> = Vec::new();
@@ -275,7 +287,8 @@ mod tests {
             }
         }
         let mixture = |text: &str| Mixture::parse(text, &config.styles).unwrap();
-        // Sides that are not whole inside, tiles that do not divide them, a last tile of few pixels.
+        // Sides that are not whole inside, tiles that do not divide them, a last tile of few
+        // pixels.
         for (width, height, side) in [(121, 90, 40), (64, 130, 64), (50, 3, 16)] {
             let picture = picture(width, height);
             let mask = self::picture(30, 20);

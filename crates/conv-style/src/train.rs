@@ -24,7 +24,8 @@ const SHOWN: usize = 4;
 /// Which of its two ways a batch takes through the network (section 3.1, figure 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Branch {
-    /// Encoder, bank, decoder: the style of each picture, as places in [`Config::styles`], in ascending order.
+    /// Encoder, bank, decoder: the style of each picture, as places in [`Config::styles`], in
+    /// ascending order.
     Painting(Vec<usize>),
     /// Encoder and decoder, which are to give back what came in.
     AutoEncoder,
@@ -39,12 +40,14 @@ pub struct Crops {
     pub branch: Branch,
 }
 
-/// A StyleBank, and the photographs and paintings that it learns from: what [`conv_train::fit()`] trains.
+/// A StyleBank, and the photographs and paintings that it learns from: what [`conv_train::fit()`]
+/// trains.
 pub struct Training {
     recipe: Recipe,
     config: Config,
     losses: LossNetwork,
-    /// The Gram matrices, `[1, N, N]` a layer, of each style that is learnt: the last ones of the bank's.
+    /// The Gram matrices, `[1, N, N]` a layer, of each style that is learnt: the last ones of the
+    /// bank's.
     styles: Vec<Vec<Tensor>>,
     paintings: Vec<Picture>,
     /// What the bank had before; null where it begins with nothing.
@@ -62,8 +65,8 @@ impl Training {
     /// Builds the network with its first values, and looks at the paintings once.
     ///
     /// # Errors
-    /// A recipe out of range; names that are no styles' names, or twice the same; paintings or crops that are too small for layers of the
-    /// loss network.
+    /// A recipe out of range; names that are no styles' names, or twice the same; paintings or
+    /// crops that are too small for layers of the loss network.
     pub fn new(
         recipe: Recipe,
         losses: LossNetwork,
@@ -73,11 +76,13 @@ impl Training {
         device: &Device,
     ) -> Result<Self> {
         let parameters = Parameters::new(recipe.fit.seed);
-        let (config, start) = (Config::new(Vec::new()), Value::Null);
+        let config = Config::new(Vec::new());
+        let start = Value::Null;
         Self::of(recipe, (config, parameters, start), losses, contents, styles, limits, device)
     }
 
-    /// The same for styles that are added to a bank: encoder, decoder and the other banks keep their bits.
+    /// The same for styles that are added to a bank: encoder, decoder and the other banks keep
+    /// their bits.
     ///
     /// # Errors
     /// As [`Training::new`]; a name that the bank has already.
@@ -154,7 +159,8 @@ impl Training {
         &self.bank
     }
 
-    /// A square of a photograph: in an epoch of a drawn size and place, mirrored or not, otherwise the middle.
+    /// A square of a photograph: in an epoch of a drawn size and place, mirrored or not, otherwise
+    /// the middle.
     fn crop(&self, picture: &Picture, drawn: Option<(usize, usize)>) -> Result<Picture> {
         let seed = self.recipe.fit.seed;
         let rng = drawn.map(|(epoch, index)| seeded(seed, &format!("augment {epoch} {index}")));
@@ -196,7 +202,8 @@ impl Training {
         let features = self.bank.encode(pixels)?;
         // What stays as it is needs no gradient.
         let features = if self.given() > 0 { features.detach() } else { features };
-        let (mut parts, mut from) = (Vec::new(), 0);
+        let mut parts = Vec::new();
+        let mut from = 0;
         for run in styles.chunk_by(|a, b| a == b) {
             parts
                 .push(self.bank.bank(&features.narrow(0, from, run.len())?.contiguous()?, run[0])?);
@@ -205,7 +212,8 @@ impl Training {
         self.bank.decode(&Tensor::cat(&parts, 0)?, (height, width))
     }
 
-    /// The targets of photographs that are to be painted in these styles, which are such as are learnt.
+    /// The targets of photographs that are to be painted in these styles, which are such as are
+    /// learnt.
     fn targets(&self, pixels: &Tensor, styles: &[usize]) -> Result<Targets> {
         let layers = 0..self.losses.config().style.len();
         let of_layer = |layer: usize| -> Result<Tensor> {
@@ -225,7 +233,8 @@ impl Training {
         paths.par_iter().map(read).collect()
     }
 
-    /// Held-out photographs, what the auto-encoder gives back of each, each in every style, and half way between the first two.
+    /// Held-out photographs, what the auto-encoder gives back of each, each in every style, and
+    /// half way between the first two.
     fn grid(&self) -> Result<Html> {
         let mut rows = String::new();
         for (at, photo) in self.held_out(SHOWN)?.iter().enumerate() {
@@ -313,8 +322,9 @@ impl Learner for Training {
         self.contents.train[example].display().to_string()
     }
 
-    /// Of held-out photographs, in turns in every style that is learnt, the loss and its terms; and, where it is taught, how well the
-    /// auto-encoder gives them back, in dB, as they are and with the means and deviations that instance normalisation forgets.
+    /// Of held-out photographs, in turns in every style that is learnt, the loss and its terms;
+    /// and, where it is taught, how well the auto-encoder gives them back, in dB, as they are and
+    /// with the means and deviations that instance normalisation forgets.
     fn evaluate(&self) -> conv_train::Result<BTreeMap<String, f64>> {
         let crops = self.held_out(MEASURED)?;
         let mut metrics = BTreeMap::<String, f64>::new();

@@ -79,7 +79,8 @@ fn evaluations_are_bounded_to_within_a_step() {
 #[test]
 fn styles_count_by_their_weights() {
     let losses = losses();
-    let (red, blue) = (bands(44, 44, RED), bands(40, 44, BLUE));
+    let red = bands(44, 44, RED);
+    let blue = bands(40, 44, BLUE);
     let start = |styles: Vec<StylePicture>| {
         let sources = Sources { styles, ..sources() };
         let mut canvas = Canvas::new(&losses, &sources, &painting()).unwrap();
@@ -216,7 +217,8 @@ fn what_was_saved_goes_on_with_the_same_bits() {
         assert_eq!(saved, 1);
         let mut again = Canvas::resume(&losses, sources, &painting, &path).unwrap();
         while again.step().unwrap().is_none() {}
-        let (whole, again) = (whole.finish(end).unwrap(), again.finish(end).unwrap());
+        let whole = whole.finish(end).unwrap();
+        let again = again.finish(end).unwrap();
         assert!(whole.picture == again.picture);
         let numbers = |stroke: &conv_style::Stroke| (stroke.step, stroke.evaluations, stroke.loss);
         assert!(whole.strokes.iter().map(numbers).eq(again.strokes.iter().map(numbers)));

@@ -1,4 +1,5 @@
-//! The losses and their gradient beside PyTorch's (`reference/make_losses.py`); what stops a painting and what does not.
+//! The losses and their gradient beside PyTorch's (`reference/make_losses.py`); what stops a
+//! painting and what does not.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../conv-vision/tests/seeded/mod.rs"]
@@ -104,7 +105,8 @@ fn nothing_but_the_picture_is_tracked() {
 fn the_loss_falls_and_the_style_may_be_smaller_than_the_picture() {
     let losses = LossNetwork::new(&squeezenet(), LossConfig::of(Architecture::SqueezeNet)).unwrap();
     let painting = Painting { size: 48, steps: 8, ..Painting::default() };
-    let (photo, style) = (seeded::noise("photo", 60, 50), seeded::noise("style", 33, 29));
+    let photo = seeded::noise("photo", 60, 50);
+    let style = seeded::noise("style", 33, 29);
     let paint = |watch: &mut dyn FnMut(usize) -> bool| {
         paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |stroke| {
             watch(stroke.step)
@@ -133,7 +135,8 @@ fn the_loss_falls_and_the_style_may_be_smaller_than_the_picture() {
 fn a_loss_that_is_not_finite_stops_and_keeps_the_last_good_picture() {
     let config = LossConfig { style_weight: 1e38, ..LossConfig::of(Architecture::SqueezeNet) };
     let losses = LossNetwork::new(&squeezenet(), config).unwrap();
-    let (photo, style) = (seeded::noise("photo", 40, 40), seeded::noise("style", 40, 40));
+    let photo = seeded::noise("photo", 40, 40);
+    let style = seeded::noise("style", 40, 40);
     let painting = Painting { size: 40, steps: 5, ..Painting::default() };
     let painted =
         paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |_| true).unwrap();
@@ -146,7 +149,8 @@ fn a_loss_that_is_not_finite_stops_and_keeps_the_last_good_picture() {
 #[test]
 fn layers_without_positions_are_named() {
     let losses = LossNetwork::new(&squeezenet(), LossConfig::of(Architecture::SqueezeNet)).unwrap();
-    let (photo, style) = (seeded::noise("photo", 200, 200), seeded::noise("style", 200, 200));
+    let photo = seeded::noise("photo", 200, 200);
+    let style = seeded::noise("style", 200, 200);
     let error = |size| {
         let painting = Painting { size, steps: 1, ..Painting::default() };
         paint(&losses, &Sources::new(photo.clone(), style.clone()), &painting, |_| true)

@@ -30,7 +30,8 @@ fn the_loss_falls_through_vgg() {
     let painting = Painting { size: 64, steps: 12, ..Painting::default() };
     let painted =
         paint(&losses, &Sources::new(open(&photo), open(&style)), &painting, |_| true).unwrap();
-    let (first, last) = (painted.strokes[0], painted.strokes[painted.strokes.len() - 1]);
+    let first = painted.strokes[0];
+    let last = painted.strokes[painted.strokes.len() - 1];
     assert_eq!(painted.end, End::Completed);
     assert!(last.loss < 0.05 * first.loss, "{first:?} {last:?}");
     assert!(last.content > 0.0 && last.style < first.style);

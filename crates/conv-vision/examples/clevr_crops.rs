@@ -1,9 +1,11 @@
-//! Objects cut out of CLEVR scenes with masks, a folder a class: what the shipped model `clevr-crops` learnt from.
+//! Objects cut out of CLEVR scenes with masks, a folder a class: what the shipped model
+//! `clevr-crops` learnt from.
 //!
 //!     cargo run --release --example clevr_crops -- "$CONVOKE_DATA/clevr/rendered" runs/crops
 //!
-//! SCENES holds `scenes.json`, `images/` and `masks/`, whose pixels are an object's number in its scene, from 1, or 0. Scenes
-//! whose index leaves 4 when divided by 5 go to OUT/test, all others to OUT/train.
+//! SCENES holds `scenes.json`, `images/` and `masks/`, whose pixels are an object's number in its
+//! scene, from 1, or 0. Scenes whose index leaves 4 when divided by 5 go to OUT/test, all others to
+//! OUT/train.
 
 use conv_vision::{Filter, Limits, Picture, Region};
 use serde::Deserialize;
@@ -53,7 +55,8 @@ fn crops(scene: &Scene, scenes: &Path, out: &Path) -> Result<(), Box<dyn Error>>
         let path = scenes.join(folder).join(&scene.image_filename);
         Picture::open(&path, &Limits::default())
     };
-    let (image, mask) = (open("images")?, open("masks")?);
+    let image = open("images")?;
+    let mask = open("masks")?;
     let part = if scene.image_index % 5 == 4 { "test" } else { "train" };
     for (at, Object { shape, material, color }) in scene.objects.iter().enumerate() {
         let Some(square) = square(&mask, at + 1) else { continue };
@@ -68,7 +71,8 @@ fn crops(scene: &Scene, scenes: &Path, out: &Path) -> Result<(), Box<dyn Error>>
 
 /// A square around what is seen of the object with this number, moved to lie within the picture.
 fn square(mask: &Picture, number: usize) -> Option<Region> {
-    let (width, height) = (mask.width(), mask.height());
+    let width = mask.width();
+    let height = mask.height();
     let pixels = mask.pixels().chunks_exact(3).enumerate();
     let seen: Vec<[usize; 2]> = pixels
         .filter(|(_, pixel)| usize::from(pixel[0]) == number)
@@ -84,6 +88,7 @@ fn square(mask: &Picture, number: usize) -> Option<Region> {
     let first = |from: usize, to: usize, whole: usize| {
         ((from + to) / 2).saturating_sub(side / 2).min(whole - side)
     };
-    let (left, top) = (first(left, right, width), first(top, bottom, height));
+    let left = first(left, right, width);
+    let top = first(top, bottom, height);
     Some(Region { left, top, width: side, height: side })
 }

@@ -3,7 +3,8 @@
 use conv_hub::Card;
 use std::collections::BTreeMap;
 
-/// The card of a classifier that learnt from `data`, in the words that hold for any; each part may be replaced.
+/// The card of a classifier that learnt from `data`, in the words that hold for any; each part may
+/// be replaced.
 pub fn card(data: &str, labels: &[String], metrics: BTreeMap<String, f64>) -> Card {
     let named = labels.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more =

@@ -1,5 +1,5 @@
-//! What can go wrong with pictures, weights, layers and indexes: each error names its file, layer or field, what was found and
-//! what was expected.
+//! What can go wrong with pictures, weights, layers and indexes: each error names its file, layer
+//! or field, what was found and what was expected.
 
 use crate::network::Misfit;
 use crate::picture::{PictureDefect, Region};

@@ -68,7 +68,9 @@ pub struct Mistake {
 /// # Errors
 /// A folder in which there is no picture of a class.
 pub fn evaluate(classifier: &Classifier, folder: &Path, limits: &Limits) -> Result<Evaluation> {
-    let (mut files, mut classes, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut files = Vec::new();
+    let mut classes = Vec::new();
+    let mut skipped = Vec::new();
     for path in find(&[folder]) {
         match truth(&path, folder, classifier.labels()) {
             Some(class) => {
@@ -83,7 +85,8 @@ pub fn evaluate(classifier: &Classifier, folder: &Path, limits: &Limits) -> Resu
     }
     let labels = classifier.labels().all();
     let (mut images, mut top1, mut top5) = (0, 0, 0);
-    let (mut confusion, mut worst) = (Confusion::new(labels.len()), Vec::new());
+    let mut confusion = Confusion::new(labels.len());
+    let mut worst = Vec::new();
     let class_of: HashMap<&Path, usize> = files.iter().map(AsRef::as_ref).zip(classes).collect();
     skipped.extend(classifier.predict_files(&files, limits, |path, _, prediction| {
         let top = prediction.top(5);
@@ -112,7 +115,8 @@ pub fn evaluate(classifier: &Classifier, folder: &Path, limits: &Limits) -> Resu
     }
     skipped.sort_by(|a, b| a.path.cmp(&b.path));
     let share = |right: usize| right as f64 / images as f64;
-    let (top1_accuracy, top5_accuracy) = (share(top1), share(top5));
+    let top1_accuracy = share(top1);
+    let top5_accuracy = share(top5);
     let named = |(truth, other, count): (usize, usize, u64)| {
         let [truth, taken_for] = [truth, other].map(|class: usize| labels[class].label.clone());
         Mistaken { truth, taken_for, count }

@@ -38,7 +38,8 @@ impl Weights {
     /// [`Error::NotInTorchvision`]; [`Error::Misfits`] for a fully connected layer of another size
     /// than torchvision's, as after training on other than 224 × 224 pixels; [`Error::Write`].
     pub fn export(&self, path: &Path) -> Result<()> {
-        let (architecture, network) = (self.architecture, self.architecture.name());
+        let architecture = self.architecture;
+        let network = self.architecture.name();
         let Some(torchvision) = architecture.torchvision() else {
             let known = Architecture::ALL.into_iter().filter(|it| it.torchvision().is_some());
             let known = known.map(Architecture::id).collect::<Vec<_>>().join(", ");
@@ -56,7 +57,8 @@ impl Weights {
             tensors.insert(format!("{norm}{COUNTER}"), Tensor::new(0i64, &Device::Cpu)?);
         }
         let labels = self.labels.as_ref().map(|labels| labels.lines()).unwrap_or_default();
-        let (torchvision, preprocessing) = (torchvision.to_owned(), self.preprocessing.clone());
+        let torchvision = torchvision.to_owned();
+        let preprocessing = self.preprocessing.clone();
         let described = Described { torchvision, architecture, preprocessing, labels };
         let described = serde_json::to_string(&described).map_err(std::io::Error::other);
         let metadata = HashMap::from([(DESCRIBED.to_owned(), described.map_err(Error::Write)?)]);

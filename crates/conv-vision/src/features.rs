@@ -134,7 +134,8 @@ impl Features {
     ) -> Result<(Self, Vec<Skipped>), S::Error> {
         let gridded = layers.iter().map(|layer| grid(layer)).collect::<Result<Vec<_>>>()?;
         let names: Vec<&str> = gridded.iter().map(|(name, _)| *name).collect();
-        let (mut tensors, mut skipped) = (BTreeMap::new(), Vec::new());
+        let mut tensors = BTreeMap::new();
+        let mut skipped = Vec::new();
         for files in files.chunks(TOGETHER) {
             let (read, failed) = load(files, limits);
             skipped.extend(failed);

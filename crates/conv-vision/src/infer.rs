@@ -34,7 +34,8 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The `k` most probable classes by number, the most probable first; of equals the one that comes first.
+    /// The `k` most probable classes by number, the most probable first; of equals the one that
+    /// comes first.
     pub fn top(&self, k: usize) -> Vec<usize> {
         let mut order = ranking(&self.probabilities);
         order.truncate(k);
@@ -55,13 +56,14 @@ impl Classifier {
     /// Opens weights ([`Pretrained::open`]) and the names of their classes ([`Classifier::new`]).
     ///
     /// # Errors
-    /// As [`Pretrained::open`] and [`Labels::read`]; a network without classes, or a list of another number of them.
+    /// As [`Pretrained::open`] and [`Labels::read`]; a network without classes, or a list of
+    /// another number of them.
     pub fn open(weights: &Path, labels: Option<&Path>, device: &Device) -> Result<Self> {
         Self::new(Pretrained::open(weights, device)?, labels, device)
     }
 
-    /// Puts weights and the list of their classes together: by default the model folder's, or [`SYNSETS`] beside a file of
-    /// weights.
+    /// Puts weights and the list of their classes together: by default the model folder's, or
+    /// [`SYNSETS`] beside a file of weights.
     ///
     /// # Errors
     /// As [`Classifier::open`].
@@ -151,8 +153,8 @@ impl Classifier {
         Ok(conv_nn::softmax(&logits, D::Minus1)?.to_dtype(DType::F64)?)
     }
 
-    /// Classifies files, [`TOGETHER`] at a time, and hands each picture on with its answer, in order; what is no picture is
-    /// returned.
+    /// Classifies files, [`TOGETHER`] at a time, and hands each picture on with its answer, in
+    /// order; what is no picture is returned.
     ///
     /// # Errors
     /// Those of [`Classifier::predict`] and of `take`.

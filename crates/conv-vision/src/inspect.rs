@@ -38,7 +38,8 @@ impl Inspection {
     /// # Errors
     /// A size that the network cannot take; a `training.json` that cannot be read.
     pub fn new(model: &Pretrained) -> Result<Self> {
-        let (graph, side) = (model.network.graph(), model.preprocessing.crop);
+        let graph = model.network.graph();
+        let side = model.preprocessing.crop;
         let layers = graph.report(&[3, side, side])?;
         let told = model.path.join(folder::TRAINING).exists();
         let training = if told { ModelFolder::open(&model.path)?.training()? } else { Map::new() };

@@ -10,12 +10,14 @@
 //! He et al. (2015), "Deep Residual Learning for Image Recognition", by layers that only add to
 //! their input; Iandola et al. (2016), "SqueezeNet", made it smaller still.
 //!
-//! A network here is a description: a [`Graph`] of layers under the names of the reference, which [`Network`] computes and
-//! [`Inspection`] measures. Any layer can be asked for by name, nothing that it does not stand on is computed, and gradients
-//! reach the picture through all of them. [`Pretrained::open`] tells from the tensors' names and shapes which network they are
-//! for, and brings the [`Preprocessing`] that the weights were trained with.
+//! A network here is a description: a [`Graph`] of layers under the names of the reference, which
+//! [`Network`] computes and [`Inspection`] measures. Any layer can be asked for by name, nothing
+//! that it does not stand on is computed, and gradients reach the picture through all of them.
+//! [`Pretrained::open`] tells from the tensors' names and shapes which network they are for, and
+//! brings the [`Preprocessing`] that the weights were trained with.
 //!
-//! [`Training`] trains one on a folder of pictures or a table, by a [`Recipe`], and leaves a model folder.
+//! [`Training`] trains one on a folder of pictures or a table, by a [`Recipe`], and leaves a model
+//! folder.
 //!
 //! ```no_run
 //! use candle_core::Device;

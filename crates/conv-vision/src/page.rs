@@ -1,5 +1,6 @@
-//! Pages to look at: photographs with their classes as bars, and queries with their neighbours, as in figure 4 of Krizhevsky et
-//! al. (2012). A page is one file that refers to nothing outside itself.
+//! Pages to look at: photographs with their classes as bars, and queries with their neighbours, as
+//! in figure 4 of Krizhevsky et al. (2012). A page is one file that refers to nothing outside
+//! itself.
 
 use crate::retrieval::Neighbour;
 use crate::{Filter, Guess, Picture, Result};
@@ -35,7 +36,8 @@ font-size:13px;line-height:22px;white-space:nowrap;overflow:hidden;text-overflow
 pub struct Gallery(String);
 
 impl Gallery {
-    /// Adds a picture; `name` is what those hear who do not see it, and stands below it with `words`.
+    /// Adds a picture; `name` is what those hear who do not see it, and stands below it with
+    /// `words`.
     ///
     /// # Errors
     /// Only those of encoding it.
@@ -73,7 +75,8 @@ impl Classified {
         self.add_with(path, picture, guesses, None)
     }
 
-    /// Adds a photograph whose class is known: its bar has another colour, and its name stands below.
+    /// Adds a photograph whose class is known: its bar has another colour, and its name stands
+    /// below.
     ///
     /// # Errors
     /// As [`Classified::add`].
@@ -185,7 +188,8 @@ fn is_small(picture: &Picture) -> bool {
 }
 
 fn figure(path: &Path, picture: &Picture, below: &str) -> Result<String> {
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     let longer = width.max(height);
     let side = |side: usize| (side * SIDE.min(longer) / longer).max(1);
     let small = picture.resize(side(width), side(height), Filter::Bilinear)?;
@@ -196,8 +200,8 @@ fn figure(path: &Path, picture: &Picture, below: &str) -> Result<String> {
     ))
 }
 
-/// A picture as the address of its own content, as `<img src>` takes it on a page that refers to nothing outside itself: without loss where
-/// it is small, as JPEG otherwise.
+/// A picture as the address of its own content, as `<img src>` takes it on a page that refers to
+/// nothing outside itself: without loss where it is small, as JPEG otherwise.
 ///
 /// # Errors
 /// A side of more than 65,535 pixels.

@@ -1,5 +1,5 @@
-//! From a picture to what a network reads. Weights are worth nothing without it: accuracy falls by points where training and use
-//! resize or normalise differently.
+//! From a picture to what a network reads. Weights are worth nothing without it: accuracy falls by
+//! points where training and use resize or normalise differently.
 
 use crate::Result;
 use crate::picture::{Filter, Picture, Region};
@@ -31,9 +31,11 @@ pub enum Channels {
     Bgr,
 }
 
-/// What is done to a picture before the network sees it; plain data that is stored with the weights.
+/// What is done to a picture before the network sees it; plain data that is stored with the
+/// weights.
 ///
-/// Resized, then cut to the central square, then each channel `(value · scale − mean) / std` with values from 0 to 255.
+/// Resized, then cut to the central square, then each channel `(value · scale − mean) / std` with
+/// values from 0 to 255.
 ///
 /// ```
 /// use conv_vision::{Picture, Preprocessing};
@@ -87,7 +89,8 @@ impl Preprocessing {
         }
     }
 
-    /// torchvision's: red, green, blue from 0 to 1, normalised by the mean and deviation of ImageNet; short side 256, crop 224.
+    /// torchvision's: red, green, blue from 0 to 1, normalised by the mean and deviation of
+    /// ImageNet; short side 256, crop 224.
     pub fn torchvision() -> Self {
         Self {
             crop: 224,
@@ -112,7 +115,8 @@ impl Preprocessing {
         check((self.crop..=LARGEST).contains(&self.size), "size", &self.size, &expected)?;
         let is_scale = self.scale.is_finite() && self.scale != 0.0;
         check(is_scale, "scale", &self.scale, "a finite number that is not 0")?;
-        let (mean, std) = (format!("{:?}", self.mean), format!("{:?}", self.std));
+        let mean = format!("{:?}", self.mean);
+        let std = format!("{:?}", self.std);
         check(self.mean.iter().all(|mean| mean.is_finite()), "mean", &mean, "finite numbers")?;
         let are_deviations = self.std.iter().all(|std| std.is_finite() && *std > 0.0);
         check(are_deviations, "std", &std, "finite numbers above 0")
@@ -151,7 +155,8 @@ impl Preprocessing {
             // As torchvision: an odd pixel goes to the side that makes the offset even.
             Place::Centre => ((side - crop) as f64 / 2.0).round_ties_even() as usize,
         };
-        let (left, top) = (offset(width, across), offset(height, down));
+        let left = offset(width, across);
+        let top = offset(height, down);
         let region = Region { left, top, width: crop, height: crop };
         picture.resize_region((width, height), region, self.filter)
     }
@@ -180,8 +185,9 @@ impl Preprocessing {
         self.normalise(&crops, (self.crop, self.crop), device)
     }
 
-    /// What a network reads of pixels that gradients are to reach: `[B, 3, H, W]` of red, green and blue from 0 to 255, as
-    /// [`Picture::tensor`] gives them, becomes the network's input of the same shape and type. Nothing is resized or cut.
+    /// What a network reads of pixels that gradients are to reach: `[B, 3, H, W]` of red, green and
+    /// blue from 0 to 255, as [`Picture::tensor`] gives them, becomes the network's input of the
+    /// same shape and type. Nothing is resized or cut.
     ///
     /// # Errors
     /// Another shape, or a field out of its range.
@@ -202,11 +208,13 @@ impl Preprocessing {
         let tensor = |values: &[f64], shape: &[usize]| {
             Tensor::from_slice(values, shape, pixels.device())?.to_dtype(pixels.dtype())
         };
-        let (weight, bias) = (tensor(&weight, &[3, 3, 1, 1])?, tensor(&bias, &[3])?);
+        let weight = tensor(&weight, &[3, 3, 1, 1])?;
+        let bias = tensor(&bias, &[3])?;
         Ok(conv_core::conv2d(pixels, &weight, Some(&bias), &Conv2dConfig::default())?)
     }
 
-    /// Pictures of (width, height) as they are, without resizing and cutting: `[B, 3, height, width]`.
+    /// Pictures of (width, height) as they are, without resizing and cutting:
+    /// `[B, 3, height, width]`.
     ///
     /// # Errors
     /// A picture of another size, or a field out of its range.
@@ -230,7 +238,8 @@ impl Preprocessing {
                     Channels::Rgb => channel,
                     Channels::Bgr => 2 - channel,
                 };
-                let (mean, std) = (self.mean[channel], self.std[channel]);
+                let mean = self.mean[channel];
+                let std = self.std[channel];
                 for (value, pixel) in values.iter_mut().zip(picture.pixels().chunks_exact(3)) {
                     *value = (f32::from(pixel[source]) * self.scale - mean) / std;
                 }

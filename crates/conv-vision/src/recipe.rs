@@ -36,8 +36,9 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Stochastic gradient descent with Nesterov's momentum 0.9 and weight decay 5e-4, in batches of 64, the learning rate down
-    /// half a cosine from 0.05 (0.01 for a network without batch normalisation), the weights of the smallest loss on the dev part.
+    /// Stochastic gradient descent with Nesterov's momentum 0.9 and weight decay 5e-4, in batches
+    /// of 64, the learning rate down half a cosine from 0.05 (0.01 for a network without batch
+    /// normalisation), the weights of the smallest loss on the dev part.
     pub fn new(architecture: Architecture) -> Self {
         let is_norm = |layer: &Layer| matches!(layer.operation, Operation::BatchNorm(_));
         let has_norm = architecture.graph().layers().iter().any(is_norm);

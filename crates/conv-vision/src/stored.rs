@@ -71,8 +71,9 @@ impl Weights {
     /// Halves become 32-bit floats.
     ///
     /// # Errors
-    /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is missing, misshapen or not
-    /// expected; a folder of another task, or whose `labels.txt` does not name its classes.
+    /// A damaged file; [`Error::UnknownWeights`]; [`Error::Misfits`] lists every tensor that is
+    /// missing, misshapen or not expected; a folder of another task, or whose `labels.txt` does not
+    /// name its classes.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() { Self::open_folder(path) } else { Self::open_file(path) }
     }
@@ -104,7 +105,8 @@ impl Weights {
         if !misfits.is_empty() {
             return Err(Error::Misfits { path, network: architecture.name(), misfits });
         }
-        let (labels, hash) = (Some(Labels::parse(&lines)), hash(&path)?);
+        let labels = Some(Labels::parse(&lines));
+        let hash = hash(&path)?;
         Ok(Self { architecture, graph, preprocessing, labels, hash, path, tensors })
     }
 
@@ -131,8 +133,10 @@ impl Weights {
             return Err(Error::Misfits { path: path.to_path_buf(), network, misfits });
         }
         tensors.retain(|name, _| !architecture.is_left_out(name));
-        let (graph, preprocessing) = (architecture.graph(), architecture.preprocessing());
-        let (hash, path) = (hash(path)?, path.to_path_buf());
+        let graph = architecture.graph();
+        let preprocessing = architecture.preprocessing();
+        let hash = hash(path)?;
+        let path = path.to_path_buf();
         Ok(Self { architecture, graph, preprocessing, labels: None, hash, path, tensors })
     }
 
@@ -162,8 +166,8 @@ impl Weights {
     }
 }
 
-/// The tensors of a file as 32-bit floats: of a `.pth` or `.pt`, which `torch.save` wrote, or else of a `.safetensors`. Tensors that are no
-/// floats, such as counters, are left out.
+/// The tensors of a file as 32-bit floats: of a `.pth` or `.pt`, which `torch.save` wrote, or else
+/// of a `.safetensors`. Tensors that are no floats, such as counters, are left out.
 ///
 /// # Errors
 /// A file that cannot be read, or is damaged.

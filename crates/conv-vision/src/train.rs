@@ -69,8 +69,8 @@ impl Labelled {
 }
 
 impl Training {
-    /// Builds the network with its first values. Without a `dev` set a tenth of each class is held out for choosing the best
-    /// weights, drawn from the recipe's seed.
+    /// Builds the network with its first values. Without a `dev` set a tenth of each class is held
+    /// out for choosing the best weights, drawn from the recipe's seed.
     ///
     /// # Errors
     /// A recipe out of range; pictures of one class alone; too few of them for a dev part; a layer
@@ -99,7 +99,8 @@ impl Training {
         limits: Limits,
         device: &Device,
     ) -> Result<Self> {
-        let (wanted, found) = (recipe.architecture, weights.architecture);
+        let wanted = recipe.architecture;
+        let found = weights.architecture;
         let expected = format!("{}, as the weights have it", found.id());
         InvalidField::unless(wanted == found, "architecture", &wanted.id(), &expected)?;
         let config = recipe.config(data.labels.len())?;
@@ -133,7 +134,8 @@ impl Training {
             return Err(Error::Split { found, expected: "at least ten, or a dev set" });
         }
         let vb = parameters.builder(DType::F32, device);
-        let (name, side) = (config.architecture.name(), config.preprocessing.crop);
+        let name = config.architecture.name();
+        let side = config.preprocessing.crop;
         let network_of = |graph, vb: &VarBuilder| network(name, graph, side, vb);
         let network = network_of(config.graph()?, &vb)?;
         let freeze = |layer: &String| -> Result<Frozen> {
@@ -232,7 +234,8 @@ impl Training {
         Ok(rows)
     }
 
-    /// Which class the network says of each dev picture, and the mean of −log of the probabilities that it gives the truth.
+    /// Which class the network says of each dev picture, and the mean of −log of the probabilities
+    /// that it gives the truth.
     fn measure(&self) -> Result<(Confusion, f64, Vec<Vec<f64>>)> {
         let rows = self.dev_rows()?;
         let mut confusion = Confusion::new(self.labels.len());
@@ -268,7 +271,8 @@ impl Training {
     }
 }
 
-/// Parts a tenth of each class, in a drawn order; of classes of fewer than ten every tenth picture of all.
+/// Parts a tenth of each class, in a drawn order; of classes of fewer than ten every tenth picture
+/// of all.
 fn hold_out(examples: Vec<Example>, seed: u64) -> (Vec<Example>, Vec<Example>) {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.shuffle(&mut seeded(seed, "holdout"));
@@ -298,7 +302,9 @@ impl Learner for Training {
             data.number(example.fingerprint);
             data.number(example.class.into());
         }
-        let (train, dev, data) = (self.train.len(), self.dev.len(), data.value());
+        let train = self.train.len();
+        let dev = self.dev.len();
+        let data = data.value();
         let mut identity = json!({
             "network": self.config,
             "label_smoothing": self.recipe.label_smoothing,

@@ -134,7 +134,8 @@ fn a_folded_network_answers_the_same() {
             |layer: &&conv_vision::Layer| matches!(layer.operation, Operation::BatchNorm(_));
         let norms = network.graph().layers().iter().filter(is_norm).count();
         assert_eq!(folded.graph().layers().iter().filter(is_norm).count(), 0);
-        let (before, after) = (network.graph().layers().len(), folded.graph().layers().len());
+        let before = network.graph().layers().len();
+        let after = folded.graph().layers().len();
         assert_eq!(before - after, norms, "{architecture:?}");
         let x = seeded::numbers("picture", &[2, 3, 64, 64], 2.0);
         // Every layer that is still there, and what goes into its rectifier.
@@ -236,6 +237,7 @@ fn a_vgg_of_timm_is_that_of_torchvision() {
     let weight = &ours["classifier.0.weight"];
     let flat = given.flatten_from(1).unwrap().matmul(&weight.t().unwrap()).unwrap();
     let expected = flat.broadcast_add(&ours["classifier.0.bias"]).unwrap().relu().unwrap();
-    let (found, expected) = (of(&found)[0], of(&expected)[0]);
+    let found = of(&found)[0];
+    let expected = of(&expected)[0];
     assert!((found / expected - 1.0).abs() < 1e-4, "{found} and {expected}");
 }

@@ -61,7 +61,8 @@ fn equals_pytorch(architecture: Architecture, fixture: &str, side: usize) {
         let x = Var::from_tensor(&picture).unwrap();
         let y = network.features(&x, &[layer]).unwrap().remove(0);
         let gradients = y.sqr().unwrap().mean_all().unwrap().backward().unwrap();
-        // A sum that rounds to the other side of a rectifier, or another maximum, moves some elements more than the rounding.
+        // A sum that rounds to the other side of a rectifier, or another maximum, moves some
+        // elements more than the rounding.
         assert_close(name, gradients.get(&x).unwrap(), expected, 3e-3);
     }
     // Alone, without those in between being asked for: convolutions then rectify as they store.
@@ -70,7 +71,8 @@ fn equals_pytorch(architecture: Architecture, fixture: &str, side: usize) {
     assert_close("alone", &alone, &fixture[&last], 1e-4);
 }
 
-/// All layers up to `last` as torchvision's own modules give them, and the gradient of the last one's mean square.
+/// All layers up to `last` as torchvision's own modules give them, and the gradient of the last
+/// one's mean square.
 fn equals_torchvision(architecture: Architecture, fixture: &str, side: usize, last: &str) {
     let graph = architecture.graph().until(last);
     let mut weights = seeded::weights(architecture);
@@ -101,7 +103,8 @@ fn equals_torchvision(architecture: Architecture, fixture: &str, side: usize, la
     for ((name, row), feature) in rows.iter().zip(&features) {
         assert_close(name, feature, &fixture[row], 1e-4);
     }
-    // With doubles: a sum that rounds to the other side of a rectifier would move the gradient more than any error.
+    // With doubles: a sum that rounds to the other side of a rectifier would move the gradient more
+    // than any error.
     let double = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
     let weights = weights.iter().map(|(name, tensor)| (name.clone(), double(tensor))).collect();
     let vb = Parameters::frozen(weights).builder(DType::F64, &Device::Cpu);
@@ -209,7 +212,8 @@ fn batch_norm_is_told_as_it_is_computed() {
     let graph = Architecture::Conv4.graph();
     let report = graph.report(&[3, 48, 48]).unwrap();
     let of = |name: &str| &report[graph.position(name).unwrap()];
-    // The convolution before it has no bias; two numbers a channel are learnt, and a product an element is computed.
+    // The convolution before it has no bias; two numbers a channel are learnt, and a product an
+    // element is computed.
     assert_eq!((of("conv2").parameters, of("conv2").multiply_adds), (18432, 18432 * 24 * 24));
     assert_eq!(
         (of("bn2").operation, of("bn2").output.as_slice()),
@@ -263,8 +267,8 @@ fn first_values_are_those_of_he() {
 
 #[test]
 fn nothing_is_computed_that_no_answer_stands_on() {
-    // Without the weights of what lies behind, and of a branch beside, what is asked for is still there: weights that are no
-    // numbers would show.
+    // Without the weights of what lies behind, and of a branch beside, what is asked for is still
+    // there: weights that are no numbers would show.
     let mut weights = seeded::weights(Architecture::GoogLeNet);
     for (name, tensor) in &mut weights {
         if name.starts_with("inception_3b") || name.starts_with("inception_3a/5x5") {
@@ -493,7 +497,8 @@ fn layers_behind_the_one_asked_for_may_be_impossible() {
     assert_eq!(graph.shapes_until(fire2 + 1, &[3, 12, 12]).unwrap()[fire2], [128, 2, 2]);
 }
 
-/// A unit of which noise opens nothing: without redirection no gradient comes to the picture, with it one does, and the values are the same.
+/// A unit of which noise opens nothing: without redirection no gradient comes to the picture, with
+/// it one does, and the values are the same.
 #[test]
 fn a_redirected_network_leads_to_what_is_closed() {
     let mut weights = seeded::weights(Architecture::SqueezeNet);
@@ -501,7 +506,8 @@ fn a_redirected_network_leads_to_what_is_closed() {
     weights.insert("fire2/expand1x1.bias".into(), bias);
     let parameters = Parameters::frozen(weights);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
-    let (name, graph) = (Architecture::SqueezeNet.name(), Architecture::SqueezeNet.graph());
+    let name = Architecture::SqueezeNet.name();
+    let graph = Architecture::SqueezeNet.graph();
     let network = network(name, graph, 227, &vb).unwrap();
     let gradient = |network: &Network| {
         let x = Var::from_tensor(&seeded::numbers("picture", &[1, 3, 24, 24], 120.0)).unwrap();

@@ -136,7 +136,9 @@ fn a_damaged_photograph_is_a_picture_or_an_error_and_never_a_panic() {
 
 /// The header of a picture that claims to be huge, in each format that is recognised.
 fn headers(side: u32) -> Vec<(&'static str, Vec<u8>)> {
-    let (be, le, short) = (side.to_be_bytes(), side.to_le_bytes(), u16::MAX.to_be_bytes());
+    let be = side.to_be_bytes();
+    let le = side.to_le_bytes();
+    let short = u16::MAX.to_be_bytes();
     let chunk = |kind: &[u8], data: &[u8]| {
         let body = [kind, data].concat();
         let length = (data.len() as u32).to_be_bytes();
@@ -182,7 +184,8 @@ fn a_folder_of_files_that_are_no_pictures_stops_nothing() {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name);
     let picture = seeded::noise("noise", 40, 30);
-    let (jpeg, png) = (picture.to_jpeg(90).unwrap(), picture.to_png().unwrap());
+    let jpeg = picture.to_jpeg(90).unwrap();
+    let png = picture.to_png().unwrap();
     for (percent, name) in [(10, "a10.jpg"), (50, "a50.jpg"), (99, "a99.jpg")] {
         fs::write(path(name), &jpeg[..jpeg.len() * percent / 100]).unwrap();
         fs::write(path(&name.replace("jpg", "png")), &png[..png.len() * percent / 100]).unwrap();

@@ -1,5 +1,6 @@
-//! Trained weights and photographs, where `CONVOKE_DATA` has them (docs/datasets.md). All photographs are counted by `classify eval`
-//! and `retrieve eval`; here a part of them, for the time it takes.
+//! Trained weights and photographs, where `CONVOKE_DATA` has them (docs/datasets.md). All
+//! photographs are counted by `classify eval` and `retrieve eval`; here a part of them, for the
+//! time it takes.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use candle_core::{Device, Tensor, Var};

@@ -1,4 +1,5 @@
-//! An index on disk: whole, damaged, of another model, of pictures that have changed; and how neighbours are counted.
+//! An index on disk: whole, damaged, of another model, of pictures that have changed; and how
+//! neighbours are counted.
 #![allow(clippy::unwrap_used)]
 
 mod seeded;
@@ -152,7 +153,8 @@ fn categories_are_told_apart_by_their_neighbours() {
     let describer = describer(model(place.path()));
     let found = evaluate(&describer, &tree, Metric::Cosine, plain, &Limits::default()).unwrap();
     assert_eq!((found.images, found.queries, found.categories, found.skipped.len()), (7, 6, 3, 1));
-    // The copy is the nearest to its original, and one of the two nearest to its likes or not: only red is sure.
+    // The copy is the nearest to its original, and one of the two nearest to its likes or not: only
+    // red is sure.
     assert!(found.p_at_1 >= 0.5 && found.map > 0.5 && found.map < 1.0, "{found:?}");
     fs::remove_dir_all(tree.join("alone")).unwrap();
     let found = evaluate(&describer, &tree, Metric::Cosine, plain, &Limits::default()).unwrap();

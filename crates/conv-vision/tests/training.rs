@@ -65,7 +65,8 @@ fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<u32> {
 #[test]
 fn two_colours_are_learnt_saved_and_opened_again() {
     let place = tempfile::tempdir().unwrap();
-    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    let data = place.path().join("data");
+    let model = place.path().join("model");
     pictures(&data);
     let (training, _) = learnt(&data, 1);
     let figures = training.evaluate().unwrap();
@@ -137,7 +138,8 @@ fn a_picture_is_augmented_by_its_epoch_and_not_by_its_neighbours() {
 #[test]
 fn training_goes_on_from_weights_and_frozen_layers_keep_every_bit() {
     let place = tempfile::tempdir().unwrap();
-    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    let data = place.path().join("data");
+    let model = place.path().join("model");
     pictures(&data);
     let (first, tensors) = learnt(&data, 1);
     task::save(&first, &model, &Card::default(), false).unwrap();
@@ -212,13 +214,15 @@ fn only(tensors: &BTreeMap<String, Tensor>, layer: &str) -> BTreeMap<String, Ten
 #[test]
 fn features_are_kept_by_picture_and_belong_to_their_weights() {
     let place = tempfile::tempdir().unwrap();
-    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    let data = place.path().join("data");
+    let model = place.path().join("model");
     pictures(&data);
     let (training, _) = learnt(&data, 1);
     task::save(&training, &model, &Card::default(), false).unwrap();
     let opened = Pretrained::open(&model, &Device::Cpu).unwrap();
     let layers = ["bn2".to_owned(), "pool4".into()];
-    let (limits, files) = (Limits::default(), find(&[&data]));
+    let limits = Limits::default();
+    let files = find(&[&data]);
     let of = |layers: &[String]| {
         let places = (&files[..], &*data);
         Features::of(&opened, places, layers, &limits, DType::F32, &Device::Cpu)
@@ -259,7 +263,8 @@ fn features_are_kept_by_picture_and_belong_to_their_weights() {
 #[test]
 fn mistakes_are_counted_named_and_shown() {
     let place = tempfile::tempdir().unwrap();
-    let (data, model) = (place.path().join("data"), place.path().join("model"));
+    let data = place.path().join("data");
+    let model = place.path().join("model");
     pictures(&data);
     let (training, _) = learnt(&data, 1);
     task::save(&training, &model, &Card::default(), false).unwrap();

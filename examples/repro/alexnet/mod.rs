@@ -52,7 +52,9 @@ pub fn run(
     common: &conv_cli::Common,
     device: &Device,
 ) -> Result<()> {
-    let (flags, seed, threads) = (&options.flags, common.seed(), common.threads()?);
+    let flags = &options.flags;
+    let seed = common.seed();
+    let threads = common.threads()?;
     let epochs = if flags.quick { QUICK } else { WHOLE };
     let cells = flags.cells("alexnet")?;
     let experiment = AlexNet { options, data, device, cells, seed, epochs, threads, stop: None };

@@ -57,7 +57,8 @@ pub fn run(
         bail!("--minutes is {}, expected more than 0", options.minutes);
     }
     let cells = options.flags.cells("cldnn")?;
-    let (threads, seed) = (common.threads()?, common.seed());
+    let threads = common.threads()?;
+    let seed = common.seed();
     let experiment =
         Network { options, data, device, cells, seed, threads, recordings: None, stop: None };
     experiment::run(experiment, &options.flags, common)

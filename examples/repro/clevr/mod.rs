@@ -155,7 +155,8 @@ impl Clevr<'_> {
     fn cell(&self, head: Architecture, seed: u64, train: &Part, test: &Part) -> Result<Cell> {
         let recipe = self.recipe(head, seed);
         let epochs = recipe.fit.epochs;
-        let (questions, maps) = (&train.questions, Some(&train.maps));
+        let questions = &train.questions;
+        let maps = Some(&train.maps);
         let training = Training::new(recipe, questions, maps, self.device)?;
         let outcome = match head {
             // What is counted needs no loop.
@@ -195,7 +196,8 @@ impl Clevr<'_> {
     }
 
     fn fit(&self, training: &Training, head: Architecture, seed: u64) -> Result<Outcome> {
-        let (pictures, epochs) = (self.world.pictures(), training.fit().epochs);
+        let pictures = self.world.pictures();
+        let epochs = training.fit().epochs;
         let folder = self.options.out.join(format!("{head}-{pictures}-{epochs}-seed{seed}"));
         std::fs::create_dir_all(&folder)?;
         let mut progress = Progress::new();

@@ -97,7 +97,8 @@ impl fmt::Display for Table {
                     |kind: &&str| cell.types.get(*kind).map_or("–".into(), |one| percent(*one));
                 let types = TYPES.iter().map(of).collect::<Vec<_>>().join(" | ");
                 let Cell { accuracy, parameters, epochs, seconds, .. } = cell;
-                let (right, hours) = (percent(*accuracy), seconds / 3600.0);
+                let right = percent(*accuracy);
+                let hours = seconds / 3600.0;
                 writeln!(
                     f,
                     "| {head} | {right} | {low}–{high} | {types} | {published} | {parameters} | {epochs} | {hours:.2} |"
@@ -108,7 +109,8 @@ impl fmt::Display for Table {
         let best = looking.iter().filter_map(|head| self.of(*head)).reduce(f64::max);
         if let (Some(best), Some(attention)) = (best, self.of(Architecture::Attention)) {
             let holds = |holds: bool| if holds { "holds" } else { "MISSED" };
-            let (least, more) = (best >= BEST, best - attention >= ABOVE_ATTENTION);
+            let least = best >= BEST;
+            let more = best - attention >= ABOVE_ATTENTION;
             writeln!(
                 f,
                 "\nbest {} %, at least {:.0}: {}; {:+.1} points over attention, at least {:.0}: {}",

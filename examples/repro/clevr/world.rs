@@ -70,7 +70,8 @@ impl World {
     }
 
     fn part(&self, at: usize, split: &str, device: &Device) -> Result<Part> {
-        let (root, count) = (self.root.join(split), self.counts[at]);
+        let root = self.root.join(split);
+        let count = self.counts[at];
         let sampler = Sampler {
             seed: SEEDS[at],
             objects: OBJECTS,
@@ -98,7 +99,8 @@ impl World {
         let maps = maps(&root, device)?;
         let without = questions.iter().find(|question| !maps.has(&question.image_filename));
         if let Some(question) = without {
-            let (path, image) = (root.join("features.safetensors"), &question.image_filename);
+            let path = root.join("features.safetensors");
+            let image = &question.image_filename;
             bail!("{} has no map of {image}: remove it, and it is made anew", path.display());
         }
         Ok(Part { questions, maps })
@@ -110,13 +112,16 @@ fn maps(root: &Path, device: &Device) -> Result<Maps> {
     let path = root.join("features.safetensors");
     let source = Pyramid::open(Path::new(DETECTOR), device)?;
     if !path.is_file() {
-        let (images, layers) = (root.join("images"), [LAYER.to_string()]);
-        let (files, limits) = (find(&[&images]), Limits::default());
+        let images = root.join("images");
+        let layers = [LAYER.to_string()];
+        let files = find(&[&images]);
+        let limits = Limits::default();
         let begun = std::time::Instant::now();
         let (features, _) =
             Features::of(&source, (&files, &images), &layers, &limits, DType::F16, device)?;
         features.write(&path)?;
-        let (count, seconds) = (files.len(), begun.elapsed().as_secs_f64());
+        let count = files.len();
+        let seconds = begun.elapsed().as_secs_f64();
         conv_cli::note(format_args!("{}: {count} maps in {seconds:.0} s", path.display()));
     }
     let maps = Maps::read(&path)?;

@@ -1,7 +1,9 @@
-//! Gehring et al. (2017) on Multi30k: a small translator, trained and compared with what others have published of the set.
+//! Gehring et al. (2017) on Multi30k: a small translator, trained and compared with what others
+//! have published of the set.
 //!
-//! A cell is one training run: a pair of languages, a variant of the recipe, a seed and a number of epochs. It is trained on `train`, its
-//! length penalty is chosen on `val`, and it is scored on `test_2016_flickr` once. Where variants are chosen among, `val` alone is read.
+//! A cell is one training run: a pair of languages, a variant of the recipe, a seed and a number of
+//! epochs. It is trained on `train`, its length penalty is chosen on `val`, and it is scored on
+//! `test_2016_flickr` once. Where variants are chosen among, `val` alone is read.
 
 mod cell;
 mod recipes;
@@ -34,16 +36,19 @@ const TEST: &str = "test_2016_flickr";
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Pairs of languages to run or print [default: de-en, en-de and en-fr; with --ablations or --quick de-en]
+    /// Pairs of languages to run or print [default: de-en, en-de and en-fr; with --ablations or --quick
+    /// de-en]
     #[arg(long, value_delimiter = ',')]
     pairs: Vec<Languages>,
     /// Variants of the recipe [default: small; with --ablations all]
     #[arg(long, value_delimiter = ',', value_parser = Variant::parse)]
     variants: Vec<Variant>,
-    /// Seeds of each, from --seed on [default: 2 for de-en, 1 for the others and with --ablations or --quick]
+    /// Seeds of each, from --seed on [default: 2 for de-en, 1 for the others and with --ablations
+    /// or --quick]
     #[arg(long, value_parser = RangedU64ValueParser::<u64>::new().range(1..=100))]
     seeds: Option<u64>,
-    /// Passes over the data, with a warm-up in proportion [default: the recipe's; 10 with --ablations, 4 with --quick]
+    /// Passes over the data, with a warm-up in proportion [default: the recipe's; 10 with --ablations,
+    /// 4 with --quick]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     epochs: Option<usize>,
     /// Short runs of all variants, compared on val; the test set is not read
@@ -52,7 +57,8 @@ pub struct Options {
     /// Leave the test set unread, as while choosing among recipes
     #[arg(long)]
     val_only: bool,
-    /// Folder of runs in progress and of the models: a run that was stopped or killed goes on from its last checkpoint
+    /// Folder of runs in progress and of the models: a run that was stopped or killed goes on from
+    /// its last checkpoint
     #[arg(long, default_value = "runs/convs2s")]
     out: PathBuf,
     #[command(flatten)]
@@ -65,8 +71,11 @@ pub fn run(
     common: &conv_cli::Common,
     device: &Device,
 ) -> Result<()> {
-    let (flags, seed, threads) = (&options.flags, common.seed(), common.threads()?);
-    let (cells, device_name) = (flags.cells("convs2s")?, common.device.clone());
+    let flags = &options.flags;
+    let seed = common.seed();
+    let threads = common.threads()?;
+    let cells = flags.cells("convs2s")?;
+    let device_name = common.device.clone();
     let experiment =
         ConvS2s { options, data, device, device_name, cells, seed, threads, stop: None };
     experiment::run(experiment, flags, common)
@@ -76,7 +85,8 @@ impl Experiment for ConvS2s<'_> {
     type Table = table::Table;
     type Speed = twin::Speed;
 
-    /// The first epoch's batches, val and a model of the first weights of the first pair and variant.
+    /// The first epoch's batches, val and a model of the first weights of the first pair and
+    /// variant.
     fn export(&self, folder: &Path) -> Result<()> {
         self.export_plan(&self.plans()[0], folder)
     }
@@ -139,7 +149,8 @@ struct ConvS2s<'a> {
 impl ConvS2s<'_> {
     /// What is asked for, in the order in which it is run.
     fn plans(&self) -> Vec<Plan> {
-        let (ablations, quick) = (self.options.ablations, self.options.flags.quick);
+        let ablations = self.options.ablations;
+        let quick = self.options.flags.quick;
         let pairs: Vec<Languages> = match self.options.pairs.as_slice() {
             [] if ablations || quick => vec![main_pair()],
             [] => ["de-en", "en-de", "en-fr"].map(known).to_vec(),
@@ -155,7 +166,8 @@ impl ConvS2s<'_> {
         {
             let usual = if *pair == main_pair() && !ablations && !quick { 2 } else { 1 };
             for more in 0..self.options.seeds.unwrap_or(usual) {
-                let (seed, epochs) = (self.seed.wrapping_add(more), self.epochs(variant));
+                let seed = self.seed.wrapping_add(more);
+                let epochs = self.epochs(variant);
                 plans.push(Plan { pair: pair.clone(), variant: *variant, seed, epochs });
             }
         }
@@ -317,7 +329,8 @@ impl Corpus {
         recipe: &Recipe,
         folder: &Path,
     ) -> Result<Self> {
-        let (train, val) = (experiment.files(pair, "train")?, experiment.files(pair, "val")?);
+        let train = experiment.files(pair, "train")?;
+        let val = experiment.files(pair, "val")?;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
         let vocabularies = Vocabularies::train(&train, recipe)?;

@@ -23,7 +23,8 @@ pub struct Part {
 
 impl Part {
     pub fn read(files: &PairFiles) -> Result<Self> {
-        let (mut sources, mut references) = (Vec::new(), Vec::new());
+        let mut sources = Vec::new();
+        let mut references = Vec::new();
         for pair in files.open()? {
             let pair = pair?;
             sources.push(pair.source);

@@ -104,7 +104,8 @@ pub fn table(experiment: &ConvS2s) -> Result<Table> {
                 (cell.pair.as_str(), cell.variant.as_str(), cell.epochs) == (pair, name, epochs)
             })
         };
-        let (cells, as_it_is) = (of(variant.name), of(SMALL.name));
+        let cells = of(variant.name);
+        let as_it_is = of(SMALL.name);
         let mut row = Row::of(&cells);
         (row.pair, row.variant, row.what, row.epochs) =
             (pair.into(), variant.name, variant.what, epochs);
@@ -199,7 +200,8 @@ impl fmt::Display for Table {
              Published, {pair}:\n\n| system | parameters | BLEU | hours | search |\n|---|---|---|---|---|"
         )?;
         for System { name, parameters, bleu, hours, search } in &self.published {
-            let (size, hours) = (millions(*parameters), number(*hours, 1));
+            let size = millions(*parameters);
+            let hours = number(*hours, 1);
             writeln!(f, "| {name} | {size} | {bleu:.2} | {hours} | {search} |")?;
         }
         if !self.rows.is_empty() {

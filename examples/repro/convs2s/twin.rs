@@ -1,4 +1,5 @@
-//! The same network in PyTorch, `tests/reference/peers/convs2s_torch.py`: what it needs to train, and what it is timed against.
+//! The same network in PyTorch, `tests/reference/peers/convs2s_torch.py`: what it needs to train,
+//! and what it is timed against.
 
 use super::{ConvS2s, Corpus, Plan};
 use crate::speed::{Memory, WARM_UP, train};

@@ -1,7 +1,8 @@
 //! Kim (2014), Table 2: accuracy on seven data sets of four variants.
 //!
-//! A cell is one training run: a fold of ten (MR, Subj, CR, MPQA) or a seed (SST-1, SST-2, TREC, which come split). Folds and
-//! dev parts are drawn with [`SPLITS`], so that all variants, and the PyTorch twin, see the same ones.
+//! A cell is one training run: a fold of ten (MR, Subj, CR, MPQA) or a seed (SST-1, SST-2, TREC,
+//! which come split). Folds and dev parts are drawn with [`SPLITS`], so that all variants, and the
+//! PyTorch twin, see the same ones.
 
 mod cell;
 mod recipes;
@@ -68,7 +69,8 @@ pub fn run(
         [] => Variant::ALL.to_vec(),
         variants => Variant::ALL.into_iter().filter(|v| variants.contains(v)).collect(),
     };
-    let (flags, seed) = (&options.flags, common.seed());
+    let flags = &options.flags;
+    let seed = common.seed();
     let cells = flags.cells("kim")?;
     let experiment = Kim { options, sets, variants, data, device, cells, seed, stop: None };
     experiment::run(experiment, flags, common)

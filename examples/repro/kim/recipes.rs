@@ -1,4 +1,5 @@
-//! The recipes that cells are trained with: the paper's, and the one that a search on dev parts led to.
+//! The recipes that cells are trained with: the paper's, and the one that a search on dev parts led
+//! to.
 
 use anyhow::{Result, bail};
 use conv_sentence::data::KimSet;
@@ -16,13 +17,15 @@ pub struct Named {
 /// As §3.1 has it.
 pub const PAPER: Named = Named { name: "kim", change: |_, _| () };
 
-/// What did best on dev parts in `tests/reference/peers/kim_search.py`; docs/kim2014.md has a line for each thing tried.
+/// What did best on dev parts in `tests/reference/peers/kim_search.py`; docs/kim2014.md has a line
+/// for each thing tried.
 pub const TUNED: Named = Named { name: "tuned", change: tuned };
 
 fn tuned(recipe: &mut Recipe, set: KimSet) {
     recipe.fit.optimizer = OptimizerConfig::Adam(Adam::w());
     if matches!(set, KimSet::Sst1 | KimSet::Sst2) {
-        // An epoch of phrases is thousands of steps, and what drops elements of a phrase's few words costs more than it brings.
+        // An epoch of phrases is thousands of steps, and what drops elements of a phrase's few
+        // words costs more than it brings.
         recipe.fit.learning_rate = 5e-4;
         recipe.fit.evaluate_every = Interval::Steps(500);
         recipe.fit.patience = Some(12);

@@ -77,7 +77,8 @@ fn summary(cells: &[&Cell]) -> (Option<f64>, Option<f64>) {
     ((!tests.is_empty()).then_some(mean), (tests.len() > 1).then_some(spread))
 }
 
-/// The mean difference of paired runs in per cent, and its standard error where there are two pairs or more.
+/// The mean difference of paired runs in per cent, and its standard error where there are two pairs
+/// or more.
 #[derive(Debug, Serialize)]
 struct Difference {
     mean: f64,
@@ -149,7 +150,9 @@ impl fmt::Display for Table2 {
                 (Some(ours), None) => format!("{ours:.1} ({})", row.runs),
                 _ => "–".into(),
             };
-            let (paper, torch, bar) = (number(row.paper), number(row.torch), number(row.bar));
+            let paper = number(row.paper);
+            let torch = number(row.torch);
+            let bar = number(row.bar);
             let difference = row.difference.as_ref().map_or("–".into(), Difference::to_string);
             writeln!(
                 f,

@@ -1,4 +1,5 @@
-//! The same network in PyTorch, `tests/reference/peers/kim_torch.py`: what it needs to train, and what it is timed against.
+//! The same network in PyTorch, `tests/reference/peers/kim_torch.py`: what it needs to train, and
+//! what it is timed against.
 
 use super::recipes::PAPER;
 use super::{Kim, SPLITS};
@@ -17,7 +18,8 @@ use std::time::Instant;
 pub const RECIPE: &str = "kim-torch";
 
 impl Kim<'_> {
-    /// Writes what the twin needs to train the same network on the same words and splits from the same vectors.
+    /// Writes what the twin needs to train the same network on the same words and splits from the
+    /// same vectors.
     pub fn export_sets(&self, sets: &[KimSet], variants: &[Variant], folder: &Path) -> Result<()> {
         for (&set, &variant) in sets.iter().flat_map(|s| variants.iter().map(move |v| (s, v))) {
             let folder = folder.join(format!("{}_{variant}", set.name()));
@@ -55,7 +57,8 @@ impl Kim<'_> {
         Ok(conv_hub::files::write_safetensors(&folder.join("table.safetensors"), &first)?)
     }
 
-    /// Times `steps` training steps of the first round as [`fit`] takes them, and prediction of its training sentences.
+    /// Times `steps` training steps of the first round as [`fit`] takes them, and prediction of its
+    /// training sentences.
     pub fn time(&self, set: KimSet, variant: Variant, steps: u64) -> Result<Speed> {
         let (data, sentences) = self.load(set)?;
         let table = self.table_of(variant, &sentences)?;

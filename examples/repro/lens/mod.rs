@@ -1,9 +1,9 @@
-//! Olah et al. (2017), "Feature Visualization", on GoogLeNet with Caffe's weights: how often a rendered
-//! picture excites its unit more than every photograph, and what of that is left without the spectrum,
-//! without decorrelated colours and without transformations.
+//! Olah et al. (2017), "Feature Visualization", on GoogLeNet with Caffe's weights: how often a
+//! rendered picture excites its unit more than every photograph, and what of that is left without
+//! the spectrum, without decorrelated colours and without transformations.
 //!
-//! A cell is one unit rendered in one way. Units are drawn by the seed from those that some photograph
-//! excites; the ablation has the first of each layer's.
+//! A cell is one unit rendered in one way. Units are drawn by the seed from those that some
+//! photograph excites; the ablation has the first of each layer's.
 
 mod cell;
 mod table;
@@ -27,14 +27,16 @@ use std::time::Instant;
 /// The network and the photographs within the folder of data sets.
 const WEIGHTS: &str = "vision/weights/googlenet-bvlc.safetensors";
 const PHOTOGRAPHS: &str = "vision/images/imagenet_samples";
-/// The sides that photographs are measured at: the picture's and the network's own. The better counts.
+/// The sides that photographs are measured at: the picture's and the network's own. The better
+/// counts.
 const SIDES: [usize; 2] = [128, 224];
 /// What is timed: four pictures of a unit side by side.
 const TIMED: (&str, usize) = ("inception_4c:64", 4);
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Units of each layer, conv2/3x3 and inception_3a to inception_5b [default: 20, with --quick 2]
+    /// Units of each layer, conv2/3x3 and inception_3a to inception_5b [default: 20, with --quick
+    /// 2]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     units: Option<usize>,
     /// Of these, how many are rendered with one thing missing too [default: 2, with --quick 1]
@@ -104,7 +106,8 @@ impl Experiment for Lens<'_> {
         let climb = Climb::new(objective, (0..pictures as u64).collect());
         let taken = (WARM_UP + steps) as usize;
         let rendering = Way::Whole.rendering(taken, self.seed);
-        let (mut begun, mut seconds) = (Instant::now(), 0.0);
+        let mut begun = Instant::now();
+        let mut seconds = 0.0;
         render_all(&model, &[climb], &rendering, |taken| {
             let taken = taken[0].step as u64 + 1;
             if taken == WARM_UP {
@@ -198,8 +201,8 @@ impl Lens<'_> {
         Ok(())
     }
 
-    /// A unit of each layer after the other, so that what is there is always of all layers; each unit
-    /// in all ways that it is rendered in.
+    /// A unit of each layer after the other, so that what is there is always of all layers; each
+    /// unit in all ways that it is rendered in.
     fn runs(&self, survey: &Survey) -> Vec<(Way, String, usize)> {
         let layers = layers();
         let drawn = draw(survey, self.units * layers.len(), self.seed);
@@ -261,8 +264,8 @@ impl Lens<'_> {
         folder.join(way.folder()).join(Cell::file(layer, channel))
     }
 
-    /// The ablation as one picture: a row a unit, from the pixels up, a column a way. Units whose pictures
-    /// are elsewhere are left out.
+    /// The ablation as one picture: a row a unit, from the pixels up, a column a way. Units whose
+    /// pictures are elsewhere are left out.
     fn draw_ablation(&self) -> Result<()> {
         let mut rows = Vec::new();
         for layer in layers() {

@@ -1,4 +1,5 @@
-//! The table as it is printed: shares by layer, the ablation, and the units that a photograph excites more.
+//! The table as it is printed: shares by layer, the ablation, and the units that a photograph
+//! excites more.
 
 use super::cell::{Cell, Way};
 use super::{Lens, layers};
@@ -6,7 +7,8 @@ use crate::cells::{each, median};
 use serde::Serialize;
 use std::fmt;
 
-/// What is to be reached of all units: the share whose mean, and whose maximum, is above every photograph's.
+/// What is to be reached of all units: the share whose mean, and whose maximum, is above every
+/// photograph's.
 const BARS: [f64; 2] = [0.9, 0.8];
 /// The same of a layer's means.
 const LAYER: f64 = 0.75;

@@ -77,7 +77,8 @@ impl fmt::Display for Table {
         else {
             return write!(f, "\nNot run yet.");
         };
-        let (millions, hours) = (*parameters as f64 / 1e6, seconds / 3600.0);
+        let millions = *parameters as f64 / 1e6;
+        let hours = seconds / 3600.0;
         write!(
             f,
             "\n{millions:.1} M parameters, {steps} steps in {hours:.2} hours on {threads} threads; {objects} objects on {pictures} pictures; commit {commit}"

@@ -180,8 +180,8 @@ pub fn speakers(found: &Evaluation) -> BTreeMap<String, [u64; 2]> {
 }
 
 /// How many more words are wrong by `a` than by `b`, as a share of all, with its 95 % interval from
-/// speakers drawn anew: each speaker's errors by both are a pair. Nothing where the speakers are not
-/// the same.
+/// speakers drawn anew: each speaker's errors by both are a pair. Nothing where the speakers are
+/// not the same.
 pub fn difference(
     a: &BTreeMap<String, [u64; 2]>,
     b: &BTreeMap<String, [u64; 2]>,

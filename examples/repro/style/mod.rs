@@ -1,8 +1,9 @@
-//! Neural style three ways on the same photographs and paintings: the descent of Gatys et al. (2016), a
-//! StyleBank of Chen et al. (2017), and networks of one style as that of Johnson et al. (2016).
+//! Neural style three ways on the same photographs and paintings: the descent of Gatys et al.
+//! (2016), a StyleBank of Chen et al. (2017), and networks of one style as that of Johnson et al.
+//! (2016).
 //!
-//! A cell is one pair painted in one way, in a process of its own. Losses are those that the bank was
-//! trained to lower.
+//! A cell is one pair painted in one way, in a process of its own. Losses are those that the bank
+//! was trained to lower.
 
 mod cell;
 mod one;
@@ -48,7 +49,8 @@ pub struct Options {
     /// Evaluations of a descent [default: 300, with --quick 100]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     evaluations: Option<usize>,
-    /// Pairs at most: each style with another photograph, then each with the next [default: all, with --quick 6]
+    /// Pairs at most: each style with another photograph, then each with the next [default: all,
+    /// with --quick 6]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: Option<usize>,
     /// Folder for the pictures
@@ -251,7 +253,8 @@ impl Pairs<'_> {
         Ok(found)
     }
 
-    /// Each style with another photograph, then each with the next, so that what is there is of all styles.
+    /// Each style with another photograph, then each with the next, so that what is there is of all
+    /// styles.
     fn pairs(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
         let data = data_folder(&self.data, "a pair")?;
         let place = data.join(PHOTOGRAPHS);

@@ -6,9 +6,9 @@ use crate::cells::{each, median};
 use serde::Serialize;
 use std::fmt;
 
-/// What is to be reached of thirty pairs at 256 pixels beside 300 evaluations: the share of the descent's
-/// fall that the bank gets, its style term as a multiple of single-style networks', and how many times
-/// faster it is.
+/// What is to be reached of thirty pairs at 256 pixels beside 300 evaluations: the share of the
+/// descent's fall that the bank gets, its style term as a multiple of single-style networks', and
+/// how many times faster it is.
 const BARS: (f64, f64, f64) = (0.8, 1.25, 500.0);
 const PAIRS: usize = 30;
 
@@ -71,7 +71,8 @@ pub fn table(pairs: &Pairs) -> Table {
     let kept: Vec<&Cell> = found.iter().flatten().flatten().copied().collect();
     let of_single = |style: String| {
         let ratios = found.iter().filter_map(|[_, bank, single]| {
-            let (bank, single) = ((*bank)?, (*single)?);
+            let bank = (*bank)?;
+            let single = (*single)?;
             (bank.style == style).then(|| bank.found.sum.style / single.found.sum.style)
         });
         let ratios: Vec<f64> = ratios.collect();

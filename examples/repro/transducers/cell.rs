@@ -85,7 +85,8 @@ impl Key {
             Part::Encoders => "encoders",
         };
         let direction = if *both { "both" } else { "forward" };
-        let (loss, front) = (loss.name().to_lowercase(), front.name());
+        let loss = loss.name().to_lowercase();
+        let front = front.name();
         crate::speech::name(&[&part, &loss, &front, &direction, reduction, seed])
     }
 }

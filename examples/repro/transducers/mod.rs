@@ -136,7 +136,8 @@ impl Transducers<'_> {
         for (loss, reductions) in [(Loss::Ctc, &[2, 4, 8][..]), (Loss::Rnnt, &[4])] {
             for &reduction in reductions {
                 for both in [false, true] {
-                    let (part, front) = (Part::Encoders, Front::Logmel);
+                    let part = Part::Encoders;
+                    let front = Front::Logmel;
                     keys.push(Key { part, loss, front, both, reduction, seed: self.seed });
                 }
             }

@@ -53,7 +53,8 @@ impl Table {
         };
         for key in rows.iter().map(|row| row.key) {
             let Key { part, loss, front, both, reduction, .. } = key;
-            let (loss_name, front_name) = (loss.name(), front.name());
+            let loss_name = loss.name();
+            let front_name = front.name();
             if part == Part::Losses && front == Front::Raw {
                 compare(
                     format!("{loss_name}: raw over log-mel"),
@@ -114,7 +115,8 @@ impl fmt::Display for Table {
             for row in self.rows.iter().filter(|row| row.key.part == part) {
                 let Key { loss, front, both, reduction, .. } = row.key;
                 let direction = if both { "both" } else { "forward" };
-                let (loss, front) = (loss.name(), front.name());
+                let loss = loss.name();
+                let front = front.name();
                 let Some(first) = row.cells.first() else {
                     writeln!(
                         f,

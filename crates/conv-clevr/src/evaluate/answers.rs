@@ -17,7 +17,9 @@ pub fn compare<'s>(
     mut answers: impl FnMut(&str, &[(&str, Option<Function>)]) -> Result<Option<Vec<Result<Answer>>>>,
     seed: u64,
 ) -> Result<Evaluation> {
-    let (mut outcomes, mut functions, mut images) = (Vec::new(), Vec::new(), 0);
+    let mut outcomes = Vec::new();
+    let mut functions = Vec::new();
+    let mut images = 0;
     for (image, questions) in by_image(questions)? {
         let programs = questions.iter().map(|question| question.program().transpose());
         let programs = programs.collect::<Result<Vec<_>>>()?;

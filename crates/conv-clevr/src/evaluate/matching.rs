@@ -6,11 +6,12 @@ use crate::{Error, Graph, Kind, Relation, Result, Scene};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Pixels, of a picture 320 wide, between an object's middle and that of the box by which it was seen, at most: a large object is some 50 wide,
-/// and of a half-hidden one the box has the rest.
+/// Pixels, of a picture 320 wide, between an object's middle and that of the box by which it was
+/// seen, at most: a large object is some 50 wide, and of a half-hidden one the box has the rest.
 const FAR: f64 = 20.0;
 
-/// For each object that was seen the object of the scene that it is, if any: the nearest pairs first.
+/// For each object that was seen the object of the scene that it is, if any: the nearest pairs
+/// first.
 pub fn matched(sight: &Sight, scene: &Scene, scale: f64) -> Vec<Option<usize>> {
     let mut pairs = Vec::new();
     for (at, seen) in sight.objects.iter().enumerate() {
@@ -33,7 +34,8 @@ pub fn matched(sight: &Sight, scene: &Scene, scale: f64) -> Vec<Option<usize>> {
     matched
 }
 
-/// The graph that was seen, with what is said of matched objects set right: their traits, and who of them lies where.
+/// The graph that was seen, with what is said of matched objects set right: their traits, and who
+/// of them lies where.
 pub fn set_right(
     sight: &Sight,
     (scene, truth): (&Scene, &Graph),
@@ -121,7 +123,8 @@ impl Seeing {
         for (at, of) in matched.iter().enumerate() {
             count(&mut self.precision, of.is_some());
             let Some(of) = *of else { continue };
-            let (seen, is) = (sight.graph.traits()[at], truth.traits()[of]);
+            let seen = sight.graph.traits()[at];
+            let is = truth.traits()[of];
             for kind in Kind::ALL {
                 let share = self.attributes.entry(*kind).or_default();
                 count(share, seen.get(*kind) == is.get(*kind));

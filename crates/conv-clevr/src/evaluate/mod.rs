@@ -1,4 +1,5 @@
-//! How often answers are right, by type, with intervals, beside the most frequent answer of each type; and whose fault each error is.
+//! How often answers are right, by type, with intervals, beside the most frequent answer of each
+//! type; and whose fault each error is.
 
 mod answers;
 mod matching;
@@ -185,7 +186,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Where it lies by 95 of 100 draws of as many pictures.
     pub interval: [f64; 2],
-    /// The share that one gets who knows only which function a question ends in, and of these questions the most frequent answer to each.
+    /// The share that one gets who knows only which function a question ends in, and of these
+    /// questions the most frequent answer to each.
     pub most_frequent: f64,
     /// The same of it.
     pub most_frequent_interval: [f64; 2],
@@ -211,8 +213,8 @@ pub struct Evaluation {
     pub outcomes: Vec<Outcome>,
 }
 
-/// Answers questions and compares. `look` sees a picture by its file's name, or says that it is not to be asked about; `scenes` find the truth by
-/// it, where there is one.
+/// Answers questions and compares. `look` sees a picture by its file's name, or says that it is not
+/// to be asked about; `scenes` find the truth by it, where there is one.
 ///
 /// # Errors
 /// A program or a scene that contradicts itself; no question that can be compared; those of `look`.
@@ -225,7 +227,8 @@ pub fn evaluate<'s>(
 ) -> Result<Evaluation> {
     let (mut outcomes, mut programs, mut seeing) =
         (Vec::new(), Share::default(), Seeing::default());
-    let (mut images, mut functions) = (0, Vec::new());
+    let mut images = 0;
+    let mut functions = Vec::new();
     for (image, questions) in by_image(questions)? {
         let Some(view) = look(image)? else { continue };
         images += 1;

@@ -10,7 +10,8 @@ pub fn card(config: &Config, data: &str, metrics: BTreeMap<String, f64>) -> Card
     let looks = match &config.maps {
         None => "It never sees the picture.".into(),
         Some(maps) => {
-            let (layer, network) = (maps.made_by.layers.join(", "), &maps.made_by.network);
+            let layer = maps.made_by.layers.join(", ");
+            let network = &maps.made_by.network;
             format!(
                 "It looks at {layer} of a {network}, whose weights `config.json` tells by their hash."
             )

@@ -168,7 +168,8 @@ impl MapsOf {
         let found = format!("{:?}", self.shape);
         InvalidField::unless(are_sides && is_small, "maps.shape", &found, "1 to 16384 each")?;
         for (name, values) in [("maps.mean", &self.mean), ("maps.deviation", &self.deviation)] {
-            let (found, expected) = (values.len(), format!("{channels}, one a channel"));
+            let found = values.len();
+            let expected = format!("{channels}, one a channel");
             InvalidField::unless(found == channels, name, &found, &expected)?;
         }
         let are_numbers = self.mean.iter().all(|mean| mean.is_finite());

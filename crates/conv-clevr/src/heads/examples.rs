@@ -104,7 +104,8 @@ impl Examples {
             });
         }
         if images.is_empty() {
-            let (place, found) = ("questions".into(), "none has an answer".into());
+            let place = "questions".into();
+            let found = "none has an answer".into();
             return Err(Error::Empty { place, found, expected: "answers to learn from" });
         }
         let images = images.into_iter().map(|(image, examples)| (image.into(), examples));
@@ -145,7 +146,9 @@ impl Examples {
         maps: Option<&Maps>,
         device: &Device,
     ) -> Result<(Asked, Tensor)> {
-        let (mut questions, mut of_map, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut questions = Vec::new();
+        let mut of_map = Vec::new();
+        let mut answers = Vec::new();
         for (map, &picture) in pictures.iter().enumerate() {
             for Example { words, answer, function } in &self.images[picture].1 {
                 questions.push((&words[..], *function));

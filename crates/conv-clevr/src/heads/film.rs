@@ -37,7 +37,8 @@ impl Film {
         let mut blocks = Vec::new();
         for at in 0..config.steps {
             let vb = vb.pp(format!("blocks.{at}"));
-            let (one, three) = (Conv2dConfig::default(), padded);
+            let one = Conv2dConfig::default();
+            let three = padded;
             blocks.push(Block {
                 first: conv2d(channels + 2, channels, (1, 1), one, vb.pp("first"))?,
                 second: conv2d(channels, channels, (3, 3), three, vb.pp("second"))?,
@@ -46,7 +47,8 @@ impl Film {
         }
         // The blocks have the coordinates, whatever the stem has.
         let stem = Config { coordinates: false, ..config.clone() };
-        let (inputs, one) = (channels + 2, Conv2dConfig::default());
+        let inputs = channels + 2;
+        let one = Conv2dConfig::default();
         Ok(Self {
             reader: Reader::new(config, false, vb)?,
             stem: Stem::new(&stem, vb)?,
@@ -82,7 +84,8 @@ impl Film {
             }
             let second = block.norm.forward(&second, mode)?;
             // γ is 1 and what the question says (section 3.3).
-            let (gamma, beta) = ((of(2 * at)? + 1.0)?, of(2 * at + 1)?);
+            let gamma = (of(2 * at)? + 1.0)?;
+            let beta = of(2 * at + 1)?;
             let second = relu(&second.broadcast_mul(&gamma)?.broadcast_add(&beta)?)?;
             x = (first + second)?;
         }

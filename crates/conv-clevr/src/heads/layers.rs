@@ -27,7 +27,8 @@ impl Reader {
     pub fn new(config: &Config, bidirectional: bool, vb: &VarBuilder) -> Result<Self> {
         let padding = EmbeddingConfig { padding_index: Some(0) };
         let of = LstmConfig { bidirectional, ..LstmConfig::default() };
-        let (units, question) = (config.units, vb.pp("question"));
+        let units = config.units;
+        let question = vb.pp("question");
         // The gates are i, f, g, o.
         let bias = |unit: usize| if unit / units == 1 { REMEMBERS } else { 0.0 };
         let bias: Vec<f32> = (0..4 * units).map(bias).collect();
@@ -70,7 +71,8 @@ pub(super) struct Stem {
 impl Stem {
     pub fn new(config: &Config, vb: &VarBuilder) -> Result<Self> {
         let Some(maps) = &config.maps else {
-            let (place, found) = ("config.json".into(), "no maps".into());
+            let place = "config.json".into();
+            let found = "no maps".into();
             return Err(Error::Empty { place, found, expected: "those that the head looks at" });
         };
         let channels = maps.shape[0];
@@ -155,7 +157,8 @@ pub(super) fn plain_norm(channels: usize, vb: &VarBuilder) -> Result<BatchNorm> 
     };
     let buffer =
         |name, value| vb.get_with_hints(channels, name, Init::Buffer(Box::new(Init::Const(value))));
-    let (mean, var) = (buffer("running_mean", 0.0)?, buffer("running_var", 1.0)?);
+    let mean = buffer("running_mean", 0.0)?;
+    let var = buffer("running_var", 1.0)?;
     Ok(BatchNorm::new(constant(1.0)?, constant(0.0)?, mean, var, BatchNormConfig::default()))
 }
 

@@ -78,15 +78,18 @@ impl Mac {
     /// The question and the last memory, `[N, 2 d]`, and where each step read, `[N, S]`.
     fn reason(&self, asked: &Asked, mode: &mut Mode) -> Result<(Tensor, Vec<Tensor>)> {
         let (words, question) = self.reader.forward(asked, mode)?;
-        let (words, question) = (self.words.forward(&words)?, self.question.forward(&question)?);
+        let words = self.words.forward(&words)?;
+        let question = self.question.forward(&question)?;
         let places = places(&self.stem.forward(asked, mode)?)?;
         // What does not depend on the question is computed once a picture.
         let places = self.knowledge.forward(&places)?.elu(1.0)?;
         let of = |x: Tensor| x.index_select(&asked.of_map, 0);
-        let (of_place, itself) = (self.of_place.forward(&places)?, self.itself.forward(&places)?);
+        let of_place = self.of_place.forward(&places)?;
+        let itself = self.itself.forward(&places)?;
         let [of_place, itself] = [of(of_place)?, of(itself)?];
         let all = |first: &Tensor| first.broadcast_as((asked.len(), first.dim(1)?))?.contiguous();
-        let (mut control, mut memory) = (all(&self.first_control)?, all(&self.first_memory)?);
+        let mut control = all(&self.first_control)?;
+        let mut memory = all(&self.first_memory)?;
         let mut read = Vec::new();
         for position in &self.positions {
             let step = position.forward(&question)?;

@@ -102,7 +102,8 @@ impl Maps {
     /// As [`Maps::of`].
     pub fn described(&self, images: &[&str]) -> Result<MapsOf> {
         let [channels, rows, columns] = self.shape;
-        let (mut sums, mut squares) = (vec![0f64; channels], vec![0f64; channels]);
+        let mut sums = vec![0f64; channels];
+        let mut squares = vec![0f64; channels];
         for image in images {
             let values = self.of(&[image], &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
             for (channel, values) in values.chunks_exact(rows * columns).enumerate() {

@@ -73,7 +73,8 @@ impl Head for RelationNetwork {
         let [one, other, of_question] = &self.first;
         let (count, objects_each, _) = objects.dims3()?;
         // Both objects of a pair, once a picture: [P, S, S, hidden], as rows of each picture.
-        let (one, other) = (one.forward(&objects)?, other.forward(&objects)?);
+        let one = one.forward(&objects)?;
+        let other = other.forward(&objects)?;
         let pairs = one.unsqueeze(2)?.broadcast_add(&other.unsqueeze(1)?)?;
         let pairs = pairs.reshape((count, objects_each * objects_each, ()))?;
         let question = of_question.forward(&question)?.unsqueeze(1)?;

@@ -115,7 +115,8 @@ fn logits_losses_and_gradients_are_pytorchs() {
     let cases: BTreeMap<String, Case> =
         serde_json::from_str(include_str!("../../tests/reference/heads.json")).unwrap();
     for architecture in Architecture::ALL {
-        let (name, config) = (architecture.name(), config(architecture));
+        let name = architecture.name();
+        let config = config(architecture);
         let case = &cases[name];
         let parameters = parameters(&config, DType::F64);
         let head = head(&config, &parameters.builder(DType::F64, &Device::Cpu)).unwrap();
@@ -218,7 +219,8 @@ impl conv_vision::FeatureSource for Formula {
 /// Twelve pictures, dark or light, with two questions each: the first asks which, the second is
 /// answered alike by all.
 fn small_world(folder: &Path) -> (Vec<Question>, Maps) {
-    let (mut questions, mut files) = (Vec::new(), Vec::new());
+    let mut questions = Vec::new();
+    let mut files = Vec::new();
     for at in 0..12u8 {
         let name = format!("{at}.png");
         let picture = Picture::new(2, 2, vec![200 * (at % 2) + at; 12]).unwrap();
@@ -235,7 +237,8 @@ fn small_world(folder: &Path) -> (Vec<Question>, Maps) {
         }
     }
     let layers = ["layer@2x2".to_string()];
-    let (limits, half) = (conv_vision::Limits::default(), DType::F16);
+    let limits = conv_vision::Limits::default();
+    let half = DType::F16;
     let (features, _) =
         Features::of(&Formula, (&files, folder), &layers, &limits, half, &Device::Cpu).unwrap();
     let path = folder.join("maps.safetensors");

@@ -31,7 +31,8 @@ impl Vocabulary {
             answers.extend(question.answer);
         }
         if answers.is_empty() {
-            let (place, found) = ("questions".into(), "none has an answer".into());
+            let place = "questions".into();
+            let found = "none has an answer".into();
             return Err(Error::Empty { place, found, expected: "answers to learn from" });
         }
         Ok(Self { words: words.into_iter().collect(), answers: answers.into_iter().collect() })

@@ -1,4 +1,5 @@
-//! The parser: from a question to its program in prefix notation, by the convolutional network of conv-translate.
+//! The parser: from a question to its program in prefix notation, by the convolutional network of
+//! conv-translate.
 
 mod recipe;
 mod words;
@@ -14,8 +15,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use words::Named;
 
-/// The least probability that a program must have to be taken for what the question asks, as a share of what is left by likelier ones that it
-/// cannot ask.
+/// The least probability that a program must have to be taken for what the question asks, as a
+/// share of what is left by likelier ones that it cannot ask.
 const LEAST: f32 = 0.5;
 
 /// Programs that are considered where the likeliest does not say what the question names.
@@ -71,8 +72,9 @@ impl Parser {
     /// The program of a question.
     ///
     /// # Errors
-    /// [`Error::UnknownWords`], and [`Error::NotAQuestion`] for a text of known words that is none: the network's program is no program,
-    /// names other things than the question, or is less probable than even.
+    /// [`Error::UnknownWords`], and [`Error::NotAQuestion`] for a text of known words that is none:
+    /// the network's program is no program, names other things than the question, or is less
+    /// probable than even.
     pub fn parse(&self, question: &str) -> Result<Parsed> {
         self.parse_all(&[question])?.pop().unwrap_or_else(|| Err(none("it has no word")))
     }
@@ -86,7 +88,8 @@ impl Parser {
         for questions in questions.chunks(TOGETHER) {
             let read: Vec<_> = questions.iter().map(|text| self.read(text.as_ref())).collect();
             let texts: Vec<&[String]> = read.iter().flatten().map(Vec::as_slice).collect();
-            // The likeliest program word by word is what the question asks but for one in some hundred; of these more are looked at.
+            // The likeliest program word by word is what the question asks but for one in some
+            // hundred; of these more are looked at.
             let mut found = self.search(&texts, 1)?;
             let wrong: Vec<usize> = (0..found.len()).filter(|&at| found[at].is_err()).collect();
             let again: Vec<&[String]> = wrong.iter().map(|&at| texts[at]).collect();
@@ -105,7 +108,8 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// For each question the first of the `beam` likeliest programs that it can be; else why the likeliest is not.
+    /// For each question the first of the `beam` likeliest programs that it can be; else why the
+    /// likeliest is not.
     fn search(&self, questions: &[&[String]], beam: usize) -> Result<Vec<Result<Parsed>>> {
         let search = SearchConfig { beam, n_best: beam, ..SearchConfig::default() };
         let texts: Vec<String> = questions.iter().map(|tokens| tokens.join(" ")).collect();
@@ -122,7 +126,8 @@ impl Parser {
             return Err(none("it has no word"));
         }
         if tokens.len() > LONGEST {
-            let (found, most) = (tokens.len(), LONGEST);
+            let found = tokens.len();
+            let most = LONGEST;
             return Err(none(&format!("it has {found} words, expected at most {most}")));
         }
         if unknown.is_empty() { Ok(tokens) } else { Err(unknown_words(unknown)) }

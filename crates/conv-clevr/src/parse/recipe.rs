@@ -12,7 +12,8 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A small ConvS2S from words to functions: 96 channels; the encoder sees 7 words around each, the decoder the last 17 functions.
+/// A small ConvS2S from words to functions: 96 channels; the encoder sees 7 words around each, the
+/// decoder the last 17 functions.
 ///
 /// # Errors
 /// None.
@@ -67,8 +68,8 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Draws `count` questions to train on and a twentieth as many to watch by, all templates equally often, and writes them into a
-    /// folder as tables of words and functions.
+    /// Draws `count` questions to train on and a twentieth as many to watch by, all templates
+    /// equally often, and writes them into a folder as tables of words and functions.
     ///
     /// # Errors
     /// A template that makes no program, or a folder that cannot be written.
@@ -90,7 +91,8 @@ impl Pairs {
             conv_hub::files::write_atomic(&path, table.as_bytes()).map_err(Error::Write)?;
             Ok::<_, Error>(PairFiles::Table(path))
         };
-        let (train, dev) = (write("train.tsv", train)?, write("dev.tsv", dev)?);
+        let train = write("train.tsv", train)?;
+        let dev = write("dev.tsv", dev)?;
         Ok(Self { train, dev, count: kept })
     }
 }

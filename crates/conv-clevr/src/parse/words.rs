@@ -1,9 +1,11 @@
-//! A question's words: as the parser's network reads them, and those that name an attribute or a relation, which a program must have too.
+//! A question's words: as the parser's network reads them, and those that name an attribute or a
+//! relation, which a program must have too.
 
 use crate::{Attribute, Function, Kind, Relation};
 use std::collections::BTreeMap;
 
-/// A question in lower case, its marks apart, with a question mark at its end: `"Is there a cube"` is `is there a cube ?`.
+/// A question in lower case, its marks apart, with a question mark at its end: `"Is there a cube"`
+/// is `is there a cube ?`.
 pub fn tokens(question: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     for word in question.split_whitespace() {

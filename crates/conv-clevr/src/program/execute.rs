@@ -59,7 +59,8 @@ impl fmt::Display for Output {
     }
 }
 
-/// The least probability with which an object is what a question calls it, to be taken for the one that it speaks of.
+/// The least probability with which an object is what a question calls it, to be taken for the one
+/// that it speaks of.
 const LIKELY: f32 = 0.02;
 
 /// How likely the second best may be at most, as a share of the best's probability.
@@ -75,11 +76,13 @@ pub struct Execution {
 }
 
 impl Program {
-    /// Executes it. A question that speaks of *the* green cube says that there is exactly one. Where none was seen, or several, `unique` gives the
-    /// object that is most probably so by the graph's beliefs, if that is clear; where all is certain it never is.
+    /// Executes it. A question that speaks of *the* green cube says that there is exactly one.
+    /// Where none was seen, or several, `unique` gives the object that is most probably so by the
+    /// graph's beliefs, if that is clear; where all is certain it never is.
     ///
     /// # Errors
-    /// [`Error::NotUnique`], where the question speaks of *the* such object and there is none, or several, and no object clearly likelier.
+    /// [`Error::NotUnique`], where the question speaks of *the* such object and there is none, or
+    /// several, and no object clearly likelier.
     pub fn execute(&self, graph: &Graph) -> Result<Execution> {
         let (outputs, failed) = self.trace(graph);
         if let Some(error) = failed {
@@ -112,9 +115,11 @@ impl Program {
         (outputs, None)
     }
 
-    /// The object that step `at`, `unique`, most probably means: of those that the filters before it were given, the likeliest to pass them all.
+    /// The object that step `at`, `unique`, most probably means: of those that the filters before
+    /// it were given, the likeliest to pass them all.
     fn likeliest(&self, at: usize, graph: &Graph, outputs: &[Output]) -> Option<usize> {
-        let (mut from, mut filters) = (*self.0[at].inputs.first()?, Vec::new());
+        let mut from = *self.0[at].inputs.first()?;
+        let mut filters = Vec::new();
         while let Function::Filter(value) = self.0[from].function {
             filters.push(value);
             from = *self.0[from].inputs.first()?;
@@ -188,7 +193,8 @@ mod tests {
     use crate::scene::Beliefs;
     use crate::{Color, Material, Shape, Size, Traits};
 
-    /// A large red metal cube, a small red rubber sphere right of it and a small blue metal cube right of both.
+    /// A large red metal cube, a small red rubber sphere right of it and a small blue metal cube
+    /// right of both.
     fn graph() -> Graph {
         let of = |size, color, material, shape| Traits { size, color, material, shape };
         let traits = vec![

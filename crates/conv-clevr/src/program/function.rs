@@ -1,4 +1,5 @@
-//! CLEVR's functions (Johnson et al. 2016, section 3.2 and supplement A): what each takes and gives.
+//! CLEVR's functions (Johnson et al. 2016, section 3.2 and supplement A): what each takes and
+//! gives.
 
 use crate::attribute::UnknownWord;
 use crate::{Attribute, Kind, Relation};
@@ -136,7 +137,8 @@ impl Function {
     /// The function of a file's name and values.
     ///
     /// # Errors
-    /// In words: an unknown name, a value of no such kind, or more or fewer values than the function has.
+    /// In words: an unknown name, a value of no such kind, or more or fewer values than the
+    /// function has.
     pub fn new(name: &str, values: &[impl AsRef<str>]) -> Result<Self, String> {
         let known = KNOWN.iter().copied().find(|function| function.name() == name);
         let known = known.ok_or_else(|| "is no function of CLEVR's".to_string())?;

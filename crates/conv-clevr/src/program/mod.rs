@@ -14,8 +14,8 @@ use std::fmt;
 /// Steps that a program has at most: CLEVR's longest have less than 30.
 const MOST_STEPS: usize = 1000;
 
-/// A step as a file has it, unchecked. The function's key is `function` in v1.0 and `type` in what the generator writes; its values are
-/// `value_inputs`, or `side_inputs` in templates.
+/// A step as a file has it, unchecked. The function's key is `function` in v1.0 and `type` in what
+/// the generator writes; its values are `value_inputs`, or `side_inputs` in templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawStep {
     /// The function's name.
@@ -38,7 +38,8 @@ pub struct Step {
     pub inputs: Vec<usize>,
 }
 
-/// A program that can be executed: every step takes what its function needs from earlier steps, and the last gives an answer.
+/// A program that can be executed: every step takes what its function needs from earlier steps, and
+/// the last gives an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program(Vec<Step>);
 
@@ -46,8 +47,9 @@ impl Program {
     /// Checks the steps of a file.
     ///
     /// # Errors
-    /// [`Error::Program`], which names the first step at fault: a function or value that is not known, more or fewer inputs than the function
-    /// has, an input that is no step, the step itself, one that comes later or one that leads back to it, or that gives something else than
+    /// [`Error::Program`], which names the first step at fault: a function or value that is not
+    /// known, more or fewer inputs than the function has, an input that is no step, the step
+    /// itself, one that comes later or one that leads back to it, or that gives something else than
     /// the function takes; and a last step that gives no answer.
     pub fn new(raw: &[RawStep]) -> Result<Self> {
         let mut steps: Vec<Step> = Vec::with_capacity(raw.len().min(MOST_STEPS));
@@ -60,7 +62,8 @@ impl Program {
             let function = Function::new(&step.function, &step.value_inputs).map_err(wrong)?;
             let takes = function.inputs();
             if step.inputs.len() != takes.len() {
-                let (found, expected) = (step.inputs.len(), takes.len());
+                let found = step.inputs.len();
+                let expected = takes.len();
                 return Err(wrong(format!("has {found} inputs, expected {expected}")));
             }
             let mut inputs = Vec::with_capacity(takes.len());

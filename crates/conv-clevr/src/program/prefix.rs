@@ -1,15 +1,18 @@
-//! Programs in prefix notation: what the parser writes. Each function stands before its inputs, so that no bracket is needed.
+//! Programs in prefix notation: what the parser writes. Each function stands before its inputs, so
+//! that no bracket is needed.
 
 use super::{MOST_STEPS, Program, RawStep};
 use crate::{Error, Function, Result};
 
 impl Program {
-    /// Its functions, each before its inputs: `count filter_color[red] scene`. A result that is taken twice is written twice.
+    /// Its functions, each before its inputs: `count filter_color[red] scene`. A result that is
+    /// taken twice is written twice.
     ///
     /// # Errors
     /// [`Error::Program`], where that makes more than a thousand.
     pub fn prefix(&self) -> Result<Vec<Function>> {
-        let (mut prefix, mut open) = (Vec::new(), vec![self.0.len() - 1]);
+        let mut prefix = Vec::new();
+        let mut open = vec![self.0.len() - 1];
         while let Some(at) = open.pop() {
             let step = &self.0[at];
             if prefix.len() == MOST_STEPS {
@@ -29,11 +32,12 @@ impl Program {
             || matches!((self.prefix(), other.prefix()), (Ok(own), Ok(others)) if own == others)
     }
 
-    /// The program that is written so, its steps in the order in which the original's have them: inputs before what takes them, the
-    /// first input first.
+    /// The program that is written so, its steps in the order in which the original's have them:
+    /// inputs before what takes them, the first input first.
     ///
     /// # Errors
-    /// [`Error::Program`] with the function's place in `prefix` for its step: inputs that are missing, left over or of another type.
+    /// [`Error::Program`] with the function's place in `prefix` for its step: inputs that are
+    /// missing, left over or of another type.
     pub fn from_prefix(prefix: &[Function]) -> Result<Self> {
         let wrong = |step: usize, reason: String| {
             let function = prefix.get(step).map_or_else(String::new, |at| at.name().into());
@@ -61,7 +65,8 @@ impl Program {
         }
         match open.pop() {
             Some((at, inputs)) => {
-                let (found, expected) = (inputs.len(), prefix[at].inputs().len());
+                let found = inputs.len();
+                let expected = prefix[at].inputs().len();
                 Err(wrong(at, format!("has {found} inputs, expected {expected}")))
             }
             None => Self::new(&steps),

@@ -52,7 +52,8 @@ impl Camera {
         let to: [f64; 3] = std::array::from_fn(|axis| place[axis] - self.place[axis]);
         let [across, up, distance] = self.axes().map(|axis| dot(axis, to));
         let scale = self.focus() / distance;
-        let (width, height) = (self.width as f64, self.height as f64);
+        let width = self.width as f64;
+        let height = self.height as f64;
         [width / 2.0 + across * scale, height / 2.0 - up * scale, distance]
     }
 
@@ -89,7 +90,8 @@ impl Camera {
     pub fn fit(objects: &[Object], (width, height): (usize, usize)) -> Option<(Self, f64)> {
         let mut camera = Self { place: PLACE, width, height };
         for _ in 0..ROUNDS {
-            let (mut square, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
+            let mut square = [[0.0; 3]; 3];
+            let mut right = [0.0; 3];
             for object in objects {
                 let errors = camera.errors(object);
                 let slopes = [0, 1, 2].map(|axis: usize| {

@@ -77,7 +77,8 @@ impl Folder {
         mut make: impl FnMut(usize) -> Result<(Scene, Stage)>,
         mut told: impl FnMut(Filled),
     ) -> Result<Filled> {
-        let (mut filled, mut scenes) = (Filled::default(), Vec::new());
+        let mut filled = Filled::default();
+        let mut scenes = Vec::new();
         for at in 0..count {
             let name = name(at);
             let [image, mask, graph] = self.files(&name)?;
@@ -149,7 +150,8 @@ mod tests {
     }
 
     fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-        let (mut files, mut open) = (BTreeMap::new(), vec![root.to_path_buf()]);
+        let mut files = BTreeMap::new();
+        let mut open = vec![root.to_path_buf()];
         while let Some(folder) = open.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();

@@ -77,12 +77,14 @@ impl Lights {
     /// The light of one of them at a point, from a place of it that two numbers from 0 to 1 say.
     pub fn beam(&self, at: usize, point: Vector, [u, v]: [f32; 2]) -> Beam {
         let Some(lamp) = self.lamps.get(at) else {
-            let (radius, angle) = (u.sqrt(), 2.0 * PI * v);
+            let radius = u.sqrt();
+            let angle = 2.0 * PI * v;
             let [first, second] = self.sun;
             let along =
                 SUN.unit() + first * (radius * angle.cos()) + second * (radius * angle.sin());
             let along = along.unit();
-            let (to, light) = (along * 1e4, Vector::all(SUNLIGHT));
+            let to = along * 1e4;
+            let light = Vector::all(SUNLIGHT);
             return Beam { to, along, light, middle: SUN.unit(), radius: SUN_RADIUS };
         };
         let [first, second] = lamp.sides;

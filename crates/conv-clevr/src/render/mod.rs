@@ -176,7 +176,9 @@ impl Stage {
 
     /// The sum of a pixel's first rays, and whether they differ.
     fn pixel(&self, seed: u64, column: usize, row: usize) -> (Vector, bool) {
-        let (mut sum, mut low, mut high) = (Vector::default(), [1f32; 3], [0f32; 3]);
+        let mut sum = Vector::default();
+        let mut low = [1f32; 3];
+        let mut high = [0f32; 3];
         for ray in 0..FIRST {
             let light = self.sent(seed, column, row, ray);
             for (channel, value) in light.0.map(f32::sqrt).into_iter().enumerate() {
@@ -286,7 +288,8 @@ mod tests {
         assert!(r > 90 && r > 2 * g - 30 && (g - b).abs() < 12, "{r} {g} {b}");
         // The lamp beside the camera throws a shadow away from it.
         let behind = [-1.1, 0.5, 0.0];
-        let (light, shadow) = (pixel(&empty, behind)[1], pixel(&red, behind)[1]);
+        let light = pixel(&empty, behind)[1];
+        let shadow = pixel(&red, behind)[1];
         assert!(shadow < light - 8, "{shadow} {light}");
         // Metal has highlights, and shows a neighbour's colour where it shows a dark sky or ground
         // without one.

@@ -54,7 +54,8 @@ impl Shot {
     pub(super) fn check(&self) -> Result<(), String> {
         let Camera { place, width, height } = self.camera;
         if !SIDES.contains(&width) || !SIDES.contains(&height) {
-            let (least, most) = (SIDES.start(), SIDES.end());
+            let least = SIDES.start();
+            let most = SIDES.end();
             return Err(format!(
                 "is of {width} x {height} pixels, expected {least} to {most} a side"
             ));

@@ -100,7 +100,8 @@ fn sphere(ray: &Ray) -> Option<(f32, Vector)> {
 
 /// Where a ray enters and leaves what lies between two planes at -1 and 1.
 fn between(from: f32, along: f32) -> (f32, f32) {
-    let (a, b) = ((-1.0 - from) / along, (1.0 - from) / along);
+    let a = (-1.0 - from) / along;
+    let b = (1.0 - from) / along;
     (a.min(b), a.max(b))
 }
 
@@ -122,7 +123,8 @@ fn slab_cylinder(ray: &Ray) -> Option<(f32, f32)> {
     let half = (x * dx + y * dy) / square;
     let root = half * half - (x * x + y * y - 1.0) / square;
     let root = if root > 0.0 { root.sqrt() } else { return None };
-    let (enter, leave) = (first.max(-half - root), last.min(-half + root));
+    let enter = first.max(-half - root);
+    let leave = last.min(-half + root);
     (enter < leave && leave > 0.0).then_some((enter, leave))
 }
 

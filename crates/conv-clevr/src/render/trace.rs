@@ -51,7 +51,8 @@ impl World {
     /// The light that comes along a ray of length 1 against its direction.
     pub fn light(&self, ray: &Ray, numbers: &mut Numbers) -> Vector {
         let (mut ray, mut left) = (*ray, None);
-        let (mut sum, mut share) = (Vector::default(), Vector::all(1.0));
+        let mut sum = Vector::default();
+        let mut share = Vector::all(1.0);
         for bounce in 0..=BOUNCES {
             let Some(Met { what, hit }) = self.met(&ray, left) else { return sum + share * SKY };
             let point = ray.at(hit.distance);
@@ -67,7 +68,8 @@ impl World {
             }
             let straight = ray.along.reflected(hit.normal);
             let ([u, v], [across, along]) = (numbers.pair(), straight.frame());
-            let (radius, angle) = (STRAY * u.sqrt(), 2.0 * PI * v);
+            let radius = STRAY * u.sqrt();
+            let angle = 2.0 * PI * v;
             let strayed =
                 straight + across * (radius * angle.cos()) + along * (radius * angle.sin());
             let along = if strayed.dot(hit.normal) > 0.0 { strayed } else { straight };
@@ -115,7 +117,8 @@ impl World {
     fn around(&self, point: Vector, normal: Vector, what: Option<usize>) -> Vector {
         let up = normal.0[2];
         let [x, y, height] = point.0;
-        let (mut hidden, mut bounced) = (0.0, Vector::default());
+        let mut hidden = 0.0;
+        let mut bounced = Vector::default();
         for (at, (solid, surface)) in self.solids.iter().enumerate() {
             let to = solid.centre - point;
             let square = to.dot(to).max(1e-3);

@@ -71,7 +71,9 @@ pub struct Sampled {
 impl Default for Sampler {
     /// The original's rules and three quarters of a VGA picture's side.
     fn default() -> Self {
-        let (width, height, split) = (320, 240, "new".into());
+        let width = 320;
+        let height = 240;
+        let split = "new".into();
         Self { seed: 1, cogent: None, objects: OBJECTS, width, height, split }
     }
 }
@@ -113,7 +115,8 @@ impl Sampler {
             let expected = "up to 32 letters, digits, - and _";
             return Err(InvalidField::new("split", &self.split, expected).into());
         }
-        let (least, most) = (*self.objects.start(), *self.objects.end());
+        let least = *self.objects.start();
+        let most = *self.objects.end();
         if least == 0 || least > most || most > *OBJECTS.end() {
             let expected = format!("1 to {} objects", OBJECTS.end());
             return Err(InvalidField::new("objects", format!("{least} to {most}"), expected).into());
@@ -168,7 +171,8 @@ impl Sampler {
             let size = *Size::ALL.choose(rng)?;
             let is_free = |x: f64, y: f64| {
                 objects.iter().all(|other| {
-                    let (dx, dy) = (x - other.coords[0], y - other.coords[1]);
+                    let dx = x - other.coords[0];
+                    let dy = y - other.coords[1];
                     let apart = |axis: &[f64; 3]| (dx * axis[0] + dy * axis[1]).abs() >= APART;
                     dx.hypot(dy) - half(size) - half(other.size) >= GAP
                         && apart(right)

@@ -35,7 +35,9 @@ impl Beliefs {
 
 /// The place of a value among those of all kinds.
 pub(crate) fn place(value: Attribute) -> usize {
-    let (sizes, colors, materials) = (Size::ALL.len(), Color::ALL.len(), Material::ALL.len());
+    let sizes = Size::ALL.len();
+    let colors = Color::ALL.len();
+    let materials = Material::ALL.len();
     debug_assert!(sizes + colors + materials + Shape::ALL.len() == VALUES);
     match value {
         Attribute::Size(value) => value as usize,

@@ -14,10 +14,12 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// The graph of objects with these traits; `related` is by relation in the order of [`Relation::ALL`], then by object.
+    /// The graph of objects with these traits; `related` is by relation in the order of
+    /// [`Relation::ALL`], then by object.
     ///
     /// # Errors
-    /// In words: lists that are not one an object, or that name objects which are not there, one twice, or itself.
+    /// In words: lists that are not one an object, or that name objects which are not there, one
+    /// twice, or itself.
     pub fn new(traits: Vec<Traits>, related: [Vec<Vec<usize>>; 4]) -> Result<Self, String> {
         let count = traits.len();
         for (relation, lists) in Relation::ALL.iter().zip(&related) {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use std::path::Path;
 
-/// How far, in units of the scene, an object must lie along a direction to be said to lie there: the original's `eps`.
+/// How far, in units of the scene, an object must lie along a direction to be said to lie there:
+/// the original's `eps`.
 pub const MARGIN: f64 = 0.2;
 
 /// An object of a scene, in v1.0's order of fields.
@@ -35,7 +36,8 @@ pub struct Object {
     pub coords: [f64; 3],
     /// Its material.
     pub material: Material,
-    /// Its centre in the picture: column and row in pixels, from the upper left corner, and its distance from the camera.
+    /// Its centre in the picture: column and row in pixels, from the upper left corner, and its
+    /// distance from the camera.
     pub pixel_coords: [Number; 3],
     /// What else a file says of it.
     #[serde(flatten)]
@@ -62,7 +64,8 @@ pub struct Scene {
     pub image_index: u64,
     /// What is in it.
     pub objects: Vec<Object>,
-    /// For `left`, `right`, `behind` and `front`: for each object those that lie there, seen from it.
+    /// For `left`, `right`, `behind` and `front`: for each object those that lie there, seen from
+    /// it.
     #[serde(default, skip_serializing_if = "Ordered::is_empty")]
     pub relationships: Ordered<Vec<Vec<usize>>>,
     /// The name of its picture.
@@ -79,8 +82,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// For each relation, in the order of [`Relation::ALL`], and for each object, the objects that lie there, as the original computes
-    /// them: those whose way from it along the scene's own direction is longer than [`MARGIN`].
+    /// For each relation, in the order of [`Relation::ALL`], and for each object, the objects that
+    /// lie there, as the original computes them: those whose way from it along the scene's own
+    /// direction is longer than [`MARGIN`].
     ///
     /// # Errors
     /// [`Error::Scene`], where the scene has no such direction.
@@ -96,10 +100,12 @@ impl Scene {
         Ok(computed)
     }
 
-    /// What a program is executed on: traits and relations. The relations are those of the file, or computed where it has none.
+    /// What a program is executed on: traits and relations. The relations are those of the file, or
+    /// computed where it has none.
     ///
     /// # Errors
-    /// [`Error::Scene`]: lists that are not one an object, or name objects that the scene lacks, one twice, or itself.
+    /// [`Error::Scene`]: lists that are not one an object, or name objects that the scene lacks,
+    /// one twice, or itself.
     pub fn graph(&self) -> Result<Graph> {
         let related = if self.relationships.is_empty() {
             self.computed_relationships()?
@@ -120,7 +126,8 @@ impl Scene {
     }
 }
 
-/// For each place those further along a direction by more than [`MARGIN`], as the original's `compute_all_relationships`.
+/// For each place those further along a direction by more than [`MARGIN`], as the original's
+/// `compute_all_relationships`.
 pub(crate) fn lie_along(coords: &[[f64; 3]], direction: &[f64; 3]) -> Vec<Vec<usize>> {
     let lies = |from: &[f64; 3], to: &[f64; 3]| {
         (0..3).map(|axis| (to[axis] - from[axis]) * direction[axis]).sum::<f64>() > MARGIN

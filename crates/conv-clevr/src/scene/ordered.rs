@@ -1,11 +1,13 @@
-//! A JSON object whose keys stay in the order of the file, so that what is read is written unchanged.
+//! A JSON object whose keys stay in the order of the file, so that what is read is written
+//! unchanged.
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Values by name, in the order in which they were read. Few: a name is found by looking through them.
+/// Values by name, in the order in which they were read. Few: a name is found by looking through
+/// them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ordered<T>(pub Vec<(String, T)>);
 

@@ -8,7 +8,8 @@ use conv_detect::Instance;
 use conv_vision::Picture;
 use std::path::Path;
 
-/// The score that an instance has at least to be taken for an object. On held-out rendered scenes what lies between 0.3 and 0.8 is rare.
+/// The score that an instance has at least to be taken for an object. On held-out rendered scenes
+/// what lies between 0.3 and 0.8 is rare.
 const LEAST: f32 = 0.5;
 
 /// A detector whose heads name size, colour, material and shape of an object.
@@ -75,7 +76,8 @@ fn seen(detector: &conv_detect::Detector, instance: &Instance) -> Result<Seen> {
             beliefs.set(Attribute::of(kind, value).map_err(wrong)?, *probability);
         }
     }
-    // Its own measures of where the object stands are less exact than what its box says: see docs/clevr.md.
+    // Its own measures of where the object stands are less exact than what its box says: see
+    // docs/clevr.md.
     Ok(Seen {
         traits,
         bounds: instance.bounding_box.corners().map(f64::from),

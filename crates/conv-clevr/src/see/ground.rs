@@ -1,5 +1,6 @@
-//! Where an object stands, told from its box. The camera hardly moves between CLEVR's pictures, so that box, size and shape say it:
-//! for each size and shape a polynomial of second degree, fitted on rendered scenes.
+//! Where an object stands, told from its box. The camera hardly moves between CLEVR's pictures, so
+//! that box, size and shape say it: for each size and shape a polynomial of second degree, fitted
+//! on rendered scenes.
 
 use super::WIDTH;
 use crate::{Error, Result, Shape, Size, json};
@@ -13,7 +14,8 @@ const TERMS: usize = 15;
 /// Times that a fit weighs its examples anew.
 const ROUNDS: usize = 10;
 
-/// An error, in units of the scene, beyond which an example pulls no harder: boxes of half-hidden objects lie.
+/// An error, in units of the scene, beyond which an example pulls no harder: boxes of half-hidden
+/// objects lie.
 const PULL: f64 = 0.1;
 
 /// What a place is told from.
@@ -34,7 +36,8 @@ impl Standing {
         format!("{} {}", self.size, self.shape)
     }
 
-    /// The middle, width and height of the box, in half widths of the picture from its middle, and their products.
+    /// The middle, width and height of the box, in half widths of the picture from its middle, and
+    /// their products.
     fn terms(&self) -> [f64; TERMS] {
         let half = WIDTH as f64 / 2.0;
         let [left, top, right, bottom] = self.bounds;
@@ -45,7 +48,8 @@ impl Standing {
             bottom - top,
         ]
         .map(|number| number / half);
-        let (mut terms, mut at) = ([1.0; TERMS], 1);
+        let mut terms = [1.0; TERMS];
+        let mut at = 1;
         for (i, first) in numbers.iter().enumerate() {
             terms[at] = *first;
             at += 1;
@@ -66,8 +70,9 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Fits boxes to places: how far right of the ground's middle and how far behind it they are, in units of the scene, as the camera sees
-    /// it. Each group is solved by least squares whose outliers count less from round to round.
+    /// Fits boxes to places: how far right of the ground's middle and how far behind it they are,
+    /// in units of the scene, as the camera sees it. Each group is solved by least squares whose
+    /// outliers count less from round to round.
     ///
     /// # Errors
     /// A size and shape with fewer than 30 examples, by name, or examples without finite numbers.
@@ -106,7 +111,8 @@ impl Ground {
         let ground: Self = json::read(path)?;
         for (size, shape) in Size::ALL.iter().flat_map(|s| Shape::ALL.iter().map(move |h| (s, h))) {
             if !ground.groups.contains_key(&format!("{size} {shape}")) {
-                let (field, reason) = (" groups".into(), format!("no `{size} {shape}`"));
+                let field = " groups".into();
+                let reason = format!("no `{size} {shape}`");
                 return Err(Error::Json { path: path.into(), field, reason });
             }
         }
@@ -121,7 +127,8 @@ impl Ground {
         json::write(path, self)
     }
 
-    /// How far right of the ground's middle and how far behind it an object stands, in units of the scene.
+    /// How far right of the ground's middle and how far behind it an object stands, in units of the
+    /// scene.
     pub fn place(&self, standing: &Standing) -> [f64; 2] {
         let terms = standing.terms();
         let value = |factors: &[f64; TERMS]| factors.iter().zip(&terms).map(|(a, b)| a * b).sum();
@@ -131,12 +138,14 @@ impl Ground {
     }
 }
 
-/// The factors of the least sum of errors, of which those beyond [`PULL`] count as such and not as squares (Huber's).
+/// The factors of the least sum of errors, of which those beyond [`PULL`] count as such and not as
+/// squares (Huber's).
 fn fit(examples: &[([f64; TERMS], f64)]) -> Option<[f64; TERMS]> {
     let mut weights = vec![1.0; examples.len()];
     let mut factors = [0.0; TERMS];
     for _ in 0..ROUNDS {
-        let (mut matrix, mut right) = ([[0.0; TERMS]; TERMS], [0.0; TERMS]);
+        let mut matrix = [[0.0; TERMS]; TERMS];
+        let mut right = [0.0; TERMS];
         for ((terms, target), weight) in examples.iter().zip(&weights) {
             for (row, a) in terms.iter().enumerate() {
                 right[row] += weight * a * target;

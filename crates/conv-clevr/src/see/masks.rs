@@ -8,8 +8,9 @@ use std::path::Path;
 /// A box and the place that it stands on.
 pub type Placed = (Standing, [f64; 2]);
 
-/// The boxes and places of the objects of a folder with `scenes.json` and `masks/`, whose pixels are an object's number and 1. A place is
-/// where the scene's own camera has it: right of and behind the middle of the ground. Objects of which no pixel shows are left out. Each example
+/// The boxes and places of the objects of a folder with `scenes.json` and `masks/`, whose pixels
+/// are an object's number and 1. A place is where the scene's own camera has it: right of and
+/// behind the middle of the ground. Objects of which no pixel shows are left out. Each example
 /// comes with its scene's number.
 ///
 /// # Errors
@@ -33,7 +34,8 @@ fn of_scene(scene: &Scene, mask: &Picture) -> Result<Vec<(Standing, [f64; 2])>> 
     };
     let axes = [axis(Relation::Right)?, axis(Relation::Behind)?];
     let scale = WIDTH as f64 / mask.width() as f64;
-    // The rows of the picture as it is read; of the mask none is resized, lest numbers run into each other.
+    // The rows of the picture as it is read; of the mask none is resized, lest numbers run into
+    // each other.
     let height = as_read(mask)?.height() as f64;
     let boxes = bounds(mask, scene.objects.len());
     let example = |(object, bounds): (&crate::scene::Object, Option<[usize; 4]>)| {
@@ -49,7 +51,8 @@ fn of_scene(scene: &Scene, mask: &Picture) -> Result<Vec<(Standing, [f64; 2])>> 
 fn bounds(mask: &Picture, count: usize) -> Vec<Option<[usize; 4]>> {
     let mut boxes: Vec<Option<[usize; 4]>> = vec![None; count];
     for (at, pixel) in mask.pixels().chunks_exact(3).enumerate() {
-        let (x, y) = (at % mask.width(), at / mask.width());
+        let x = at % mask.width();
+        let y = at / mask.width();
         let Some(found) = usize::from(pixel[0]).checked_sub(1).and_then(|of| boxes.get_mut(of))
         else {
             continue;

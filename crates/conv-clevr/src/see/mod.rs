@@ -13,15 +13,16 @@ use crate::{Error, Graph, Relation, Result, Traits};
 use conv_vision::{Filter, Picture};
 use serde::Serialize;
 
-/// The share of a picture that is [`grey_ground`] at least. Of the 600 rendered pictures that models learn from the least is 0.76; of 202
-/// photographs of Caltech-101 one in 17 has as much.
+/// The share of a picture that is [`grey_ground`] at least. Of the 600 rendered pictures that
+/// models learn from the least is 0.76; of 202 photographs of Caltech-101 one in 17 has as much.
 const LEAST_GROUND: f64 = 0.6;
 
-/// How far from the ground's middle a thing is no object of a scene's, in units of the scene: objects stand within 3 of it along each side of a
-/// square, so within 4.3.
+/// How far from the ground's middle a thing is no object of a scene's, in units of the scene:
+/// objects stand within 3 of it along each side of a square, so within 4.3.
 const EDGE: f64 = 5.5;
 
-/// Columns that every picture is read with, whatever its height: the original's, of 480, become 320 × 213.
+/// Columns that every picture is read with, whatever its height: the original's, of 480, become 320
+/// × 213.
 pub const WIDTH: usize = 320;
 
 /// An object that was seen.
@@ -30,7 +31,8 @@ pub struct Seen {
     /// What it is like.
     #[serde(flatten)]
     pub traits: Traits,
-    /// Left, top, right and bottom of what shows of it, in pixels of the picture as it is read, [`WIDTH`] wide.
+    /// Left, top, right and bottom of what shows of it, in pixels of the picture as it is read,
+    /// [`WIDTH`] wide.
     pub bounds: [f64; 4],
     /// How sure the detector is, 0 to 1.
     pub score: f64,
@@ -47,7 +49,8 @@ impl Seen {
     }
 }
 
-/// What finds objects in pictures. A trained detector is one; so is a file of scenes whose objects are known.
+/// What finds objects in pictures. A trained detector is one; so is a file of scenes whose objects
+/// are known.
 pub trait See: Send + Sync {
     /// The objects of a picture that is [`WIDTH`] pixels wide.
     ///
@@ -69,10 +72,12 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// The scene of a picture: it is resized to [`WIDTH`], looked at, and each object put on the ground by its box.
+    /// The scene of a picture: it is resized to [`WIDTH`], looked at, and each object put on the
+    /// ground by its box.
     ///
     /// # Errors
-    /// [`Error::NoObject`] by the name `image`, where nothing is seen, or the picture is not of CLEVR's grey ground; the detector's own.
+    /// [`Error::NoObject`] by the name `image`, where nothing is seen, or the picture is not of
+    /// CLEVR's grey ground; the detector's own.
     pub fn new(see: &dyn See, ground: &Ground, picture: &Picture, image: &str) -> Result<Self> {
         let read = as_read(picture)?;
         let none = |reason| Err(Error::NoObject { image: image.into(), reason });
@@ -107,7 +112,8 @@ impl Sight {
 /// # Errors
 /// Only those of resizing.
 pub fn as_read(picture: &Picture) -> Result<Picture> {
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     if width == WIDTH {
         return Ok(picture.clone());
     }
@@ -115,9 +121,11 @@ pub fn as_read(picture: &Picture) -> Result<Picture> {
     Ok(picture.resize(WIDTH, height.clamp(1, 64 * WIDTH), Filter::Bilinear)?)
 }
 
-/// The share of a picture's pixels that are smooth and without colour, neither black nor white, as the ground of every scene is.
+/// The share of a picture's pixels that are smooth and without colour, neither black nor white, as
+/// the ground of every scene is.
 fn grey_ground(picture: &Picture) -> f64 {
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     let pixel = |x: usize, y: usize| {
         let at = (y * width + x) * 3;
         let rgb: [f64; 3] =
@@ -136,8 +144,9 @@ fn grey_ground(picture: &Picture) -> f64 {
     grey as f64 / ((width - 1) * (height - 1)).max(1) as f64
 }
 
-/// The graph of objects that stand at these places. A scene of CLEVR leaves at least 0.4 between any two objects along each direction, so
-/// that of two estimates the sign decides: one is left of the other or right of it, and behind it or in front of it.
+/// The graph of objects that stand at these places. A scene of CLEVR leaves at least 0.4 between
+/// any two objects along each direction, so that of two estimates the sign decides: one is left of
+/// the other or right of it, and behind it or in front of it.
 pub(crate) fn graph(traits: Vec<Traits>, places: &[[f64; 2]]) -> Result<Graph> {
     let mut related = [const { Vec::new() }; 4];
     for (lists, relation) in related.iter_mut().zip(Relation::ALL) {

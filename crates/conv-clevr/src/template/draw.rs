@@ -20,7 +20,8 @@ pub struct Drawn {
     pub index: usize,
 }
 
-/// The values of slots by name, in the order in which they were filled; empty for a slot left empty.
+/// The values of slots by name, in the order in which they were filled; empty for a slot left
+/// empty.
 pub(super) type Values<'t> = Vec<(&'t str, &'static str)>;
 
 /// A slot of a filter, its kind, and its value, if it has one.
@@ -68,7 +69,9 @@ fn fill<'t>(
         return Err(format!("more than {MOST} nodes or slots"));
     }
     // The step that ends each node, and the values of slots.
-    let (mut steps, mut ends, mut values) = (Vec::<RawStep>::new(), Vec::new(), Values::new());
+    let mut steps = Vec::<RawStep>::new();
+    let mut ends = Vec::new();
+    let mut values = Values::new();
     for (at, node) in template.nodes.iter().enumerate() {
         let input = |&input: &usize| {
             ends.get(input).copied().ok_or_else(|| format!("node {at} takes node {input}"))
@@ -121,7 +124,8 @@ fn fill<'t>(
                     values.push((name, value));
                     end = push("relate", Some(value), vec![end]);
                 }
-                // The generator never says "the thing" of any object, nor "either things or things".
+                // The generator never says "the thing" of any object, nor "either things or
+                // things".
                 "filter" => {
                     let names: Vec<_> = slots.by_ref().collect();
                     // Where it is looked for among what lies somewhere, "the thing" may be said.
@@ -156,7 +160,8 @@ fn fill<'t>(
     Ok((steps, values))
 }
 
-/// The functions that a composite node stands for, and whether it is one: `relate_filter_unique` and its like.
+/// The functions that a composite node stands for, and whether it is one: `relate_filter_unique`
+/// and its like.
 pub(super) fn parts(function: &str) -> (Vec<&str>, bool) {
     let parts: Vec<&str> = function.split('_').collect();
     let kinds = Kind::ALL.iter().any(|kind| parts.contains(&kind.word()));
@@ -224,10 +229,12 @@ fn single_blanks(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// "How many other red things are the same size as the blue cube" needs no "other": the two cannot be one. The generator drops it
-/// where a template has exactly two objects and both name another value of an attribute; "thing" counts as a shape there.
+/// "How many other red things are the same size as the blue cube" needs no "other": the two cannot
+/// be one. The generator drops it where a template has exactly two objects and both name another
+/// value of an attribute; "thing" counts as a shape there.
 fn other(text: String, values: &Values) -> String {
-    let (mut first, mut second) = ([""; 4], [""; 4]);
+    let mut first = [""; 4];
+    let mut second = [""; 4];
     for (name, value) in values {
         let slots = ["<Z>", "<C>", "<M>", "<S>"].iter().position(|slot| slot == name);
         let others = ["<Z2>", "<C2>", "<M2>", "<S2>"].iter().position(|slot| slot == name);

@@ -30,7 +30,8 @@ pub(super) fn fill(
     // For each node that is being filled what is left to be tried; what was taken for those before,
     // and what they give.
     let mut open: Vec<Vec<(Choice, Given)>> = Vec::with_capacity(count);
-    let (mut taken, mut given) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut taken = Vec::with_capacity(count);
+    let mut given = Vec::with_capacity(count);
     for _ in 0..TRIES {
         if taken.len() == open.len() {
             open.push(choices(&plan.nodes[taken.len()], sets, called, &given, rng));
@@ -160,7 +161,8 @@ fn related(
     may: impl Fn(&Values) -> bool,
     rng: &mut impl Rng,
 ) -> Vec<(Choice, Given)> {
-    let (mut choices, mut trivial) = (Vec::new(), Vec::new());
+    let mut choices = Vec::new();
+    let mut trivial = Vec::new();
     for relation in Relation::ALL {
         let there = sets.related(*relation, of);
         for (values, so) in known {

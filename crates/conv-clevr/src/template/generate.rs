@@ -1,5 +1,6 @@
-//! Questions about given scenes: templates filled so that each "the" has its one object, as the released generator does it, with its
-//! rejection and balancing (Johnson et al. 2016, section 3.3; dataset-gen's `generate_questions.py`).
+//! Questions about given scenes: templates filled so that each "the" has its one object, as the
+//! released generator does it, with its rejection and balancing (Johnson et al. 2016, section 3.3;
+//! dataset-gen's `generate_questions.py`).
 
 use super::draw::{Values, wording};
 use super::fill::{Called, fill};
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 /// Pictures after which counts begin anew.
 pub(super) const RESET: usize = 250;
 
-/// Makes questions picture by picture. Templates that were used least come first, in an order of their own for each picture, so that neither
-/// one file nor one answer of a template is met more often than others.
+/// Makes questions picture by picture. Templates that were used least come first, in an order of
+/// their own for each picture, so that neither one file nor one answer of a template is met more
+/// often than others.
 pub struct Generator<'t, R> {
     templates: &'t Templates,
     plans: Vec<Plan>,
@@ -143,7 +145,8 @@ fn possible(plan: &Plan) -> Vec<Answer> {
 
 /// The program of a plan so filled.
 fn steps(plan: &Plan, taken: &[Choice]) -> Vec<RawStep> {
-    let (mut steps, mut ends) = (Vec::<RawStep>::new(), Vec::<i64>::new());
+    let mut steps = Vec::<RawStep>::new();
+    let mut ends = Vec::<i64>::new();
     for (node, choice) in plan.nodes.iter().zip(taken) {
         let mut inputs: Vec<i64> = node.inputs.iter().map(|&input| ends[input]).collect();
         let mut functions: Vec<Function> = choice.function.into_iter().collect();

@@ -1,4 +1,5 @@
-//! The original's templates of questions: texts and a program with the same slots (Johnson et al. 2016, section 3.3).
+//! The original's templates of questions: texts and a program with the same slots (Johnson et al.
+//! 2016, section 3.3).
 
 mod about;
 mod draw;
@@ -31,7 +32,8 @@ struct Template {
     constraints: Vec<Constraint>,
 }
 
-/// A function, or several in one: `relate_filter_unique` is a relation, up to four filters and `unique`.
+/// A function, or several in one: `relate_filter_unique` is a relation, up to four filters and
+/// `unique`.
 #[derive(Debug, Clone, Deserialize)]
 struct Node {
     #[serde(rename = "type")]
@@ -56,7 +58,8 @@ struct Constraint {
     params: Vec<Value>,
 }
 
-/// The templates of a folder, each named by its file and its place there, and the synonyms of values.
+/// The templates of a folder, each named by its file and its place there, and the synonyms of
+/// values.
 #[derive(Debug, Clone)]
 pub struct Templates {
     folder: PathBuf,
@@ -65,10 +68,12 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Reads every `.json` of a folder that is a list of templates, and `synonyms.json`. Each is tried.
+    /// Reads every `.json` of a folder that is a list of templates, and `synonyms.json`. Each is
+    /// tried.
     ///
     /// # Errors
-    /// Files that cannot be read, a folder without a template, or a template that makes no program, by file and number.
+    /// Files that cannot be read, a folder without a template, or a template that makes no program,
+    /// by file and number.
     pub fn read(folder: &Path) -> Result<Self> {
         let entries = std::fs::read_dir(folder).map_err(Error::io(folder))?;
         let mut paths = Vec::new();
@@ -112,8 +117,9 @@ impl Templates {
         self.templates.is_empty()
     }
 
-    /// A question of template `at`, its slots filled at random, whatever scenes there are: each attribute is named or not with equal
-    /// chances, and each synonym and each part in brackets likewise.
+    /// A question of template `at`, its slots filled at random, whatever scenes there are: each
+    /// attribute is named or not with equal chances, and each synonym and each part in brackets
+    /// likewise.
     ///
     /// # Errors
     /// [`Error::Template`], where the template makes no program.
@@ -193,7 +199,8 @@ mod tests {
             .zip(0..)
             .map(|(color, x)| object(color, f64::from(x)));
         let objects: Vec<_> = objects.collect();
-        // A cube alone is no "the cube" here, and the template allows no colour for it: only a sphere can be spoken of.
+        // A cube alone is no "the cube" here, and the template allows no colour for it: only a
+        // sphere can be spoken of.
         let mut scene: crate::Scene = serde_json::from_value(serde_json::json!({"image_index": 0, "image_filename": "a.png",
             "objects": objects, "directions": {"left": [-1, 0, 0], "right": [1, 0, 0], "behind": [0, 1, 0], "front": [0, -1, 0]}}))
         .unwrap();
@@ -204,7 +211,8 @@ mod tests {
         };
         assert!(make(&scene).is_empty());
         scene.objects[2].shape = crate::Shape::Sphere;
-        let (made, graph) = (make(&scene), scene.graph().unwrap());
+        let made = make(&scene);
+        let graph = scene.graph().unwrap();
         assert_eq!(make(&scene), made);
         let mut counts = std::collections::BTreeMap::new();
         for question in &made {
@@ -212,7 +220,8 @@ mod tests {
             assert_eq!(Some(answer), question.answer, "{}", question.question);
             *counts.entry(answer).or_insert(0) += 1;
         }
-        // No two cubes are left of the sphere and of one colour but the red ones; none of four can be.
+        // No two cubes are left of the sphere and of one colour but the red ones; none of four can
+        // be.
         assert!(made.len() > 10 && counts.len() >= 3, "{counts:?}");
         let mut sorted: Vec<i32> = counts.values().copied().collect();
         sorted.sort_unstable_by(|a, b| b.cmp(a));

@@ -94,7 +94,8 @@ fn planned(template: &Template, at: usize, node: &Node) -> Result<Planned, Strin
     if slots.len() > SLOTS {
         return Err(format!("node {at} has {} slots, expected at most {SLOTS}", slots.len()));
     }
-    let (mut kinds, mut empty) = (Vec::new(), [false; SLOTS]);
+    let mut kinds = Vec::new();
+    let mut empty = [false; SLOTS];
     for (slot, name) in slots.iter().enumerate() {
         kinds.push(kind_of(name)?.ok_or_else(|| format!("slot `{name}` is of no object"))?);
         empty[slot] = is_empty(name);

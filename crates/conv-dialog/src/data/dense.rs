@@ -26,8 +26,9 @@ impl Dense {
     /// Reads the annotations of `data`.
     ///
     /// # Errors
-    /// No JSON of this kind; an image that is not in `data` or is there twice, a round that the dialog does not have or in which
-    /// nothing is asked, another number of candidates, or a relevance outside 0 to 1: by image and round.
+    /// No JSON of this kind; an image that is not in `data` or is there twice, a round that the
+    /// dialog does not have or in which nothing is asked, another number of candidates, or a
+    /// relevance outside 0 to 1: by image and round.
     pub fn read(path: &Path, data: &VisDial) -> Result<Self> {
         let annotations: Vec<Annotation> = json(path)?;
         let places: HashMap<u64, usize> = data
@@ -60,7 +61,8 @@ impl Dense {
                 return refuse(format!("no such round, expected 1 to {}", rounds.len()));
             };
             if gt_relevance.len() != asked.candidates.len() {
-                let (found, expected) = (gt_relevance.len(), asked.candidates.len());
+                let found = gt_relevance.len();
+                let expected = asked.candidates.len();
                 return refuse(format!(
                     "relevance of {found} candidates, expected {expected} as the round has"
                 ));

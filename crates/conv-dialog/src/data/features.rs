@@ -56,7 +56,8 @@ impl ImageFeatures {
                 return Err(wrong(format!("{asked}, expected one of {}", layers.join(", "))));
             }
         };
-        let (mut images, mut size) = (HashMap::new(), None);
+        let mut images = HashMap::new();
+        let mut size = None;
         for name in features.images() {
             let Some(tensor) = features.get(name, &layer) else {
                 return Err(wrong(format!("{name} has no layer `{layer}`")));
@@ -76,7 +77,8 @@ impl ImageFeatures {
             }
         }
         let size = size.ok_or_else(|| wrong("no picture in it".into()))?;
-        let (network, weights) = (made_by.network.clone(), made_by.weights.clone());
+        let network = made_by.network.clone();
+        let weights = made_by.weights.clone();
         let source = ImageSource { size, network, layer, weights };
         Ok(Self { path: path.into(), source, images })
     }
@@ -110,7 +112,8 @@ impl ImageFeatures {
     /// # Errors
     /// Some have none: how many, and the first of them.
     pub fn check(&self, images: impl IntoIterator<Item = u64>) -> Result<()> {
-        let (mut all, mut missing) = (0, Vec::new());
+        let mut all = 0;
+        let mut missing = Vec::new();
         for image in images {
             all += 1;
             missing.extend((!self.images.contains_key(&image)).then_some(image));
@@ -120,7 +123,8 @@ impl ImageFeatures {
         }
         let named: Vec<String> =
             missing.iter().take(NAMED).map(|image| format!("*{image:012}.jpg")).collect();
-        let (count, named) = (missing.len(), named.join(", "));
+        let count = missing.len();
+        let named = named.join(", ");
         let more = if count > NAMED { " and more" } else { "" };
         let reason = format!(
             "{count} of {all} images have no features here: no picture {named}{more} (nor .jpeg, \
@@ -137,7 +141,8 @@ impl ImageFeatures {
         let said = |ImageSource { size, network, layer, weights }: &ImageSource| {
             format!("{network}, layer {layer}, {size} numbers, weights {weights}")
         };
-        let (found, expected) = (said(&self.source), said(expected));
+        let found = said(&self.source);
+        let expected = said(expected);
         let reason = format!("{found}, expected those that the ranker learnt from: {expected}");
         Err(Error::Features { path: self.path.clone(), reason })
     }

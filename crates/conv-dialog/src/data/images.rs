@@ -21,8 +21,10 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Looks for the pictures of `data` in `folder`. A picture's name ends in its image's number, whatever stands before: COCO's years and
-    /// VisDial's own differ in that (`COCO_train2014_000000378466.jpg`, `VisualDialog_val2018_000000185565.jpg`, `000000185565.png`).
+    /// Looks for the pictures of `data` in `folder`. A picture's name ends in its image's number,
+    /// whatever stands before: COCO's years and VisDial's own differ in that
+    /// (`COCO_train2014_000000378466.jpg`, `VisualDialog_val2018_000000185565.jpg`,
+    /// `000000185565.png`).
     ///
     /// # Errors
     /// A folder that cannot be read.

@@ -1,4 +1,5 @@
-//! VisDial dialogs as plain text, as VisPro (Yu et al. 2019) has them: JSON lines of cut sentences, the caption first.
+//! VisDial dialogs as plain text, as VisPro (Yu et al. 2019) has them: JSON lines of cut sentences,
+//! the caption first.
 
 use crate::{Error, Result};
 use conv_hub::text::{Encoding, Lines};
@@ -26,14 +27,15 @@ struct Line {
     speakers: Vec<Vec<String>>,
 }
 
-/// The dialogs of `files`, one a line, with the fields `image_file` (`…_000000331908.jpg`), `sentences` (lists of words) and
-/// `speakers` (`caption`, then `question` and `answer` by turns, for each word). A last question without an answer, as the test split has
-/// it, is left out.
+/// The dialogs of `files`, one a line, with the fields `image_file` (`…_000000331908.jpg`),
+/// `sentences` (lists of words) and `speakers` (`caption`, then `question` and `answer` by turns,
+/// for each word). A last question without an answer, as the test split has it, is left out.
 ///
 /// # Errors
 /// A line that is not so, or an image that an earlier line has, by file and line.
 pub fn read_text<P: AsRef<Path>>(files: &[P]) -> Result<Vec<TextDialog>> {
-    let (mut dialogs, mut images) = (Vec::new(), HashSet::new());
+    let mut dialogs = Vec::new();
+    let mut images = HashSet::new();
     for line in files.iter().map(|file| Lines::open(file.as_ref(), Encoding::Utf8)) {
         for line in line? {
             let (at, line) = line?;
@@ -61,7 +63,8 @@ fn dialog(line: &str, name: String) -> std::result::Result<TextDialog, String> {
         format!("image_file {image_file:?}, expected a name that ends in the image's number")
     })?;
     if sentences.len() != speakers.len() || sentences.len() < 3 {
-        let (found, others) = (sentences.len(), speakers.len());
+        let found = sentences.len();
+        let others = speakers.len();
         return Err(format!(
             "{found} sentences of {others} speakers, expected as many: a caption, a question, an answer, and so on"
         ));

@@ -101,7 +101,8 @@ struct At<'a> {
 impl At<'_> {
     fn refuse<T>(&self, reason: impl fmt::Display) -> Result<T> {
         let Self { file, dialog, round } = self;
-        let (file, dialog) = (file.to_string(), dialog.clone());
+        let file = file.to_string();
+        let dialog = dialog.clone();
         Err(Error::Dialog { file, dialog, round: *round, reason: reason.to_string() })
     }
 
@@ -121,8 +122,9 @@ impl VisDial {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// No JSON of this kind, by its field; missing rounds, candidates or images, another number of candidates, a number out of
-    /// its table, an image twice, or a true answer that is not the candidate said to be it: by dialog and round.
+    /// No JSON of this kind, by its field; missing rounds, candidates or images, another number of
+    /// candidates, a number out of its table, an image twice, or a true answer that is not the
+    /// candidate said to be it: by dialog and round.
     pub fn read(path: &Path, options: ReadOptions) -> Result<Self> {
         let name = path.display().to_string();
         let candidates = options.candidates;
@@ -130,11 +132,13 @@ impl VisDial {
         let File { split, data } = json(path)?;
         let Data { questions, answers, dialogs: raw } = data;
         if raw.is_empty() {
-            let (place, found) = (name, "no dialogs".into());
+            let place = name;
+            let found = "no dialogs".into();
             return Err(Error::Empty { place, found, expected: "at least one" });
         }
         let is_test = split.starts_with("test");
-        let (mut dialogs, mut images) = (Vec::new(), HashSet::new());
+        let mut dialogs = Vec::new();
+        let mut images = HashSet::new();
         for (number, RawDialog { image_id, caption, dialog }) in raw.into_iter().enumerate() {
             let mut at = At { file: &name, dialog: format!("dialog {}", number + 1), round: None };
             let Some(image_id) = image_id else {

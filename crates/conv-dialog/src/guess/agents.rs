@@ -54,15 +54,17 @@ impl ModelConfig for AgentsConfig {
     }
 }
 
-/// Q-Bot: a recurrent layer reads the dialog word by word and says the next word of a question. Another reads each fact, which is the
-/// caption or a question with its answer; the sum of what it makes of the facts so far gives the features of the scene as Q-Bot takes it
-/// to be. The paper has a third layer in the place of the sum; facts about counts have no order.
+/// Q-Bot: a recurrent layer reads the dialog word by word and says the next word of a question.
+/// Another reads each fact, which is the caption or a question with its answer; the sum of what it
+/// makes of the facts so far gives the features of the scene as Q-Bot takes it to be. The paper has
+/// a third layer in the place of the sum; facts about counts have no order.
 #[derive(Debug, Clone)]
 pub struct QBot {
     words: Embedding,
     dialog: Lstm,
     next: Linear,
-    /// Words of facts, apart from those above: what is said can be frozen while what is imagined is learnt.
+    /// Words of facts, apart from those above: what is said can be frozen while what is imagined is
+    /// learnt.
     fact_words: Embedding,
     fact: Lstm,
     known: Linear,
@@ -70,8 +72,8 @@ pub struct QBot {
     scene: Linear,
 }
 
-/// A-Bot: a recurrent layer reads the question, and its state gates each of the scene's features, which are counts as they are: a
-/// question's answer stands in one of them or in a few.
+/// A-Bot: a recurrent layer reads the question, and its state gates each of the scene's features,
+/// which are counts as they are: a question's answer stands in one of them or in a few.
 #[derive(Debug, Clone)]
 pub struct ABot {
     words: Embedding,
@@ -96,7 +98,8 @@ impl Scale {
 
     /// Means and deviations of the features of scenes.
     pub fn of(scenes: &[Scene]) -> [Vec<f32>; 2] {
-        let (mut sums, mut squares) = (vec![0f64; FEATURES], vec![0f64; FEATURES]);
+        let mut sums = vec![0f64; FEATURES];
+        let mut squares = vec![0f64; FEATURES];
         for features in scenes.iter().map(Scene::features) {
             for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(features) {
                 *sum += f64::from(value);
@@ -120,7 +123,9 @@ pub(crate) fn agents(
 ) -> Result<(QBot, ABot, Scale)> {
     config.check()?;
     let AgentsConfig { vocabulary, features, dimension, asking_units, answering_units } = *config;
-    let (asking, answering, scene) = (vb.pp("qbot"), vb.pp("abot"), vb.pp("scene"));
+    let asking = vb.pp("qbot");
+    let answering = vb.pp("abot");
+    let scene = vb.pp("scene");
     let padded = EmbeddingConfig { padding_index: Some(PAD) };
     let questioner = QBot {
         words: embedding(vocabulary, dimension, padded, asking.pp("words"))?,
@@ -182,7 +187,8 @@ impl QBot {
         Ok(self.next.at(precision(mode)).forward(states)?)
     }
 
-    /// The scene's features, put in order, after each of B · N facts `[B · N, T]` of B dialogs: `[B, N, F]`.
+    /// The scene's features, put in order, after each of B · N facts `[B · N, T]` of B dialogs:
+    /// `[B, N, F]`.
     pub(crate) fn imagine(
         &self,
         facts: &Tensor,

@@ -50,14 +50,16 @@ pub struct Batch {
     pub(super) lengths: Vec<usize>,
     /// Places in `[B · T]` whose next word is of a question, and that word, `[N]`.
     pub(super) asking: [Tensor; 2],
-    /// What each such word counts in the loss, `[N]`: 1 where it is to be learnt, an advantage where it was drawn.
+    /// What each such word counts in the loss, `[N]`: 1 where it is to be learnt, an advantage
+    /// where it was drawn.
     pub(super) asking_weights: Tensor,
     /// The caption and each question with its answer, `[B · (1 + R), T]`, and their lengths.
     pub(super) facts: Tensor,
     pub(super) fact_lengths: Vec<usize>,
     /// Each scene's features, put in order, `[B, 1, F]`.
     pub(super) imagined: Tensor,
-    /// Questions `[M, T]`, their lengths, the scenes' features as they are `[M, F]`, the answers, and what each counts.
+    /// Questions `[M, T]`, their lengths, the scenes' features as they are `[M, F]`, the answers,
+    /// and what each counts.
     pub(super) questions: Tensor,
     pub(super) question_lengths: Vec<usize>,
     pub(super) scenes: Tensor,
@@ -73,7 +75,9 @@ impl Batch {
         weight: impl Fn(usize, usize) -> f32,
         device: &Device,
     ) -> Result<Self> {
-        let (mut dialogs, mut asking, mut facts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dialogs = Vec::new();
+        let mut asking = Vec::new();
+        let mut facts = Vec::new();
         let (mut next, mut asking_weights, mut answer_weights) =
             (Vec::new(), Vec::new(), Vec::new());
         let (mut seen, mut scenes, mut questions, mut answers) =

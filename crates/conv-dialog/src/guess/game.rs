@@ -40,7 +40,8 @@ pub struct Game {
     pub pool: usize,
     /// What Q-Bot was told.
     pub caption: String,
-    /// The share of the other scenes that are farther from what Q-Bot imagines than the right one, in percent, before any question.
+    /// The share of the other scenes that are farther from what Q-Bot imagines than the right one,
+    /// in percent, before any question.
     pub percentile: f64,
     /// The nearest scenes of the pool then.
     pub nearest: Vec<Nearest>,
@@ -81,7 +82,8 @@ impl Agents {
     /// Opens a model folder.
     ///
     /// # Errors
-    /// A missing or damaged file, weights that are not finite, or a folder of another task, by name.
+    /// A missing or damaged file, weights that are not finite, or a folder of another task, by
+    /// name.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let stored = Stored::<AgentsConfig>::open(folder)?;
         let parameters = Parameters::frozen(stored.tensors);
@@ -154,7 +156,8 @@ impl Agents {
         dialogs.imagined()
     }
 
-    /// Plays about scene `target` of `pool`. Questions are drawn as Q-Bot has them likely, from the seed; A-Bot says the likeliest word.
+    /// Plays about scene `target` of `pool`. Questions are drawn as Q-Bot has them likely, from the
+    /// seed; A-Bot says the likeliest word.
     ///
     /// # Errors
     /// No such scene, or networks whose numbers are not finite.
@@ -293,12 +296,14 @@ mod tests {
             each.map(|(game, facts)| percentile(&ranked.distances(&facts[6]), game)).sum::<f64>()
                 / count as f64
         };
-        let (heard, misled) = (mean(&imagined), mean(&agents.imagine(&shuffled).unwrap()));
+        let heard = mean(&imagined);
+        let misled = mean(&agents.imagine(&shuffled).unwrap());
         assert!(heard > misled + 10.0, "{heard}, {misled}");
     }
     #[test]
     fn a_person_who_asks_what_q_bot_asked_plays_its_game() {
-        let (agents, pool) = (shipped(), ScenePool::new(draw_scenes(30, 2)));
+        let agents = shipped();
+        let pool = ScenePool::new(draw_scenes(30, 2));
         let game = agents.play(&pool, 7, 4, 3).unwrap();
         let questions: Vec<String> =
             game.rounds.iter().map(|round| round.question.clone()).collect();

@@ -1,9 +1,12 @@
-//! The image-guessing game of Das et al. (2017), "Learning Cooperative Visual Dialog Agents with Deep Reinforcement Learning", on scenes in
-//! the manner of CLEVR (Johnson et al. 2017).
+//! The image-guessing game of Das et al. (2017), "Learning Cooperative Visual Dialog Agents with
+//! Deep Reinforcement Learning", on scenes in the manner of CLEVR (Johnson et al. 2017).
 //!
-//! A-Bot sees a scene; Q-Bot is told a sentence about it. In each round Q-Bot asks, A-Bot answers, and Q-Bot says of what features it now
-//! takes the scene to be: a pool of scenes is ranked by their distance to that. Both are networks here, supervised by dialogs that the
-//! program writes itself, and then, if that is wanted, by what their own words earn ([`Learning`]). A-Bot sees how many objects have each feature and each pair of features, and a question's answer is for its network to say.
+//! A-Bot sees a scene; Q-Bot is told a sentence about it. In each round Q-Bot asks, A-Bot answers,
+//! and Q-Bot says of what features it now takes the scene to be: a pool of scenes is ranked by
+//! their distance to that. Both are networks here, supervised by dialogs that the program writes
+//! itself, and then, if that is wanted, by what their own words earn ([`Learning`]). A-Bot sees how
+//! many objects have each feature and each pair of features, and a question's answer is for its
+//! network to say.
 
 mod agents;
 mod batch;

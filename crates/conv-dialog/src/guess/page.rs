@@ -1,4 +1,5 @@
-//! A game to look at: what was said, with the pool's nearest scenes after each round (Das et al. 2017, figure 5).
+//! A game to look at: what was said, with the pool's nearest scenes after each round (Das et al.
+//! 2017, figure 5).
 
 use super::game::{Game, Nearest};
 use super::scene::{Object, VALUES};
@@ -68,12 +69,14 @@ pub(crate) fn described(objects: &[Object]) -> String {
 /// A scene as a picture: each object by its shape, size and colour; metal shines.
 pub(crate) fn svg(objects: &[Object]) -> String {
     let described = Html::text(&described(objects));
-    let (width, height) = (PLACE * ROW, PLACE * objects.len().div_ceil(ROW).max(1));
+    let width = PLACE * ROW;
+    let height = PLACE * objects.len().div_ceil(ROW).max(1);
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{described}\">"
     );
     for (place, Object([size, color, material, shape])) in objects.iter().enumerate() {
-        let (x, y) = (PLACE * (place % ROW) + PLACE / 2, PLACE * (place / ROW) + PLACE / 2);
+        let x = PLACE * (place % ROW) + PLACE / 2;
+        let y = PLACE * (place / ROW) + PLACE / 2;
         let half = if *size == 1 { 11 } else { 6 };
         let fill = match VALUES[*color] {
             "gray" => "#575757",
@@ -85,7 +88,9 @@ pub(crate) fn svg(objects: &[Object]) -> String {
             "cyan" => "#29d0d0",
             _ => "#ffee33",
         };
-        let (left, top, side) = (x - half, y - half, 2 * half);
+        let left = x - half;
+        let top = y - half;
+        let side = 2 * half;
         let _ = match VALUES[*shape] {
             "sphere" => write!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{half}\" fill=\"{fill}\"/>"),
             "cube" => write!(

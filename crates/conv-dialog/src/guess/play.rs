@@ -47,8 +47,8 @@ impl<'a> Dialogs<'a> {
         Ok(())
     }
 
-    /// A question in each dialog, word by word as Q-Bot has them likely, each dialog from its own random stream. One that `is_known` is
-    /// drawn anew so many times.
+    /// A question in each dialog, word by word as Q-Bot has them likely, each dialog from its own
+    /// random stream. One that `is_known` is drawn anew so many times.
     pub fn ask(
         &mut self,
         rngs: &mut [ChaCha8Rng],
@@ -68,7 +68,8 @@ impl<'a> Dialogs<'a> {
             let back = |before: &Tensor, now: &Tensor| -> Result<Tensor> {
                 Ok(Tensor::cat(&[before, now], 1)?.index_select(&rows, 1)?)
             };
-            let (h, c) = (back(&before.h, &self.state.h)?, back(&before.c, &self.state.c)?);
+            let h = back(&before.h, &self.state.h)?;
+            let c = back(&before.c, &self.state.c)?;
             self.state = LstmState { h, c };
             self.draw(&mut questions, &is_open, rngs)?;
             for (game, question) in questions.iter_mut().enumerate() {
@@ -113,7 +114,8 @@ impl<'a> Dialogs<'a> {
         Ok(())
     }
 
-    /// A-Bot's answers to the questions about scenes of features `[B, F]`: its likeliest words, or drawn ones. Q-Bot hears them.
+    /// A-Bot's answers to the questions about scenes of features `[B, F]`: its likeliest words, or
+    /// drawn ones. Q-Bot hears them.
     pub fn answer(
         &mut self,
         questions: &[Vec<u32>],

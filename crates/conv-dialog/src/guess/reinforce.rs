@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 /// Games that were played, and what each round earned.
 pub(super) struct Played {
     pub games: Vec<Told>,
-    /// By game and round: how much nearer Q-Bot's picture of the scene came with the answer, in mean squared distance.
+    /// By game and round: how much nearer Q-Bot's picture of the scene came with the answer, in
+    /// mean squared distance.
     pub rewards: Vec<Vec<f32>>,
 }
 
@@ -55,8 +56,9 @@ pub(super) fn play_on(
     Ok(Played { games, rewards: rewards.collect() })
 }
 
-/// Each reward less the mean of its round over the games, over the deviation of all that is left: what a round's words count in the policy's
-/// gradient. The rounds of the script count 1, as supervised ones do.
+/// Each reward less the mean of its round over the games, over the deviation of all that is left:
+/// what a round's words count in the policy's gradient. The rounds of the script count 1, as
+/// supervised ones do.
 pub(super) fn advantages(rewards: &[Vec<f32>], given: usize) -> Vec<Vec<f32>> {
     let rounds = rewards.first().map_or(0, Vec::len);
     let mut left = vec![vec![1.0; rounds]; rewards.len()];

@@ -16,7 +16,8 @@ pub(crate) const VALUES: [&str; 15] = [
 /// The attributes, and where their values begin and end.
 pub(crate) const ATTRIBUTES: [(&str, usize, usize); 4] =
     [("size", 0, 2), ("color", 2, 10), ("material", 10, 12), ("shape", 12, 15)];
-/// Numbers that describe a scene: how many objects there are, of each value, and of each pair of values of two attributes.
+/// Numbers that describe a scene: how many objects there are, of each value, and of each pair of
+/// values of two attributes.
 pub(crate) const FEATURES: usize = 1 + 15 + (2 * 8 + 2 * 2 + 2 * 3 + 8 * 2 + 8 * 3 + 2 * 3);
 /// Objects of a scene, at most; the originals have 10.
 const MOST_OBJECTS: usize = 10;
@@ -115,7 +116,8 @@ struct RawObject {
 /// The scenes of CLEVR files (`CLEVR_val_scenes.json`), one file after the other.
 ///
 /// # Errors
-/// No JSON of this kind; a value that CLEVR does not have, or more than ten objects, by scene and object.
+/// No JSON of this kind; a value that CLEVR does not have, or more than ten objects, by scene and
+/// object.
 pub fn read_scenes<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Scene>> {
     let mut scenes = Vec::new();
     for path in files.iter().map(AsRef::as_ref) {

@@ -32,7 +32,8 @@ impl ScenePool {
         let all = scenes.len();
         let first = scenes.iter().take(3).map(|scene| scene.name.clone());
         let looked_for = first.collect::<Vec<_>>().join(", ");
-        let (mut kept, mut rows) = (Vec::new(), Vec::new());
+        let mut kept = Vec::new();
+        let mut rows = Vec::new();
         for scene in scenes {
             if let Some(image) = pictures.get(&scene.name[..]) {
                 rows.push(expected(path, features, image, &orders)?);

@@ -133,7 +133,8 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// One at random: half of them count things of one value, some things of two; some ask for existence, some for an attribute.
+    /// One at random: half of them count things of one value, some things of two; some ask for
+    /// existence, some for an attribute.
     pub fn draw(rng: &mut impl Rng) -> Self {
         let mut two = || {
             let first = rng.random_range(0..ATTRIBUTES.len());

@@ -22,15 +22,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What agents learn from: the script, or what their own words earn (Das et al. 2017, sections 4 and 6).
+/// What agents learn from: the script, or what their own words earn (Das et al. 2017, sections 4
+/// and 6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Learning {
     /// True dialogs.
     #[default]
     Supervised,
-    /// In epoch e, from 0, all but the last e + 1 rounds are the script's. The words of the others are drawn, and learnt by how much
-    /// nearer to the truth Q-Bot's picture of the scene came with the round (Williams 1992).
+    /// In epoch e, from 0, all but the last e + 1 rounds are the script's. The words of the others
+    /// are drawn, and learnt by how much nearer to the truth Q-Bot's picture of the scene came with
+    /// the round (Williams 1992).
     Full,
     /// The same, but Q-Bot's way of asking stays as it is.
     FrozenQ,
@@ -119,7 +121,8 @@ pub struct AgentsTraining<'a> {
 }
 
 impl<'a> AgentsTraining<'a> {
-    /// Builds the agents with their first values, or those of the model folder `start`, whose sizes they then have.
+    /// Builds the agents with their first values, or those of the model folder `start`, whose sizes
+    /// they then have.
     ///
     /// # Errors
     /// A recipe out of range, or a folder that is none of such agents.
@@ -292,7 +295,8 @@ impl Learner for AgentsTraining<'_> {
     }
 
     fn load(&self, epoch: Option<usize>, indexes: &[usize]) -> conv_train::Result<Games> {
-        let (seed, rounds) = (self.recipe.fit.seed, self.recipe.rounds);
+        let seed = self.recipe.fit.seed;
+        let rounds = self.recipe.rounds;
         let epoch = epoch.unwrap_or(0);
         let game = |index: &usize| Told::draw(seed, &format!("augment {epoch} {index}"), rounds);
         let script: Vec<Told> = indexes.iter().map(game).collect();

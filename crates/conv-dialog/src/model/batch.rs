@@ -45,7 +45,9 @@ impl Shared {
         known: usize,
         device: &Device,
     ) -> Result<Self> {
-        let (mut places, mut distinct, mut chosen) = (HashMap::new(), Vec::new(), Vec::new());
+        let mut places = HashMap::new();
+        let mut distinct = Vec::new();
+        let mut chosen = Vec::new();
         for text in texts {
             let place = *places.entry(text).or_insert_with(|| {
                 distinct.push(text);
@@ -64,8 +66,9 @@ impl Shared {
 pub(super) enum History {
     /// In one piece.
     Whole(Sequences),
-    /// The caption and each round before, of B rounds up to M facts `[B · M]`, with the first one again behind fewer; and the question that
-    /// follows each fact, for an encoder that reads them in pairs.
+    /// The caption and each round before, of B rounds up to M facts `[B · M]`, with the first one
+    /// again behind fewer; and the question that follows each fact, for an encoder that reads them
+    /// in pairs.
     Facts { facts: Shared, questions: Option<Shared>, counts: Vec<usize> },
 }
 
@@ -74,8 +77,9 @@ pub(super) enum History {
 pub(super) enum Answers {
     /// Candidates `[B · K]`, and what counting says of each, `[B, K, 19]`.
     Chosen { candidates: Shared, counted: Tensor },
-    /// Candidates word by word: the words before each word and behind the answer's beginning `[B · K, 1 + T]`, each word and the
-    /// answer's end `[B · K · (1 + T)]` with [`PAD`] where there is none, and K.
+    /// Candidates word by word: the words before each word and behind the answer's beginning
+    /// `[B · K, 1 + T]`, each word and the answer's end `[B · K · (1 + T)]` with [`PAD`] where
+    /// there is none, and K.
     Said { before: Sequences, next: Tensor, each: usize },
 }
 

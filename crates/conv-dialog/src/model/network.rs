@@ -1,5 +1,5 @@
-//! Encoders and decoders of Das et al. (2017), "Visual Dialog", sections 4.1 and 4.2, on text, and on
-//! features of the image where there are some.
+//! Encoders and decoders of Das et al. (2017), "Visual Dialog", sections 4.1 and 4.2, on text, and
+//! on features of the image where there are some.
 
 use super::batch::{Answers, Batch, History, Sequences, Shared};
 use crate::counts::FEATURES;
@@ -23,20 +23,23 @@ pub(crate) struct Statistics {
 
 /// An encoder and a decoder.
 ///
-/// With q the last state of a recurrent layer over the question, and another layer over what was said before, the encoders are
+/// With q the last state of a recurrent layer over the question, and another layer over what was
+/// said before, the encoders are
 ///
 /// - late fusion: e = tanh(W \[q; h\]), where h is the last state over the caption and the latest words of the dialog in one piece;
 /// - hierarchical recurrent: e is the last state of a third layer, over the rounds, that hears \[q\_s; h\_s\], each question with the fact
 ///   before it, where facts are the caption and then each question with its answer;
 /// - memory network: e = q + W Σ a\_s h\_s + b, a = softmax of q · h\_s over the facts.
 ///
-/// Where the network sees the image, of features v, late fusion has \[q; h; v\], the hierarchical layer hears \[q\_s; h\_s; v\], and the
-/// memory network has tanh(W\_q \[q; v\] + b\_q) in the place of q. The paper's hierarchical encoder has the image beside each word of the
-/// question instead.
+/// Where the network sees the image, of features v, late fusion has \[q; h; v\], the hierarchical
+/// layer hears \[q\_s; h\_s; v\], and the memory network has tanh(W\_q \[q; v\] + b\_q) in the
+/// place of q. The paper's hierarchical encoder has the image beside each word of the question
+/// instead.
 ///
-/// The discriminative decoder scores a candidate by e · r, where r is the last state of a layer over the answer, and adds what a small
-/// network makes of the counted features c: v · tanh(U c). The generative one scores it by the log-likelihood of its words and its end in a
-/// recurrent language model that begins in the state e.
+/// The discriminative decoder scores a candidate by e · r, where r is the last state of a layer
+/// over the answer, and adds what a small network makes of the counted features c: v · tanh(U c).
+/// The generative one scores it by the log-likelihood of its words and its end in a recurrent
+/// language model that begins in the state e.
 ///
 /// # Shapes
 /// A batch of B rounds of K candidates → `[B, K]` scores.
@@ -68,10 +71,13 @@ enum Scored {
 
 /// Builds the network.
 ///
-/// Parameters: `words.weight` `[known, D]`, with a row more for the sign at both ends of an answer that is said word by word; `question.…`,
-/// `history.…` and `answer.…` as [`Lstm`] has them; `fusion.weight` `[H, 2H + I]` and `bias`, or `dialog.…`, or `context.weight` `[H, H]` and
-/// `bias`, with `query.weight` `[H, H + I]` and `bias` where there is an image; for the discriminative decoder buffers `counting.mean` and `counting.deviation` `[19]`, `counting.hidden.weight` and `bias`,
-/// `counting.score.weight` and `bias`, for the generative one `next.weight` `[known + 1, H]` and `bias`.
+/// Parameters: `words.weight` `[known, D]`, with a row more for the sign at both ends of an answer
+/// that is said word by word; `question.…`, `history.…` and `answer.…` as [`Lstm`] has them;
+/// `fusion.weight` `[H, 2H + I]` and `bias`, or `dialog.…`, or `context.weight` `[H, H]` and
+/// `bias`, with `query.weight` `[H, H + I]` and `bias` where there is an image; for the
+/// discriminative decoder buffers `counting.mean` and `counting.deviation` `[19]`,
+/// `counting.hidden.weight` and `bias`, `counting.score.weight` and `bias`, for the generative one
+/// `next.weight` `[known + 1, H]` and `bias`.
 ///
 /// # Errors
 /// A configuration out of range, or stored weights of another shape.
@@ -285,8 +291,9 @@ impl Network {
         Ok((log_softmax(&logits, 1)?, state))
     }
 
-    /// What training makes small, over rounds whose first candidate is the true one: the cross-entropy of choosing it among the others, or
-    /// that of its words, and what the mean is over: rounds, or words.
+    /// What training makes small, over rounds whose first candidate is the true one: the
+    /// cross-entropy of choosing it among the others, or that of its words, and what the mean is
+    /// over: rounds, or words.
     ///
     /// # Errors
     /// As [`Network::scores`].

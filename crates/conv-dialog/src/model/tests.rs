@@ -1,4 +1,5 @@
-//! Every encoder × decoder against PyTorch (`tests/reference/make_networks.py`), and alone against in a batch.
+//! Every encoder × decoder against PyTorch (`tests/reference/make_networks.py`), and alone against
+//! in a batch.
 #![allow(clippy::unwrap_used)]
 
 use super::network::network;

@@ -11,7 +11,8 @@ use std::fmt;
 /// What a pair of agents says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Language {
-    /// What each question asks for and each answer then means, round by round; questions that are never asked are left out.
+    /// What each question asks for and each answer then means, round by round; questions that are
+    /// never asked are left out.
     pub meanings: Vec<Meaning>,
     /// For each task, which questions are asked, over all objects: `color, shape: X Y`.
     pub tasks: Vec<(String, String)>,
@@ -26,9 +27,11 @@ pub struct Meaning {
     pub question: String,
     /// The attribute that the answers tell most of.
     pub attribute: &'static str,
-    /// What share of that attribute the answers tell: mutual information over the attribute's entropy.
+    /// What share of that attribute the answers tell: mutual information over the attribute's
+    /// entropy.
     pub told: f64,
-    /// For each of A-Bot's symbols, numbered from 1, the values for which it is mostly said; none for one that is not.
+    /// For each of A-Bot's symbols, numbered from 1, the values for which it is mostly said; none
+    /// for one that is not.
     pub answers: Vec<Vec<&'static str>>,
 }
 

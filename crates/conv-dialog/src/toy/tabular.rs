@@ -1,4 +1,5 @@
-//! Agents that are tables: the value of each symbol in each state, learnt from the reward of whole episodes.
+//! Agents that are tables: the value of each symbol in each state, learnt from the reward of whole
+//! episodes.
 
 use super::world::{OBJECTS, TASKS, World, target};
 use conv_nn::rng::seeded;
@@ -16,7 +17,8 @@ const GUESSES: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TabularConfig {
-    /// Whether A-Bot remembers the first round in the second. Without memory it answers by the object and the symbol just heard.
+    /// Whether A-Bot remembers the first round in the second. Without memory it answers by the
+    /// object and the symbol just heard.
     pub memory: bool,
     /// Games played.
     pub episodes: u32,
@@ -28,7 +30,8 @@ pub struct TabularConfig {
     pub asking_rate: f32,
     /// The same of A-Bot's.
     pub answering_rate: f32,
-    /// Values are drawn between 0 and this at first. Where it is as high as the reward, what was not tried yet looks good.
+    /// Values are drawn between 0 and this at first. Where it is as high as the reward, what was
+    /// not tried yet looks good.
     pub first: f32,
 }
 
@@ -92,11 +95,11 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Both agents, after Das et al. (2017), section 5: each state has a value for each symbol, the mean reward of the episodes in which it was
-/// said there.
+/// Both agents, after Das et al. (2017), section 5: each state has a value for each symbol, the
+/// mean reward of the episodes in which it was said there.
 ///
-/// The paper freezes one agent while the other learns; that sticks where neither alone can do better, so here both learn from every
-/// episode.
+/// The paper freezes one agent while the other learns; that sticks where neither alone can do
+/// better, so here both learn from every episode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tabular {
     /// By task.
@@ -151,7 +154,8 @@ impl Tabular {
         agents
     }
 
-    /// Plays a game; `draw` gives the numbers for choices that explore, so many of 65,536 symbols and guesses.
+    /// Plays a game; `draw` gives the numbers for choices that explore, so many of 65,536 symbols
+    /// and guesses.
     pub(crate) fn play(
         &self,
         object: usize,
@@ -199,7 +203,8 @@ impl Tabular {
         self.guess.learn(states[4], guess, reward, asking);
     }
 
-    /// The share of tasks on `objects` that they do right, 0 to 1, without exploration; `None` of no objects.
+    /// The share of tasks on `objects` that they do right, 0 to 1, without exploration; `None` of
+    /// no objects.
     pub fn accuracy(&self, objects: &[usize]) -> Option<f64> {
         let right = |object: usize| {
             let is_right =

@@ -50,8 +50,8 @@ impl World {
         Self { seen: (0..OBJECTS).collect(), unseen: Vec::new() }
     }
 
-    /// A split drawn from the seed: 13 objects are kept away, as in the file of Kottur et al. (2017), and each value of an attribute is
-    /// seen in some other object.
+    /// A split drawn from the seed: 13 objects are kept away, as in the file of Kottur et al.
+    /// (2017), and each value of an attribute is seen in some other object.
     pub fn drawn(seed: u64) -> Self {
         let mut rng = seeded(seed, "unseen objects");
         loop {
@@ -68,11 +68,12 @@ impl World {
         }
     }
 
-    /// The split of a file of Kottur et al. (2017): `attributes` (`colors`, `shapes`, `styles` in any order), and `split.train` and
-    /// `split.test`, lists of each object's values in that order.
+    /// The split of a file of Kottur et al. (2017): `attributes` (`colors`, `shapes`, `styles` in
+    /// any order), and `split.train` and `split.test`, lists of each object's values in that order.
     ///
     /// # Errors
-    /// No JSON of this kind; an attribute or value that is not of this world; an object twice or in neither part; nothing seen.
+    /// No JSON of this kind; an attribute or value that is not of this world; an object twice or in
+    /// neither part; nothing seen.
     pub fn read(path: &Path) -> Result<Self> {
         let File { attributes, split } = json(path)?;
         let refuse = |reason: String| Error::Json { path: path.into(), reason };
@@ -93,7 +94,8 @@ impl World {
                     let value = object.get(place).map_or("", String::as_str);
                     let known = VALUES[attribute].iter().position(|known| *known == value);
                     let known = known.ok_or_else(|| {
-                        let (kind, known) = (ATTRIBUTES[attribute], VALUES[attribute].join(", "));
+                        let kind = ATTRIBUTES[attribute];
+                        let known = VALUES[attribute].join(", ");
                         refuse(format!(
                             "field `split.{name}`: {kind} {value:?}, expected one of {known}"
                         ))
@@ -109,9 +111,11 @@ impl World {
             }
             Ok(numbers)
         };
-        let (seen, unseen) = (part(&split.train, "train")?, part(&split.test, "test")?);
+        let seen = part(&split.train, "train")?;
+        let unseen = part(&split.test, "test")?;
         if seen.is_empty() || seen.len() + unseen.len() != OBJECTS {
-            let (train, test) = (seen.len(), unseen.len());
+            let train = seen.len();
+            let test = unseen.len();
             return Err(refuse(format!(
                 "field `split`: {train} objects to train and {test} to test, expected {OBJECTS} in all and some to train"
             )));

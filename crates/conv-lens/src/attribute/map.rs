@@ -26,22 +26,26 @@ impl Map {
         largest
     }
 
-    /// The sums over squares of `side` places, to be looked at where single places say little; those at the edges may be smaller.
+    /// The sums over squares of `side` places, to be looked at where single places say little;
+    /// those at the edges may be smaller.
     ///
     /// # Errors
     /// A side of 0.
     pub fn blocks(&self, side: usize) -> Result<Self> {
         conv_hub::InvalidField::unless(side > 0, "side", &side, "at least 1")?;
-        let (rows, columns) = (self.rows.div_ceil(side), self.columns.div_ceil(side));
+        let rows = self.rows.div_ceil(side);
+        let columns = self.columns.div_ceil(side);
         let mut values = vec![0.0; rows * columns];
         for (at, value) in self.values.iter().enumerate() {
-            let (row, column) = (at / self.columns, at % self.columns);
+            let row = at / self.columns;
+            let column = at % self.columns;
             values[row / side * columns + column / side] += value;
         }
         Ok(Self { rows, columns, values })
     }
 
-    /// The number over a place of a picture, both from 0 to 1: between the middles of the grid's places in proportion.
+    /// The number over a place of a picture, both from 0 to 1: between the middles of the grid's
+    /// places in proportion.
     fn at(&self, down: f64, across: f64) -> f64 {
         let along = |place: f64, count: usize| {
             let place = (place * count as f64 - 0.5).clamp(0.0, count as f64 - 1.0);
@@ -57,8 +61,8 @@ impl Map {
         row(above) * (1.0 - down) + row(below) * down
     }
 
-    /// The numbers as colours over a picture that is made grey and paler: red where they are above 0, blue where they are below, full where
-    /// they are farthest from 0.
+    /// The numbers as colours over a picture that is made grey and paler: red where they are above
+    /// 0, blue where they are below, full where they are farthest from 0.
     ///
     /// # Errors
     /// Another number of values than the grid has places.
@@ -69,10 +73,12 @@ impl Map {
             return Err(conv_hub::InvalidField::new("map", self.values.len(), expected).into());
         }
         let farthest = self.values.iter().fold(0f64, |most, value| most.max(value.abs()));
-        let (width, height) = (picture.width(), picture.height());
+        let width = picture.width();
+        let height = picture.height();
         let mut pixels = Vec::with_capacity(3 * width * height);
         for (at, pixel) in picture.pixels().chunks_exact(3).enumerate() {
-            let (row, column) = (at / width, at % width);
+            let row = at / width;
+            let column = at % width;
             let place = |at: usize, side: usize| (at as f64 + 0.5) / side as f64;
             let value = self.at(place(row, height), place(column, width));
             let share = if farthest > 0.0 { value / farthest } else { 0.0 };

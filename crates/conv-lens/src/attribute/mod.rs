@@ -1,7 +1,8 @@
 //! Which places of a photograph, and which channels of a layer, an answer was carried by.
 //!
-//! Every method asks how an [`Objective`]'s value for one photograph comes about. [`gradient_times_activation`] and [`grad_cam`] look at a
-//! layer between, [`integrated_gradients`] at the pixels, and [`occlusion`] covers the photograph piece by piece: slow, but it only says
+//! Every method asks how an [`Objective`]'s value for one photograph comes about.
+//! [`gradient_times_activation`] and [`grad_cam`] look at a layer between, [`integrated_gradients`]
+//! at the pixels, and [`occlusion`] covers the photograph piece by piece: slow, but it only says
 //! what was seen to happen, so that the others are compared with it.
 
 mod map;
@@ -27,7 +28,8 @@ pub struct Carried {
     pub channels: Vec<f64>,
 }
 
-/// The activations of a layer, `[C, P]`, with the gradient of the objective to them, its rows and columns, and the objective's value.
+/// The activations of a layer, `[C, P]`, with the gradient of the objective to them, its rows and
+/// columns, and the objective's value.
 struct Seen {
     activations: Vec<f32>,
     gradient: Vec<f32>,
@@ -92,11 +94,12 @@ impl Seen {
     }
 }
 
-/// What each position and channel of a layer gives to the objective, to first order: activation × gradient (Olah et al. 2018, "The Building
-/// Blocks of Interpretability").
+/// What each position and channel of a layer gives to the objective, to first order: activation ×
+/// gradient (Olah et al. 2018, "The Building Blocks of Interpretability").
 ///
 /// # Errors
-/// A layer that there is not, that the objective does not stand on, or before its rectifier; an objective that is not finite.
+/// A layer that there is not, that the objective does not stand on, or before its rectifier; an
+/// objective that is not finite.
 pub fn gradient_times_activation(
     model: &Pretrained,
     objective: &Objective,
@@ -118,8 +121,8 @@ pub fn gradient_times_activation(
     Ok(Carried { value: seen.value, positions: seen.map(positions), channels })
 }
 
-/// Grad-CAM (Selvaraju et al. 2017, equations 1 and 2): the channels of a layer, each weighted by the mean of its gradient, summed and
-/// rectified. `channels` are the weights.
+/// Grad-CAM (Selvaraju et al. 2017, equations 1 and 2): the channels of a layer, each weighted by
+/// the mean of its gradient, summed and rectified. `channels` are the weights.
 ///
 /// # Errors
 /// As [`gradient_times_activation`].
@@ -161,22 +164,24 @@ pub struct Integrated {
     pub pixels: Map,
     /// The objective for the photograph.
     pub value: f64,
-    /// The objective for the baseline, a picture of the colour that the network's preprocessing makes 0.
+    /// The objective for the baseline, a picture of the colour that the network's preprocessing
+    /// makes 0.
     pub baseline: f64,
     /// The sum of all pixels.
     pub sum: f64,
 }
 
 impl Integrated {
-    /// What is missing: (sum − (value − baseline)) / |value − baseline|. It is 0 for the integral, and says how good the sum is.
+    /// What is missing: (sum − (value − baseline)) / |value − baseline|. It is 0 for the integral,
+    /// and says how good the sum is.
     pub fn gap(&self) -> f64 {
         let difference = self.value - self.baseline;
         (self.sum - difference) / difference.abs()
     }
 }
 
-/// Integrated gradients (Sundararajan et al. 2017, equation 1): the gradient along the straight way from one colour to the photograph, times
-/// the way. `steps` is from 1 to 10,000.
+/// Integrated gradients (Sundararajan et al. 2017, equation 1): the gradient along the straight way
+/// from one colour to the photograph, times the way. `steps` is from 1 to 10,000.
 ///
 /// # Errors
 /// Another number of steps; an objective that is not finite.
@@ -237,11 +242,13 @@ fn colour(preprocessing: &Preprocessing, like: &Tensor) -> Result<Tensor> {
         .contiguous()?)
 }
 
-/// How much the objective falls where a square of the photograph is covered by one colour (Zeiler and Fergus 2014, section 4.2): a number a
-/// place of the square, of `window` pixels every `stride`, the last ones at the edge.
+/// How much the objective falls where a square of the photograph is covered by one colour (Zeiler
+/// and Fergus 2014, section 4.2): a number a place of the square, of `window` pixels every
+/// `stride`, the last ones at the edge.
 ///
 /// # Errors
-/// A window or a stride of 0, or one that is larger than the photograph; an objective that is not finite.
+/// A window or a stride of 0, or one that is larger than the photograph; an objective that is not
+/// finite.
 pub fn occlusion(
     model: &Pretrained,
     objective: &Objective,
@@ -249,7 +256,8 @@ pub fn occlusion(
     window: usize,
     stride: usize,
 ) -> Result<Map> {
-    let (width, height) = (picture.width(), picture.height());
+    let width = picture.width();
+    let height = picture.height();
     let most = width.min(height);
     let expected = format!("1 to {most}");
     InvalidField::unless((1..=most).contains(&window), "window", &window, &expected)?;
@@ -266,7 +274,8 @@ pub fn occlusion(
         let last = side - window;
         (0..last.div_ceil(stride)).map(|at| at * stride).chain([last]).collect()
     };
-    let (rows, columns) = (places(height), places(width));
+    let rows = places(height);
+    let columns = places(width);
     let mut values = Vec::new();
     for &row in &rows {
         for &column in &columns {

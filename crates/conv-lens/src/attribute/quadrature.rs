@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
-/// Places and weights of the rule of `count` places for integrals from 0 to 1, the places rising: the roots of the Legendre polynomial,
-/// found by Newton's method.
+/// Places and weights of the rule of `count` places for integrals from 0 to 1, the places rising:
+/// the roots of the Legendre polynomial, found by Newton's method.
 ///
 /// ```
 /// let rule = conv_lens::attribute::gauss_legendre(3);

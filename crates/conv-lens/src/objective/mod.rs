@@ -30,32 +30,35 @@ pub struct Direction {
     pub vector: Vec<f32>,
 }
 
-/// What objectives are put together from. Each is one number a picture, which is to be raised; what is said of pixels is said of pixels
-/// from 0 to 1.
+/// What objectives are put together from. Each is one number a picture, which is to be raised; what
+/// is said of pixels is said of pixels from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// A unit's answer: the mean over the positions of its channel, or one position's value alone; of a class its logit.
+    /// A unit's answer: the mean over the positions of its channel, or one position's value alone;
+    /// of a class its logit.
     Unit(Unit),
-    /// All of a layer: the mean of the squares of its values, which raises whatever answers already (Mordvintsev et al. 2015,
-    /// "DeepDream").
+    /// All of a layer: the mean of the squares of its values, which raises whatever answers already
+    /// (Mordvintsev et al. 2015, "DeepDream").
     Layer(Layer),
     /// The mean over positions of the product of the channels with a vector.
     Direction(Direction),
-    /// The mean over positions of the cosine of the channels with a vector, from −1 to 1. Multiplied by the direction it is the objective of
-    /// Carter et al. (2019), "Activation Atlas".
+    /// The mean over positions of the cosine of the channels with a vector, from −1 to 1.
+    /// Multiplied by the direction it is the objective of Carter et al. (2019), "Activation Atlas".
     Cosine(Direction),
-    /// How different pictures that climb together are at a layer: *minus* the mean, over the others, of the cosine of two pictures' Gram
-    /// matrices of channels (Olah et al. 2017, "Diversity"). From −1 to 0 where nothing is below 0; of a single picture 0.
+    /// How different pictures that climb together are at a layer: *minus* the mean, over the
+    /// others, of the cosine of two pictures' Gram matrices of channels (Olah et al. 2017,
+    /// "Diversity"). From −1 to 0 where nothing is below 0; of a single picture 0.
     Diversity(Layer),
-    /// How smooth the picture is (total variation): *minus* the mean over pixels of the squared differences from the neighbours to the
-    /// right and below. At most 0; raising it smooths.
+    /// How smooth the picture is (total variation): *minus* the mean over pixels of the squared
+    /// differences from the neighbours to the right and below. At most 0; raising it smooths.
     Smoothness,
     /// *Minus* the mean of the distance of pixels from grey, 0.5. At most 0; raising it takes colour from what does not matter.
     L1,
     /// *Minus* the mean of the squared distance of pixels from grey, 0.5. At most 0.
     L2,
     /// *Minus* half the mean of the squared distance of pixels from their neighbourhood of 3 × 3, in which the middle counts twice. The
-    /// neighbourhood stands still: a gradient goes through the pixel alone. At most 0; raising it blurs.
+    /// neighbourhood stands still: a gradient goes through the pixel alone. At most 0; raising it
+    /// blurs.
     Blur,
     /// A number.
     Number(f64),
@@ -96,7 +99,8 @@ impl Objective {
         Ok(Objective::Part(part(address, position, subject)?))
     }
 
-    /// The logit of a class of this name ([`Subject::class`], of `conv-vision`'s networks [`class`](crate::class)).
+    /// The logit of a class of this name ([`Subject::class`], of `conv-vision`'s networks
+    /// [`class`](crate::class)).
     ///
     /// # Errors
     /// A class that there is not, or names that did not come with the weights.

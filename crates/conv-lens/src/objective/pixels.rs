@@ -1,4 +1,5 @@
-//! What an objective says of pixels alone. `[B, 3, H, W]` from 0 to 255 become `[B]`, each at most 0 and to be raised.
+//! What an objective says of pixels alone. `[B, 3, H, W]` from 0 to 255 become `[B]`, each at most
+//! 0 and to be raised.
 
 use crate::Result;
 use candle_core::Tensor;
@@ -36,7 +37,8 @@ pub(super) fn blur(pixels: &Tensor) -> Result<Tensor> {
     Ok(((x - around)?.sqr()?.flatten_from(1)?.mean(1)? * -0.5)?)
 }
 
-/// The sum of the pixels of 3 × 3 as far as they are there, the one in the middle whole and the others by half.
+/// The sum of the pixels of 3 × 3 as far as they are there, the one in the middle whole and the
+/// others by half.
 fn neighbourhood(x: &Tensor) -> Result<Tensor> {
     let (_, _, height, width) = x.dims4()?;
     let padded = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?;

@@ -56,8 +56,9 @@ fn mean(x: &Tensor) -> Result<Tensor> {
 }
 
 impl Objective {
-    /// Its value for each of some pictures, `[B]`: `pixels` from 0 to 255, `[B, 3, H, W]`, and what the network reads of them, `x`. No
-    /// layer above those that it names is computed. With `redirected`, gradients also go through closed rectifiers.
+    /// Its value for each of some pictures, `[B]`: `pixels` from 0 to 255, `[B, 3, H, W]`, and what
+    /// the network reads of them, `x`. No layer above those that it names is computed. With
+    /// `redirected`, gradients also go through closed rectifiers.
     ///
     /// # Errors
     /// Pictures that are too small for a layer, or a position that a layer does not have.
@@ -126,7 +127,8 @@ impl Part {
 const LITTLE: f64 = 1e-12;
 
 impl Direction {
-    /// At each position the product of the channels with the vector and the channels' length: `[B, P]` both.
+    /// At each position the product of the channels with the vector and the channels' length:
+    /// `[B, P]` both.
     fn products(&self, values: &Values) -> Result<(Tensor, Tensor)> {
         let x = positions(values.of(&self.layer.address)?)?;
         let vector = Tensor::new(self.vector.as_slice(), x.device())?.to_dtype(x.dtype())?;

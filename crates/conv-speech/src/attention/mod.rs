@@ -80,7 +80,8 @@ pub(crate) fn attention(
     vb: &VarBuilder,
 ) -> Result<Attention> {
     let AttentionConfig { embedding: size, units, energies, filters, width, .. } = *sizes;
-    let (classes, inputs) = (config.letters.classes(), config.outputs());
+    let classes = config.letters.classes();
+    let inputs = config.outputs();
     let around = Conv1dConfig { padding: (width / 2, width / 2), ..Conv1dConfig::default() };
     let places = || -> Result<_> {
         let filters_of = conv1d_no_bias(1, filters, width, around, vb.pp("filters"))?;
@@ -112,7 +113,8 @@ impl Attention {
     /// What is known before the first letter.
     pub fn start(&self, heard: &Heard) -> Result<State> {
         let (batch, steps, inputs) = heard.values.dims3()?;
-        let (dtype, device) = (heard.values.dtype(), heard.values.device());
+        let dtype = heard.values.dtype();
+        let device = heard.values.device();
         let mut first = vec![0f32; batch * steps];
         first.iter_mut().step_by(steps.max(1)).for_each(|share| *share = 1.0);
         let look = Look {
@@ -180,7 +182,8 @@ impl Attention {
         let heard = self.heard(encoded, lengths, at)?;
         let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
         let mut state = self.start(&heard)?;
-        let (mut states, mut reads) = (Vec::new(), Vec::new());
+        let mut states = Vec::new();
+        let mut reads = Vec::new();
         for place in 0..=longest {
             let look = self.look(&heard, &state, at)?;
             states.push(state.recurrent.h.get(0)?);

@@ -84,10 +84,12 @@ fn plainly(t: &[Tensor], encoded: &[Vec<f64>], text: &[u32]) -> Result<Vec<Vec<f
     let [inputs, units, energies, _, _, filters, width] = SIZES;
     let matrix = |at: usize| t[at].to_vec2::<f64>();
     let vector = |at: usize| t[at].to_vec1::<f64>();
-    let (of_input, of_state) = (matrix(1)?, matrix(2)?);
+    let of_input = matrix(1)?;
+    let of_state = matrix(2)?;
     let biases: Vec<f64> = vector(3)?.iter().zip(vector(4)?).map(|(a, b)| a + b).collect();
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let (mut h, mut c) = (vec![0.0; units], vec![0.0; units]);
+    let mut h = vec![0.0; units];
+    let mut c = vec![0.0; units];
     let mut read = vec![0.0; inputs];
     let mut shares = vec![0.0; encoded.len()];
     shares[0] = 1.0;
@@ -154,7 +156,8 @@ fn the_logits_are_those_of_the_plain_equations() -> Result<()> {
     for has_filters in [true, false] {
         let t = tensors(has_filters);
         let found = decoder(&t).logits(&encoded, &lengths, &texts, &mut Mode::Eval)?;
-        let (found, encoded) = (found.to_vec3::<f64>()?, encoded.to_vec3::<f64>()?);
+        let found = found.to_vec3::<f64>()?;
+        let encoded = encoded.to_vec3::<f64>()?;
         for (number, text) in texts.iter().enumerate() {
             let expected = plainly(&t, &encoded[number][..lengths[number]], text)?;
             for (row, expected) in found[number].iter().zip(&expected) {
@@ -209,7 +212,8 @@ fn what_stands_behind_an_utterance_changes_no_bit_of_it() -> Result<()> {
             unreachable!("it was asked for")
         };
         let of = |shape: (usize, usize, usize), seed| values(shape, seed).to_dtype(DType::F32);
-        let (own, text) = (of((1, 9, 10), 1)?, vec![1, 4, 2]);
+        let own = of((1, 9, 10), 1)?;
+        let text = vec![1, 4, 2];
         let bits =
             |encoded: &Tensor, lengths: &[usize], texts: &[Vec<u32>]| -> Result<Vec<Vec<f32>>> {
                 let logits = decoder.logits(encoded, lengths, texts, &mut Mode::Eval)?;

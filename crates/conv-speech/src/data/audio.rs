@@ -26,7 +26,8 @@ impl Audio {
     /// there is read. Memory is bounded by the file's own length.
     ///
     /// # Errors
-    /// A file that cannot be read, is something else than these, is larger than 1 GiB, or holds a sample that is no number.
+    /// A file that cannot be read, is something else than these, is larger than 1 GiB, or holds a
+    /// sample that is no number.
     pub fn read(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path))?;
         let length = file.metadata().map_err(Error::io(path))?.len();
@@ -74,9 +75,11 @@ impl Audio {
     pub fn part(&self, name: &str, span: Span) -> Result<Self> {
         let at = |seconds: f64| (seconds * f64::from(self.rate)).round() as usize;
         let count = self.samples.len();
-        let (start, end) = (span.start.map_or(0, at), span.end.map_or(count, at).min(count));
+        let start = span.start.map_or(0, at);
+        let end = span.end.map_or(count, at).min(count);
         if start >= end && span != Span::default() {
-            let (name, start) = (name.into(), span.start.unwrap_or(0.0));
+            let name = name.into();
+            let start = span.start.unwrap_or(0.0);
             return Err(Error::Behind { name, start, seconds: self.seconds() });
         }
         Ok(Self { samples: self.samples[start..end].to_vec(), rate: self.rate })

@@ -90,7 +90,8 @@ fn read(
 mod tests {
     use super::*;
 
-    /// A FLAC file of two constant frames of 192 samples of 16 bits at 8 kHz, the one of 1000, the other of -500: made here by hand.
+    /// A FLAC file of two constant frames of 192 samples of 16 bits at 8 kHz, the one of 1000, the
+    /// other of -500: made here by hand.
     fn constants() -> Vec<u8> {
         let mut bytes = b"fLaC\x80\0\0\x22".to_vec();
         // Blocks of 192; frame sizes unknown; 8000 Hz, one channel, 16 bits, 384 samples; no MD5.

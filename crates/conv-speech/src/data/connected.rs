@@ -20,7 +20,8 @@ impl Recordings {
         }
         let speakers: Vec<_> = speakers.into_iter().collect();
         if speakers.is_empty() {
-            let (place, found) = (self.name.clone(), "no recording".into());
+            let place = self.name.clone();
+            let found = "no recording".into();
             return Err(Error::Empty { place, found, expected: "some" });
         }
         let mut rng = seeded(seed, "connected");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// How the names of recordings end.
 const ENDINGS: [&str; 6] = ["wav", "flac", "mp3", "ogg", "oga", "sph"];
 
-/// Files as they are named, and in place of a folder the recordings in it, in the order of their names.
+/// Files as they are named, and in place of a folder the recordings in it, in the order of their
+/// names.
 ///
 /// # Errors
 /// A folder that cannot be read, or in which no name ends as a recording's.

@@ -12,7 +12,8 @@ pub struct Utterance {
     pub path: PathBuf,
     /// Who speaks, where the list says so.
     pub speaker: Option<String>,
-    /// Where it begins and ends in the file, in seconds; the file's own bounds where the list says nothing.
+    /// Where it begins and ends in the file, in seconds; the file's own bounds where the list says
+    /// nothing.
     pub span: Span,
     /// What is said.
     pub text: String,
@@ -71,7 +72,8 @@ impl Manifest {
             _ => (table(lines, folder)?, "a line of column names and a line a recording"),
         };
         if utterances.is_empty() {
-            let (place, found) = (path.display().to_string(), "no recording".into());
+            let place = path.display().to_string();
+            let found = "no recording".into();
             return Err(Error::Empty { place, found, expected });
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -96,8 +98,11 @@ fn table(mut lines: impl Iterator<Item = Line>, folder: &Path) -> Result<Vec<Utt
         Some(_) => (folder.join("clips"), "sentence", "client_id"),
         None => (folder.to_path_buf(), "text", "speaker"),
     };
-    let (paths, texts, speakers) = (column("path")?, column(text)?, find(speaker));
-    let (starts, ends) = (find("start"), find("end"));
+    let paths = column("path")?;
+    let texts = column(text)?;
+    let speakers = find(speaker);
+    let starts = find("start");
+    let ends = find("end");
     let utterance = |line: Line| {
         let (at, line) = line?;
         let fields: Vec<&str> = line.split('\t').collect();

@@ -29,14 +29,17 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Reads every recording of `manifest` into memory, on all threads, at `rate`, or else at the first one's: those of another are
-    /// resampled. A file of which several utterances in a row are parts is read once.
+    /// Reads every recording of `manifest` into memory, on all threads, at `rate`, or else at the
+    /// first one's: those of another are resampled. A file of which several utterances in a row are
+    /// parts is read once.
     ///
     /// # Errors
-    /// A file that cannot be read, or ends before a part of it, with its line in the list; an empty list.
+    /// A file that cannot be read, or ends before a part of it, with its line in the list; an empty
+    /// list.
     pub fn read(manifest: &Manifest, rate: Option<u32>) -> Result<Self> {
         let Some(first) = manifest.utterances.first() else {
-            let (place, found) = (manifest.name.clone(), "no recording".into());
+            let place = manifest.name.clone();
+            let found = "no recording".into();
             return Err(Error::Empty { place, found, expected: "some" });
         };
         let rate = match rate {
@@ -70,7 +73,8 @@ fn parts(utterances: &[Utterance], rate: u32) -> Result<Vec<Recording>> {
             Some(at) => format!("{path} ({at})"),
             None => path,
         };
-        let (text, speaker) = (utterance.text.clone(), utterance.speaker.clone());
+        let text = utterance.text.clone();
+        let speaker = utterance.speaker.clone();
         Ok(Recording { name, audio, text, speaker })
     };
     utterances.iter().map(part).collect()

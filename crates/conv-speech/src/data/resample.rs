@@ -8,13 +8,15 @@ use rubato::{
 };
 use std::fmt;
 
-/// Samples that are computed at a time. What comes in other pieces waits for the rest, so that the result does not depend on them.
+/// Samples that are computed at a time. What comes in other pieces waits for the rest, so that the
+/// result does not depend on them.
 const CHUNK: usize = 256;
 
 /// The most by which a rate is raised or lowered.
 const FARTHEST: f64 = 256.0;
 
-/// Brings sound from one rate to another as it comes: the result is the same bits however the sound is cut, and as long in seconds.
+/// Brings sound from one rate to another as it comes: the result is the same bits however the sound
+/// is cut, and as long in seconds.
 ///
 /// ```
 /// use conv_speech::data::Resampler;

@@ -11,7 +11,8 @@ const AT_ONCE: usize = 1 << 14;
 /// The longest header that is looked through for the samples.
 const LONGEST_HEADER: usize = 1 << 20;
 
-/// Sound from a reader: WAV of any format that [`Audio::read`] knows, or samples alone. It gives what is there as soon as it is.
+/// Sound from a reader: WAV of any format that [`Audio::read`] knows, or samples alone. It gives
+/// what is there as soon as it is.
 #[derive(Debug)]
 pub struct Samples<R> {
     reader: R,
@@ -27,7 +28,8 @@ pub struct Samples<R> {
 }
 
 impl<R: Read> Samples<R> {
-    /// Of a WAV file, whose header is read at once. A length of 0 and one beyond the end are those of pipes: all that comes is samples.
+    /// Of a WAV file, whose header is read at once. A length of 0 and one beyond the end are those
+    /// of pipes: all that comes is samples.
     ///
     /// # Errors
     /// What cannot be read, or is no such file.

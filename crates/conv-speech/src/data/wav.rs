@@ -131,8 +131,8 @@ pub(super) struct Header<'a> {
     pub frame: usize,
     /// Where they begin.
     pub start: usize,
-    /// How many bytes they are said to be: in headers of a pipe or of an interrupted recording 0, 0x7fffffff or 0xffffffff, and in others
-    /// off by some bytes.
+    /// How many bytes they are said to be: in headers of a pipe or of an interrupted recording 0,
+    /// 0x7fffffff or 0xffffffff, and in others off by some bytes.
     pub size: usize,
 }
 
@@ -185,7 +185,8 @@ pub(super) fn pcm_format(rate: u32) -> Vec<u8> {
     format
 }
 
-/// A file with nothing but format and samples, whose header says how many bytes of samples there are.
+/// A file with nothing but format and samples, whose header says how many bytes of samples there
+/// are.
 pub(super) fn file(format: &[u8], samples: &[u8]) -> Vec<u8> {
     let of = |bytes: &[u8]| (bytes.len() as u32).to_le_bytes();
     let mut file = Vec::with_capacity(28 + format.len() + samples.len());

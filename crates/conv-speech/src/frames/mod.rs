@@ -1,5 +1,5 @@
-//! Training frame by frame: which sound each moment is, from a forced alignment (Sainath et al. 2015,
-//! section 3, who have the states of a larger system for it).
+//! Training frame by frame: which sound each moment is, from a forced alignment (Sainath et al.
+//! 2015, section 3, who have the states of a larger system for it).
 
 use crate::align::align;
 use crate::data::{Recording, Recordings};
@@ -124,7 +124,8 @@ pub(crate) fn check(aligner: &Config, config: &Config) -> Result<()> {
     );
     check(same, "letters", &found, &expected)?;
     let hop = |config: &Config| config.front_end.hop(config.rate) * 1000 / config.rate as usize;
-    let (found, expected) = (hop(config), format!("{} as the aligner has", hop(aligner)));
+    let found = hop(config);
+    let expected = format!("{} as the aligner has", hop(aligner));
     Ok(check(hop(aligner) == found, "front_end.hop_ms", &found, &expected)?)
 }
 

@@ -38,8 +38,8 @@ fn a_step_is_asked_for_what_was_before_it() {
     assert!(FramesConfig { delay: 101 }.check().is_err());
 }
 
-/// A high tone is an A, a low one a B: a network that reads forward learns which each frame is, from
-/// what another has aligned, and writes the same texts.
+/// A high tone is an A, a low one a B: a network that reads forward learns which each frame is,
+/// from what another has aligned, and writes the same texts.
 #[test]
 fn frames_are_learnt_from_what_another_network_aligns() -> Result<()> {
     let recording = |number: usize| {

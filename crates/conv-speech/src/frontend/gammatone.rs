@@ -1,10 +1,12 @@
-//! Gammatone filters: where the filters over the waveform start, as Sainath et al. (2015), section 3.1, have it.
+//! Gammatone filters: where the filters over the waveform start, as Sainath et al. (2015), section
+//! 3.1, have it.
 
 use std::f64::consts::TAU;
 
-/// Filters `[filters, width]`, row by row: t³ e^(−2πbt) cos(2πft), with b 1.019 times the equivalent rectangular bandwidth
-/// 24.7 (4.37 f / 1000 + 1) of Glasberg and Moore (1990). Centre frequencies are evenly spaced on that scale from 100 Hz to
-/// nine tenths of half the rate; the gain at each is 1. They are turned around in time, since a convolution's kernel is.
+/// Filters `[filters, width]`, row by row: t³ e^(−2πbt) cos(2πft), with b 1.019 times the
+/// equivalent rectangular bandwidth 24.7 (4.37 f / 1000 + 1) of Glasberg and Moore (1990). Centre
+/// frequencies are evenly spaced on that scale from 100 Hz to nine tenths of half the rate; the
+/// gain at each is 1. They are turned around in time, since a convolution's kernel is.
 ///
 /// ```
 /// let filters = conv_speech::frontend::gammatone(40, 400, 16_000);
@@ -14,7 +16,8 @@ pub fn gammatone(filters: usize, width: usize, rate: u32) -> Vec<f32> {
     let rate = f64::from(rate);
     let scale = |hertz: f64| 21.4 * (4.37e-3 * hertz + 1.0).log10();
     let hertz = |scale: f64| (10f64.powf(scale / 21.4) - 1.0) / 4.37e-3;
-    let (low, high) = (scale(100.0), scale(0.45 * rate));
+    let low = scale(100.0);
+    let high = scale(0.45 * rate);
     let mut weights = Vec::new();
     for number in 0..filters {
         let place = number as f64 / (filters.max(2) - 1) as f64;

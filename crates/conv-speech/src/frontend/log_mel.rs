@@ -38,7 +38,8 @@ impl LogMelConfig {
     }
 
     pub(super) fn check(&self, rate: u32) -> Result<(), InvalidField> {
-        let (lowest, highest) = (self.lowest, self.highest(rate));
+        let lowest = self.lowest;
+        let highest = self.highest(rate);
         let nyquist = f64::from(rate) / 2.0;
         let fits = 0.0 <= lowest && lowest < highest && highest <= nyquist;
         let found = format!("{lowest} to {highest} Hz");
@@ -53,8 +54,9 @@ struct Filter {
     weights: Vec<f32>,
 }
 
-/// Log-mel energies at one rate: a Hann window, the power spectrum of the next power of 2, triangles that are equally wide on the mel
-/// scale 2595 log10(1 + f / 700), and ln(energy + 10⁻⁶), where a full-scale sample is 1.
+/// Log-mel energies at one rate: a Hann window, the power spectrum of the next power of 2,
+/// triangles that are equally wide on the mel scale 2595 log10(1 + f / 700), and ln(energy + 10⁻⁶),
+/// where a full-scale sample is 1.
 #[derive(Clone)]
 pub struct LogMel {
     filters: Vec<Filter>,
@@ -66,7 +68,8 @@ pub struct LogMel {
     transform: Arc<dyn RealToComplex<f32>>,
 }
 
-/// What is added to an energy: below the noise of 8 kHz telephone speech, and above that of 16 bits.
+/// What is added to an energy: below the noise of 8 kHz telephone speech, and above that of 16
+/// bits.
 const FLOOR: f32 = 1e-6;
 
 /// How much of the band is warped evenly; what is above is speech's least.
@@ -77,18 +80,21 @@ const WARPED: f64 = 0.6;
 pub(crate) fn mel_corners(config: &LogMelConfig, rate: u32) -> Vec<f64> {
     let mel = |hertz: f64| 2595.0 * (1.0 + hertz / 700.0).log10();
     let hertz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
-    let (low, high) = (mel(config.lowest), mel(config.highest(rate)));
+    let low = mel(config.lowest);
+    let high = mel(config.highest(rate));
     let corner = |i: usize| hertz(low + (high - low) * i as f64 / (config.filters + 1) as f64);
     (0..config.filters + 2).map(corner).collect()
 }
 
-/// Triangles between each three neighbouring corners, over the bins of a transform of `size` samples.
+/// Triangles between each three neighbouring corners, over the bins of a transform of `size`
+/// samples.
 fn filters(corners: &[f64], size: usize, rate: u32) -> Vec<Filter> {
     let filter = |corners: &[f64]| {
         let &[left, centre, right] = corners else { unreachable!("windows of 3") };
         let weight = |bin: usize| {
             let hertz = bin as f64 * f64::from(rate) / size as f64;
-            let (up, down) = ((hertz - left) / (centre - left), (right - hertz) / (right - centre));
+            let up = (hertz - left) / (centre - left);
+            let down = (right - hertz) / (right - centre);
             up.min(down).max(0.0) as f32
         };
         let weights: Vec<f32> = (0..=size / 2).map(weight).collect();
@@ -128,8 +134,9 @@ impl LogMel {
         }
     }
 
-    /// The same with filters that stand `factor` times as high, as for a vocal tract so much shorter (Jaitly and Hinton 2013, "Vocal Tract
-    /// Length Perturbation", equation 1): the highest two fifths of the band bend so that it stays within itself.
+    /// The same with filters that stand `factor` times as high, as for a vocal tract so much
+    /// shorter (Jaitly and Hinton 2013, "Vocal Tract Length Perturbation", equation 1): the highest
+    /// two fifths of the band bend so that it stays within itself.
     pub fn warped(&self, factor: f64) -> Self {
         let half = f64::from(self.rate) / 2.0;
         let bend = WARPED * half * factor.min(1.0);

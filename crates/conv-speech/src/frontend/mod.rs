@@ -99,7 +99,8 @@ impl FrontEnd {
         [self.window(rate).saturating_sub(own) / 2, own]
     }
 
-    /// T: frames of `count` samples, of which the last ones that fill no window are left out; none for less than a window.
+    /// T: frames of `count` samples, of which the last ones that fill no window are left out; none
+    /// for less than a window.
     pub fn frames(&self, count: usize, rate: u32) -> usize {
         match count.checked_sub(self.window(rate)) {
             Some(rest) => rest / self.hop(rate).max(1) + 1,

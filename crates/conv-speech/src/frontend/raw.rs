@@ -1,5 +1,5 @@
-//! The front end that is learnt: filters over the waveform (Sainath et al. 2015, "Learning the Speech Front-end With Raw
-//! Waveform CLDNNs", section 2.1).
+//! The front end that is learnt: filters over the waveform (Sainath et al. 2015, "Learning the
+//! Speech Front-end With Raw Waveform CLDNNs", section 2.1).
 
 use super::{gammatone, samples};
 use crate::Result;
@@ -55,7 +55,8 @@ impl Default for RawConfig {
 impl RawConfig {
     pub(super) fn check(&self, rate: u32) -> Result<(), InvalidField> {
         let check = InvalidField::unless;
-        let (width, window) = (samples(self.filter_ms, rate), samples(self.window_ms, rate));
+        let width = samples(self.filter_ms, rate);
+        let window = samples(self.window_ms, rate);
         let fits = self.filter_ms >= 0.0 && (1..=window).contains(&width);
         check(
             fits,
@@ -76,8 +77,9 @@ impl RawConfig {
 
 /// Filters, the maximum over each window, rectifier and ln(x + 0.01), in that order.
 ///
-/// Neighbouring windows share most of their samples. So the filters run over the utterance once, and the maximum is taken over each
-/// window's part of what they give: the same numbers, at a cost that is linear in its length.
+/// Neighbouring windows share most of their samples. So the filters run over the utterance once,
+/// and the maximum is taken over each window's part of what they give: the same numbers, at a cost
+/// that is linear in its length.
 #[derive(Debug, Clone)]
 pub struct RawWaveform {
     filters: Conv1d,

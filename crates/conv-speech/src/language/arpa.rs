@@ -8,7 +8,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 impl NgramModel {
-    /// The model as an ARPA file's text: sections of sequences by their length, in the order of their words.
+    /// The model as an ARPA file's text: sections of sequences by their length, in the order of
+    /// their words.
     pub fn to_arpa(&self) -> String {
         let mut sections: Vec<Vec<(Vec<&str>, Gram)>> = vec![Vec::new(); self.order];
         for (ids, &gram) in &self.grams {
@@ -31,11 +32,13 @@ impl NgramModel {
         text + "\n\\end\\\n"
     }
 
-    /// Reads an ARPA file. What stands before the line `\data\` is left alone, whatever it looks like. A sequence's words must be among the
-    /// single ones; how many sequences there are is what the file has, and must be what it says.
+    /// Reads an ARPA file. What stands before the line `\data\` is left alone, whatever it looks
+    /// like. A sequence's words must be among the single ones; how many sequences there are is what
+    /// the file has, and must be what it says.
     ///
     /// # Errors
-    /// A file that cannot be read, or the first line that is not as it should be, with what was found there and what was expected.
+    /// A file that cannot be read, or the first line that is not as it should be, with what was
+    /// found there and what was expected.
     pub fn read(path: &Path) -> Result<Self> {
         let mut lines = Lines::open(path, Encoding::Utf8)?;
         let mut reader = Reader { at: Place { file: path.display().to_string(), line: 0 } };
@@ -135,7 +138,8 @@ impl Reader {
         }
     }
 
-    /// A probability, so many words, and but for the longest sequences perhaps a back-off weight; all as log10.
+    /// A probability, so many words, and but for the longest sequences perhaps a back-off weight;
+    /// all as log10.
     fn gram<'t>(
         &self,
         text: &'t str,

@@ -14,8 +14,9 @@ const WEIGHTS: [f64; 7] = [0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6];
 const BONUSES: [f64; 5] = [-1.0, 0.0, 1.0, 2.0, 3.0];
 
 impl Decoding {
-    /// The weight and the bonus with the lowest word error rate on recordings to choose by, over a grid; and that rate. Of equal ones it is
-    /// the one with the fewest character errors, then the first.
+    /// The weight and the bonus with the lowest word error rate on recordings to choose by, over a
+    /// grid; and that rate. Of equal ones it is the one with the fewest character errors, then the
+    /// first.
     ///
     /// # Errors
     /// Audio shorter than a window, by name; a beam out of its range.
@@ -47,7 +48,8 @@ impl Decoding {
 }
 
 impl NgramModel {
-    /// Puts the model into a recogniser's folder, in place of the one that is there: from then on the folder writes with it.
+    /// Puts the model into a recogniser's folder, in place of the one that is there: from then on
+    /// the folder writes with it.
     ///
     /// # Errors
     /// A folder of another task, or one that cannot be read or written; a setting out of its range.

@@ -16,7 +16,8 @@ use std::path::Path;
 /// The language model's file in a model folder.
 pub(crate) const FILE: &str = "language-model.arpa";
 
-/// How a language model takes part in writing: log P(sound | text) + weight · log P(text) + bonus · words is to be the highest.
+/// How a language model takes part in writing: log P(sound | text) + weight · log P(text) + bonus ·
+/// words is to be the highest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decoding {

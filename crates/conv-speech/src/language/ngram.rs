@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How likely a word is behind the words before it, from the word sequences of a training text.
 ///
-/// P(w | h) = (c(hw) + T(h) P(w | h′)) / (c(h) + T(h)), where c counts, T(h) is the number of different words behind h, and h′ is h without
-/// its first word (Witten and Bell 1991, method C, interpolated). Behind nothing the words are alike, one that is not known being as likely
-/// as one that is known and was not seen. Each sentence begins with `<s>`, which is never predicted, and ends with `</s>`, which is.
+/// P(w | h) = (c(hw) + T(h) P(w | h′)) / (c(h) + T(h)), where c counts, T(h) is the number of
+/// different words behind h, and h′ is h without its first word (Witten and Bell 1991, method C,
+/// interpolated). Behind nothing the words are alike, one that is not known being as likely as one
+/// that is known and was not seen. Each sentence begins with `<s>`, which is never predicted, and
+/// ends with `</s>`, which is.
 ///
 /// ```
 /// use conv_speech::NgramModel;
@@ -33,7 +35,8 @@ pub struct NgramModel {
 pub(super) struct Gram {
     /// log10 of its last word's probability behind the others.
     pub log_probability: f32,
-    /// log10 of what a shorter history's probability is multiplied by for words that were not seen behind this sequence.
+    /// log10 of what a shorter history's probability is multiplied by for words that were not seen
+    /// behind this sequence.
     pub backoff: f32,
 }
 
@@ -51,7 +54,8 @@ pub(super) const NEVER: f32 = -99.0;
 pub(super) const HIGHEST_ORDER: usize = 8;
 
 impl NgramModel {
-    /// Counts the sequences of up to `order` words (1 to 8) in `texts`. `words` are known too, whether they come or not.
+    /// Counts the sequences of up to `order` words (1 to 8) in `texts`. `words` are known too,
+    /// whether they come or not.
     pub fn train<'t>(
         texts: impl IntoIterator<Item = &'t str>,
         words: impl IntoIterator<Item = &'t str>,
@@ -149,7 +153,8 @@ impl NgramModel {
         self.ids.get(word).copied()
     }
 
-    /// The numbers of a sentence's first words, as a history: behind `<s>`, and no more than tell what follows.
+    /// The numbers of a sentence's first words, as a history: behind `<s>`, and no more than tell
+    /// what follows.
     pub fn history(&self, text: &str) -> Vec<u32> {
         let mut history: Vec<u32> = self.id(START).into_iter().collect();
         for word in text.split_whitespace() {
@@ -173,8 +178,9 @@ impl NgramModel {
         self.id(UNKNOWN).or_else(|| self.id("<UNK>"))
     }
 
-    /// ln P(word | history), of which as many of the last words count as the order lets. A word without a number, and one that the model
-    /// says nothing of, has the probability of an unknown one; where the model has none of that, 10⁻⁹⁹.
+    /// ln P(word | history), of which as many of the last words count as the order lets. A word
+    /// without a number, and one that the model says nothing of, has the probability of an unknown
+    /// one; where the model has none of that, 10⁻⁹⁹.
     pub fn log_probability(&self, history: &[u32], word: Option<u32>) -> f64 {
         let never = f64::from(NEVER) * std::f64::consts::LN_10;
         let Some(word) = word.or_else(|| self.unknown()) else { return never };
@@ -232,7 +238,8 @@ mod tests {
         assert!(probability("A B", "C") > probability("D B", "C"));
         assert!(probability("", "A") > probability("", "C"));
         assert!(model.log_end(&model.history("A B C")) > model.log_end(&model.history("A B")));
-        // c = 2, T = 1, and P(C | B) = (2 + 2 P(C)) / (3 + 2), where P(C) = (2 + 5 / 6) / (12 + 5) of A, B, C, D and the end.
+        // c = 2, T = 1, and P(C | B) = (2 + 2 P(C)) / (3 + 2), where P(C) = (2 + 5 / 6) / (12 + 5)
+        // of A, B, C, D and the end.
         let of_c = (2.0 + 5.0 / 6.0) / 17.0;
         let behind_b = (2.0 + 2.0 * of_c) / 5.0;
         assert!((probability("A B", "C") - (2.0 + behind_b) / 3.0).abs() < 1e-6);

@@ -138,7 +138,10 @@ mod tests {
         let classes = alphabet.classes();
         let mut sums: HashMap<Vec<u32>, f64> = HashMap::new();
         for path in 0..classes.pow(posteriors.len() as u32) {
-            let (mut rest, mut said, mut last, mut share) = (path, Vec::new(), 0, 1.0);
+            let mut rest = path;
+            let mut said = Vec::new();
+            let mut last = 0;
+            let mut share = 1.0;
             for row in posteriors {
                 let class = (rest % classes) as u32;
                 rest /= classes;

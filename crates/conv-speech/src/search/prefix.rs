@@ -28,7 +28,8 @@ impl Prefix {
     /// so.
     pub fn with(&self, class: u32, posteriors: &[Vec<f64>]) -> (Self, f64) {
         const NONE: f64 = f64::NEG_INFINITY;
-        let (mut ends, mut all) = (vec![[NONE; 2]], NONE);
+        let mut ends = vec![[NONE; 2]];
+        let mut all = NONE;
         let [mut blank, mut said] = [NONE; 2];
         for (row, before) in posteriors.iter().zip(&self.ends) {
             // Where the class comes anew: the same one twice needs a blank between.
@@ -57,7 +58,10 @@ mod tests {
         let classes = posteriors[0].len();
         let mut sum = 0.0;
         for path in 0..classes.pow(posteriors.len() as u32) {
-            let (mut rest, mut said, mut last, mut share) = (path, Vec::new(), 0, 1.0);
+            let mut rest = path;
+            let mut said = Vec::new();
+            let mut last = 0;
+            let mut share = 1.0;
             for row in posteriors {
                 let class = (rest % classes) as u32;
                 rest /= classes;

@@ -46,7 +46,8 @@ impl<'a> Texts<'a> {
         hot: Option<&'a HotWords>,
     ) -> Self {
         let history = language.map_or_else(Vec::new, |language| language.model.history(""));
-        let (word, history) = (String::new(), history.into());
+        let word = String::new();
+        let history = history.into();
         let (key, hot_words) = ((0, 0), Place::START);
         let root = Node { key, word, place: ROOT, history, hot: hot_words, language: 0.0 };
         Self { alphabet, language, hot, nodes: vec![root], known: HashMap::from([((0, 0), 0)]) }

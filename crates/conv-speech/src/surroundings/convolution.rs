@@ -11,7 +11,8 @@ pub(super) fn convolved(samples: &[f32], response: &[f32]) -> Vec<f32> {
     let response = &response[..response.len().min(samples.len())];
     let length = (samples.len() + response.len() - 1).next_power_of_two();
     let mut planner = RealFftPlanner::<f32>::new();
-    let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
+    let forward = planner.plan_fft_forward(length);
+    let inverse = planner.plan_fft_inverse(length);
     let spectrum = |sound: &[f32]| {
         let mut padded = sound.to_vec();
         padded.resize(length, 0.0);
@@ -47,7 +48,8 @@ mod tests {
             (0..count).map(|at| (at as f32 * by).sin()).collect()
         };
         for (sound, response) in [(1, 1), (1, 5), (7, 3), (100, 33), (64, 200)] {
-            let (sound, response) = (of(sound, 0.7), of(response, 1.3));
+            let sound = of(sound, 0.7);
+            let response = of(response, 1.3);
             let found = convolved(&sound, &response);
             assert_eq!(found.len(), sound.len());
             for (at, found) in found.iter().enumerate() {

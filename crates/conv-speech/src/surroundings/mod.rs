@@ -123,7 +123,8 @@ impl Surroundings {
         if in_room < config.room && !self.rooms.is_empty() {
             let room = &self.rooms[at(which_room, self.rooms.len())];
             heard = convolved(samples, room);
-            let (before, after) = (power(samples), power(&heard));
+            let before = power(samples);
+            let after = power(&heard);
             if after > 0.0 {
                 scale(&mut heard, before / after);
             }
@@ -135,7 +136,8 @@ impl Surroundings {
                 noise.iter().cycle().skip(first).take(heard.len()).copied().collect();
             let [low, high] = config.snr;
             let ratio = 10f64.powf((low + (high - low) * snr) / 10.0);
-            let (speech, own) = (power(&heard), power(&noise));
+            let speech = power(&heard);
+            let own = power(&noise);
             // Neither silence has a ratio to anything.
             if speech > 0.0 && own > 0.0 {
                 scale(&mut noise, speech / own / ratio);

@@ -82,7 +82,8 @@ impl Room {
     /// What a wall leaves of a sound's pressure.
     fn reflection(&self) -> f64 {
         let [x, y, z] = self.size;
-        let (volume, walls) = (x * y * z, 2.0 * (x * y + y * z + z * x));
+        let volume = x * y * z;
+        let walls = 2.0 * (x * y + y * z + z * x);
         (-0.161 * volume / (walls * self.reverberation.max(1e-3))).exp().sqrt()
     }
 

@@ -13,7 +13,8 @@ fn surroundings() -> Surroundings {
 
 #[test]
 fn noise_has_the_ratio_that_was_asked_for() {
-    let (speech, all) = (hum(2000, 0.1), surroundings());
+    let speech = hum(2000, 0.1);
+    let all = surroundings();
     for db in [-5.0, 0.0, 20.0] {
         let config = SurroundingsConfig { noise: 1.0, snr: [db, db], room: 0.0 };
         for seed in 0..20 {

@@ -59,7 +59,8 @@ pub(super) fn examples(
         }
         let prepared = preparation.prepare_once(&recording.audio.samples, cache)?;
         let letters = letters.encode(&recording.text);
-        let (samples, text) = (recording.audio.samples.clone(), recording.text.clone());
+        let samples = recording.audio.samples.clone();
+        let text = recording.text.clone();
         Ok(Example { name, prepared, samples, text, letters, states: States::new() })
     };
     let examples: Vec<Result<Example>> = recordings.recordings.par_iter().map(example).collect();
@@ -86,7 +87,8 @@ pub(super) fn misfit(example: &Example, config: &Config) -> Option<LeftOut> {
 }
 
 pub(super) fn fitting(examples: Vec<Example>, config: &Config) -> (Vec<Example>, Vec<LeftOut>) {
-    let (mut fitting, mut left_out) = (Vec::new(), Vec::new());
+    let mut fitting = Vec::new();
+    let mut left_out = Vec::new();
     for example in examples {
         match misfit(&example, config) {
             Some(misfit) => left_out.push(misfit),

@@ -21,7 +21,9 @@ pub(super) fn statistics(
     let features = config.front_end.features();
     let raw = config.front_end.raw();
     let raw = raw.map(|raw| raw_waveform(raw, config.rate, &vb.pp("frontend"))).transpose()?;
-    let (mut sums, mut squares, mut count) = (vec![0.0; features], vec![0.0; features], 0.0);
+    let mut sums = vec![0.0; features];
+    let mut squares = vec![0.0; features];
+    let mut count = 0.0;
     for example in examples.iter().take(MEASURED) {
         let batch = preparation.batch(&[&example.prepared], device)?;
         let x = unordered(raw.as_ref(), &batch, conv_core::Precision::Exact)?.detach();

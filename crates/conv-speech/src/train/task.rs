@@ -103,7 +103,8 @@ impl Task for Training<'_> {
     }
 
     fn examples(&self) -> BTreeMap<&'static str, usize> {
-        let (train, left_out) = (self.train.len(), self.left_out.len());
+        let train = self.train.len();
+        let left_out = self.left_out.len();
         BTreeMap::from([("train", train), ("dev", self.dev.len()), ("left out", left_out)])
     }
 
@@ -147,7 +148,8 @@ impl Task for Training<'_> {
         let worst = report::worst(&written);
         let mut report = report.section(&format!("Transcripts, {part}, the worst first"), worst);
         let config = self.config();
-        let (recognizer, mut drawn) = (self.recognizer(), Vec::new());
+        let recognizer = self.recognizer();
+        let mut drawn = Vec::new();
         for place in report::worst_places(&written) {
             let prepared = &self.watched()[place].prepared;
             let hop = config.front_end.hop(config.rate) as f64 / f64::from(config.rate);

@@ -146,8 +146,9 @@ impl<'a> Canvas<'a> {
     /// Looks at the photograph and the paintings once.
     ///
     /// # Errors
-    /// A setting out of its range; a picture of a stage or a painting in which layers of the loss network have fewer than two positions, with
-    /// their names; a mask of another shape than the photograph's, or all black; no painting.
+    /// A setting out of its range; a picture of a stage or a painting in which layers of the loss
+    /// network have fewer than two positions, with their names; a mask of another shape than the
+    /// photograph's, or all black; no painting.
     pub fn new(losses: &'a LossNetwork, sources: &'a Sources, painting: &Painting) -> Result<Self> {
         painting.check()?;
         if sources.styles.is_empty() {
@@ -162,7 +163,8 @@ impl<'a> Canvas<'a> {
                 let start = sources.start.as_ref().ok_or_else(|| {
                     conv_hub::InvalidField::new("start", "a picture", "one in the sources")
                 })?;
-                let (width, height) = (stage.content.width(), stage.content.height());
+                let width = stage.content.width();
+                let height = stage.content.height();
                 numbers_of(&start.resize(width, height, Filter::Bilinear)?)?
             }
             Start::Noise => {
@@ -230,7 +232,8 @@ impl<'a> Canvas<'a> {
     /// One step; why it is done, when it is.
     ///
     /// # Errors
-    /// Only what the tensor library refuses; a loss that is not finite is [`End::NotFinite`], and leaves the picture as it was.
+    /// Only what the tensor library refuses; a loss that is not finite is [`End::NotFinite`], and
+    /// leaves the picture as it was.
     pub fn step(&mut self) -> Result<Option<End>> {
         if self.is_over() {
             if self.at + 1 == self.painting.stages {

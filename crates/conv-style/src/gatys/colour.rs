@@ -1,4 +1,5 @@
-//! Whose colours a painted picture has (Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer").
+//! Whose colours a painted picture has (Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving
+//! Color in Neural Artistic Style Transfer").
 
 use crate::Result;
 use conv_vision::Picture;
@@ -13,7 +14,8 @@ pub enum Colours {
     Style,
     /// The photograph's: of what was painted only the luminance is kept (section 4).
     Luminance,
-    /// The photograph's: the paintings first get the mean and the covariance of its colours (section 3).
+    /// The photograph's: the paintings first get the mean and the covariance of its colours
+    /// (section 3).
     Histogram,
 }
 
@@ -24,7 +26,8 @@ fn to_luminance([r, g, b]: [f64; 3]) -> [f64; 3] {
 }
 
 fn from_luminance([y, blue, red]: [f64; 3]) -> [f64; 3] {
-    let (r, b) = (y + 1.402 * red, y + 1.772 * blue);
+    let r = y + 1.402 * red;
+    let b = y + 1.772 * blue;
     [r, (y - 0.299 * r - 0.114 * b) / 0.587, b]
 }
 
@@ -50,10 +53,11 @@ pub(super) fn with_colours_of(photograph: &Picture, painted: &Picture) -> Result
     picture_of(painted, colours(painted).zip(colours(photograph)).map(join))
 }
 
-/// `style` with the mean and the covariance of the colours of `photograph`: x ← L_p L_s⁻¹ (x − μ_s) + μ_p, where L Lᵀ are the covariances
-/// (equations 2 and 3 with the Cholesky decomposition).
+/// `style` with the mean and the covariance of the colours of `photograph`: x ← L_p L_s⁻¹ (x − μ_s)
+/// + μ_p, where L Lᵀ are the covariances (equations 2 and 3 with the Cholesky decomposition).
 pub(super) fn matched(style: &Picture, photograph: &Picture) -> Result<Picture> {
-    let (of_style, of_photograph) = (Moments::of(style), Moments::of(photograph));
+    let of_style = Moments::of(style);
+    let of_photograph = Moments::of(photograph);
     let of_pixel = |colour: [f64; 3]| {
         let x = [0, 1, 2].map(|at| colour[at] - of_style.mean[at]);
         // L_s u = x, from the first row on.
@@ -76,7 +80,8 @@ struct Moments {
     root: [[f64; 3]; 3],
 }
 
-/// What each variance is raised by, in grey levels squared, so that a picture of one colour has a root.
+/// What each variance is raised by, in grey levels squared, so that a picture of one colour has a
+/// root.
 const LEAST: f64 = 1e-2;
 
 impl Moments {
@@ -139,11 +144,15 @@ mod tests {
     #[test]
     fn a_matched_painting_has_the_photographs_mean_and_covariance() {
         let photograph = picture(|at| {
-            let (a, b, c) = (at * 7 % 31, at * 11 % 43, at * 5 % 17);
+            let a = at * 7 % 31;
+            let b = at * 11 % 43;
+            let c = at * 5 % 17;
             [100 + a + b, 90 + b, 80 + a + c].map(|value| value as u8)
         });
         let style = picture(|at| {
-            let (a, b, c) = (at * 3 % 61, at * 13 % 37, at * 19 % 29);
+            let a = at * 3 % 61;
+            let b = at * 13 % 37;
+            let c = at * 19 % 29;
             [60 + a, 70 + b + c, 90 + a + c].map(|value| value as u8)
         });
         let found = Moments::of(&matched(&style, &photograph).unwrap());
@@ -151,7 +160,8 @@ mod tests {
         for row in 0..3 {
             assert!((found.mean[row] - expected.mean[row]).abs() < 0.2);
             for at in 0..=row {
-                let (found, expected) = (found.root[row][at], expected.root[row][at]);
+                let found = found.root[row][at];
+                let expected = expected.root[row][at];
                 assert!((found - expected).abs() < 0.3, "{row} {at}: {found} is not {expected}");
             }
         }

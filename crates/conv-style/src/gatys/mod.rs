@@ -23,7 +23,8 @@ pub struct StylePicture {
     pub picture: Picture,
     /// How much it counts beside others, above 0; only the ratios matter.
     pub weight: f64,
-    /// Where: white is where the style is to be, black where not; of the photograph's shape, in any size. Without it is everywhere.
+    /// Where: white is where the style is to be, black where not; of the photograph's shape, in any
+    /// size. Without it is everywhere.
     pub mask: Option<Picture>,
 }
 
@@ -32,7 +33,8 @@ pub struct StylePicture {
 pub struct Sources {
     /// The photograph.
     pub content: Picture,
-    /// The paintings, at least one. A style's share of the style loss is its weight, times the share of the picture that its mask leaves it.
+    /// The paintings, at least one. A style's share of the style loss is its weight, times the
+    /// share of the picture that its mask leaves it.
     pub styles: Vec<StylePicture>,
     /// Where the descent begins with [`Start::Picture`].
     pub start: Option<Picture>,
@@ -63,7 +65,8 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Method {
-    /// L-BFGS with a search for the strong Wolfe conditions; its first change is that of one number, in grey levels.
+    /// L-BFGS with a search for the strong Wolfe conditions; its first change is that of one
+    /// number, in grey levels.
     Lbfgs(LbfgsConfig),
     /// Adam: an evaluation a step, and a tenth of the memory.
     Adam {
@@ -94,8 +97,8 @@ impl Method {
 pub struct Painting {
     /// The longer side of the picture in pixels, 1 to 16,384.
     pub size: usize,
-    /// The longer side of a painting as a multiple of the picture's, 0.1 to 10: larger for larger strokes. A painting is made no larger than
-    /// it is.
+    /// The longer side of a painting as a multiple of the picture's, 0.1 to 10: larger for larger
+    /// strokes. A painting is made no larger than it is.
     pub style_scale: f64,
     /// From coarse to fine: so many sizes, each twice the one before, the last `size`; 1 to 8.
     pub stages: usize,
@@ -216,8 +219,9 @@ pub struct Painted {
     pub end: End,
 }
 
-/// Paints from `sources`; `watch` sees each step, and ends the painting by `false`. A loss that is not finite is no error: what was reached
-/// before is returned, with [`End::NotFinite`]. [`Canvas`] is the same step by step.
+/// Paints from `sources`; `watch` sees each step, and ends the painting by `false`. A loss that is
+/// not finite is no error: what was reached before is returned, with [`End::NotFinite`]. [`Canvas`]
+/// is the same step by step.
 ///
 /// # Errors
 /// Those of [`Canvas::new`].

@@ -47,7 +47,8 @@ impl Plan {
             let content = &sources.content;
             let longer = content.width().max(content.height());
             let scaled = |length: usize| (length * side).div_ceil(longer).max(1);
-            let (width, height) = (scaled(content.width()), scaled(content.height()));
+            let width = scaled(content.width());
+            let height = scaled(content.height());
             losses.check_size("the picture", (width, height))?;
             let styles = sources.styles.iter().map(|style| -> Result<(usize, usize)> {
                 let style = style_at(&style.picture, painting, side)?;
@@ -59,7 +60,8 @@ impl Plan {
             // Numbers of the picture, each of four bytes.
             let numbers = 3 * width * height * size_of::<f32>();
             let kept = match &painting.method {
-                // The pairs; and the point, the direction, three gradients, and as many of a search.
+                // The pairs; and the point, the direction, three gradients, and as many of a
+                // search.
                 Method::Lbfgs(config) => 2 * config.history.min(painting.steps) + 10,
                 Method::Adam { .. } => 6,
             };

@@ -80,7 +80,8 @@ impl<'a> Canvas<'a> {
         write_safetensors(path, &tensors).map_err(|error| wrong(error.to_string()))
     }
 
-    /// Goes on from what [`Canvas::save`] left: the same bits as if it had never been left. Steps and evaluations may be other ones.
+    /// Goes on from what [`Canvas::save`] left: the same bits as if it had never been left. Steps
+    /// and evaluations may be other ones.
     ///
     /// # Errors
     /// A file that is missing, damaged or of another painting; else as [`Canvas::new`].

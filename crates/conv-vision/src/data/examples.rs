@@ -1,4 +1,5 @@
-//! Pictures with their classes, from a tree of folders or a table, each of them looked at before anything is learnt.
+//! Pictures with their classes, from a tree of folders or a table, each of them looked at before
+//! anything is learnt.
 
 use super::{Skipped, find};
 use crate::picture::{Limits, Picture};
@@ -30,12 +31,12 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Reads what is at `path`: a folder in which each class has a folder of its pictures, whose path is the class's name; or a
-    /// table, `.csv` or `.tsv`, whose rows are a picture's path, from the table's folder, and its class. A first row `path,…` is
-    /// a heading.
+    /// Reads what is at `path`: a folder in which each class has a folder of its pictures, whose
+    /// path is the class's name; or a table, `.csv` or `.tsv`, whose rows are a picture's path,
+    /// from the table's folder, and its class. A first row `path,…` is a heading.
     ///
-    /// Every picture is decoded once, so that one that cannot be used is known before training. With `labels`, those of another
-    /// set, pictures of other classes are left out.
+    /// Every picture is decoded once, so that one that cannot be used is known before training.
+    /// With `labels`, those of another set, pictures of other classes are left out.
     ///
     /// # Errors
     /// A table that cannot be read, with the line; no picture of a class at all.
@@ -90,7 +91,8 @@ fn fingerprint(picture: &Picture) -> u64 {
 
 /// The files below `root` with the paths of their folders.
 fn of_folder(root: &Path) -> (Vec<(PathBuf, String)>, Vec<Skipped>) {
-    let (mut named, mut skipped) = (Vec::new(), Vec::new());
+    let mut named = Vec::new();
+    let mut skipped = Vec::new();
     for path in find(&[root]) {
         let folder = path.strip_prefix(root).unwrap_or(&path).parent();
         match folder.and_then(Path::to_str).filter(|name| is_label(name)) {

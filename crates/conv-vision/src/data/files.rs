@@ -22,9 +22,9 @@ impl std::fmt::Display for Skipped {
     }
 }
 
-/// The files that `paths` stand for, in order: a folder for all files in it and below it by name, but for those whose name
-/// begins with a dot. A link that leads back to a folder above it is not followed. Whether a file is a picture, and a folder can
-/// be listed, is seen when it is read.
+/// The files that `paths` stand for, in order: a folder for all files in it and below it by name,
+/// but for those whose name begins with a dot. A link that leads back to a folder above it is not
+/// followed. Whether a file is a picture, and a folder can be listed, is seen when it is read.
 pub fn find(paths: &[impl AsRef<Path>]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in paths {
@@ -52,13 +52,15 @@ pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// Reads `files`, in parallel: those that are pictures, with their place in `files`, and those that are not.
+/// Reads `files`, in parallel: those that are pictures, with their place in `files`, and those that
+/// are not.
 pub fn load(
     files: &[impl AsRef<Path> + Sync],
     limits: &Limits,
 ) -> (Vec<(usize, Picture)>, Vec<Skipped>) {
     let read = files.par_iter().map(|path| Picture::open(path.as_ref(), limits));
-    let (mut pictures, mut skipped) = (Vec::new(), Vec::new());
+    let mut pictures = Vec::new();
+    let mut skipped = Vec::new();
     for (at, picture) in read.collect::<Vec<_>>().into_iter().enumerate() {
         match picture {
             Ok(picture) => pictures.push((at, picture)),

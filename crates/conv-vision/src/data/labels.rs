@@ -23,8 +23,9 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Reads a list with a class a line. Where every line begins with a number of WordNet, as in Caffe's `synset_words.txt`
-    /// (`n01440764 tench, Tinca tinca`), that is the label and the rest the name; otherwise the line is both.
+    /// Reads a list with a class a line. Where every line begins with a number of WordNet, as in
+    /// Caffe's `synset_words.txt` (`n01440764 tench, Tinca tinca`), that is the label and the rest
+    /// the name; otherwise the line is both.
     ///
     /// # Errors
     /// A file that cannot be read, or an empty line.

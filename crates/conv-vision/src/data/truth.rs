@@ -4,8 +4,9 @@ use super::Labels;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The class of the picture at `path`, from what stands before the first `_` of its name, such as `n01440764_tench.jpg`, or
-/// else from the nearest of its folders within `root` that is called as a class.
+/// The class of the picture at `path`, from what stands before the first `_` of its name, such as
+/// `n01440764_tench.jpg`, or else from the nearest of its folders within `root` that is called as a
+/// class.
 pub fn truth(path: &Path, root: &Path, labels: &Labels) -> Option<usize> {
     let stem = path.file_stem().and_then(OsStr::to_str)?;
     let of_name = stem.split_once('_').and_then(|(label, _)| labels.find(label));

@@ -5,10 +5,11 @@ use crate::{Error, Result};
 
 /// A layer's value, or one channel of it.
 ///
-/// Written `LAYER`, `LAYER:CHANNEL`, `LAYER/pre_relu` or `LAYER/pre_relu:CHANNEL`. A layer's name stands for what comes out of
-/// its rectifier, `/pre_relu` for what goes into it; of joined branches, for what goes into theirs. `inception_4c` is short for
-/// `inception_4c/output`, and `fire4` for `fire4/concat`; of torchvision's networks a module's name stands for its last layer: `layer3` for
-/// `layer3.5`.
+/// Written `LAYER`, `LAYER:CHANNEL`, `LAYER/pre_relu` or `LAYER/pre_relu:CHANNEL`. A layer's name
+/// stands for what comes out of its rectifier, `/pre_relu` for what goes into it; of joined
+/// branches, for what goes into theirs. `inception_4c` is short for `inception_4c/output`, and
+/// `fire4` for `fire4/concat`; of torchvision's networks a module's name stands for its last layer:
+/// `layer3` for `layer3.5`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     /// The layer's place in its [`Graph`].
@@ -23,8 +24,8 @@ impl Graph {
     /// Finds what `text` stands for; `network` is what an error calls the network.
     ///
     /// # Errors
-    /// [`Error::NoLayer`] with names that are like it, [`Error::NoRectifier`]. Whether the channel is there is seen when it is
-    /// computed.
+    /// [`Error::NoLayer`] with names that are like it, [`Error::NoRectifier`]. Whether the channel
+    /// is there is seen when it is computed.
     pub fn find(&self, text: &str, network: &'static str) -> Result<Address> {
         let unknown = || {
             let hint = self.alike(text);
@@ -63,8 +64,8 @@ impl Graph {
         layer.rectified || joins && layer.inputs.iter().all(|&input| self.has_rectifier(input))
     }
 
-    /// What a message names instead of a layer that there is not: those with the same beginning, or else the first and the
-    /// last.
+    /// What a message names instead of a layer that there is not: those with the same beginning, or
+    /// else the first and the last.
     fn alike(&self, text: &str) -> String {
         /// Layers that a message names.
         const NAMED: usize = 8;

@@ -1,5 +1,5 @@
-//! AlexNet (Krizhevsky et al. 2012, figure 2) as in Caffe's model zoo: two groups, as the paper's two GPUs had them; response
-//! normalisation before overlapping pooling.
+//! AlexNet (Krizhevsky et al. 2012, figure 2) as in Caffe's model zoo: two groups, as the paper's
+//! two GPUs had them; response normalisation before overlapping pooling.
 
 use super::googlenet::RESPONSE_NORM;
 use super::{Graph, Operation};
@@ -32,7 +32,8 @@ pub(super) fn small(has_norm: bool) -> Graph {
     for (number, channels, kernel, groups) in
         [(1, 64, 5, 1), (2, 96, 5, 2), (3, 192, 3, 1), (4, 192, 3, 2), (5, 128, 3, 2)]
     {
-        let (name, norm) = (format!("conv{number}"), format!("bn{number}"));
+        let name = format!("conv{number}");
+        let norm = format!("bn{number}");
         at = graph.grouped(&name, at, channels, [kernel, 1, kernel / 2], groups);
         if has_norm {
             at = graph.normalise(&norm, at);

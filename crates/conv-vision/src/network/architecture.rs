@@ -24,7 +24,8 @@ pub enum Architecture {
     /// Simonyan and Zisserman (2014), 16 layers with weights, as in Caffe.
     #[serde(rename = "vgg16")]
     Vgg16,
-    /// The first eleven convolutions of VGG-16, up to `conv5_1`: what style and perceptual losses look at.
+    /// The first eleven convolutions of VGG-16, up to `conv5_1`: what style and perceptual losses
+    /// look at.
     #[serde(rename = "vgg16_conv5_1")]
     Vgg16Features,
     /// He et al. (2015), 18 layers with weights, as in torchvision.
@@ -75,7 +76,8 @@ pub enum Architecture {
     /// Iandola et al. (2016), version 1.1, as in torchvision.
     #[serde(rename = "torchvision_squeezenet1_1")]
     TorchSqueezeNet,
-    /// Four convolutions with batch normalisation, for small pictures and few classes: trained here, and never published.
+    /// Four convolutions with batch normalisation, for small pictures and few classes: trained
+    /// here, and never published.
     #[serde(rename = "conv4")]
     Conv4,
     /// AlexNet's layers for pictures of 32 × 32: trained here, and never published.
@@ -264,14 +266,15 @@ impl Architecture {
         }
     }
 
-    /// Whether a published file has a tensor of this name that no answer stands on: the auxiliary heads of GoogLeNet, and how often a batch
-    /// normalisation was trained.
+    /// Whether a published file has a tensor of this name that no answer stands on: the auxiliary
+    /// heads of GoogLeNet, and how often a batch normalisation was trained.
     pub(crate) fn is_left_out(self, tensor: &str) -> bool {
         let is_auxiliary = tensor.starts_with("aux1.") || tensor.starts_with("aux2.");
         tensor.ends_with(".num_batches_tracked") || self == Self::TorchGoogLeNet && is_auxiliary
     }
 
-    /// What its published weights were trained with, or what it is trained with here unless a recipe says otherwise.
+    /// What its published weights were trained with, or what it is trained with here unless a
+    /// recipe says otherwise.
     pub fn preprocessing(self) -> Preprocessing {
         match self {
             Self::GoogLeNet => Preprocessing::caffe(224),
@@ -304,8 +307,8 @@ impl Architecture {
         self.graph().parameters(self.preprocessing().crop)
     }
 
-    /// The network that `tensors` are most like, judged by the tensors that fit: with what does not fit, in the order of the names.
-    /// `None` where nothing fits any.
+    /// The network that `tensors` are most like, judged by the tensors that fit: with what does not
+    /// fit, in the order of the names. `None` where nothing fits any.
     ///
     /// # Errors
     /// None for the networks here.

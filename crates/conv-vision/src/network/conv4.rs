@@ -1,6 +1,7 @@
-//! Four convolutions of 3 × 3 with batch normalisation, rectifiers and max pooling, the network that few-shot learning compares
-//! its methods by (Vinyals et al. 2016, section 4.1.1), but with channels that double, and a mean over places and a linear
-//! classifier at its end. Some 0.4 million parameters: minutes of training on a CPU for small pictures of plain things.
+//! Four convolutions of 3 × 3 with batch normalisation, rectifiers and max pooling, the network
+//! that few-shot learning compares its methods by (Vinyals et al. 2016, section 4.1.1), but with
+//! channels that double, and a mean over places and a linear classifier at its end. Some 0.4
+//! million parameters: minutes of training on a CPU for small pictures of plain things.
 
 use super::{Graph, Operation};
 
@@ -11,7 +12,8 @@ pub(super) fn graph() -> Graph {
     let mut graph = Graph::new();
     let mut at = 0;
     for (block, channels) in (1..).zip(CHANNELS) {
-        let (convolution, norm) = (format!("conv{block}"), format!("bn{block}"));
+        let convolution = format!("conv{block}");
+        let norm = format!("bn{block}");
         at = graph.normalised([&convolution, &norm], at, channels, [3, 1, 1]);
         at = match block {
             4 => graph.add("pool4", Operation::GlobalAverage, &[at]),

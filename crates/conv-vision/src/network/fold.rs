@@ -42,7 +42,8 @@ impl Network {
 
     /// Whether a layer is a convolution that a batch norm alone reads.
     fn goes(&self, at: usize) -> bool {
-        let (layers, layer) = (self.graph.layers(), &self.graph.layers()[at]);
+        let layers = self.graph.layers();
+        let layer = &self.graph.layers()[at];
         let mut readers = layers.iter().filter(|reader| reader.inputs.contains(&at));
         let is_norm = |reader: &Layer| matches!(reader.operation, Operation::BatchNorm(_));
         matches!(layer.operation, Operation::Convolution { .. })

@@ -1,4 +1,5 @@
-//! A network with its parameters: only what is asked for is computed, and nothing is kept longer than it is read.
+//! A network with its parameters: only what is asked for is computed, and nothing is kept longer
+//! than it is read.
 
 use super::{Address, Graph, Operation};
 use crate::{Error, Result};
@@ -23,13 +24,14 @@ pub(super) enum Parameters {
     BatchNorm(BatchNorm),
 }
 
-/// Builds a network from its description; `side` is the height and width of the input that it is made for, and `name` what
-/// errors call it.
+/// Builds a network from its description; `side` is the height and width of the input that it is
+/// made for, and `name` what errors call it.
 ///
-/// Parameters: `{layer}.weight` and `{layer}.bias` of convolutions, `[O, C / groups, K, K]` and `[O]`, and of fully connected
-/// layers, `[O, I]` and `[O]`; of batch norms these and `{layer}.running_mean` and `{layer}.running_var`, each `[C]`. Where none
-/// are stored they begin as torchvision's VGG does: convolutions by He et al. (2015) over their outputs, fully connected layers
-/// normal with a deviation of 0.01, biases 0.
+/// Parameters: `{layer}.weight` and `{layer}.bias` of convolutions, `[O, C / groups, K, K]` and
+/// `[O]`, and of fully connected layers, `[O, I]` and `[O]`; of batch norms these and
+/// `{layer}.running_mean` and `{layer}.running_var`, each `[C]`. Where none are stored they begin
+/// as torchvision's VGG does: convolutions by He et al. (2015) over their outputs, fully connected
+/// layers normal with a deviation of 0.01, biases 0.
 ///
 /// # Errors
 /// A side that is too small for the network, or stored weights of another shape.
@@ -92,8 +94,8 @@ impl Network {
         self
     }
 
-    /// The network with rectifiers whose gradient also reaches what nothing excites ([`conv_nn::redirected_relu`]): the same values,
-    /// and another way up for a picture.
+    /// The network with rectifiers whose gradient also reaches what nothing excites
+    /// ([`conv_nn::redirected_relu`]): the same values, and another way up for a picture.
     #[must_use]
     pub fn redirected(mut self) -> Self {
         self.redirected = true;
@@ -104,7 +106,8 @@ impl Network {
         if self.redirected { conv_nn::redirected_relu(x) } else { conv_nn::relu(x) }
     }
 
-    /// The network's answer, logits `[B, K]`, for pictures `[B, 3, H, W]`; where it has no classifier, its last layer.
+    /// The network's answer, logits `[B, K]`, for pictures `[B, 3, H, W]`; where it has no
+    /// classifier, its last layer.
     ///
     /// # Errors
     /// Pictures that are too small, or of another size than a fully connected layer needs.
@@ -114,9 +117,9 @@ impl Network {
         Ok(values.remove(0))
     }
 
-    /// The layers of the given names ([`Address`]), in that order: `[B, C, H, W]`, or `[B, C]` behind the mean over places. Of a
-    /// single channel C is 1. Layers that none of them stands on are not computed; a gradient reaches the pictures through
-    /// every layer.
+    /// The layers of the given names ([`Address`]), in that order: `[B, C, H, W]`, or `[B, C]`
+    /// behind the mean over places. Of a single channel C is 1. Layers that none of them stands on
+    /// are not computed; a gradient reaches the pictures through every layer.
     ///
     /// # Errors
     /// A layer or a channel that there is not; else as [`Network::forward`].
@@ -134,8 +137,9 @@ impl Network {
         self.values_from(x, None, wanted, mode)
     }
 
-    /// As [`Network::values`], with `given` in place of what comes out of a layer, behind its rectifier, for the pictures `x`: so is asked
-    /// what a change there, or a gradient to there, would be. What the layer alone stands on is not computed.
+    /// As [`Network::values`], with `given` in place of what comes out of a layer, behind its
+    /// rectifier, for the pictures `x`: so is asked what a change there, or a gradient to there,
+    /// would be. What the layer alone stands on is not computed.
     ///
     /// # Errors
     /// As [`Network::features`].
@@ -180,7 +184,8 @@ impl Network {
         wanted.iter().map(|address| self.pick(address, &values)).collect()
     }
 
-    /// How many layers, and callers, read each layer's two values; 0 where it need not be computed. A layer that is `given` reads none.
+    /// How many layers, and callers, read each layer's two values; 0 where it need not be computed.
+    /// A layer that is `given` reads none.
     fn readers(&self, given: Option<usize>, wanted: &[Address]) -> Result<Vec<[usize; 2]>> {
         let last = wanted.iter().map(|address| address.layer + 1).max().unwrap_or(0);
         if last > self.graph.layers().len() {
@@ -240,7 +245,8 @@ impl Network {
         let fused = layer.rectified && before == 0 && !self.redirected;
         let y = match (&layer.operation, &self.parameters[at]) {
             (_, Parameters::Convolution(convolution)) => {
-                let (weight, bias) = (convolution.weight(), convolution.bias());
+                let weight = convolution.weight();
+                let bias = convolution.bias();
                 if fused {
                     conv_core::conv2d_relu(input, weight, bias, convolution.config())
                 } else {

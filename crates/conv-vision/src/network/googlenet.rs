@@ -1,13 +1,16 @@
-//! GoogLeNet (Szegedy et al. 2014, table 1) as in Caffe's model zoo: without the auxiliary heads, which only training has.
+//! GoogLeNet (Szegedy et al. 2014, table 1) as in Caffe's model zoo: without the auxiliary heads,
+//! which only training has.
 
 use super::{Graph, Operation};
 use conv_nn::LocalResponseNormConfig;
 
-/// Local response normalisation as Caffe's GoogLeNet and AlexNet have it: the paper's, but for a k of 1 instead of 2.
+/// Local response normalisation as Caffe's GoogLeNet and AlexNet have it: the paper's, but for a k
+/// of 1 instead of 2.
 pub(super) const RESPONSE_NORM: Operation =
     Operation::ResponseNorm(LocalResponseNormConfig { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 });
 
-/// Channels of an inception: 1×1, then reduction and output of 3×3 and of 5×5, then the projection behind the pooling.
+/// Channels of an inception: 1×1, then reduction and output of 3×3 and of 5×5, then the projection
+/// behind the pooling.
 pub(super) type Channels = [usize; 6];
 
 const THIRD: [(&str, Channels); 2] =

@@ -33,7 +33,8 @@ impl Graph {
         self.layers.iter().position(|layer| layer.name == name)
     }
 
-    /// The place of the layer whose values are the network's answer: the last, or what its softmax reads.
+    /// The place of the layer whose values are the network's answer: the last, or what its softmax
+    /// reads.
     pub fn output(&self) -> usize {
         let last = self.layers.len() - 1;
         match (&self.layers[last].operation, self.layers[last].inputs.first()) {
@@ -42,8 +43,9 @@ impl Graph {
         }
     }
 
-    /// The last hidden layer, whose values say what a picture shows without saying what it is called: what the classifier
-    /// reads, before dropout. Where there is no classifier, the last layer.
+    /// The last hidden layer, whose values say what a picture shows without saying what it is
+    /// called: what the classifier reads, before dropout. Where there is no classifier, the last
+    /// layer.
     pub fn embedding(&self) -> usize {
         let mut at = self.output();
         if at + 1 == self.layers.len() {
@@ -187,8 +189,8 @@ impl Graph {
         self.add(dropout, Operation::Dropout { probability: 0.5 }, &[at])
     }
 
-    /// The graph with the mean of each window in place of its maximum: "gradient flow is improved", and pictures that are made
-    /// through the network look smoother (Gatys et al. 2016, section 2).
+    /// The graph with the mean of each window in place of its maximum: "gradient flow is improved",
+    /// and pictures that are made through the network look smoother (Gatys et al. 2016, section 2).
     #[must_use]
     pub fn average_pooled(mut self) -> Self {
         for layer in &mut self.layers {

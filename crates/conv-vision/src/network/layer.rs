@@ -24,7 +24,8 @@ pub enum Operation {
         padding: usize,
         /// Parts that the channels are split into.
         groups: usize,
-        /// Whether each output channel has a bias; before batch normalisation it would have no effect.
+        /// Whether each output channel has a bias; before batch normalisation it would have no
+        /// effect.
         bias: bool,
     },
     /// Batch normalisation of each channel (Ioffe and Szegedy 2015).
@@ -40,8 +41,8 @@ pub enum Operation {
         /// Whether a last window may hang over the end.
         ceil: bool,
     },
-    /// The mean of each window over the elements of it that are not padding, as [`Graph::average_pooled`](super::Graph::average_pooled)
-    /// puts it in a maximum's place.
+    /// The mean of each window over the elements of it that are not padding, as
+    /// [`Graph::average_pooled`](super::Graph::average_pooled) puts it in a maximum's place.
     AveragePool {
         /// Rows and columns that it sees.
         kernel: usize,
@@ -52,10 +53,11 @@ pub enum Operation {
         /// Whether a last window may hang over the end.
         ceil: bool,
     },
-    /// The mean of each channel over all places, `[B, C]`: Caffe's average pooling of 7 × 7 at 224 × 224 pixels, and right for
-    /// every other size.
+    /// The mean of each channel over all places, `[B, C]`: Caffe's average pooling of 7 × 7 at 224
+    /// × 224 pixels, and right for every other size.
     GlobalAverage,
-    /// Local response normalisation over neighbouring channels (Krizhevsky et al. 2012, section 3.3).
+    /// Local response normalisation over neighbouring channels (Krizhevsky et al. 2012, section
+    /// 3.3).
     ResponseNorm(LocalResponseNormConfig),
     /// The channels of several layers, one after the other.
     Concat,
@@ -66,7 +68,8 @@ pub enum Operation {
         /// The share that becomes zero.
         probability: f64,
     },
-    /// A fully connected layer with bias; what has rows and columns is laid flat, channel by channel.
+    /// A fully connected layer with bias; what has rows and columns is laid flat, channel by
+    /// channel.
     Linear {
         /// Outputs.
         outputs: usize,

@@ -1,5 +1,6 @@
-//! Residual networks (He et al. 2015, table 1) with torchvision's names. Where a stage of bottlenecks begins, its 3 × 3 convolution has the
-//! stride, as in torchvision; in the paper it is the 1 × 1 before.
+//! Residual networks (He et al. 2015, table 1) with torchvision's names. Where a stage of
+//! bottlenecks begins, its 3 × 3 convolution has the stride, as in torchvision; in the paper it is
+//! the 1 × 1 before.
 
 use super::{Graph, Operation};
 
@@ -53,7 +54,8 @@ fn layers(
     stride: usize,
     bottleneck: bool,
 ) -> usize {
-    let (wide, three) = (channels * EXPANSION, [3, stride, 1]);
+    let wide = channels * EXPANSION;
+    let three = [3, stride, 1];
     let windows: &[(usize, [usize; 3])] = if bottleneck {
         &[(channels, [1, 1, 0]), (channels, three), (wide, [1, 1, 0])]
     } else {
@@ -61,7 +63,8 @@ fn layers(
     };
     let mut at = input;
     for (number, &(channels, window)) in (1..).zip(windows) {
-        let (convolution, norm) = (format!("{block}.conv{number}"), format!("{block}.bn{number}"));
+        let convolution = format!("{block}.conv{number}");
+        let norm = format!("{block}.bn{number}");
         let names = [convolution.as_str(), norm.as_str()];
         at = if number == windows.len() {
             graph.linear_norm(names, at, channels, window)

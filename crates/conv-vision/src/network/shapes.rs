@@ -36,12 +36,14 @@ impl Graph {
     /// The shapes of all layers' outputs, `[C, H, W]` or `[C]`, for an input `[C, H, W]`.
     ///
     /// # Errors
-    /// [`Error::LayerInput`] names the first layer that has no output for it, as where a picture is too small.
+    /// [`Error::LayerInput`] names the first layer that has no output for it, as where a picture is
+    /// too small.
     pub fn shapes(&self, input: &[usize]) -> Result<Vec<Vec<usize>>> {
         self.shapes_until(self.layers().len(), input)
     }
 
-    /// The shapes of the outputs of the first `count` layers; what lies behind them may be impossible.
+    /// The shapes of the outputs of the first `count` layers; what lies behind them may be
+    /// impossible.
     ///
     /// # Errors
     /// As [`Graph::shapes`].
@@ -183,7 +185,8 @@ fn shape(
     }
 }
 
-/// Windows along an axis. With `ceil` one may hang over the end, where it begins before the padding behind it.
+/// Windows along an axis. With `ceil` one may hang over the end, where it begins before the padding
+/// behind it.
 fn windows(
     side: usize,
     kernel: usize,

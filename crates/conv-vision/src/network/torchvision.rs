@@ -1,10 +1,11 @@
-//! Networks of others as torchvision has them, with its names: a layer is called by its place in the module, and a module's name stands
-//! for its last layer.
+//! Networks of others as torchvision has them, with its names: a layer is called by its place in
+//! the module, and a module's name stands for its last layer.
 
 use super::{Graph, Operation};
 use conv_nn::BatchNormConfig;
 
-/// Convolutions and channels of each block of a VGG (Simonyan and Zisserman 2014, table 1: A, B, D and E).
+/// Convolutions and channels of each block of a VGG (Simonyan and Zisserman 2014, table 1: A, B, D
+/// and E).
 type Blocks = [(usize, usize); 5];
 
 pub(super) const VGG11: Blocks = [(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)];
@@ -12,7 +13,8 @@ pub(super) const VGG13: Blocks = [(2, 64), (2, 128), (2, 256), (2, 512), (2, 512
 pub(super) const VGG16: Blocks = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
 pub(super) const VGG19: Blocks = [(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)];
 
-/// Its mean over windows before the classifier does nothing at the size that the network is made for.
+/// Its mean over windows before the classifier does nothing at the size that the network is made
+/// for.
 pub(super) fn vgg(blocks: Blocks, has_norm: bool) -> Graph {
     let mut graph = Graph::new();
     let (mut at, mut place) = (0, 0);
@@ -85,8 +87,8 @@ pub(super) fn squeezenet() -> Graph {
     graph
 }
 
-/// GoogLeNet with batch normalisation, as TensorFlow's authors trained it: 3 × 3 where the paper has 5 × 5. Without the auxiliary heads, which
-/// only training has.
+/// GoogLeNet with batch normalisation, as TensorFlow's authors trained it: 3 × 3 where the paper
+/// has 5 × 5. Without the auxiliary heads, which only training has.
 pub(super) fn googlenet() -> Graph {
     let mut graph = Graph::new();
     let at = basic(&mut graph, "conv1", 0, 64, [7, 2, 3]);
@@ -127,7 +129,8 @@ fn basic(
     channels: usize,
     window: [usize; 3],
 ) -> usize {
-    let (convolution, norm) = (format!("{name}.conv"), format!("{name}.bn"));
+    let convolution = format!("{name}.conv");
+    let norm = format!("{name}.bn");
     let at = graph.normalised([&convolution, &norm], input, channels, window);
     graph.set_epsilon(at, 0.001);
     at

@@ -6,14 +6,16 @@ use conv_hub::InvalidField;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// How a training picture is changed each time it is shown. [`Augmentation::default`] changes nothing.
+/// How a training picture is changed each time it is shown. [`Augmentation::default`] changes
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
     /// Mirrors every second picture, left to right; not for letters, or where sides are classes.
     pub flip: bool,
-    /// The smallest share of a picture's area that is cut out and resized, above 0 and at most 1 (torchvision's
-    /// `RandomResizedCrop` has 0.08 for photographs); 1 takes the whole picture as in evaluation.
+    /// The smallest share of a picture's area that is cut out and resized, above 0 and at most 1
+    /// (torchvision's `RandomResizedCrop` has 0.08 for photographs); 1 takes the whole picture as
+    /// in evaluation.
     pub smallest_area: f64,
     /// The most that the part's aspect is changed, at least 1: 4/3 in torchvision.
     pub aspect: f64,
@@ -43,8 +45,9 @@ impl Augmentation {
         self.smallest_area < 1.0
     }
 
-    /// A part of a picture of (width, height): of a random share of its area and a random aspect, at a random place; as
-    /// torchvision, the largest central part of a bearable aspect where ten draws do not fit.
+    /// A part of a picture of (width, height): of a random share of its area and a random aspect,
+    /// at a random place; as torchvision, the largest central part of a bearable aspect where ten
+    /// draws do not fit.
     pub fn part(&self, (width, height): (usize, usize), rng: &mut impl Rng) -> Region {
         let most = self.aspect.ln();
         for _ in 0..10 {
@@ -61,8 +64,10 @@ impl Augmentation {
         }
         let bound =
             |side: usize, other: usize| side.min((other as f64 * self.aspect) as usize).max(1);
-        let (columns, rows) = (bound(width, height), bound(height, width));
-        let (left, top) = ((width - columns) / 2, (height - rows) / 2);
+        let columns = bound(width, height);
+        let rows = bound(height, width);
+        let left = (width - columns) / 2;
+        let top = (height - rows) / 2;
         Region { left, top, width: columns, height: rows }
     }
 }

@@ -1,4 +1,5 @@
-//! From a file that somebody else made to pixels: what it claims is checked before memory is asked for.
+//! From a file that somebody else made to pixels: what it claims is checked before memory is asked
+//! for.
 
 use super::{Picture, jpeg};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
@@ -157,7 +158,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
             pixels(decoder, own, bytes)
         }
         Ok(ImageFormat::Png) => {
-            // Text and colour profiles unpack to a thousand times their size, and are not in the count of pixels.
+            // Text and colour profiles unpack to a thousand times their size, and are not in the
+            // count of pixels.
             let mut beside = image::Limits::no_limits();
             beside.max_alloc = Some(MOST_BESIDE_PIXELS);
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), beside);
@@ -194,7 +196,8 @@ fn pixels(mut decoder: impl ImageDecoder, own: Option<RgbImage>, bytes: &[u8]) -
         Ok(image)
     };
     let image = decode().map_err(|error| defect(error, bytes))?.into_rgb8();
-    let (width, height) = (image.width() as usize, image.height() as usize);
+    let width = image.width() as usize;
+    let height = image.height() as usize;
     if width == 0 || height == 0 {
         return Err(PictureDefect::Damaged {
             reason: format!("it has {width} × {height} pixels")
@@ -239,7 +242,8 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// What somebody who looks for the reason wants to see: `"Dear all, "`, or the first bytes as numbers.
+/// What somebody who looks for the reason wants to see: `"Dear all, "`, or the first bytes as
+/// numbers.
 fn beginning(bytes: &[u8]) -> String {
     let first = &bytes[..bytes.len().min(12)];
     if first.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace()) {

@@ -30,7 +30,8 @@ impl Picture {
         let wrong =
             |reason: String| Error::Encode { width: self.width(), height: self.height(), reason };
         let side = |side: usize| u32::try_from(side).map_err(|error| wrong(error.to_string()));
-        let (width, height) = (side(self.width())?, side(self.height())?);
+        let width = side(self.width())?;
+        let height = side(self.height())?;
         let kind = image::ExtendedColorType::Rgb8;
         encoder
             .write_image(self.pixels(), width, height, kind)

@@ -14,7 +14,8 @@ pub use augment::Augmentation;
 pub use decode::{Limits, PictureDefect};
 pub use resize::{Filter, Region};
 
-/// Pixels of red, green and blue, 0 to 255, row by row from the top left corner, as they are to be looked at.
+/// Pixels of red, green and blue, 0 to 255, row by row from the top left corner, as they are to be
+/// looked at.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     width: usize,

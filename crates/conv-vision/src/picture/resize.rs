@@ -1,5 +1,6 @@
-//! Resizing with antialiasing, to the bit as Pillow has it: the weights of a filter that is as wide as an output pixel, in
-//! fixed point, first along the rows, then along the columns, rounded to 8 bits between the two.
+//! Resizing with antialiasing, to the bit as Pillow has it: the weights of a filter that is as wide
+//! as an output pixel, in fixed point, first along the rows, then along the columns, rounded to 8
+//! bits between the two.
 
 use super::Picture;
 use crate::{Error, Result};
@@ -60,8 +61,8 @@ impl Picture {
         self.resize_region((width, height), Region { left: 0, top: 0, width, height }, filter)
     }
 
-    /// The part `region` of the picture resized to (width, height): the same bytes as if the whole had been resized and then
-    /// cut, but only what is asked for is computed.
+    /// The part `region` of the picture resized to (width, height): the same bytes as if the whole
+    /// had been resized and then cut, but only what is asked for is computed.
     ///
     /// # Errors
     /// A side of 0, sides that exceed memory, or a region that is not within the resized picture.

@@ -20,8 +20,8 @@ impl Picture {
         Ok(Tensor::from_vec(values, (1, 3, self.height, self.width), device)?)
     }
 
-    /// The picture of `[1, 3, H, W]` or `[3, H, W]` as [`Picture::tensor`] gives it: each number becomes the nearest whole one from 0
-    /// to 255.
+    /// The picture of `[1, 3, H, W]` or `[3, H, W]` as [`Picture::tensor`] gives it: each number
+    /// becomes the nearest whole one from 0 to 255.
     ///
     /// # Errors
     /// Another shape; a number that is not finite.

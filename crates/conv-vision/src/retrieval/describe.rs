@@ -66,7 +66,8 @@ impl Pooling {
     }
 }
 
-/// Everything that a descriptor depends on but the picture. Two descriptors can be compared where it is the same.
+/// Everything that a descriptor depends on but the picture. Two descriptors can be compared where
+/// it is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MadeBy {
@@ -161,7 +162,8 @@ impl Describer {
         if pictures.is_empty() {
             return Ok(Vec::new());
         }
-        let (views, preprocessing) = (&self.made_by.views, &self.made_by.preprocessing);
+        let views = &self.made_by.views;
+        let preprocessing = &self.made_by.preprocessing;
         let rows = if views.is_plain() {
             self.rows(&preprocessing.tensor(pictures, &self.device)?)?
         } else {
@@ -204,7 +206,8 @@ impl Describer {
         Ok(pooled.to_dtype(DType::F32)?.to_vec2()?)
     }
 
-    /// Describes files, some at a time, in order: each picture's path and descriptor, and what is no picture.
+    /// Describes files, some at a time, in order: each picture's path and descriptor, and what is
+    /// no picture.
     ///
     /// # Errors
     /// As [`Describer::describe`].

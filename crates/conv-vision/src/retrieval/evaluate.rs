@@ -14,8 +14,8 @@ use std::path::Path;
 /// What retrieval got right, each picture in turn being asked for among all others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// Mean over the queries of the average precision: the precision at the place of each picture of the query's category,
-    /// averaged over these.
+    /// Mean over the queries of the average precision: the precision at the place of each picture
+    /// of the query's category, averaged over these.
     pub map: f64,
     /// The share of queries whose nearest picture is of their category.
     pub p_at_1: f64,

@@ -31,8 +31,9 @@ struct Described {
 
 /// Pictures by their descriptors.
 ///
-/// On disk it is a safetensors file: `descriptors` `[N, D]`, `paths` as bytes with a zero behind each, `stamps` `[N, 2]`, each
-/// file's length and the time of its last change in nanoseconds; the metadata hold [`MadeBy`] and where the weights were.
+/// On disk it is a safetensors file: `descriptors` `[N, D]`, `paths` as bytes with a zero behind
+/// each, `stamps` `[N, 2]`, each file's length and the time of its last change in nanoseconds; the
+/// metadata hold [`MadeBy`] and where the weights were.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Index {
     made_by: MadeBy,
@@ -70,7 +71,8 @@ impl Index {
     /// Describes `files`; those that are no pictures are returned.
     ///
     /// # Errors
-    /// No picture at all, a path that is not Unicode, or what [`Describer::describe_files`] refuses.
+    /// No picture at all, a path that is not Unicode, or what [`Describer::describe_files`]
+    /// refuses.
     pub fn new(
         describer: &Describer,
         files: &[PathBuf],
@@ -186,14 +188,16 @@ impl Index {
             paths.extend_from_slice(path.to_string_lossy().as_bytes());
             paths.push(0);
         }
-        let (bytes, stamps) = (paths.len(), self.stamps.as_flattened().to_vec());
+        let bytes = paths.len();
+        let stamps = self.stamps.as_flattened().to_vec();
         let cpu = &Device::Cpu;
         let tensors = BTreeMap::from([
             (DESCRIPTORS, Tensor::from_slice(&self.descriptors, (count, self.dimension), cpu)?),
             (PATHS, Tensor::from_vec(paths, bytes, cpu)?),
             (STAMPS, Tensor::from_vec(stamps, (count, 2), cpu)?),
         ]);
-        let (made_by, model) = (self.made_by.clone(), self.model.clone());
+        let made_by = self.made_by.clone();
+        let model = self.model.clone();
         let described = serde_json::to_string(&Described { made_by, model })
             .map_err(|error| Error::Write(std::io::Error::other(error)))?;
         let metadata = HashMap::from([(MADE_BY.to_string(), described)]);
@@ -205,7 +209,8 @@ impl Index {
     /// Reads an index.
     ///
     /// # Errors
-    /// [`Error::Index`] for a file that is none, or whose parts do not fit each other; a damaged file.
+    /// [`Error::Index`] for a file that is none, or whose parts do not fit each other; a damaged
+    /// file.
     pub fn open(path: &Path) -> Result<Self> {
         let wrong = |reason: String| Error::Index { path: path.to_path_buf(), reason };
         let mut tensors = conv_hub::read_safetensors(path, None)?;
@@ -233,7 +238,8 @@ impl Index {
         let text = String::from_utf8(bytes).map_err(|_| wrong("`paths` is not UTF-8".into()))?;
         let paths: Vec<PathBuf> = text.split_terminator('\0').map(PathBuf::from).collect();
         if (paths.len(), stamps.dims()) != (count, &[count, 2]) {
-            let (paths, stamps) = (paths.len(), stamps.dims());
+            let paths = paths.len();
+            let stamps = stamps.dims();
             return Err(wrong(format!("{count} descriptors, {paths} paths, stamps {stamps:?}")));
         }
         let descriptors: Vec<f32> = descriptors.flatten_all()?.to_vec1()?;
@@ -245,7 +251,8 @@ impl Index {
         Ok(Self { made_by, model, dimension, descriptors, paths, stamps: stamps.to_vec() })
     }
 
-    /// What describes a picture as those of this index were described: by its layer, pooling and preprocessing.
+    /// What describes a picture as those of this index were described: by its layer, pooling and
+    /// preprocessing.
     ///
     /// # Errors
     /// [`Error::OtherModel`] for another network or other weights; `path` is the index's file.
@@ -269,7 +276,8 @@ impl Index {
     /// # Errors
     /// [`Error::OtherModel`] names what differs; `path` is the index's file.
     pub fn check(&self, describer: &Describer, path: &Path) -> Result<()> {
-        let (found, expected) = (&self.made_by, describer.made_by());
+        let found = &self.made_by;
+        let expected = describer.made_by();
         let text = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         let fields = [
             ("network", found.network.clone(), expected.network.clone()),

@@ -29,7 +29,8 @@ impl Metric {
     }
 }
 
-/// In eight sums, which the compiler keeps in one register, and which do not depend on anything but the length.
+/// In eight sums, which the compiler keeps in one register, and which do not depend on anything but
+/// the length.
 fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let (a_parts, a_rest) = a.as_chunks::<8>();
     let (b_parts, b_rest) = b.as_chunks::<8>();

@@ -1,4 +1,5 @@
-//! Pictures by likeness: descriptors, an index of them on disk, the nearest ones, and how good they are.
+//! Pictures by likeness: descriptors, an index of them on disk, the nearest ones, and how good they
+//! are.
 
 mod describe;
 mod evaluate;

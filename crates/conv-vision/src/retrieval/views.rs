@@ -74,8 +74,10 @@ fn whole(picture: &Picture, preprocessing: &Preprocessing) -> Result<Picture> {
         Resize::Squash => preprocessing.size,
         Resize::ShortSide => preprocessing.size * LONGEST,
     };
-    let (columns, rows) = (width.min(most), height.min(most));
-    let (left, top) = ((width - columns) / 2, (height - rows) / 2);
+    let columns = width.min(most);
+    let rows = height.min(most);
+    let left = (width - columns) / 2;
+    let top = (height - rows) / 2;
     let region = Region { left, top, width: columns, height: rows };
     picture.resize_region((width, height), region, preprocessing.filter)
 }

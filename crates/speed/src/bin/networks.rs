@@ -80,7 +80,9 @@ fn main() -> Result<()> {
     };
     let first = turn()?;
     turn()?;
-    let (mut times, start, mut last) = (Vec::new(), Instant::now(), first);
+    let mut times = Vec::new();
+    let start = Instant::now();
+    let mut last = first;
     while times.len() < 3 || start.elapsed().as_secs_f64() < seconds {
         let start = Instant::now();
         last = turn()?;

@@ -1,4 +1,5 @@
-//! Times what speech needs, a line of JSON a case: `tests/reference/peers/speech_speed.py` puts them beside PyTorch's.
+//! Times what speech needs, a line of JSON a case: `tests/reference/peers/speech_speed.py` puts
+//! them beside PyTorch's.
 #![allow(clippy::print_stdout)]
 
 use anyhow::{Context, Result};
@@ -33,13 +34,13 @@ struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Case {
-    /// A training step of the CLDNN in small with the front end over the waveform, stride 4: 16 utterances of 1.7
-    /// to 3.7 s at 16 kHz, CTC, AdamW
+    /// A training step of the CLDNN in small with the front end over the waveform, stride 4: 16
+    /// utterances of 1.7 to 3.7 s at 16 kHz, CTC, AdamW
     Cldnn,
     /// Forward and backward of that front end alone, on the same utterances
     Raw,
-    /// Forward and backward of a layer of long short-term memory in both directions: 16 sequences of
-    /// 40 to 68 steps, 320 numbers to 192 units
+    /// Forward and backward of a layer of long short-term memory in both directions: 16 sequences
+    /// of 40 to 68 steps, 320 numbers to 192 units
     Bilstm,
     /// CTC of logits [16, 200, 53], 40 letters, forward and backward
     Ctc,
@@ -57,7 +58,8 @@ fn main() -> Result<()> {
     let mut case = case(options.case)?;
     case()?;
     let before = processor()?;
-    let (mut times, start) = (Vec::new(), Instant::now());
+    let mut times = Vec::new();
+    let start = Instant::now();
     while times.len() < 5 || start.elapsed().as_secs_f64() < options.seconds {
         let start = Instant::now();
         case()?;
@@ -77,8 +79,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds of all threads on a processor until now, which others on the machine do not lengthen
-/// much: Linux counts them in hundredths of a second.
+/// Milliseconds of all threads on a processor until now, which others on the machine do not
+/// lengthen much: Linux counts them in hundredths of a second.
 fn processor() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // Behind the program's name, which may hold anything, stands the third field.

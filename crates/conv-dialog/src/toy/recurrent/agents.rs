@@ -201,7 +201,8 @@ impl Recurrent {
         config.check()?;
         let RecurrentConfig { asked, answered, units, dimension, .. } = *config;
         let vb = parameters.builder(DType::F32, device);
-        let (questioner, answerer) = (vb.pp("qbot"), vb.pp("abot"));
+        let questioner = vb.pp("qbot");
+        let answerer = vb.pp("abot");
         let tasks = TASKS.len();
         let seen = ATTRIBUTES.len() * dimension;
         Ok(Self {

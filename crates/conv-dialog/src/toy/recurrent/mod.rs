@@ -1,4 +1,5 @@
-//! Agents that are recurrent networks, after Kottur et al. (2017), "Natural Language Does Not Emerge 'Naturally' in Multi-Agent Dialog".
+//! Agents that are recurrent networks, after Kottur et al. (2017), "Natural Language Does Not
+//! Emerge 'Naturally' in Multi-Agent Dialog".
 
 mod agents;
 mod play;

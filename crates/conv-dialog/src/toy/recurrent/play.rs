@@ -148,9 +148,11 @@ impl Recurrent {
         tasks: &[usize],
         mut choice: Choice,
     ) -> Result<Games> {
-        let (asked, answered) = (self.config.asked as u32, self.config.answered as u32);
+        let asked = self.config.asked as u32;
+        let answered = self.config.answered as u32;
         let count = objects.len();
-        let (mut questioner, mut answerer) = (States::new(count), States::new(count));
+        let mut questioner = States::new(count);
+        let mut answerer = States::new(count);
         let mut games = Games(Vec::new());
         let tasks: Vec<u32> = tasks.iter().map(|&task| task as u32 + answered + asked).collect();
         let seen = |symbols: &[u32]| -> Vec<u32> {

@@ -93,7 +93,9 @@ impl Recurrent {
             .flat_map(|&object| (0..TASKS.len()).map(move |task| (object, task)))
             .collect();
         let many = (config.batch as f64 * config.hard) as usize;
-        let (mut learning, mut begun, mut draws) = (Learning::new(config, seed)?, 0, 1);
+        let mut learning = Learning::new(config, seed)?;
+        let mut begun = 0;
+        let mut draws = 1;
         let mut hard = all.clone();
         // The best of those given up.
         let mut best: Option<(f64, Self)> = None;

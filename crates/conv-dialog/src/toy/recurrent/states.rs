@@ -5,8 +5,9 @@ use candle_core::{Device, Tensor};
 use conv_nn::{Lstm, LstmState, Mode};
 use std::collections::HashMap;
 
-/// The states of one agent in N games. Two games in which it heard the same share a state: of a thousand games of few symbols a hundred
-/// or so are left, and what comes out is what each game by itself would give.
+/// The states of one agent in N games. Two games in which it heard the same share a state: of a
+/// thousand games of few symbols a hundred or so are left, and what comes out is what each game by
+/// itself would give.
 pub(super) struct States {
     /// Each game's state, `[N]`, a place in the state's rows.
     pub of_game: Vec<u32>,
@@ -24,7 +25,8 @@ impl States {
         *self = Self::new(self.of_game.len());
     }
 
-    /// Each game's agent hears one of `inputs` `[N]`; `embed` gives their vectors, numbers `[U]` → `[U, D]`.
+    /// Each game's agent hears one of `inputs` `[N]`; `embed` gives their vectors, numbers `[U]` →
+    /// `[U, D]`.
     pub fn hear(
         &mut self,
         layer: &Lstm,
@@ -33,7 +35,8 @@ impl States {
         device: &Device,
     ) -> Result<()> {
         let mut places = HashMap::new();
-        let (mut before, mut heard) = (Vec::new(), Vec::new());
+        let mut before = Vec::new();
+        let mut heard = Vec::new();
         for (state, &input) in self.of_game.iter_mut().zip(inputs) {
             *state = *places.entry((*state, input)).or_insert_with(|| {
                 before.push(*state);

@@ -50,7 +50,9 @@ fn the_policy_gradient_is_that_of_the_expected_reward_by_enumeration() {
     for memory in [false, true] {
         let agents = small(memory);
         let starts = [(5, 0), (46, 3)];
-        let (mut objects, mut tasks, mut choices) = (Vec::new(), Vec::new(), Vec::new());
+        let mut objects = Vec::new();
+        let mut tasks = Vec::new();
+        let mut choices = Vec::new();
         for (object, task) in starts {
             for number in 0..16 * NAMES * NAMES {
                 let [dialog, named] = [number % 16, number / 16];

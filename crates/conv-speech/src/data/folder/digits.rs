@@ -14,7 +14,8 @@ const FIRST_TAKE: usize = 5;
 /// The recordings of a part, if the folder, or `recordings` in it, has any of such names.
 pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> {
     let inner = folder.join("recordings");
-    let (mut of_part, mut is_there) = (Vec::new(), false);
+    let mut of_part = Vec::new();
+    let mut is_there = false;
     for path in entries(if inner.is_dir() { &inner } else { folder })? {
         let Some((text, speaker, take)) = name_of(&path).and_then(digit) else { continue };
         is_there = true;
@@ -27,7 +28,9 @@ pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> 
 
 fn digit(name: &str) -> Option<(&'static str, String, usize)> {
     let mut parts = name.strip_suffix(".wav")?.split('_');
-    let (digit, speaker, take) = (parts.next()?, parts.next()?, parts.next()?.parse().ok()?);
+    let digit = parts.next()?;
+    let speaker = parts.next()?;
+    let take = parts.next()?.parse().ok()?;
     let text = DIGITS.get(digit.parse::<usize>().ok()?)?;
     let is_name = speaker.starts_with(char::is_alphabetic) && parts.next().is_none();
     is_name.then(|| (*text, speaker.to_string(), take))

@@ -36,7 +36,8 @@ fn chapter(folder: &Path, transcripts: &Path, utterances: &mut Vec<Utterance>) -
             continue;
         }
         let (id, text) = line.split_once(' ').unwrap_or((&line, ""));
-        let (speaker, is_name) = (id.split('-').next(), !id.contains(['/', '\\']));
+        let speaker = id.split('-').next();
+        let is_name = !id.contains(['/', '\\']);
         if text.trim().is_empty() || !id.contains('-') || !is_name {
             let (found, expected) =
                 (format!("{line:?}"), "a name such as 84-121123-0000 and a text");

@@ -17,7 +17,8 @@ pub(super) fn read(folder: &Path, part: Part) -> Result<Option<Vec<Utterance>>> 
     if LISTS.iter().any(|(_, list)| !folder.join(list).is_file()) {
         return Ok(None);
     }
-    let (mut of_part, mut listed) = (Vec::new(), BTreeSet::new());
+    let mut of_part = Vec::new();
+    let mut listed = BTreeSet::new();
     for (own, list) in LISTS {
         for line in Lines::open(&folder.join(list), Encoding::Utf8)? {
             let (at, line) = line?;

@@ -69,7 +69,8 @@ impl Search<'_> {
         for _ in 0..=steps * MOST_TO_A_STEP {
             let look = self.attention.look(&heard.times(beam.len())?, &state, at)?;
             let shares = look.shares()?;
-            let (mut next, mut from) = (Vec::new(), Vec::new());
+            let mut next = Vec::new();
+            let mut from = Vec::new();
             for candidate in self.candidates(&state, &look, &beam, texts)? {
                 let Candidate { from: place, class, log, total } = candidate;
                 let before = &beam[place];
@@ -100,7 +101,8 @@ impl Search<'_> {
             let (places, classes): (Vec<u32>, Vec<u32>) = from.into_iter().unzip();
             let places = Tensor::new(places, encoded.device())?;
             let letters = self.attention.letters(&classes)?.detach();
-            let (before, look) = (state.choose(&places)?, look.choose(&places)?);
+            let before = state.choose(&places)?;
+            let look = look.choose(&places)?;
             state = self.attention.go_on(Some(&before), &letters, &look)?;
         }
         // A text that comes to no end is taken as it is.

@@ -50,7 +50,8 @@ impl Greedy {
         let heard = transducer.heard(encoded)?;
         let mut all = Vec::new();
         for row in 0..heard.dim(0)? {
-            let (heard, step) = (heard.narrow(0, row, 1)?, self.step);
+            let heard = heard.narrow(0, row, 1)?;
+            let step = self.step;
             for written in 0..=MOST_AT_A_STEP {
                 let shares = transducer.shares(&heard, &[&self.behind])?.swap_remove(0);
                 let better = |best: usize, class: usize| {

@@ -144,7 +144,9 @@ fn wider_beams_find_likelier_texts() -> Result<()> {
             let mut texts = Texts::new(alphabet, None, None);
             log(beam(&transducer, &encoded, &mut texts, width)?)
         };
-        let (plain, one, wide) = (log(greedy(&transducer, &encoded, alphabet)?)?, of(1)?, of(64)?);
+        let plain = log(greedy(&transducer, &encoded, alphabet)?)?;
+        let one = of(1)?;
+        let wide = of(64)?;
         assert!(plain <= one + 1e-5 && one <= wide + 1e-5, "seed {seed}: {plain} {one} {wide}");
     }
     Ok(())

@@ -106,11 +106,13 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn new(body: &[u8], is_progressive: bool, sides: [u32; 2]) -> Option<Self> {
-        let (height, width) = (word(body, 1)?, word(body, 3)?);
+        let height = word(body, 1)?;
+        let width = word(body, 3)?;
         if [width, height].map(u32::from) != sides {
             return None;
         }
-        let (height, width) = (usize::from(height), usize::from(width));
+        let height = usize::from(height);
+        let width = usize::from(width);
         let count = usize::from(*body.get(5)?);
         let fits = body[0] == 8 && width > 0 && height > 0 && matches!(count, 1 | 3);
         let listed = body.get(6..6 + 3 * count).filter(|_| fits)?;

@@ -17,9 +17,9 @@ use header::Frame;
 pub(in crate::picture) use whole::is_whole;
 
 /// Pixels of red, green and blue, of a picture that is known to have so many columns and rows;
-/// `None` for what is read by another decoder: kinds of JPEG that photographs seldom are (other than
-/// 8 bits, Huffman codes, and one component or three of YCbCr with colours at full or half size),
-/// all that is damaged, and a picture of other sides, for which nothing is allocated.
+/// `None` for what is read by another decoder: kinds of JPEG that photographs seldom are (other
+/// than 8 bits, Huffman codes, and one component or three of YCbCr with colours at full or half
+/// size), all that is damaged, and a picture of other sides, for which nothing is allocated.
 pub(super) fn decode(bytes: &[u8], sides: [u32; 2]) -> Option<Vec<u8>> {
     let mut tables = header::Tables::default();
     let mut frame: Option<Frame> = None;

@@ -47,7 +47,9 @@ pub(super) fn rgb(frame: Frame) -> Option<Vec<u8>> {
 /// `jdcolor.c`: fixed point with 16 bits; green is rounded once for both.
 fn colour(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
-    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let y = i32::from(y);
+    let cb = i32::from(cb) - 128;
+    let cr = i32::from(cr) - 128;
     let red = y + ((91_881 * cr + HALF) >> 16);
     let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
     let blue = y + ((116_130 * cb + HALF) >> 16);
@@ -169,10 +171,13 @@ fn inverse(block: &[i16; 64], steps: &[u16; 64], output: &mut [u8], stride: usiz
 fn one_line(x: [Number; 8], shift: usize) -> [Number; 8] {
     let fixed = |value: i32| Wrapping(value);
     let z1 = (x[2] + x[6]) * fixed(4433);
-    let (even2, even3) = (z1 - x[6] * fixed(15137), z1 + x[2] * fixed(6270));
+    let even2 = z1 - x[6] * fixed(15137);
+    let even3 = z1 + x[2] * fixed(6270);
     let (even0, even1) = ((x[0] + x[4]) << BITS, (x[0] - x[4]) << BITS);
-    let (t10, t13) = (even0 + even3, even0 - even3);
-    let (t11, t12) = (even1 + even2, even1 - even2);
+    let t10 = even0 + even3;
+    let t13 = even0 - even3;
+    let t11 = even1 + even2;
+    let t12 = even1 - even2;
 
     let [z1, z2, z3, z4] = [x[7] + x[1], x[5] + x[3], x[7] + x[3], x[5] + x[1]];
     let z5 = (z3 + z4) * fixed(9633);

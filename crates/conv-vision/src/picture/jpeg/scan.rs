@@ -43,7 +43,8 @@ pub(super) fn decode(
     };
     for one in body[1..1 + 2 * count].chunks_exact(2) {
         let component = frame.component(one[0], tables)?;
-        let (dc, ac) = (usize::from(one[1] >> 4), usize::from(one[1] & 15));
+        let dc = usize::from(one[1] >> 4);
+        let ac = usize::from(one[1] & 15);
         part.of.push((component, tables.dc.get(dc)?.as_ref(), tables.ac.get(ac)?.as_ref()));
     }
     if !frame.is_progressive {
@@ -71,12 +72,14 @@ pub(super) fn decode(
             bits.restart((unit / tables.restart - 1) % 8)?;
             state = State::default();
         }
-        let (column, row) = (unit % across, unit / across);
+        let column = unit % across;
+        let row = unit / across;
         for &(at, dc, ac) in &part.of {
             let component = &mut frame.components[at];
             let [h, v] = if is_alone { [1, 1] } else { [component.across, component.down] };
             for block in 0..h * v {
-                let (x, y) = (column * h + block % h, row * v + block / h);
+                let x = column * h + block % h;
+                let y = row * v + block / h;
                 let block = &mut component.coefficients[y * component.stride + x];
                 part.block(block, &mut bits, &mut state, at, dc, ac)?;
             }
@@ -132,7 +135,8 @@ impl Part<'_> {
         }
         while at <= self.band.1 {
             let symbol = bits.symbol(codes)?;
-            let (zeros, length) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+            let zeros = usize::from(symbol >> 4);
+            let length = u32::from(symbol & 15);
             if length > 0 {
                 at += zeros;
                 let value = bits.signed(length) << self.low;
@@ -171,7 +175,8 @@ impl Part<'_> {
         if state.empty == 0 {
             while at <= last {
                 let symbol = bits.symbol(codes)?;
-                let (mut zeros, length) = (usize::from(symbol >> 4), symbol & 15);
+                let mut zeros = usize::from(symbol >> 4);
+                let length = symbol & 15;
                 let mut new = 0;
                 if length > 0 {
                     new = if bits.take(1) > 0 { one } else { -one };
