@@ -51,8 +51,10 @@ pub trait Experiment {
     /// What timing came to.
     type Speed: Display + Serialize;
 
-    /// Writes what the twin needs to `folder`.
-    fn export(&self, folder: &Path) -> Result<()>;
+    /// Writes what a twin in PyTorch needs to train the same to `folder`; most have none that trains.
+    fn export(&self, _folder: &Path) -> Result<()> {
+        bail!("--export: this experiment has no twin in PyTorch that trains")
+    }
 
     /// Times so many steps.
     fn speed(&self, steps: u64) -> Result<Self::Speed>;

@@ -15,7 +15,7 @@ use conv_hub::Card;
 use conv_train::{End, Event, Learner, Progress, Run, Task, fit, task};
 use conv_vision::data::Examples;
 use conv_vision::{Architecture, Classifier, Limits, Recipe, Training, evaluate};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 const WHOLE: usize = 20;
@@ -75,10 +75,6 @@ struct AlexNet<'a> {
 impl Experiment for AlexNet<'_> {
     type Table = table::Table;
     type Speed = Speed;
-
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!("--export: there is no twin that trains")
-    }
 
     fn speed(&self, steps: u64) -> Result<Speed> {
         let network = self.wanted()[0];

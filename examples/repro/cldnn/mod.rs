@@ -79,10 +79,6 @@ impl Experiment for Network<'_> {
     type Table = table::Table;
     type Speed = Speed;
 
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!("--export: this experiment has no twin in PyTorch that trains")
-    }
-
     fn speed(&self, steps: u64) -> Result<Speed> {
         let variant = self.variants().first().copied().unwrap_or(Variant::Raw);
         let data = Data::read(&self.data, self.options.flags.quick)?;

@@ -86,12 +86,6 @@ impl Experiment for Clevr<'_> {
     type Table = table::Table;
     type Speed = Speed;
 
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!(
-            "--export: there is no twin that trains; conv-clevr's tests/reference/make_heads.py has the heads' losses and gradients"
-        )
-    }
-
     fn speed(&self, steps: u64) -> Result<Speed> {
         let head = self.heads.iter().copied().find(|head| *head != Architecture::Type);
         let recipe = self.recipe(head.unwrap_or(Architecture::Film), self.seeds[0]);

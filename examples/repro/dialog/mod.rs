@@ -17,7 +17,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use conv_dialog::guess::{AgentsRecipe, AgentsTraining};
 use conv_train::{End, FitConfig, Interval, Learner, Run, fit};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Agents that the program ships, supervised.
@@ -82,10 +82,6 @@ struct Game<'a> {
 impl Experiment for Game<'_> {
     type Table = table::Table;
     type Speed = Speed;
-
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!("--export: this experiment has no twin in PyTorch")
-    }
 
     fn speed(&self, steps: u64) -> Result<Speed> {
         let arm = self.arms.iter().copied().find(|arm| arm.learning().is_some());

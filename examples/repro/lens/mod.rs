@@ -92,12 +92,6 @@ impl Experiment for Lens<'_> {
     type Table = table::Table;
     type Speed = Speed;
 
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!(
-            "--export: the twin, tests/reference/peers/lens_torch.py, reads GoogLeNet's weights as they are"
-        )
-    }
-
     fn speed(&self, steps: u64) -> Result<Speed> {
         let mut memory = Memory::now();
         let model = self.model()?;

@@ -13,7 +13,7 @@ use cell::Cell;
 use clap::Args;
 use conv_detect::{Dataset, Limits, Recipe, Training};
 use conv_train::{End, Event, Learner, Progress, Run, fit};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Epochs of the shipped model, and of `--quick`.
@@ -62,12 +62,6 @@ struct MaskRcnn<'a> {
 impl Experiment for MaskRcnn<'_> {
     type Table = table::Table;
     type Speed = Speed;
-
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!(
-            "--export: there is no twin that trains; tests/reference/twin.py of conv-detect detects with our weights"
-        )
-    }
 
     fn speed(&self, steps: u64) -> Result<Speed> {
         Speed::of(&self.training()?, &self.recipe().fit, steps)

@@ -173,12 +173,6 @@ impl Experiment for Pairs<'_> {
     type Table = table::Table;
     type Speed = Speed;
 
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!(
-            "--export: the twin, tests/reference/peers/style_torch.py, reads the same weights and pictures as they are"
-        )
-    }
-
     /// Training steps of a bank of the same styles from its first weights.
     fn speed(&self, steps: u64) -> Result<Speed> {
         let data = data_folder(&self.data, "training")?;

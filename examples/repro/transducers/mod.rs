@@ -86,10 +86,6 @@ impl Experiment for Transducers<'_> {
     type Table = table::Table;
     type Speed = Speed;
 
-    fn export(&self, _: &Path) -> Result<()> {
-        bail!("--export: this experiment has no twin in PyTorch that trains")
-    }
-
     fn speed(&self, steps: u64) -> Result<Speed> {
         let Some(key) = self.keys().into_iter().next() else { bail!("no run is asked for") };
         let data = Data::read(&self.data, self.options.flags.quick)?;

@@ -9,12 +9,12 @@ use conv_nn::{Mode, VarBuilder};
 /// What an LSTM makes of the question (Johnson et al. 2016, section 4.1): what can be answered
 /// without looking.
 #[derive(Debug)]
-pub(super) struct Blind {
+pub(super) struct QuestionLstm {
     reader: Reader,
     classifier: Classifier,
 }
 
-impl Blind {
+impl QuestionLstm {
     pub fn new(config: &Config, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
             reader: Reader::new(config, false, vb)?,
@@ -23,7 +23,7 @@ impl Blind {
     }
 }
 
-impl Head for Blind {
+impl Head for QuestionLstm {
     fn logits(&self, asked: &Asked, mode: &mut Mode) -> Result<Tensor> {
         let (_, question) = self.reader.forward(asked, mode)?;
         self.classifier.forward(&question, mode)

@@ -6,7 +6,7 @@
 //!
 //! | name | what it is |
 //! |---|---|
-//! | `type` | the most frequent answer to questions of the type, counted (Johnson et al. 2016, section 4.1: "Q-type mode") |
+//! | `type` | the most frequent answer by type: "Q-type mode" (Johnson et al. 2016, section 4.1) |
 //! | `lstm` | the question alone (there) |
 //! | `cnn-lstm` | the question beside the mean of the map (there) |
 //! | `attention` | stacked attention (Yang et al. 2016) |
@@ -77,7 +77,7 @@ pub fn head(config: &Config, vb: &VarBuilder) -> Result<Box<dyn Head>> {
     config.check()?;
     Ok(match config.architecture {
         Architecture::Type => Box::new(counted::Counted::new(config, vb)?),
-        Architecture::Lstm => Box::new(lstm::Blind::new(config, vb)?),
+        Architecture::Lstm => Box::new(lstm::QuestionLstm::new(config, vb)?),
         Architecture::CnnLstm => Box::new(cnn_lstm::CnnLstm::new(config, vb)?),
         Architecture::Attention => Box::new(attention::StackedAttention::new(config, vb)?),
         Architecture::Relation => Box::new(relation::RelationNetwork::new(config, vb)?),

@@ -232,7 +232,9 @@ fn small_world(folder: &Path) -> (Vec<Question>, Maps) {
         {
             let program = serde_json::json!([
                 {"function": "scene", "inputs": []}, {"function": last, "inputs": [0]}]);
-            let text = serde_json::json!({"image_filename": name, "question": text, "answer": answer, "program": program});
+            let text = serde_json::json!({
+                "image_filename": name, "question": text, "answer": answer, "program": program
+            });
             questions.push(serde_json::from_value(text).unwrap());
         }
     }

@@ -152,9 +152,9 @@ impl Frame {
         Some(at)
     }
 
-    /// Whether it is grey or brightness and two colours, as libjpeg tells it (`jdapimin.c`,
+    /// Whether it is grey or YCbCr, as libjpeg tells it (`jdapimin.c`,
     /// `default_decompress_parms`).
-    pub(super) fn is_yellow_blue_red(&self, tables: &Tables) -> bool {
+    pub(super) fn is_grey_or_ycbcr(&self, tables: &Tables) -> bool {
         let ids: Vec<u8> = self.components.iter().map(|component| component.id).collect();
         match (ids.as_slice(), tables.adobe) {
             ([_], _) => true,

@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], sides: [u32; 2]) -> Option<Vec<u8>> {
             _ => {}
         }
     }
-    let frame = frame.filter(|frame| frame.is_yellow_blue_red(&tables))?;
+    let frame = frame.filter(|frame| frame.is_grey_or_ycbcr(&tables))?;
     pixels::rgb(frame)
 }
 

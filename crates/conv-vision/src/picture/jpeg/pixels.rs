@@ -31,8 +31,8 @@ pub(super) fn rgb(frame: Frame) -> Option<Vec<u8>> {
                         pixel.fill(grey);
                     }
                 }
-                [light, blue, red] => {
-                    let rows = light.iter().zip(blue).zip(red);
+                [y, cb, cr] => {
+                    let rows = y.iter().zip(cb).zip(cr);
                     for (pixel, ((&y, &cb), &cr)) in output.chunks_exact_mut(3).zip(rows) {
                         pixel.copy_from_slice(&colour(y, cb, cr));
                     }
